@@ -1,0 +1,127 @@
+import express, { type Express, type Request, type Response } from 'express';
+import type { Logger } from '../config/logger';
+import { isUnavailable } from '../database/errors';
+import type { createAuthentication } from './http/auth';
+import { requireRole } from './http/auth';
+import { readJsonBody } from './http/json-body';
+import { ApiError, sendProblem } from './http/problem';
+import { parse } from './http/validation';
+import type { Metrics } from './metrics';
+import { createOpenApi } from './openapi';
+import type { Operation, Reply } from './operations';
+import type { createCallbackHandler } from './callbacks/callback-handler';
+
+export interface AppDeps {
+  readonly operations: readonly Operation[];
+  readonly authenticate: ReturnType<typeof createAuthentication>;
+  readonly callback: ReturnType<typeof createCallbackHandler>;
+  /** The body of `/readyz`, and whether the first duty can be done. */
+  readonly readiness: () => Promise<{ readonly ready: boolean; readonly checks: object }>;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** The HTTP side, put together. No body parser stands before the callback: it reads the raw bytes. */
+export function createApp(deps: AppDeps): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.use('/callbacks/wechat', deps.callback);
+  app.get('/healthz', (_request, response) =>
+    send(response, { status: 200, body: { status: 'ok' } }),
+  );
+  app.get('/readyz', async (_request, response) => {
+    const { ready, checks } = await deps.readiness();
+    send(response, {
+      status: ready ? 200 : 503,
+      body: { status: ready ? 'ok' : 'not ready', checks },
+    });
+  });
+  app.get('/metrics', async (_request, response) => {
+    const { registry } = deps.metrics;
+    response.setHeader('content-type', registry.contentType);
+    response.end(await registry.metrics());
+  });
+  const document = createOpenApi(deps.operations);
+  app.get('/openapi.json', (_request, response) => send(response, { status: 200, body: document }));
+  for (const operation of deps.operations) register(app, deps, operation);
+  for (const path of new Set(deps.operations.map((operation) => operation.path))) {
+    app.all(path, (request) => {
+      throw new ApiError('METHOD_NOT_ALLOWED', `${request.method} is not offered here`);
+    });
+  }
+  app.use(() => {
+    throw new ApiError('NOT_FOUND', 'There is nothing at this address');
+  });
+  app.use((error: unknown, request: Request, response: Response, _next: unknown) => {
+    answerError(deps, error, request, response);
+  });
+  return app;
+}
+
+function register(app: Express, deps: AppDeps, operation: Operation): void {
+  const count = (status: number) =>
+    deps.metrics.requests.inc({ operation: operation.id, status: String(status) });
+  app[operation.method](operation.path, async (request: Request, response: Response) => {
+    response.on('finish', () => count(response.statusCode));
+    const caller = deps.authenticate(request);
+    requireRole(caller, operation.roles);
+    const query: unknown = operation.query ? parse(operation.query, request.query) : {};
+    const body: unknown = operation.body
+      ? parse(operation.body, await bodyOf(request, operation))
+      : null;
+    const reply = await operation.handle({
+      caller,
+      params: request.params as Record<string, string>,
+      query: query as Record<string, unknown>,
+      body,
+      header: (name) => request.get(name),
+    });
+    send(response, reply);
+  });
+}
+
+/** A call without a body may leave out its content type too. */
+function bodyOf(request: Request, operation: Operation): Promise<unknown> {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  const empty = encoding === undefined && (length === undefined || length === '0');
+  return operation.bodyOptional === true && empty ? Promise.resolve({}) : readJsonBody(request);
+}
+
+function send(response: Response, { status, body }: Reply): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+  });
+  response.end(text);
+}
+
+/** Every error becomes a problem document; what we did not foresee is logged and shows nothing. */
+function answerError(deps: AppDeps, error: unknown, request: Request, response: Response): void {
+  // What the caller still sends is read and dropped, so that the answer gets through.
+  request.resume();
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  sendProblem(response, toApiError(deps, error, request));
+}
+
+function toApiError(deps: AppDeps, error: unknown, request: Request): ApiError {
+  if (error instanceof ApiError) return error;
+  if (
+    error instanceof URIError ||
+    (error instanceof Error && 'status' in error && error.status === 400)
+  ) {
+    return new ApiError('VALIDATION_ERROR', 'The address is not well-formed');
+  }
+  if (isUnavailable(error)) {
+    deps.logger.warn({ err: error, method: request.method }, 'api.database_away');
+    return new ApiError('TEMPORARY_FAILURE', 'The database is not reachable now');
+  }
+  deps.logger.error({ err: error, method: request.method, path: request.path }, 'api.failed');
+  return new ApiError('INTERNAL_ERROR', 'Something went wrong; it is in the log');
+}

@@ -1,0 +1,104 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from '../../config/logger';
+import type { InboxWriter } from '../../database/inbox-writer';
+import type { WechatPayClient } from '../../wechatpay/client';
+import { readRawBody } from '../http/json-body';
+import { ApiError } from '../http/problem';
+import type { Metrics } from '../metrics';
+
+export interface CallbackDeps {
+  readonly wechatpay: Pick<WechatPayClient, 'openCallback'>;
+  readonly inbox: Pick<InboxWriter, 'add'>;
+  readonly merchantId: string;
+  /** Tells the order's run, after the answer. */
+  readonly dispatch: (inboxId: string, outTradeNo: string) => void;
+  readonly metrics: Pick<Metrics, 'callbacks'>;
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
+/** WeChat's callbacks are 1–3 KiB. */
+const MAX_CALLBACK_BYTES = 64 * 1024;
+/** WeChat waits 5 s; one deadline for all that happens before the answer (P2). */
+const DEADLINE_MS = 4_000;
+
+interface Answer {
+  readonly status: number;
+  readonly outcome: string;
+}
+
+/**
+ * The callback route, below Express's middleware because it is the hot path. It does five things in
+ * order and nothing else: verify the raw bytes, decrypt, parse, store, answer (S10). The status alone
+ * decides at WeChat's side: 204 is accepted, anything else is sent again.
+ */
+export function createCallbackHandler(deps: CallbackDeps) {
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const timer = setTimeout(() => {
+      answer(deps, response, { status: 503, outcome: 'too_slow' });
+    }, DEADLINE_MS);
+    handle(deps, request)
+      .catch((error: unknown) => failed(deps, error))
+      .then((result) => answer(deps, response, result))
+      .finally(() => clearTimeout(timer));
+  };
+}
+
+async function handle(deps: CallbackDeps, request: IncomingMessage): Promise<Answer> {
+  if (request.method !== 'POST') {
+    request.resume();
+    return { status: 405, outcome: 'method' };
+  }
+  const rawBody = await readRawBody(request, MAX_CALLBACK_BYTES);
+  const opened = await deps.wechatpay.openCallback({
+    headers: request.headers,
+    rawBody,
+    nowMs: deps.now(),
+  });
+  if (opened.kind === 'rejected') return { status: opened.status, outcome: opened.reason };
+  const { notice, notificationId } = opened;
+  const outTradeNo =
+    notice.kind === 'payment' || notice.kind === 'refund' ? notice.outTradeNo : null;
+  const stored = await deps.inbox.add({
+    notificationId,
+    merchantId: deps.merchantId,
+    kind: notice.kind,
+    eventType: opened.eventType,
+    outTradeNo,
+    resource: opened.resource,
+  });
+  if (stored.kind !== 'duplicate') {
+    if (stored.kind === 'conflicting') {
+      deps.logger.error({ notificationId, outTradeNo }, 'callback.same_id_other_content');
+    }
+    if (outTradeNo === null) {
+      deps.logger.error({ notificationId, kind: notice.kind }, 'callback.ignored');
+    } else setImmediate(deps.dispatch, stored.id, outTradeNo);
+  }
+  return { status: 204, outcome: stored.kind };
+}
+
+function failed(deps: CallbackDeps, error: unknown): Answer {
+  if (error instanceof ApiError) {
+    const status = error.code === 'PAYLOAD_TOO_LARGE' ? 413 : 400;
+    return { status, outcome: status === 413 ? 'too_large' : 'malformed' };
+  }
+  deps.logger.warn({ err: error }, 'callback.not_stored');
+  return { status: 503, outcome: 'unavailable' };
+}
+
+function answer(deps: CallbackDeps, response: ServerResponse, { status, outcome }: Answer): void {
+  if (response.headersSent) return;
+  deps.metrics.callbacks.inc({ outcome });
+  if (status === 204) {
+    response.writeHead(204).end();
+    return;
+  }
+  const body = JSON.stringify({ code: 'FAIL', message: outcome });
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    ...(status === 405 ? { allow: 'POST' } : {}),
+  });
+  response.end(body);
+}

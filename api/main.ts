@@ -1,0 +1,103 @@
+import { createLogger } from '../config/logger';
+import { migrationsDir } from '../config/paths';
+import { ConfigurationError, loadSettings } from '../config/settings';
+import { openDatabase } from '../database/database';
+import { createInboxWriter } from '../database/inbox-writer';
+import { createWechatPayClient } from '../wechatpay/client';
+import { createApp } from './app';
+import { createCallbackHandler } from './callbacks/callback-handler';
+import { createDispatcher } from './dispatcher/dispatcher';
+import { createSweep } from './dispatcher/sweep';
+import { createAuthentication } from './http/auth';
+import { createMetrics } from './metrics';
+import { createPayments } from './payments';
+import { createReadiness } from './readiness';
+import { orderOperations } from './routes/orders';
+import { shopOperations } from './routes/shop';
+import { listen, stopListening } from './server';
+import { connectTemporal } from './temporal/connection';
+import { createOrderRuns } from './temporal/order-runs';
+
+/** WeChat's platform certificates change every few years, announced by new ones in the list. */
+const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
+
+/** The api's composition root: settings in, a listening server out. */
+async function main(): Promise<void> {
+  const settings = loadSettings();
+  const logger = createLogger({ level: settings.logLevel, service: 'api' });
+  const now = Date.now;
+  const stores = {
+    url: settings.databaseUrl,
+    encryptionKeys: settings.encryptionKeys,
+    hashKey: settings.hashKey,
+    onIdleError: (error: Error) => logger.warn({ err: error }, 'database.connection_lost'),
+  };
+  const database = openDatabase({ ...stores, webhooks: settings.webhook !== null });
+  const inbox = createInboxWriter(stores);
+  const wechatpay = createWechatPayClient({
+    ...settings.wechatpay,
+    publicKey: settings.wechatpay.publicKey ?? undefined,
+    now,
+    onEvent: ({ event, ...ids }) => logger.info(ids, event),
+  });
+  const temporal = connectTemporal(settings.temporal);
+  const runs = createOrderRuns(temporal.client, (error, outTradeNo) =>
+    logger.warn({ err: error, outTradeNo }, 'temporal.no_answer'),
+  );
+  const metrics = createMetrics();
+  const dispatcher = createDispatcher({ runs, metrics, logger, now });
+  const sweep = createSweep({ overdue: database.overdue, runs, logger, now });
+  const payments = createPayments({ database, runs, wechatpay, now });
+  const app = createApp({
+    operations: [
+      ...orderOperations({ database, payments, runs, settings, now }),
+      ...shopOperations({ database }),
+    ],
+    authenticate: createAuthentication(settings.apiKeys),
+    callback: createCallbackHandler({
+      wechatpay,
+      inbox,
+      merchantId: settings.wechatpay.merchantId,
+      dispatch: (id, outTradeNo) => dispatcher.offer(id, outTradeNo),
+      metrics,
+      logger,
+      now,
+    }),
+    readiness: createReadiness({
+      health: database.health,
+      migrationsDir: migrationsDir(),
+      temporal: () => temporal.health(),
+      now,
+    }),
+    metrics,
+    logger,
+  });
+  const server = await listen(app, settings.port);
+  logger.info({ port: settings.port }, 'api.listening');
+  void wechatpay.warmUp();
+  const refresh = setInterval(() => void wechatpay.refreshCertificates(), CERTIFICATE_REFRESH_MS);
+  sweep.start();
+
+  const stop = async () => {
+    logger.info('api.stopping');
+    clearInterval(refresh);
+    await stopListening(server);
+    await Promise.all([sweep.stop(), dispatcher.stop()]);
+    await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
+    logger.info('api.stopped');
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      stop().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
+    });
+  }
+}
+
+main().catch((error: unknown) => {
+  const known = error instanceof ConfigurationError;
+  process.stderr.write(`${known ? error.message : String(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { ERRORS } from '../domain/error-catalogue';
+import type { Operation } from './operations';
+
+const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.enum(Object.keys(ERRORS) as [keyof typeof ERRORS, ...(keyof typeof ERRORS)[]]),
+    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  })
+  .describe('RFC 9457');
+
+const PROBLEMS: Readonly<Record<number, string>> = {
+  400: 'Not valid; `errors` names the fields',
+  401: 'No or an unknown API key',
+  403: 'The role may not do that',
+  503: 'Not now',
+};
+
+const toSchema = (schema: z.ZodType, io: 'input' | 'output') => {
+  const { $schema: _draft, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  return rest;
+};
+
+/** The OpenAPI 3.1 document, from the operations and the schemas that check the input. */
+export function createOpenApi(operations: readonly Operation[]): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const operation of operations) {
+    const path = operation.path.replaceAll(/:(\w+)/g, '{$1}');
+    paths[path] = { ...paths[path], [operation.method]: describe(operation) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Oncepay',
+      version: '0.1.0',
+      description: 'Every order paid once, fulfilled once. Money in 分, times as RFC 3339.',
+    },
+    security: [{ apiKey: [] }],
+    paths: { ...paths, ...callbackPath() },
+    components: {
+      securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } },
+      schemas: { Problem: toSchema(problem, 'output') },
+    },
+  };
+}
+
+function describe(operation: Operation): object {
+  const { body, query, headers = [] } = operation;
+  const inPath = [...operation.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const inHeader = headers.map(({ name, description }) => ({
+    name,
+    in: 'header',
+    description,
+    schema: { type: 'string' },
+  }));
+  return {
+    operationId: operation.id,
+    summary: operation.summary,
+    description: `Roles: ${operation.roles.join(', ')}`,
+    parameters: [...inPath, ...inHeader, ...(query ? queryParameters(query) : [])],
+    ...(body && {
+      requestBody: {
+        required: operation.bodyOptional !== true,
+        content: { 'application/json': { schema: toSchema(body, 'input') } },
+      },
+    }),
+    responses: responses(operation),
+  };
+}
+
+function queryParameters(query: z.ZodType): object[] {
+  const { properties = {} } = toSchema(query, 'input') as { properties?: Record<string, object> };
+  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', schema }));
+}
+
+function responses(operation: Operation): object {
+  const good = Object.entries(operation.replies).map(([status, description]) => [
+    status,
+    Number(status) < 300
+      ? {
+          description,
+          content: { 'application/json': { schema: toSchema(operation.reply, 'output') } },
+        }
+      : { description, content: problemContent() },
+  ]);
+  const bad = Object.entries(PROBLEMS).map(([status, description]) => [
+    status,
+    { description, content: problemContent() },
+  ]);
+  return Object.fromEntries([...bad, ...good]) as object;
+}
+
+const problemContent = () => ({
+  'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
+});
+
+function callbackPath(): object {
+  const failed = {
+    description: 'Not accepted: WeChat sends it again',
+    content: {
+      'application/json': {
+        schema: {
+          type: 'object',
+          properties: { code: { const: 'FAIL' }, message: { type: 'string' } },
+        },
+      },
+    },
+  };
+  return {
+    '/callbacks/wechat': {
+      post: {
+        operationId: 'wechatCallback',
+        summary: "WeChat Pay's notifications: payments, refunds, profit sharing",
+        security: [],
+        responses: {
+          204: { description: 'Stored' },
+          400: failed,
+          401: failed,
+          413: failed,
+          503: failed,
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,238 @@
+import { z } from 'zod';
+import { CHANNEL_NAMES } from '../domain/channels';
+import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../domain/effects';
+import { ORDER_STATUSES } from '../domain/order-state';
+import type {
+  Attention,
+  OrderDetails,
+  OrderSummary,
+  PayableOrder,
+} from '../database/order-reading';
+import type { InterventionView } from '../database/intervention-list';
+import type { PointsView, ProductView } from '../database/products';
+import type { ClientPayParameters } from '../wechatpay/pay-parameters';
+
+/** What the API answers with: the schemas of `/openapi.json`, and the functions that fill them. */
+
+const time = z.iso.datetime();
+const amount = z.object({ total: z.int(), currency: z.string(), refunded: z.int() });
+const status = z.enum(ORDER_STATUSES);
+const attention = z
+  .object({ id: z.string(), reason: z.string(), since: time, open_count: z.int() })
+  .nullable();
+
+export const paymentReply = z.object({
+  out_trade_no: z.string(),
+  status,
+  amount,
+  expires_at: time,
+  payment: z.record(z.string(), z.string()).nullable().describe("WeChat's own names, to hand on"),
+});
+
+const summaryShape = {
+  out_trade_no: z.string(),
+  status,
+  channel: z.enum(CHANNEL_NAMES),
+  user_id: z.string(),
+  shop_order_no: z.string().nullable(),
+  description: z.string(),
+  amount,
+  created_at: time,
+  expires_at: time,
+  paid_at: time.nullable(),
+  attention,
+};
+
+export const orderListReply = z.object({
+  data: z.array(z.object(summaryShape)),
+  next_cursor: z.string().nullable(),
+});
+
+export const orderReply = z.object({
+  ...summaryShape,
+  profit_sharing: z.boolean(),
+  metadata: z.json().nullable(),
+  fulfilled_at: time.nullable(),
+  closed_at: time.nullable(),
+  transaction_id: z.string().nullable(),
+  items: z.array(
+    z.object({ sku: z.string(), quantity: z.int(), unit_price: z.int(), kind: z.string() }),
+  ),
+  history: z.array(z.object({ from: status.nullable(), to: status, at: time, cause: z.string() })),
+  effects: z.array(
+    z.object({
+      effect: z.enum(DATABASE_EFFECTS),
+      status: z.enum(EFFECT_STATUSES),
+      done_at: time.nullable(),
+      error: z.string().nullable(),
+    }),
+  ),
+  deliveries: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.enum(['webhook', 'message']),
+      event: z.string(),
+      status: z.enum(['pending', 'done', 'failed']),
+      attempts: z.int(),
+      done_at: time.nullable(),
+    }),
+  ),
+  notices: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.string(),
+      event_type: z.string().nullable(),
+      received_at: time,
+      verdict: z.enum(['applied', 'already_applied', 'conflict', 'ignored']).nullable(),
+    }),
+  ),
+  transactions: z.array(
+    z.object({
+      transaction_id: z.string(),
+      status: z.enum(['applied', 'rejected', 'surplus']),
+      amount: z.object({ total: z.int().nullable(), currency: z.string().nullable() }),
+      created_at: time,
+    }),
+  ),
+  refunds: z.array(z.json()),
+  codes: z
+    .array(z.object({ sku: z.string(), code: z.string(), delivered_at: time.nullable() }))
+    .optional()
+    .describe('merchant and admin only'),
+});
+
+export const productReply = z.object({
+  sku: z.string(),
+  name: z.string(),
+  kind: z.enum(['physical', 'virtual']),
+  stock: z.int().nullable(),
+  reserved: z.int(),
+  sold: z.int(),
+  codes_left: z.int(),
+});
+
+export const pointsReply = z.object({
+  balance: z.int(),
+  entries: z.array(
+    z.object({ out_trade_no: z.string(), effect: z.string(), delta: z.int(), at: time }),
+  ),
+});
+
+export const interventionListReply = z.object({
+  data: z.array(
+    z.object({
+      id: z.string(),
+      out_trade_no: z.string(),
+      reason: z.string(),
+      subject: z.string(),
+      status: z.enum(['open', 'resolved']),
+      since: time,
+      actions: z.array(z.string()),
+      evidence: z.json(),
+    }),
+  ),
+  next_cursor: z.string().nullable(),
+});
+
+const iso = (date: Date | null) => date?.toISOString() ?? null;
+const amountOf = (order: { totalFen: number; currency: string; refundedFen: number }) => ({
+  total: order.totalFen,
+  currency: order.currency,
+  refunded: order.refundedFen,
+});
+const attentionOf = (open: Attention | null) =>
+  open && {
+    id: open.id,
+    reason: open.reason,
+    since: open.since.toISOString(),
+    open_count: open.openCount,
+  };
+
+export function renderPayment(order: PayableOrder, payment: ClientPayParameters | null) {
+  return {
+    out_trade_no: order.outTradeNo,
+    status: order.status,
+    amount: amountOf(order),
+    expires_at: order.expiresAt.toISOString(),
+    payment,
+  };
+}
+
+export function renderSummary(order: OrderSummary) {
+  return {
+    out_trade_no: order.outTradeNo,
+    status: order.status,
+    channel: order.channel,
+    user_id: order.userId,
+    shop_order_no: order.shopOrderNo,
+    description: order.description,
+    amount: amountOf(order),
+    created_at: order.createdAt.toISOString(),
+    expires_at: order.expiresAt.toISOString(),
+    paid_at: iso(order.paidAt),
+    attention: attentionOf(order.attention),
+  };
+}
+
+export function renderOrder(order: OrderDetails) {
+  return {
+    ...renderSummary(order),
+    profit_sharing: order.profitSharing,
+    metadata: order.metadata,
+    fulfilled_at: iso(order.fulfilledAt),
+    closed_at: iso(order.closedAt),
+    transaction_id: order.transactionId,
+    items: order.items.map(({ unitPriceFen, ...item }) => ({ ...item, unit_price: unitPriceFen })),
+    history: order.history.map((step) => ({ ...step, at: step.at.toISOString() })),
+    effects: order.effects.map(({ doneAt, errorCode, ...effect }) => ({
+      ...effect,
+      done_at: iso(doneAt),
+      error: errorCode,
+    })),
+    deliveries: order.deliveries.map(({ doneAt, ...delivery }) => ({
+      ...delivery,
+      done_at: iso(doneAt),
+    })),
+    notices: order.notices.map((notice) => ({
+      id: notice.notificationId,
+      kind: notice.kind,
+      event_type: notice.eventType,
+      received_at: notice.receivedAt.toISOString(),
+      verdict: notice.verdict,
+    })),
+    transactions: order.transactions.map((transaction) => ({
+      transaction_id: transaction.transactionId,
+      status: transaction.status,
+      amount: { total: transaction.totalFen, currency: transaction.currency },
+      created_at: transaction.createdAt.toISOString(),
+    })),
+    refunds: [],
+    ...(order.codes && {
+      codes: order.codes.map(({ sku, code, deliveredAt }) => ({
+        sku,
+        code,
+        delivered_at: iso(deliveredAt),
+      })),
+    }),
+  };
+}
+
+export function renderProduct({ codesLeft, ...product }: ProductView) {
+  return { ...product, codes_left: codesLeft };
+}
+
+export function renderPoints({ balance, entries }: PointsView) {
+  return {
+    balance,
+    entries: entries.map(({ outTradeNo, effect, delta, at }) => ({
+      out_trade_no: outTradeNo,
+      effect,
+      delta,
+      at: at.toISOString(),
+    })),
+  };
+}
+
+export function renderIntervention({ outTradeNo, since, ...rest }: InterventionView) {
+  return { ...rest, out_trade_no: outTradeNo, since: since.toISOString(), actions: [] };
+}

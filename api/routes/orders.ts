@@ -1,0 +1,294 @@
+import type { Settings } from '../../config/settings';
+import type { Database } from '../../database/database';
+import type { CreationResult, NewOrder } from '../../database/order-creation';
+import { canBePaid } from '../../domain/order-state';
+import { parseOrderNumber } from '../../domain/order-number';
+import { readCursor, writeCursor } from '../http/cursor';
+import { inTime } from '../http/deadline';
+import { ApiError, invalidField } from '../http/problem';
+import { parse } from '../http/validation';
+import {
+  ALL_ROLES,
+  CLOSING_ROLES,
+  SHOP_ROLES,
+  type Call,
+  type Operation,
+  type Reply,
+} from '../operations';
+import type { Payments } from '../payments';
+import {
+  orderListReply,
+  orderReply,
+  paymentReply,
+  renderOrder,
+  renderPayment,
+  renderSummary,
+} from '../replies';
+import * as schemas from '../schemas';
+import type { OrderRuns } from '../temporal/order-runs';
+
+export interface OrderRouteDeps {
+  readonly database: Pick<Database, 'orders' | 'closing'>;
+  readonly payments: Payments;
+  readonly runs: Pick<OrderRuns, 'close'>;
+  readonly settings: Pick<Settings, 'wechatpay' | 'paymentWindowMs'>;
+  readonly now: () => number;
+}
+
+const DEFAULT_LIMIT = 50;
+const ORDER_NUMBER = /^[0-9A-Z]{22}$/;
+/** A close answers within 20 s; two look-ups stand around this wait. */
+const CLOSE_WAIT_MS = 14_000;
+/** WeChat's `time_expire` is a minute after ours, so that our close comes first. */
+const TIME_EXPIRE_MARGIN_MS = 60_000;
+const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
+
+/** Everything under `/v1/orders`. */
+export function orderOperations(deps: OrderRouteDeps): Operation[] {
+  return [
+    {
+      id: 'createOrder',
+      method: 'post',
+      path: '/v1/orders',
+      summary: 'Creates an order and what the user needs to pay it',
+      roles: SHOP_ROLES,
+      headers: [
+        {
+          name: 'Idempotency-Key',
+          description:
+            'decides alone whether a request is a repeat; 1–255 visible ASCII characters',
+        },
+      ],
+      body: schemas.newOrder,
+      reply: paymentReply,
+      replies: {
+        200: 'The same order was asked for before',
+        201: 'Created; `payment` is null when WeChat has not answered in 8 s',
+        409: 'Not enough stock',
+        422: 'The Idempotency-Key came with another body',
+        502: 'WeChat Pay refused the order',
+      },
+      handle: (call) => createOrder(deps, call),
+    },
+    {
+      id: 'listOrders',
+      method: 'get',
+      path: '/v1/orders',
+      summary: 'Orders, newest first',
+      roles: ALL_ROLES,
+      query: schemas.orderListQuery,
+      reply: orderListReply,
+      replies: { 200: 'A page' },
+      handle: (call) => listOrders(deps, call),
+    },
+    {
+      id: 'getOrder',
+      method: 'get',
+      path: '/v1/orders/:no',
+      summary: 'An order with all that hangs on it',
+      roles: ALL_ROLES,
+      reply: orderReply,
+      replies: { 200: 'The order', 404: 'No such order' },
+      handle: (call) => getOrder(deps, call),
+    },
+    {
+      id: 'createPayment',
+      method: 'post',
+      path: '/v1/orders/:no/payment',
+      summary: 'What the user needs to pay an order, made anew when it has died',
+      roles: SHOP_ROLES,
+      body: schemas.emptyBody,
+      bodyOptional: true,
+      reply: paymentReply,
+      replies: {
+        200: 'The order and its payment',
+        404: 'No such order',
+        409: 'Not payable any more',
+      },
+      handle: (call) => createPayment(deps, call),
+    },
+    {
+      id: 'closeOrder',
+      method: 'post',
+      path: '/v1/orders/:no/close',
+      summary: 'Closes an order, here and at WeChat',
+      roles: CLOSING_ROLES,
+      body: schemas.emptyBody,
+      bodyOptional: true,
+      reply: paymentReply,
+      replies: { 200: 'Closed', 202: 'Under way', 404: 'No such order', 409: 'Paid' },
+      handle: (call) => closeOrder(deps, call),
+    },
+  ];
+}
+
+/** The number of the path. @throws ApiError 400 before any look-up when it is mistyped */
+function numberOf(call: Call): string {
+  const parsed = parseOrderNumber(call.params['no'] ?? '');
+  if (parsed.kind === 'valid') return parsed.number;
+  throw new ApiError(
+    'IDENTIFIER_INVALID',
+    parsed.kind === 'malformed'
+      ? 'This is not an order number'
+      : 'The check digits of this order number are wrong',
+    { errors: [{ field: 'no', message: parsed.kind.replaceAll('_', ' ') }] },
+  );
+}
+
+async function createOrder(deps: OrderRouteDeps, call: Call): Promise<Reply> {
+  const body = call.body as schemas.NewOrderBody;
+  const header = call.header('idempotency-key');
+  const key =
+    header === undefined
+      ? null
+      : parse(schemas.idempotencyKeyHeader, { 'Idempotency-Key': header })['Idempotency-Key'];
+  const { caller } = call;
+  const guard =
+    key === null
+      ? null
+      : {
+          apiKeyName: caller.name,
+          route: 'POST /v1/orders',
+          key,
+          body: canonical(body),
+        };
+  const nowMs = deps.now();
+  const order = toNewOrder(deps.settings, body, nowMs);
+  const result = await inTime(deps.database.orders.create(order, guard, caller, nowMs));
+  const outTradeNo = numberFrom(result, body);
+  const answer = await deps.payments.obtain(outTradeNo);
+  return {
+    status: result.kind === 'created' ? 201 : 200,
+    body: renderPayment(answer.order, answer.payment),
+  };
+}
+
+/** @throws ApiError for a request that made no order */
+function numberFrom(result: CreationResult, body: schemas.NewOrderBody): string {
+  switch (result.kind) {
+    case 'created':
+    case 'duplicate':
+    case 'replay':
+      return result.outTradeNo;
+    case 'key_reused':
+      throw new ApiError(
+        'IDEMPOTENCY_KEY_REUSED',
+        'This Idempotency-Key was used with another body; nothing was done',
+      );
+    case 'out_of_stock': {
+      const index = body.items.findIndex(({ sku }) => sku === result.sku);
+      const field = `items[${index}].quantity`;
+      throw new ApiError('OUT_OF_STOCK', `There is not enough of ${result.sku}`, {
+        errors: [{ field, message: 'is more than can be sold' }],
+      });
+    }
+    case 'kind_conflict':
+      throw invalidField(`items[${result.index}].kind`, 'is not the kind of this product');
+  }
+}
+
+function toNewOrder(
+  { wechatpay, paymentWindowMs }: OrderRouteDeps['settings'],
+  body: schemas.NewOrderBody,
+  nowMs: number,
+): NewOrder {
+  const seconds = body.expires_in_seconds;
+  const expiresAtMs = nowMs + (seconds === undefined ? paymentWindowMs : seconds * 1_000);
+  return {
+    channel: body.channel,
+    userId: body.user_id,
+    openid: body.openid ?? null,
+    clientIp: body.client_ip ?? null,
+    description: body.description,
+    items: body.items.map(({ sku, quantity, unit_price, kind }) => ({
+      sku,
+      quantity,
+      unitPriceFen: unit_price,
+      kind: kind ?? null,
+    })),
+    totalFen: body.amount.total,
+    currency: body.amount.currency,
+    shopOrderNo: body.shop_order_no ?? null,
+    profitSharing: body.profit_sharing ?? false,
+    metadata: body.metadata ?? null,
+    appId: wechatpay.appId,
+    merchantId: wechatpay.merchantId,
+    notifyUrl: wechatpay.notifyUrl,
+    timeExpire: shanghaiTime(expiresAtMs + TIME_EXPIRE_MARGIN_MS),
+    expiresAtMs,
+  };
+}
+
+/** RFC 3339 with +08:00 and whole seconds, rounded up, as WeChat's examples have it. */
+function shanghaiTime(ms: number): string {
+  const local = new Date(Math.ceil(ms / 1_000) * 1_000 + SHANGHAI_OFFSET_MS);
+  return `${local.toISOString().slice(0, 19)}+08:00`;
+}
+
+/** The same text for the same body, whatever the order of its keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, entry: unknown) =>
+    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
+      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : entry,
+  );
+}
+
+async function listOrders(deps: OrderRouteDeps, call: Call): Promise<Reply> {
+  const query = call.query as ReturnType<typeof schemas.orderListQuery.parse>;
+  const limit = query.limit ?? DEFAULT_LIMIT;
+  const place = query.cursor === undefined ? null : readCursor(query.cursor, ORDER_NUMBER);
+  const rows = await inTime(
+    deps.database.orders.list({
+      status: query.status ?? null,
+      attention: query.attention ?? null,
+      userId: query.user_id ?? null,
+      createdAfter: query.created_after === undefined ? null : new Date(query.created_after),
+      after: place && { createdAt: place.at, outTradeNo: place.id },
+      limit: limit + 1,
+    }),
+  );
+  const page = rows.slice(0, limit);
+  const last = rows.length > limit ? page.at(-1) : undefined;
+  return {
+    status: 200,
+    body: {
+      data: page.map(renderSummary),
+      next_cursor: last ? writeCursor({ at: last.createdAt, id: last.outTradeNo }) : null,
+    },
+  };
+}
+
+async function getOrder(deps: OrderRouteDeps, call: Call): Promise<Reply> {
+  const outTradeNo = numberOf(call);
+  const withCodes = SHOP_ROLES.includes(call.caller.role);
+  const order = await inTime(deps.database.orders.findOrder(outTradeNo, withCodes));
+  if (!order) throw new ApiError('NOT_FOUND', `There is no order ${outTradeNo}`);
+  return { status: 200, body: renderOrder(order) };
+}
+
+async function createPayment(deps: OrderRouteDeps, call: Call): Promise<Reply> {
+  const { payments } = deps;
+  const outTradeNo = numberOf(call);
+  const { order, payment } = await payments.obtain(outTradeNo);
+  if (payment === null && !payments.mayBePaid(order)) {
+    throw new ApiError('ORDER_NOT_PAYABLE', `Order ${outTradeNo} is ${order.status}`, {
+      extra: { out_trade_no: outTradeNo, order_status: order.status },
+    });
+  }
+  return { status: 200, body: renderPayment(order, payment) };
+}
+
+async function closeOrder(deps: OrderRouteDeps, call: Call): Promise<Reply> {
+  const outTradeNo = numberOf(call);
+  const status = await inTime(deps.database.closing.request(outTradeNo, call.caller, deps.now()));
+  if (status === null) throw new ApiError('NOT_FOUND', `There is no order ${outTradeNo}`);
+  if (canBePaid(status)) await deps.runs.close(outTradeNo, CLOSE_WAIT_MS);
+  const order = await deps.payments.find(outTradeNo);
+  if (order.status === 'closed' || canBePaid(order.status)) {
+    return { status: order.status === 'closed' ? 200 : 202, body: renderPayment(order, null) };
+  }
+  throw new ApiError('ORDER_ALREADY_PAID', `Order ${outTradeNo} is ${order.status}`, {
+    extra: { out_trade_no: outTradeNo, order_status: order.status },
+  });
+}

@@ -1,0 +1,103 @@
+import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
+import { parseOrderNumber } from '../../domain/order-number';
+import type { PrepayAnswer } from '../../domain/run-view';
+import { TASK_QUEUES } from '../../domain/task-queues';
+import {
+  CLOSE_UPDATE_ID,
+  ORDER_WORKFLOW_TYPE,
+  orderWorkflowId,
+  prepayUpdateId,
+} from '../../domain/workflow-ids';
+import { closeUpdate, noticeSignal, prepayUpdate } from '../../workflows/messages';
+
+/** A run is told of its inbox row within this, or the sweep does it later. */
+const SIGNAL_TIMEOUT_MS = 5_000;
+
+/** What the api says to the runs of orders. Every message starts the run if there is none (P5). */
+export interface OrderRuns {
+  /** @throws when Temporal did not take it in time */
+  notify(outTradeNo: string, inboxId: string): Promise<void>;
+  /** Makes sure that there is a run. @throws when Temporal did not take it in time */
+  ensure(outTradeNo: string): Promise<void>;
+  /** @returns null when there is no answer in time */
+  prepay(outTradeNo: string, round: number, timeoutMs: number): Promise<PrepayAnswer | null>;
+  /** @returns null when there is no answer in time */
+  close(outTradeNo: string, timeoutMs: number): Promise<string | null>;
+}
+
+/** @param onFailure gets what a bounded wait ended with, for the log */
+export function createOrderRuns(
+  client: Client,
+  onFailure: (error: unknown, outTradeNo: string) => void,
+): OrderRuns {
+  const startOptions = (outTradeNo: string) => ({
+    workflowId: orderWorkflowId(outTradeNo),
+    taskQueue: TASK_QUEUES.orders,
+    args: [outTradeNo],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
+    staticSummary: summary(outTradeNo),
+  });
+  const operation = (outTradeNo: string) =>
+    new WithStartWorkflowOperation(ORDER_WORKFLOW_TYPE, {
+      ...startOptions(outTradeNo),
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    });
+
+  async function answerWithin<T>(
+    outTradeNo: string,
+    timeoutMs: number,
+    ask: () => Promise<T>,
+  ): Promise<T | null> {
+    try {
+      return await client.connection.withDeadline(Date.now() + timeoutMs, ask);
+    } catch (error) {
+      onFailure(error, outTradeNo);
+      return null;
+    }
+  }
+
+  return {
+    async notify(outTradeNo, inboxId) {
+      await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, () =>
+        client.workflow.signalWithStart(ORDER_WORKFLOW_TYPE, {
+          ...startOptions(outTradeNo),
+          signal: noticeSignal,
+          signalArgs: [inboxId],
+        }),
+      );
+    },
+    async ensure(outTradeNo) {
+      await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, () =>
+        client.workflow.start(ORDER_WORKFLOW_TYPE, {
+          ...startOptions(outTradeNo),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+        }),
+      );
+    },
+    prepay: (outTradeNo, round, timeoutMs) =>
+      answerWithin(outTradeNo, timeoutMs, () =>
+        client.workflow.executeUpdateWithStart(prepayUpdate, {
+          startWorkflowOperation: operation(outTradeNo),
+          args: [round],
+          updateId: prepayUpdateId(round),
+        }),
+      ),
+    close: (outTradeNo, timeoutMs) =>
+      answerWithin(outTradeNo, timeoutMs, () =>
+        client.workflow.executeUpdateWithStart(closeUpdate, {
+          startWorkflowOperation: operation(outTradeNo),
+          args: [],
+          updateId: CLOSE_UPDATE_ID,
+        }),
+      ),
+  };
+}
+
+/** One line for Temporal Web UI; it never changes, so it says only what the number says. */
+function summary(outTradeNo: string): string {
+  const parsed = parseOrderNumber(outTradeNo);
+  if (parsed.kind !== 'valid') return `Unknown order ${outTradeNo}`;
+  const { day, channel, sequence } = parsed;
+  const date = `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}`;
+  return `Order ${date} · ${channel} · no. ${sequence}`;
+}

@@ -1,0 +1,164 @@
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
+import { z } from 'zod';
+import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/task-queues';
+import { parseDurationMs } from './durations';
+
+/** What each variable of the environment may hold; every message says what is expected instead. */
+
+export const ROLES = ['merchant', 'operator', 'admin', 'viewer'] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface ApiKey {
+  readonly name: string;
+  readonly role: Role;
+  /** SHA-256 of the secret: what is compared, in constant time. */
+  readonly secretHash: Buffer;
+}
+
+export interface EncryptionKey {
+  readonly id: string;
+  /** 32 bytes. */
+  readonly key: Buffer;
+}
+
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
+export const port = z
+  .string()
+  .regex(/^\d{1,5}$/, 'must be a port number')
+  .transform(Number)
+  .refine((value) => value <= 65_535, 'must be a port number');
+
+export const text = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected);
+
+/** PEM with line breaks or with `\n` written out. */
+function pem(value: string): string {
+  return value.includes('\\n') ? value.replaceAll('\\n', '\n') : value;
+}
+
+function key(make: (pemText: string) => KeyObject, expected: string) {
+  return z.string().transform((value, context) => {
+    try {
+      const parsed = make(pem(value));
+      if (parsed.asymmetricKeyType === 'rsa') return parsed;
+    } catch {
+      // Reported below: the reason could quote the key.
+    }
+    context.addIssue({ code: 'custom', message: expected });
+    return z.NEVER;
+  });
+}
+
+export const privateKey = key(createPrivateKey, 'must be an RSA private key as PEM text');
+export const publicKey = key(createPublicKey, 'must be an RSA public key as PEM text');
+
+export const apiV3Key = z
+  .string()
+  .refine((value) => Buffer.byteLength(value) === 32, 'must be 32 bytes long')
+  .transform((value) => Buffer.from(value));
+
+export const hashKey = z
+  .string()
+  .min(16, 'must have at least 16 characters')
+  .transform((value) => Buffer.from(value));
+
+export function url(options: { production: boolean; allowQuery: boolean }) {
+  return z.string().superRefine((value, context) => {
+    const problem = urlProblem(value, options);
+    if (problem) context.addIssue({ code: 'custom', message: problem });
+  });
+}
+
+function urlProblem(
+  value: string,
+  options: { production: boolean; allowQuery: boolean },
+): string | null {
+  if (!URL.canParse(value)) return 'must be a URL';
+  const parsed = new URL(value);
+  const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(parsed.hostname);
+  const plainAllowed = parsed.protocol === 'http:' && loopback && !options.production;
+  if (parsed.protocol !== 'https:' && !plainAllowed) {
+    return options.production
+      ? 'must start with https://'
+      : 'must start with https:// (http:// only on loopback)';
+  }
+  if (parsed.username || parsed.password) return 'must not carry a user or password';
+  if (!options.allowQuery && (parsed.search || parsed.hash)) return 'must have no query string';
+  return null;
+}
+
+export const databaseUrl = z
+  .string()
+  .refine(
+    (value) =>
+      URL.canParse(value) && ['postgres:', 'postgresql:'].includes(new URL(value).protocol),
+    'must be a postgresql:// URL',
+  );
+
+export const apiKeys = z.string().transform((value, context): ApiKey[] => {
+  const keys: ApiKey[] = [];
+  for (const entry of value.split(',').map((part) => part.trim())) {
+    const [, name = '', role = '', secret = ''] = /^([^:]+):([^:]+):(.+)$/.exec(entry) ?? [];
+    const known = ROLES.find((candidate) => candidate === role);
+    if (!known || !/^[\w.-]{1,64}$/.test(name)) {
+      context.addIssue({
+        code: 'custom',
+        message: `must be name:role:secret,… with a role of ${ROLES.join(', ')}`,
+      });
+      return z.NEVER;
+    }
+    keys.push({ name, role: known, secretHash: createHash('sha256').update(secret).digest() });
+  }
+  const repeated =
+    new Set(keys.map((entry) => entry.name)).size < keys.length ||
+    new Set(keys.map((entry) => entry.secretHash.toString('hex'))).size < keys.length;
+  if (repeated) context.addIssue({ code: 'custom', message: 'repeats a name or a secret' });
+  return keys;
+});
+
+export const encryptionKeys = z.string().transform((value, context): EncryptionKey[] => {
+  const keys = value.split(',').map((entry) => {
+    const [, id = '', encoded = ''] = /^([\w-]{1,32}):(.+)$/.exec(entry.trim()) ?? [];
+    return { id, key: BASE64.test(encoded) ? Buffer.from(encoded, 'base64') : Buffer.alloc(0) };
+  });
+  const bad = keys.some(({ id, key: bytes }) => id === '' || bytes.length !== 32);
+  if (bad || new Set(keys.map(({ id }) => id)).size < keys.length) {
+    context.addIssue({
+      code: 'custom',
+      message: 'must be id:base64,… with ids that differ and 32 bytes each',
+    });
+  }
+  return keys;
+});
+
+export const webhookSecret = z.string().superRefine((value, context) => {
+  try {
+    new Webhook(value);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be whsec_… followed by base64' });
+  }
+});
+
+export const duration = (range: { minMs: number; maxMs: number }) =>
+  z.string().transform((value, context): number => {
+    const ms = parseDurationMs(value);
+    if (ms !== null && ms >= range.minMs && ms <= range.maxMs) return ms;
+    context.addIssue({ code: 'custom', message: 'must be a time like 500ms, 30s, 5m, 1h' });
+    return z.NEVER;
+  });
+
+export const durations = z.string().transform((value, context): number[] => {
+  const list = value.split(',').map((part) => parseDurationMs(part) ?? 0);
+  if (list.length <= 100 && list.every((ms) => ms > 0)) return list;
+  context.addIssue({ code: 'custom', message: 'must be times like 30s,1m,2m' });
+  return z.NEVER;
+});
+
+export const taskQueues = z.string().transform((value, context): readonly TaskQueue[] => {
+  const names = value.split(',').map((part) => part.trim());
+  const known = TASK_QUEUE_NAMES.filter((queue) => names.includes(queue));
+  if (known.length === new Set(names).size) return known;
+  context.addIssue({ code: 'custom', message: `must be some of ${TASK_QUEUE_NAMES.join(', ')}` });
+  return z.NEVER;
+});

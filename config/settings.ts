@@ -1,0 +1,209 @@
+import type { KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { z } from 'zod';
+import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/task-queues';
+import * as field from './fields';
+import type { ApiKey, EncryptionKey } from './fields';
+
+export type Profile = 'development' | 'test' | 'production';
+
+/** Everything the environment says, read and checked once at start (S14). */
+export interface Settings {
+  readonly profile: Profile;
+  readonly logLevel: string;
+  readonly port: number;
+  readonly databaseUrl: string;
+  readonly temporal: TemporalSettings;
+  readonly wechatpay: WechatPaySettings;
+  readonly apiKeys: readonly ApiKey[];
+  readonly encryptionKeys: readonly EncryptionKey[];
+  readonly hashKey: Buffer;
+  readonly webhook: { readonly url: string; readonly secret: string } | null;
+  readonly paymentWindowMs: number;
+  readonly queryGapsMs: readonly number[];
+  readonly taskQueues: readonly TaskQueue[];
+  readonly buildId: string | null;
+}
+
+export interface TemporalSettings {
+  readonly connection: ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
+  readonly namespace: string;
+}
+
+export interface WechatPaySettings {
+  readonly baseUrl: string;
+  readonly appId: string;
+  readonly merchantId: string;
+  readonly merchantSerial: string;
+  readonly merchantPrivateKey: KeyObject;
+  /** Current first, then the previous one while keys are changed. */
+  readonly apiV3Keys: readonly Buffer[];
+  readonly publicKey: { readonly id: string; readonly key: KeyObject } | null;
+  readonly notifyUrl: string;
+}
+
+/** One message that names every missing or bad variable. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const SECRET = /^(WECHATPAY|ONCEPAY|FEISHU)_|^DATABASE_URL_FILE$|^TEMPORAL_API_KEY_FILE$/;
+const DEFAULT_LOG_LEVEL = { development: 'info', test: 'warn', production: 'info' } as const;
+
+function schema(production: boolean) {
+  const address = field.url({ production, allowQuery: false });
+  return z.object({
+    ONCEPAY_LOG_LEVEL: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'must be a level of pino')
+      .optional(),
+    PORT: field.port,
+    DATABASE_URL: field.databaseUrl,
+    TEMPORAL_ADDRESS: z.string().min(1),
+    WECHATPAY_BASE_URL: address.default('https://api.mch.weixin.qq.com'),
+    WECHATPAY_APP_ID: field.text(/^\w{1,32}$/, 'must be 1–32 letters and digits'),
+    WECHATPAY_MERCHANT_ID: field.text(/^\d{1,32}$/, 'must be 1–32 digits'),
+    WECHATPAY_MERCHANT_SERIAL: field.text(/^[\w-]{1,64}$/, 'must be 1–64 letters and digits'),
+    WECHATPAY_MERCHANT_PRIVATE_KEY: field.privateKey,
+    WECHATPAY_API_V3_KEY: field.apiV3Key,
+    WECHATPAY_API_V3_KEY_PREVIOUS: field.apiV3Key.optional(),
+    WECHATPAY_PUBLIC_KEY_ID: field
+      .text(/^PUB_KEY_ID_[\w-]{1,64}$/, 'must start with PUB_KEY_ID_')
+      .optional(),
+    WECHATPAY_PUBLIC_KEY: field.publicKey.optional(),
+    WECHATPAY_NOTIFY_URL: address,
+    ONCEPAY_API_KEYS: field.apiKeys,
+    ONCEPAY_ENCRYPTION_KEYS: field.encryptionKeys,
+    ONCEPAY_HASH_KEY: field.hashKey,
+    ONCEPAY_WEBHOOK_URL: field.url({ production, allowQuery: true }).optional(),
+    ONCEPAY_WEBHOOK_SECRET: field.webhookSecret.optional(),
+    ONCEPAY_PAYMENT_WINDOW: field
+      .duration({ minMs: 1_000, maxMs: 7 * 86_400_000 })
+      .default(30 * 60_000),
+    ONCEPAY_QUERY_SCHEDULE: field.durations.default([30_000, 60_000, 120_000, 300_000, 600_000]),
+    ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
+    ONCEPAY_BUILD_ID: field.text(/^[\w.-]{1,128}$/, 'must be 1–128 of [A-Za-z0-9_.-]').optional(),
+  });
+}
+
+/**
+ * Reads the settings. A secret may also be given as the path of a file in `<NAME>_FILE`.
+ * @throws ConfigurationError naming every variable that is missing or bad; values are never quoted.
+ */
+export function loadSettings(env: Environment = process.env): Settings {
+  const problems: string[] = [];
+  const profile = readProfile(env, problems);
+  const values = withFiles(env, problems);
+  const parsed = schema(profile === 'production').safeParse(values);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) {
+      const name = issue.path.join('.');
+      problems.push(values[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`);
+    }
+  }
+  problems.push(...pairProblems(values));
+  if (!parsed.success || problems.length > 0) {
+    const list = [...new Set(problems)].map((problem) => `  ${problem}`).join('\n');
+    throw new ConfigurationError(`The environment is not complete:\n${list}`);
+  }
+  return toSettings(profile, parsed.data, values);
+}
+
+/** Reads `DATABASE_URL` (or `DATABASE_URL_FILE`) alone, for the migrations. */
+export function loadDatabaseUrl(env: Environment = process.env): string {
+  const problems: string[] = [];
+  const values = withFiles({ ...pick(env, 'DATABASE_URL') }, problems);
+  const parsed = field.databaseUrl.safeParse(values['DATABASE_URL']);
+  if (parsed.success && problems.length === 0) return parsed.data;
+  const why = values['DATABASE_URL'] === undefined ? 'is missing' : 'must be a postgresql:// URL';
+  throw new ConfigurationError(problems[0] ?? `DATABASE_URL ${why}`);
+}
+
+function pick(env: Environment, name: string): Environment {
+  return { [name]: env[name], [`${name}_FILE`]: env[`${name}_FILE`] };
+}
+
+function readProfile(env: Environment, problems: string[]): Profile {
+  const value = env['NODE_ENV'] ?? 'development';
+  if (value === 'development' || value === 'test' || value === 'production') return value;
+  problems.push('NODE_ENV must be development, test or production');
+  return 'production';
+}
+
+/** An empty variable counts as missing; `X_FILE` fills X with the file's text, less its last line break. */
+function withFiles(env: Environment, problems: string[]): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && value !== '') values[name] = value;
+  }
+  for (const [fileName, path] of Object.entries(values)) {
+    if (!fileName.endsWith('_FILE') || !SECRET.test(fileName)) continue;
+    const name = fileName.slice(0, -'_FILE'.length);
+    if (values[name] !== undefined) problems.push(`${name} and ${fileName} are both set`);
+    else {
+      try {
+        values[name] = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+      } catch {
+        problems.push(`${fileName} names a file that can't be read`);
+      }
+    }
+  }
+  return values;
+}
+
+function pairProblems(values: Record<string, string>): string[] {
+  const pairs = [
+    ['WECHATPAY_PUBLIC_KEY_ID', 'WECHATPAY_PUBLIC_KEY'],
+    ['ONCEPAY_WEBHOOK_URL', 'ONCEPAY_WEBHOOK_SECRET'],
+  ] as const;
+  return pairs
+    .filter(([a, b]) => (values[a] === undefined) !== (values[b] === undefined))
+    .map(([a, b]) => `${a} and ${b} must be set together`);
+}
+
+function toSettings(
+  profile: Profile,
+  env: z.output<ReturnType<typeof schema>>,
+  values: Record<string, string>,
+): Settings {
+  const temporal = loadClientConnectConfig({ overrideEnvVars: values });
+  return {
+    profile,
+    logLevel: env.ONCEPAY_LOG_LEVEL ?? DEFAULT_LOG_LEVEL[profile],
+    port: env.PORT,
+    databaseUrl: env.DATABASE_URL,
+    temporal: {
+      connection: temporal.connectionOptions,
+      namespace: temporal.namespace ?? 'default',
+    },
+    wechatpay: wechatPaySettings(env),
+    apiKeys: env.ONCEPAY_API_KEYS,
+    encryptionKeys: env.ONCEPAY_ENCRYPTION_KEYS,
+    hashKey: env.ONCEPAY_HASH_KEY,
+    webhook:
+      env.ONCEPAY_WEBHOOK_URL !== undefined && env.ONCEPAY_WEBHOOK_SECRET !== undefined
+        ? { url: env.ONCEPAY_WEBHOOK_URL, secret: env.ONCEPAY_WEBHOOK_SECRET }
+        : null,
+    paymentWindowMs: env.ONCEPAY_PAYMENT_WINDOW,
+    queryGapsMs: env.ONCEPAY_QUERY_SCHEDULE,
+    taskQueues: env.ONCEPAY_TASK_QUEUES,
+    buildId: env.ONCEPAY_BUILD_ID ?? null,
+  };
+}
+
+function wechatPaySettings(env: z.output<ReturnType<typeof schema>>): WechatPaySettings {
+  const { WECHATPAY_PUBLIC_KEY_ID: id, WECHATPAY_PUBLIC_KEY: key } = env;
+  const previous = env.WECHATPAY_API_V3_KEY_PREVIOUS;
+  return {
+    baseUrl: env.WECHATPAY_BASE_URL.replace(/\/$/, ''),
+    appId: env.WECHATPAY_APP_ID,
+    merchantId: env.WECHATPAY_MERCHANT_ID,
+    merchantSerial: env.WECHATPAY_MERCHANT_SERIAL,
+    merchantPrivateKey: env.WECHATPAY_MERCHANT_PRIVATE_KEY,
+    apiV3Keys: [env.WECHATPAY_API_V3_KEY, ...(previous ? [previous] : [])],
+    publicKey: id !== undefined && key !== undefined ? { id, key } : null,
+    notifyUrl: env.WECHATPAY_NOTIFY_URL,
+  };
+}

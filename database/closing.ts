@@ -1,0 +1,170 @@
+import { v7 as uuidv7 } from 'uuid';
+import { canBePaid, type OrderStatus } from '../domain/order-state';
+import type { CloseCause, RunView } from '../domain/run-view';
+import {
+  DUE_GRACE_MS,
+  SETTLE_GRACE_MS,
+  mayExistAtWechat,
+  settleAttempt,
+  type Refusal,
+} from './attempts';
+import type { Actor, DatabaseContext, Transaction } from './context';
+import { addDeliveries } from './delivery-rows';
+import { openIntervention } from './interventions';
+import { releaseStock } from './reservations';
+import { readRunView } from './run-view';
+import { changeStatus, lockOrder, type LockedOrder } from './status-change';
+
+export type CloseStart =
+  | { readonly kind: 'decided' }
+  /** WeChat may know the order: it has to be asked. */
+  | {
+      readonly kind: 'ask_wechat';
+      readonly merchantId: string;
+      /** From this moment, Unix ms, an order that WeChat doesn't know can't come to exist any more. */
+      readonly absentMeansClosedAtMs: number;
+    };
+
+/** Closing: wanted first, then asked at WeChat if need be, then carried out. */
+export function createClosing(context: DatabaseContext) {
+  const { prisma } = context;
+  return {
+    /**
+     * Notes that an order shall be closed, before anything is sent: no prepay starts after this.
+     * @returns the status it has; null when there is no such order
+     */
+    request(outTradeNo: string, actor: Actor, nowMs: number): Promise<OrderStatus | null> {
+      const now = new Date(nowMs);
+      return prisma.$transaction(async (tx) => {
+        const order = await lockOrder(tx, outTradeNo);
+        if (!order || !canBePaid(order.status) || order.close_requested_at) {
+          return order?.status ?? null;
+        }
+        const dueAt = new Date(nowMs + DUE_GRACE_MS);
+        await tx.order.updateMany({
+          where: { outTradeNo },
+          data: { closeRequestedAt: now, dueAt },
+        });
+        await tx.auditEntry.createMany({
+          data: [
+            { actor: actor.name, role: actor.role, action: 'order.close', subject: outTradeNo },
+          ],
+        });
+        return order.status;
+      });
+    },
+
+    /** Begins a close in the run: an order that WeChat can't know is closed here and now. */
+    begin(outTradeNo: string, cause: CloseCause, nowMs: number): Promise<CloseStart> {
+      const now = new Date(nowMs);
+      return prisma.$transaction(async (tx): Promise<CloseStart> => {
+        const order = await lockOrder(tx, outTradeNo);
+        if (!order || !canBePaid(order.status)) return { kind: 'decided' };
+        if (!(await mayExistAtWechat(tx, outTradeNo))) {
+          await closeLocked(context, tx, order, cause, now);
+          return { kind: 'decided' };
+        }
+        await tx.order.updateMany({
+          where: { outTradeNo },
+          data: {
+            closeRequestedAt: order.close_requested_at ?? now,
+            dueAt: new Date(nowMs + 4 * DUE_GRACE_MS),
+          },
+        });
+        const { _max } = await tx.providerAttempt.aggregate({
+          where: { outTradeNo, operation: 'prepay' },
+          _max: { deadlineAt: true },
+        });
+        return {
+          kind: 'ask_wechat',
+          merchantId: order.merchant_id,
+          absentMeansClosedAtMs: Math.max(
+            Date.parse(order.time_expire),
+            _max.deadlineAt?.getTime() ?? 0,
+          ),
+        };
+      });
+    },
+
+    /** Records an attempt to close before it is sent. */
+    async startAttempt(outTradeNo: string, timeoutMs: number, nowMs: number): Promise<string> {
+      const id = uuidv7();
+      await prisma.providerAttempt.createMany({
+        data: [
+          {
+            id,
+            outTradeNo,
+            operation: 'close',
+            sentAt: new Date(nowMs),
+            deadlineAt: new Date(nowMs + timeoutMs),
+          },
+        ],
+      });
+      return id;
+    },
+
+    async settleAttempt(
+      attemptId: string,
+      outcome: 'accepted' | 'refused' | 'unknown',
+      code: string | null,
+      requestId: string | null,
+      nowMs: number,
+    ): Promise<void> {
+      await settleAttempt(prisma, attemptId, outcome, code, requestId, new Date(nowMs));
+    },
+
+    /** WeChat says closed: nobody can pay any more. */
+    finish(outTradeNo: string, cause: CloseCause, nowMs: number): Promise<RunView | null> {
+      return prisma.$transaction(async (tx) => {
+        const order = await lockOrder(tx, outTradeNo);
+        if (order && canBePaid(order.status)) {
+          await closeLocked(context, tx, order, cause, new Date(nowMs));
+        }
+        return readRunView(tx, outTradeNo);
+      });
+    },
+
+    /**
+     * WeChat refuses an operation for a reason that only a person can clear.
+     * @returns true when this is news
+     */
+    failed(
+      outTradeNo: string,
+      operation: 'close' | 'query',
+      refusal: Refusal,
+      nowMs: number,
+    ): Promise<boolean> {
+      return openIntervention(prisma, {
+        outTradeNo,
+        ours: true,
+        reason: 'wechat_failed',
+        subject: operation,
+        evidence: { operation, ...refusal },
+        now: new Date(nowMs),
+      });
+    },
+  };
+}
+
+/** Closes a locked order: status, history, stock and what the shop is told, together. */
+export async function closeLocked(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  cause: CloseCause,
+  now: Date,
+): Promise<void> {
+  const outTradeNo = order.out_trade_no;
+  const change = await changeStatus(tx, {
+    outTradeNo,
+    status: order.status,
+    event: 'closed',
+    cause,
+    now,
+    dueAt: new Date(now.getTime() + SETTLE_GRACE_MS),
+  });
+  if (change.kind !== 'moved') return;
+  await releaseStock(tx, outTradeNo);
+  const told = { event: 'order.closed', status: 'closed', transactionId: null, now } as const;
+  await addDeliveries(context, tx, order, told);
+}

@@ -1,0 +1,19 @@
+import type { Prisma, PrismaClient } from '../generated/prisma/client';
+import type { FieldCipher } from './field-encryption';
+import type { KeyedHash } from './keyed-hash';
+
+/** What the functions of this room share; it never leaves it (S16). */
+export interface DatabaseContext {
+  readonly prisma: PrismaClient;
+  readonly cipher: FieldCipher;
+  readonly hash: KeyedHash;
+  readonly webhooks: boolean;
+}
+
+export type Transaction = Prisma.TransactionClient;
+
+/** Who asked for a change through the API. */
+export interface Actor {
+  readonly name: string;
+  readonly role: string;
+}

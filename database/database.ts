@@ -1,0 +1,87 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { Pool } from 'pg';
+import { PrismaClient } from '../generated/prisma/client';
+import { createClosing } from './closing';
+import type { DatabaseContext } from './context';
+import { createDeliveries } from './deliveries';
+import { createEffects } from './effects';
+import { createFieldCipher } from './field-encryption';
+import { createHealth } from './health';
+import { createInbox } from './inbox';
+import { createInterventionList } from './intervention-list';
+import { createKeyedHash } from './keyed-hash';
+import { createNoticeApplication } from './notice-application';
+import { createOrderCreation } from './order-creation';
+import { createOrderReading } from './order-reading';
+import { createOverdue } from './overdue';
+import { createPrepays } from './prepays';
+import { createProducts } from './products';
+import { createQueries } from './queries';
+import { createRunViews } from './run-view';
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly encryptionKeys: readonly { readonly id: string; readonly key: Buffer }[];
+  readonly hashKey: Buffer;
+  /** Connections of the main pool. */
+  readonly maxConnections?: number;
+  /** Whether shop webhooks are configured: decides if their rows are written. */
+  readonly webhooks: boolean;
+  /** Lost idle connections; the pool replaces them. */
+  readonly onIdleError?: (error: Error) => void;
+}
+
+/** Below the api's 5 s answer to a database that hangs. */
+const CONNECT_TIMEOUT_MS = 2_000;
+const QUERY_TIMEOUT_MS = 4_000;
+/** A transaction waits this long for a connection, and may run this long. */
+const TRANSACTION_WAIT_MS = 4_000;
+const TRANSACTION_TIMEOUT_MS = 8_000;
+const DEFAULT_CONNECTIONS = 16;
+
+export type Database = ReturnType<typeof openDatabase>;
+
+/**
+ * Opens the database: one Prisma client on one pool, and every room's functions on domain types.
+ * Nothing is sent before the first call, so the database may be away at start.
+ */
+export function openDatabase(options: DatabaseOptions) {
+  const pool = new Pool({
+    connectionString: options.url,
+    max: options.maxConnections ?? DEFAULT_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    keepAlive: true,
+    application_name: 'oncepay',
+  });
+  pool.on('error', (error) => options.onIdleError?.(error));
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg(pool),
+    transactionOptions: { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_TIMEOUT_MS },
+  });
+  const context: DatabaseContext = {
+    prisma,
+    cipher: createFieldCipher(options.encryptionKeys),
+    hash: createKeyedHash(options.hashKey),
+    webhooks: options.webhooks,
+  };
+  return {
+    orders: { ...createOrderCreation(context), ...createOrderReading(context) },
+    runs: createRunViews(context),
+    prepays: createPrepays(context),
+    queries: createQueries(context),
+    closing: createClosing(context),
+    notices: createNoticeApplication(context),
+    effects: createEffects(context),
+    deliveries: createDeliveries(context),
+    inbox: createInbox(context),
+    overdue: createOverdue(context),
+    products: createProducts(context),
+    interventions: createInterventionList(context),
+    health: createHealth(pool),
+    async end(): Promise<void> {
+      await prisma.$disconnect();
+      if (!pool.ended) await pool.end();
+    },
+  };
+}

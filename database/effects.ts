@@ -1,0 +1,213 @@
+import type { DatabaseEffect } from '../domain/effects';
+import type { ErrorCode } from '../domain/error-catalogue';
+import type { InterventionReason } from '../domain/interventions';
+import { pointsFor } from '../domain/money';
+import { shanghaiDay } from '../domain/order-number';
+import type { RunView } from '../domain/run-view';
+import { SETTLE_GRACE_MS } from './attempts';
+import type { DatabaseContext, Transaction } from './context';
+import { addDeliveries } from './delivery-rows';
+import { handOutCodes } from './code-pool';
+import { isUnavailable, sqlStateOf } from './errors';
+import { openIntervention } from './interventions';
+import { MAX_EFFECT_ATTEMPTS, readRunView } from './run-view';
+import { changeStatus, lockOrder, type LockedOrder } from './status-change';
+
+/** Why an effect can't be done, in words of the catalogue. */
+export class EffectError extends Error {
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode) {
+    super(code);
+    this.code = code;
+  }
+}
+
+interface EffectRow {
+  readonly effect: DatabaseEffect;
+  readonly status: string;
+  readonly attempts: number;
+  readonly errorCode: string | null;
+}
+
+const REASONS: Partial<Record<ErrorCode, InterventionReason>> = {
+  NO_STOCK: 'no_stock',
+  NO_CODES: 'no_codes',
+};
+
+/** The effects ledger: every effect of a paid order exactly once, none waiting for one that fails. */
+export function createEffects(context: DatabaseContext) {
+  const { prisma } = context;
+  return {
+    /**
+     * Does what is left of an order's effects in one transaction, a savepoint each: one that fails
+     * leaves its row `failed`, the others commit. When all are done the order is fulfilled with them.
+     */
+    run(outTradeNo: string, nowMs: number): Promise<RunView | null> {
+      const now = new Date(nowMs);
+      return prisma.$transaction(async (tx) => {
+        const order = await lockOrder(tx, outTradeNo);
+        const before = order && (await readRunView(tx, outTradeNo));
+        if (order?.status !== 'paid' || !before || before.effectsDue === 0) {
+          if (order?.status === 'paid') await settle(context, tx, order, now);
+          return readRunView(tx, outTradeNo);
+        }
+        await lockProducts(tx, outTradeNo);
+        const rows = (await tx.orderEffect.findMany({
+          where: { outTradeNo, status: { in: ['pending', 'failed'] } },
+          select: { effect: true, status: true, attempts: true, errorCode: true },
+          orderBy: { effect: 'asc' },
+        })) as EffectRow[];
+        for (const row of rows.filter(isDue)) await attempt(tx, order, row, now);
+        await settle(context, tx, order, now);
+        return readRunView(tx, outTradeNo);
+      });
+    },
+  };
+}
+
+function isDue(row: EffectRow): boolean {
+  if (row.status === 'pending') return true;
+  return row.errorCode === 'EFFECT_FAILED' && row.attempts < MAX_EFFECT_ATTEMPTS;
+}
+
+/** All rows an effect may touch, locked in sku order before the first one: no two orders can wait for each other. */
+async function lockProducts(tx: Transaction, outTradeNo: string): Promise<void> {
+  await tx.$queryRaw`
+    SELECT 1 FROM products WHERE sku IN (
+      SELECT sku FROM order_items WHERE out_trade_no = ${outTradeNo})
+    ORDER BY sku FOR NO KEY UPDATE`;
+}
+
+async function attempt(
+  tx: Transaction,
+  order: LockedOrder,
+  row: EffectRow,
+  now: Date,
+): Promise<void> {
+  const where = { outTradeNo: order.out_trade_no, effect: row.effect };
+  await tx.$executeRaw`SAVEPOINT effect`;
+  try {
+    await EFFECTS[row.effect](tx, order, now);
+    await tx.$executeRaw`RELEASE SAVEPOINT effect`;
+    await tx.orderEffect.updateMany({
+      where,
+      data: { status: 'done', doneAt: now, errorCode: null, attempts: { increment: 1 } },
+    });
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    await tx.$executeRaw`ROLLBACK TO SAVEPOINT effect`;
+    await fail(tx, order, row, error, now);
+  }
+}
+
+async function fail(
+  tx: Transaction,
+  order: LockedOrder,
+  row: EffectRow,
+  error: unknown,
+  now: Date,
+): Promise<void> {
+  const outTradeNo = order.out_trade_no;
+  const code = error instanceof EffectError ? error.code : 'EFFECT_FAILED';
+  const attempts = row.attempts + 1;
+  await tx.orderEffect.updateMany({
+    where: { outTradeNo, effect: row.effect },
+    data: { status: 'failed', errorCode: code, attempts },
+  });
+  const reason = REASONS[code] ?? (attempts >= MAX_EFFECT_ATTEMPTS ? 'effect_failed' : null);
+  if (reason === null) return;
+  await openIntervention(tx, {
+    outTradeNo,
+    ours: true,
+    reason,
+    subject: row.effect,
+    evidence: { effect: row.effect, code, attempts, sql_state: sqlStateOf(error) },
+    now,
+  });
+}
+
+/** Fulfils the order when no effect is left, in the transaction of the last one. */
+async function settle(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  now: Date,
+): Promise<void> {
+  const outTradeNo = order.out_trade_no;
+  const [left] = await tx.$queryRaw<{ count: number; held: boolean }[]>`
+    SELECT count(*) FILTER (WHERE status NOT IN ('done', 'skipped'))::int AS count,
+      EXISTS (SELECT 1 FROM interventions WHERE order_no = ${outTradeNo} AND status = 'open'
+        AND reason = 'reconciliation') AS held
+    FROM order_effects WHERE out_trade_no = ${outTradeNo}`;
+  if (!left || left.count > 0 || left.held) return;
+  const change = await changeStatus(tx, {
+    outTradeNo,
+    status: order.status,
+    event: 'fulfilled',
+    cause: 'effects_done',
+    now,
+    dueAt: new Date(now.getTime() + SETTLE_GRACE_MS),
+  });
+  if (change.kind !== 'moved') return;
+  await addDeliveries(context, tx, order, {
+    event: 'order.fulfilled',
+    status: 'fulfilled',
+    transactionId: order.applied_transaction_id,
+    now,
+  });
+}
+
+const EFFECTS: Record<
+  DatabaseEffect,
+  (tx: Transaction, order: LockedOrder, now: Date) => Promise<void>
+> = {
+  async points(tx, order, now) {
+    const delta = pointsFor(order.total_fen);
+    if (delta === 0) return;
+    await tx.$executeRaw`
+      WITH entry AS (
+        INSERT INTO points_entries (user_id, out_trade_no, effect, delta, at)
+        VALUES (${order.user_id}, ${order.out_trade_no}, 'points', ${delta}, ${now})
+        RETURNING user_id, delta
+      )
+      INSERT INTO points_balances (user_id, balance) SELECT user_id, delta FROM entry
+      ON CONFLICT (user_id) DO UPDATE SET balance = points_balances.balance + excluded.balance`;
+  },
+
+  async sales(tx, order, now) {
+    const day = shanghaiDay((order.paid_at ?? now).getTime());
+    await tx.$executeRaw`
+      WITH lines AS (
+        SELECT sku, sum(quantity)::bigint AS units,
+          sum(quantity::bigint * unit_price_fen) AS revenue_fen
+        FROM order_items WHERE out_trade_no = ${order.out_trade_no} GROUP BY sku ORDER BY sku
+      ), sold AS (
+        UPDATE products SET sold = sold + lines.units FROM lines WHERE products.sku = lines.sku
+      )
+      INSERT INTO sales_statistics (day, sku, units, revenue_fen, orders)
+      SELECT ${day}, sku, units, revenue_fen, 1 FROM lines ORDER BY sku
+      ON CONFLICT (day, sku) DO UPDATE SET units = sales_statistics.units + excluded.units,
+        revenue_fen = sales_statistics.revenue_fen + excluded.revenue_fen,
+        orders = sales_statistics.orders + 1`;
+  },
+
+  async stock(tx, order) {
+    const taken = await tx.$queryRaw<{ sku: string }[]>`
+      WITH held AS (
+        UPDATE stock_reservations SET status = 'taken'
+        WHERE out_trade_no = ${order.out_trade_no} AND status = 'reserved'
+        RETURNING sku, quantity
+      )
+      UPDATE products SET stock = stock - held.quantity, reserved = reserved - held.quantity
+      FROM held WHERE products.sku = held.sku AND products.stock >= held.quantity
+      RETURNING products.sku`;
+    const wanted = await tx.stockReservation.count({
+      where: { outTradeNo: order.out_trade_no, status: 'taken' },
+    });
+    if (taken.length !== wanted) throw new EffectError('NO_STOCK');
+  },
+
+  async delivery(tx, order, now) {
+    if (!(await handOutCodes(tx, order.out_trade_no, now))) throw new EffectError('NO_CODES');
+  },
+};

@@ -1,0 +1,60 @@
+/** Connection failures, shut-downs and overload: the same statement can succeed in a moment. */
+const UNAVAILABLE_STATES = /^(08|53|57P0|40001|40P01|25006|55P03)/;
+const UNAVAILABLE_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+  // Prisma: server unreachable, timed out, closed, pool timeout, transaction closed, write conflict.
+  'P1001',
+  'P1002',
+  'P1008',
+  'P1017',
+  'P2024',
+  'P2028',
+  'P2034',
+]);
+const UNAVAILABLE_TEXT =
+  /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Cannot use a pool after calling end|server closed the connection|SocketTimeout|DatabaseNotReachable|ConnectionClosed|TooManyConnections|TransactionWriteConflict/i;
+/** A cause of a cause of … is looked at this far down. */
+const MAX_DEPTH = 6;
+
+function* chain(error: unknown): Generator<Record<string, unknown>> {
+  const queue: unknown[] = [error];
+  for (let seen = 0; queue.length > 0 && seen < MAX_DEPTH * 3; seen += 1) {
+    const current = queue.shift();
+    if (typeof current !== 'object' || current === null) continue;
+    const record = current as Record<string, unknown>;
+    yield record;
+    queue.push(record['cause'], record['meta'], record['driverAdapterError']);
+    if (Array.isArray(record['errors'])) queue.push(...(record['errors'] as unknown[]));
+  }
+}
+
+/** The SQLSTATE of PostgreSQL behind an error of `pg` or Prisma, or null. */
+export function sqlStateOf(error: unknown): string | null {
+  for (const record of chain(error)) {
+    for (const value of [record['originalCode'], record['code']]) {
+      if (typeof value === 'string' && /^[0-9A-Z]{5}$/.test(value) && /\d/.test(value)) {
+        if (!/^P[12]\d{3}$/.test(value)) return value;
+      }
+    }
+  }
+  return null;
+}
+
+/** True when the database could not be asked, as opposed to having said no. */
+export function isUnavailable(error: unknown): boolean {
+  for (const record of chain(error)) {
+    const code = record['code'] ?? record['originalCode'];
+    if (typeof code === 'string' && UNAVAILABLE_CODES.has(code)) return true;
+    for (const text of [record['message'], record['kind']]) {
+      if (typeof text === 'string' && UNAVAILABLE_TEXT.test(text)) return true;
+    }
+  }
+  const state = sqlStateOf(error);
+  return state !== null && UNAVAILABLE_STATES.test(state);
+}

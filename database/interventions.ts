@@ -1,0 +1,28 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { InterventionReason } from '../domain/interventions';
+import type { Transaction } from './context';
+
+export interface NewIntervention {
+  readonly outTradeNo: string;
+  /** False when the number is not one of our orders. */
+  readonly ours: boolean;
+  readonly reason: InterventionReason;
+  /** What exactly is in question: a transaction id, an effect, an operation. */
+  readonly subject: string;
+  /** What a person needs to decide; never personal data. */
+  readonly evidence: Readonly<Record<string, unknown>>;
+  readonly now: Date;
+}
+
+/** Opens a question for a person; one that is open already for the same matter stays as it is. True when it is news. */
+export async function openIntervention(tx: Transaction, entry: NewIntervention): Promise<boolean> {
+  const opened = await tx.$executeRaw`
+    INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, since, previous_id)
+    VALUES (${uuidv7()}::uuid, ${entry.outTradeNo}, ${entry.ours ? entry.outTradeNo : null},
+      ${entry.reason}, ${entry.subject}, ${JSON.stringify(entry.evidence)}::jsonb, ${entry.now},
+      (SELECT id FROM interventions WHERE out_trade_no = ${entry.outTradeNo}
+        AND reason = ${entry.reason} AND subject = ${entry.subject}
+        ORDER BY since DESC LIMIT 1))
+    ON CONFLICT (out_trade_no, reason, subject) WHERE status = 'open' DO NOTHING`;
+  return opened === 1;
+}

@@ -1,0 +1,73 @@
+import type { OrderStatus } from '../domain/order-state';
+import type { RunView } from '../domain/run-view';
+import type { DatabaseContext, Transaction } from './context';
+
+/** Tries of an effect that failed without a reason a person must clear. */
+export const MAX_EFFECT_ATTEMPTS = 6;
+
+export function createRunViews({ prisma }: DatabaseContext) {
+  return {
+    /** null when no such order is ours. */
+    load: (outTradeNo: string): Promise<RunView | null> => readRunView(prisma, outTradeNo),
+  };
+}
+
+interface Row {
+  status: string;
+  channel: string;
+  total_fen: number;
+  prepay_rounds: number;
+  refused: boolean;
+  close_requested: boolean;
+  expires_at: Date;
+  open_notices: number;
+  effects_due: number;
+  deliveries_due: number;
+  open_interventions: number;
+  close_failed: boolean;
+  due: boolean;
+  attention: string | null;
+}
+
+/** One round trip. Effects wait while a reconciliation is open: WeChat spoke of a refund. */
+export async function readRunView(
+  client: Pick<Transaction, '$queryRaw'>,
+  outTradeNo: string,
+): Promise<RunView | null> {
+  const [row] = await client.$queryRaw<Row[]>`
+    SELECT o.status, o.channel, o.total_fen, o.prepay_rounds, o.refusal_code IS NOT NULL AS refused,
+      o.close_requested_at IS NOT NULL AS close_requested, o.expires_at,
+      (SELECT count(*)::int FROM notification_inbox n
+        WHERE n.out_trade_no = o.out_trade_no AND n.verdict IS NULL) AS open_notices,
+      (SELECT count(*)::int FROM order_effects e
+        WHERE e.out_trade_no = o.out_trade_no AND o.status = 'paid' AND NOT i.held
+          AND (e.status = 'pending' OR (e.status = 'failed' AND e.error_code = 'EFFECT_FAILED'
+            AND e.attempts < ${MAX_EFFECT_ATTEMPTS}))) AS effects_due,
+      (SELECT count(*)::int FROM deliveries d
+        WHERE d.out_trade_no = o.out_trade_no AND d.status = 'pending') AS deliveries_due,
+      i.open AS open_interventions, i.oldest AS attention, i.close_failed, o.due_at IS NOT NULL AS due
+    FROM orders o CROSS JOIN LATERAL (
+      SELECT count(*)::int AS open, coalesce(bool_or(reason = 'reconciliation'), false) AS held,
+        coalesce(bool_or(reason = 'wechat_failed' AND subject = 'close'), false) AS close_failed,
+        (array_agg(reason ORDER BY since, id))[1] AS oldest
+      FROM interventions WHERE order_no = o.out_trade_no AND status = 'open'
+    ) i
+    WHERE o.out_trade_no = ${outTradeNo}`;
+  if (!row) return null;
+  return {
+    status: row.status as OrderStatus,
+    channel: row.channel,
+    totalFen: row.total_fen,
+    prepayRounds: row.prepay_rounds,
+    refused: row.refused,
+    closeRequested: row.close_requested,
+    closeFailed: row.close_failed,
+    expiresAtMs: row.expires_at.getTime(),
+    openNotices: row.open_notices,
+    effectsDue: row.effects_due,
+    deliveriesDue: row.deliveries_due,
+    openInterventions: row.open_interventions,
+    attention: row.attention,
+    due: row.due,
+  };
+}

@@ -1,0 +1,40 @@
+/** Integer 分 (1/100 元). Every amount in Oncepay is one of these; 元 exist only on screens. */
+export type Fen = number & { readonly __unit: 'fen' };
+
+/** The largest amount we take: WeChat's `total` and our columns are 32-bit integers. */
+export const MAX_FEN = 2_147_483_647;
+
+/** True for an integer number of 分 from 0 to {@link MAX_FEN}. */
+export function isFen(value: unknown): value is Fen {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_FEN;
+}
+
+/**
+ * Brands a number as 分.
+ * @throws RangeError when it is not an integer from 0 to {@link MAX_FEN}.
+ */
+export function fen(value: number): Fen {
+  if (!isFen(value)) throw new RangeError(`not an amount in fen: ${value}`);
+  return value;
+}
+
+/** The sum of `quantity × unitPriceFen` over the items, or null when it leaves the range of {@link Fen}. */
+export function sumOfItems(
+  items: readonly { quantity: number; unitPriceFen: number }[],
+): Fen | null {
+  let total = 0n;
+  for (const item of items) total += BigInt(item.quantity) * BigInt(item.unitPriceFen);
+  return total <= BigInt(MAX_FEN) ? fen(Number(total)) : null;
+}
+
+/** `¥12.30` for 1230 fen; for people only, never parsed back. */
+export function formatFen(amount: number): string {
+  const sign = amount < 0 ? '-' : '';
+  const digits = String(Math.abs(amount)).padStart(3, '0');
+  return `${sign}¥${digits.slice(0, -2)}.${digits.slice(-2)}`;
+}
+
+/** Points earned by a payment: one per full 元. */
+export function pointsFor(totalFen: number): number {
+  return Math.floor(totalFen / 100);
+}

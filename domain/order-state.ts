@@ -1,0 +1,117 @@
+/**
+ * The states of an order, and the only table that says how they change (S5). The names are public:
+ * they are in the database, in the HTTP answers and in Temporal's search attribute.
+ */
+export const ORDER_STATUSES = [
+  'created',
+  'awaiting_payment',
+  'paid',
+  'fulfilled',
+  'closed',
+  'paid_late',
+  'refunded',
+] as const;
+export type OrderStatus = (typeof ORDER_STATUSES)[number];
+
+export const ORDER_EVENTS = [
+  /** WeChat gave what the user needs to pay. */
+  'prepaid',
+  /** The order's money is in. */
+  'paid',
+  /** Every database effect is done or skipped. */
+  'fulfilled',
+  /** Nobody can pay any more. */
+  'closed',
+  /** A person accepts money that came after the close. */
+  'late_payment_accepted',
+  /** All of the applied money is back. */
+  'refunded',
+] as const;
+export type OrderEvent = (typeof ORDER_EVENTS)[number];
+
+type Step = OrderStatus | 'duplicate' | 'refused';
+
+const TRANSITIONS = {
+  created: {
+    prepaid: 'awaiting_payment',
+    paid: 'paid',
+    fulfilled: 'refused',
+    closed: 'closed',
+    late_payment_accepted: 'refused',
+    refunded: 'refused',
+  },
+  awaiting_payment: {
+    prepaid: 'duplicate',
+    paid: 'paid',
+    fulfilled: 'refused',
+    closed: 'closed',
+    late_payment_accepted: 'refused',
+    refunded: 'refused',
+  },
+  paid: {
+    prepaid: 'refused',
+    paid: 'duplicate',
+    fulfilled: 'fulfilled',
+    closed: 'refused',
+    late_payment_accepted: 'duplicate',
+    refunded: 'refunded',
+  },
+  fulfilled: {
+    prepaid: 'refused',
+    paid: 'duplicate',
+    fulfilled: 'duplicate',
+    closed: 'refused',
+    late_payment_accepted: 'duplicate',
+    refunded: 'refunded',
+  },
+  closed: {
+    prepaid: 'refused',
+    paid: 'paid_late',
+    fulfilled: 'refused',
+    closed: 'duplicate',
+    late_payment_accepted: 'refused',
+    refunded: 'refused',
+  },
+  paid_late: {
+    prepaid: 'refused',
+    paid: 'duplicate',
+    fulfilled: 'refused',
+    closed: 'duplicate',
+    late_payment_accepted: 'paid',
+    refunded: 'refunded',
+  },
+  refunded: {
+    prepaid: 'refused',
+    paid: 'duplicate',
+    fulfilled: 'duplicate',
+    closed: 'refused',
+    late_payment_accepted: 'refused',
+    refunded: 'duplicate',
+  },
+} as const satisfies Record<OrderStatus, Record<OrderEvent, Step>>;
+
+export type Transition =
+  | { readonly kind: 'moved'; readonly from: OrderStatus; readonly to: OrderStatus }
+  | { readonly kind: 'duplicate'; readonly status: OrderStatus }
+  | { readonly kind: 'refused'; readonly status: OrderStatus; readonly event: OrderEvent };
+
+/**
+ * What `event` does to an order in `status`: it moves on, it has happened before, or it can't.
+ * Whether a payment carries the right money is decided before this is asked.
+ */
+export function transition(status: OrderStatus, event: OrderEvent): Transition {
+  const step: Step = TRANSITIONS[status][event];
+  if (step === 'duplicate') return { kind: 'duplicate', status };
+  if (step === 'refused') return { kind: 'refused', status, event };
+  return { kind: 'moved', from: status, to: step };
+}
+
+/** True while WeChat may still take money for the order. */
+export function canBePaid(status: OrderStatus): status is 'created' | 'awaiting_payment' {
+  return status === 'created' || status === 'awaiting_payment';
+}
+
+/** True for a string that names a status. */
+export function isOrderStatus(value: unknown): value is OrderStatus {
+  return ORDER_STATUSES.some((status) => status === value);
+}

@@ -1,0 +1,68 @@
+import { canBePaid, type OrderStatus } from './order-state';
+
+/**
+ * All that an order's run decides on: ids, amounts and states, never personal data. Read from the rows
+ * whenever a run starts and after each step, so a run can always be started again (P5).
+ */
+export interface RunView {
+  readonly status: OrderStatus;
+  readonly channel: string;
+  readonly totalFen: number;
+  /** Completed prepay rounds. */
+  readonly prepayRounds: number;
+  /** WeChat refused the prepay for good, or until a person acts. */
+  readonly refused: boolean;
+  readonly closeRequested: boolean;
+  /** WeChat will not close it until a person acts. */
+  readonly closeFailed: boolean;
+  /** Unix ms. */
+  readonly expiresAtMs: number;
+  /** Inbox rows without a verdict. */
+  readonly openNotices: number;
+  /** Effects to do now; held ones don't count. */
+  readonly effectsDue: number;
+  /** Webhooks and messages not yet taken. */
+  readonly deliveriesDue: number;
+  /** Open interventions, and the reason of the oldest. */
+  readonly openInterventions: number;
+  readonly attention: string | null;
+  /** The row says that something must happen by some time. */
+  readonly due: boolean;
+}
+
+export type CloseCause = 'close_requested' | 'expired' | 'closed_at_wechat' | 'prepay_refused';
+
+/** What a prepay update answers with; `undefined` while it can't be said. */
+export type PrepayAnswer = OrderStatus | 'refused' | 'closing' | 'unknown_order' | 'unsettled';
+
+/** The answer to a caller who waits for prepay round `round`: as soon as anything decides the order. */
+export function prepayAnswer(view: RunView | null, round: number): PrepayAnswer | undefined {
+  if (view === null) return 'unknown_order';
+  if (!canBePaid(view.status)) return view.status;
+  if (view.prepayRounds >= round) return view.status;
+  if (view.refused) return 'refused';
+  return view.closeRequested ? 'closing' : undefined;
+}
+
+/** True when a close can be answered: nobody can pay any more, or WeChat will not close. */
+export function closeAnswered(view: RunView | null): boolean {
+  return view === null || !canBePaid(view.status) || view.closeFailed;
+}
+
+/** What a run does next with an order that can still be paid. */
+export function wantsPrepay(view: RunView, askedRound: number): number | null {
+  if (view.refused || view.closeRequested) return null;
+  const round = Math.max(1, askedRound);
+  return view.prepayRounds < round ? round : null;
+}
+
+/** True when a run has nothing to do and nobody to wait for. */
+export function isAtRest(view: RunView): boolean {
+  return (
+    !canBePaid(view.status) &&
+    view.openNotices === 0 &&
+    view.effectsDue === 0 &&
+    view.deliveriesDue === 0 &&
+    view.openInterventions === 0
+  );
+}

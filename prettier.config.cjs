@@ -1,0 +1,1 @@
+module.exports = { printWidth: 100, singleQuote: true };

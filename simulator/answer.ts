@@ -1,0 +1,40 @@
+/** What the simulator is about to answer: WeChat's error body or a success. */
+export interface Answer {
+  readonly status: number;
+  /** Null: no body (204). */
+  readonly body: unknown;
+}
+
+export interface ErrorDetail {
+  readonly field?: string | undefined;
+  readonly value?: unknown;
+  readonly issue: string;
+  readonly location: 'body' | 'uri' | 'query' | 'header' | 'authorization';
+}
+
+/** WeChat's error body `{code, message, detail}`. */
+export function refuse(
+  status: number,
+  code: string,
+  message: string,
+  detail?: ErrorDetail,
+): Answer {
+  return { status, body: { code, message, ...(detail === undefined ? {} : { detail }) } };
+}
+
+export function paramError(message: string, detail: ErrorDetail): Answer {
+  return refuse(400, 'PARAM_ERROR', message, detail);
+}
+
+/** A request to the control API that can't be done; the code tells why. */
+export class ControlRefusal extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.name = 'ControlRefusal';
+    this.status = status;
+    this.code = code;
+  }
+}

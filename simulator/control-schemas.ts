@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { MAX_FEN } from '../domain/money';
+import { TRADE_STATES } from '../domain/payment-notice';
+import { TAMPERS } from './callbacks';
+import { FAULT_KINDS } from './faults';
+import { OPERATIONS } from './records';
+import { RAW_KINDS } from './raw-callbacks';
+
+/** More callbacks than this in one call are a mistake. */
+const MAX_COPIES = 1000;
+const MAX_DELAY_MS = 10 * 60_000;
+
+const number = z.string().min(1).max(64);
+const fen = z.int().min(0).max(MAX_FEN);
+const copies = z.int().min(0).max(MAX_COPIES);
+const delayMs = z.int().min(0).max(MAX_DELAY_MS);
+const tamper = z.strictObject({
+  kind: z.enum(TAMPERS),
+  staleSeconds: z.int().optional(),
+});
+
+export const paySchema = z.strictObject({
+  outTradeNo: number,
+  totalFen: fen.optional(),
+  payerTotalFen: fen.optional(),
+  currency: z.string().optional(),
+  merchantId: z.string().optional(),
+  appId: z.string().optional(),
+  transactionId: number.optional(),
+  token: z.string().optional(),
+  force: z.boolean().optional(),
+  callbacks: copies.optional(),
+  tradeState: z.enum(TRADE_STATES).optional(),
+  wait: z.boolean().optional(),
+  notifyUrl: z.url().optional(),
+});
+
+export const notifySchema = z.strictObject({
+  outTradeNo: number,
+  count: copies.optional(),
+  concurrent: z.boolean().optional(),
+  newId: z.boolean().optional(),
+});
+
+/** An empty object: back to normal. */
+export const behaviourSchema = z.strictObject({
+  drop: z.union([z.boolean(), copies]).optional(),
+  delayMs: delayMs.optional(),
+  reorder: z.int().min(2).max(MAX_COPIES).optional(),
+  duplicate: copies.optional(),
+  tamper: tamper.optional(),
+  times: z.int().min(1).optional(),
+});
+
+export const sendRawSchema = z.strictObject({
+  kind: z.enum(RAW_KINDS),
+  outTradeNo: number.optional(),
+  notifyUrl: z.url().optional(),
+  merchantId: z.string().optional(),
+  id: z.string().optional(),
+  eventType: z.string().optional(),
+  staleSeconds: z.int().optional(),
+  resource: z.union([z.string(), z.record(z.string(), z.unknown())]).optional(),
+  body: z.string().optional(),
+});
+
+export const faultSchema = z.strictObject({
+  operation: z.enum([...OPERATIONS, '*']),
+  kind: z.enum(FAULT_KINDS),
+  status: z.int().min(200).max(599).optional(),
+  code: z.string().optional(),
+  message: z.string().optional(),
+  signed: z.boolean().optional(),
+  times: z.int().min(1).optional(),
+  delayMs: delayMs.optional(),
+  outTradeNo: number.optional(),
+});
+
+export const clockSchema = z.strictObject({ speed: z.number().positive() });
+export const closeRuleSchema = z.strictObject({ refuseWithinMs: z.int().min(0) });
+export const rotationSchema = z.strictObject({ merchantId: z.string().optional() });

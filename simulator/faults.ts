@@ -1,0 +1,71 @@
+import type { Operation } from './records';
+
+/**
+ * `error`: WeChat's error answer, signed unless `signed` is false. `timeout`: no answer, nothing
+ * done. `cut`: the connection breaks, nothing done. `timeout_after` and `cut_after`: the work is
+ * done, then no answer: the unknown outcome. `unsigned` and `forged`: the work is done and its
+ * answer carries no or a wrong signature. `html`: a proxy's page, nothing done. `delay`: only late.
+ */
+export const FAULT_KINDS = [
+  'error',
+  'timeout',
+  'timeout_after',
+  'cut',
+  'cut_after',
+  'unsigned',
+  'forged',
+  'html',
+  'delay',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+export interface Fault {
+  readonly operation: Operation | '*';
+  readonly kind: FaultKind;
+  /** Of `error` and `html`. Default 500 and 502. */
+  readonly status?: number | undefined;
+  /** Of `error`. Default SYSTEM_ERROR. */
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+  readonly signed?: boolean | undefined;
+  /** How many requests it meets. Default 1. */
+  readonly times?: number | undefined;
+  /** Waits before whatever happens. */
+  readonly delayMs?: number | undefined;
+  /** Only requests about this order. */
+  readonly outTradeNo?: string | undefined;
+}
+
+export interface Faults {
+  add: (fault: Fault) => void;
+  /** The oldest fault that meets this request, counted down. */
+  take: (operation: Operation, outTradeNo: string | null) => Fault | null;
+  open: () => readonly (Fault & { readonly left: number })[];
+  clear: () => void;
+}
+
+/** Faults wait in the order they were set; each meets as many requests as it was told. */
+export function createFaults(): Faults {
+  const waiting: { fault: Fault; left: number }[] = [];
+  return {
+    add: (fault) => {
+      waiting.push({ fault, left: fault.times ?? 1 });
+    },
+    take: (operation, outTradeNo) => {
+      const index = waiting.findIndex(
+        ({ fault }) =>
+          (fault.operation === '*' || fault.operation === operation) &&
+          (fault.outTradeNo === undefined || fault.outTradeNo === outTradeNo),
+      );
+      const found = waiting[index];
+      if (found === undefined) return null;
+      found.left--;
+      if (found.left <= 0) waiting.splice(index, 1);
+      return found.fault;
+    },
+    open: () => waiting.map(({ fault, left }) => ({ ...fault, left })),
+    clear: () => {
+      waiting.length = 0;
+    },
+  };
+}

@@ -1,0 +1,163 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import { refuse } from './answer';
+import { createCallbackSender } from './callbacks';
+import { createCallbackRetries } from './callback-retries';
+import { createCallbackSchedule } from './callback-schedule';
+import { createControlRoutes } from './control-routes';
+import { createDeliveries } from './deliveries';
+import { createFaults } from './faults';
+import { createMerchant, type Merchant } from './merchants';
+import type { SimulatorOptions } from './options';
+import { createPayments, merchantOf } from './payments';
+import { sendRaw } from './raw-callbacks';
+import { createRequestRecords } from './records';
+import { createNonceMemory, createRequestVerifier } from './request-verification';
+import { viewOf, type Simulator } from './simulator';
+import { createTimers } from './timers';
+import { createTransactions } from './transactions';
+import { createWechatRoutes } from './wechat-routes';
+
+const DEFAULT_HOST = '127.0.0.1';
+const CALLBACK_TIMEOUT_MS = 5_000;
+
+async function listen(server: Server, port: number, host: string): Promise<number> {
+  server.listen(port, host);
+  await once(server, 'listening');
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
+}
+
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}
+
+function onBodyError(_error: unknown, _req: Request, res: Response, next: NextFunction): void {
+  if (res.headersSent || res.destroyed) {
+    next();
+    return;
+  }
+  res.status(400).json(refuse(400, 'PARAM_ERROR', '请求体无法读取').body);
+}
+
+async function createMerchants(
+  options: SimulatorOptions,
+  now: () => number,
+): Promise<Map<string, Merchant>> {
+  const made = await Promise.all(
+    options.merchants.map((merchant) => createMerchant(merchant, now)),
+  );
+  return new Map(made.map((merchant) => [merchant.merchantId, merchant]));
+}
+
+/** Everything the simulator holds, wired. */
+async function createParts(options: SimulatorOptions) {
+  const now = options.now ?? Date.now;
+  const merchants = await createMerchants(options, now);
+  const timers = createTimers();
+  const transactions = createTransactions(now, options.refuseCloseWithinMs ?? 0);
+  const timeoutMs = options.callbackTimeoutMs ?? CALLBACK_TIMEOUT_MS;
+  const sender = createCallbackSender(timers, now, timeoutMs);
+  const deliveries = createDeliveries(sender, now);
+  const retries = createCallbackRetries(deliveries, timers, options.clockSpeed ?? 1);
+  const schedule = createCallbackSchedule(deliveries, retries, timers);
+  const nonces = createNonceMemory(now);
+  const faults = createFaults();
+  const requests = createRequestRecords();
+  const deps = { merchants, transactions, schedule, now };
+  const routes = createWechatRoutes({
+    verify: createRequestVerifier(merchants, nonces, now),
+    transactions,
+    faults,
+    requests,
+    timers,
+    requirePlatformSerial: options.requirePlatformSerial ?? true,
+    now,
+  });
+  return { deps, deliveries, retries, timers, sender, nonces, faults, requests, routes };
+}
+
+type Parts = Awaited<ReturnType<typeof createParts>>;
+
+function keyMethods(
+  merchants: ReadonlyMap<string, Merchant>,
+): Pick<Simulator, 'publicKeyOf' | 'rotateKey' | 'rotateCertificate'> {
+  return {
+    publicKeyOf: (merchantId) => {
+      const key = merchantOf(merchants, merchantId).platformPublicKey();
+      return key === null ? null : { id: key.serial, pem: key.publicKeyPem };
+    },
+    rotateKey: async (merchantId) => {
+      const key = await merchantOf(merchants, merchantId).rotatePublicKey();
+      return { id: key.serial, pem: key.publicKeyPem };
+    },
+    rotateCertificate: async (merchantId) => {
+      const { serial, pem } = await merchantOf(merchants, merchantId).rotateCertificate();
+      return { serial, pem };
+    },
+  };
+}
+
+function createSimulator(parts: Parts, server: Server, url: string, port: number): Simulator {
+  const { deps, deliveries, retries, faults, requests } = parts;
+  const { transactions, schedule } = deps;
+  return {
+    url,
+    port,
+    ...createPayments(deps),
+    ...keyMethods(deps.merchants),
+    sendRaw: (request) => sendRaw(deps, request),
+    setCallbackBehaviour: schedule.setBehaviour,
+    setFault: faults.add,
+    clearFaults: faults.clear,
+    setClockSpeed: retries.setSpeed,
+    setRefuseCloseWithin: transactions.setRefuseCloseWithin,
+    orders: () => transactions.all().map(viewOf),
+    order: (outTradeNo) => {
+      const order = transactions.findAnywhere(outTradeNo);
+      return order === null ? null : viewOf(order);
+    },
+    requests: () => ({ counts: requests.counts(), statuses: requests.statuses() }),
+    requestsOf: requests.of,
+    deliveries: deliveries.list,
+    pendingCallbacks: retries.pending,
+    reset: () => {
+      transactions.clear();
+      schedule.clear();
+      retries.clear();
+      deliveries.clear();
+      faults.clear();
+      requests.clear();
+      parts.nonces.clear();
+    },
+    close: async () => {
+      parts.timers.stop();
+      await Promise.all([closeServer(server), parts.sender.close()]);
+    },
+  };
+}
+
+/**
+ * Starts a WeChat Pay v3 on this machine.
+ * @throws RangeError for merchants that can't be WeChat's; the system's error when the port is taken.
+ */
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  if (options.merchants.length === 0) throw new RangeError('the simulator needs a merchant');
+  const parts = await createParts(options);
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use('/v3', parts.routes);
+  app.use('/v3', onBodyError);
+  const server = createServer(app);
+  const host = options.host ?? DEFAULT_HOST;
+  const port = await listen(server, options.port ?? 0, host);
+  const simulator = createSimulator(parts, server, `http://${host}:${port}`, port);
+  app.use('/_control', createControlRoutes(simulator));
+  return simulator;
+}

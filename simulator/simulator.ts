@@ -1,0 +1,92 @@
+import type { TradeState } from '../domain/payment-notice';
+import type { CallbackBehaviour } from './callback-schedule';
+import type { Delivery } from './deliveries';
+import type { Fault } from './faults';
+import type { NotifyRequest, Payments } from './payments';
+import type { SendRawRequest } from './raw-callbacks';
+import type { Operation, RequestRecord } from './records';
+import type { Payment, SimulatedOrder } from './transactions';
+
+/** An order as the simulator's WeChat knows it. */
+export interface OrderView {
+  readonly outTradeNo: string;
+  readonly merchantId: string;
+  readonly appId: string;
+  readonly api: string | null;
+  readonly description: string;
+  readonly totalFen: number;
+  readonly tradeState: TradeState;
+  readonly notifyUrl: string;
+  readonly profitSharing: boolean;
+  readonly timeExpire: string | null;
+  readonly createdAt: string;
+  readonly payments: readonly Payment[];
+  /** The latest `prepay_id`, `h5_url` or `code_url`. */
+  readonly tokens: readonly string[];
+  /** How many closes were answered 204. */
+  readonly closes: number;
+}
+
+export interface RequestCounts {
+  readonly counts: Record<Operation, number>;
+  /** By `<operation> <status>`; `cut` for those left without an answer. */
+  readonly statuses: Record<string, number>;
+}
+
+/** A running WeChat Pay v3. Its methods are what `/_control/…` offers over HTTP. */
+export interface Simulator {
+  /** `http://127.0.0.1:<port>`: Oncepay's `WECHATPAY_BASE_URL`. */
+  readonly url: string;
+  readonly port: number;
+  /** A user pays. @throws ControlRefusal when that can't be done without `force`. */
+  readonly pay: Payments['pay'];
+  /** Sends an order's latest callback again. */
+  readonly notify: (request: NotifyRequest) => Promise<readonly Delivery[]>;
+  /** Sends one callback of a chosen kind now, off the schedule. */
+  readonly sendRaw: (request: SendRawRequest) => Promise<Delivery>;
+  /** How the callbacks that follow behave; null: normally. */
+  readonly setCallbackBehaviour: (behaviour: CallbackBehaviour | null) => void;
+  readonly setFault: (fault: Fault) => void;
+  readonly clearFaults: () => void;
+  /** Divides the gaps of the retry schedule, also of those already waiting. */
+  readonly setClockSpeed: (speed: number) => void;
+  /** Closes within so many ms of the order's creation get INVALID_REQUEST; 0: none. */
+  readonly setRefuseCloseWithin: (ms: number) => void;
+  /** The platform's public key of a merchant (default the first); null in certificate mode. */
+  readonly publicKeyOf: (merchantId?: string) => { id: string; pem: string } | null;
+  /** A new public key with a new id signs from now on. */
+  readonly rotateKey: (merchantId?: string) => Promise<{ id: string; pem: string }>;
+  /** A new certificate signs from now on; the old ones stay in `GET /v3/certificates`. */
+  readonly rotateCertificate: (merchantId?: string) => Promise<{ serial: string; pem: string }>;
+  readonly orders: () => OrderView[];
+  readonly order: (outTradeNo: string) => OrderView | null;
+  readonly requests: () => RequestCounts;
+  readonly requestsOf: (outTradeNo: string) => readonly RequestRecord[];
+  readonly deliveries: (outTradeNo?: string) => readonly Delivery[];
+  /** How many callbacks wait for another try. */
+  readonly pendingCallbacks: () => number;
+  /** Forgets orders, faults, records, behaviour and what waits; keys and merchants stay. */
+  readonly reset: () => void;
+  /** Leaves no timer and no socket. */
+  readonly close: () => Promise<void>;
+}
+
+/** What of an order others may see. */
+export function viewOf(order: SimulatedOrder): OrderView {
+  return {
+    outTradeNo: order.outTradeNo,
+    merchantId: order.merchantId,
+    appId: order.appId,
+    api: order.api,
+    description: order.description,
+    totalFen: order.totalFen,
+    tradeState: order.state,
+    notifyUrl: order.notifyUrl,
+    profitSharing: order.profitSharing,
+    timeExpire: order.timeExpireMs === null ? null : new Date(order.timeExpireMs).toISOString(),
+    createdAt: new Date(order.createdAtMs).toISOString(),
+    payments: [...order.payments],
+    tokens: order.tokens.map(({ token }) => token),
+    closes: order.closes,
+  };
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { freePort } from './free-port';
+import type { Managed, Stack } from './stack';
+
+/** Where an Oncepay of its own runs, and what it talks to. */
+export interface OncepayOptions {
+  /** Owns the processes. */
+  readonly stack: Pick<Stack, 'spawn'>;
+  readonly databaseUrl: string;
+  readonly temporalAddress: string;
+  readonly temporalNamespace?: string;
+  /** The `WECHATPAY_*` variables for callbacks to this address. */
+  readonly wechatpay: (notifyUrl: string) => Readonly<Record<string, string>>;
+  /** More variables, or others. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export type RoleName = 'merchant' | 'operator' | 'admin' | 'viewer';
+
+export interface Answer {
+  readonly status: number;
+  // The tests and scenarios look into answers of every shape.
+  readonly body: Json;
+  readonly headers: Headers;
+  readonly ms: number;
+}
+
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+export interface CallOptions {
+  readonly body?: unknown;
+  /** Sent as it is instead of `body`. */
+  readonly rawBody?: string | Uint8Array<ArrayBuffer>;
+  readonly as?: RoleName;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Another api process than the first. */
+  readonly port?: number;
+}
+
+/** One merchant's Oncepay: its configuration, and as many of its processes as are started. */
+export interface Oncepay {
+  readonly apiUrl: string;
+  readonly notifyUrl: string;
+  readonly databaseUrl: string;
+  /** The whole environment but `PORT`. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The first one listens at `apiUrl`, others at ports of their own. */
+  startApi(): Promise<Managed & { readonly port: number }>;
+  startWorker(): Promise<Managed>;
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+}
+
+const READY_MS = 60_000;
+
+/** Made-up secrets, as an operator would make them; every Oncepay has its own. */
+export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
+  const port = await freePort();
+  const apiUrl = `http://127.0.0.1:${port}`;
+  const notifyUrl = `${apiUrl}/callbacks/wechat`;
+  const roles: readonly RoleName[] = ['merchant', 'operator', 'admin', 'viewer'];
+  const keys = Object.fromEntries(
+    roles.map((role) => [role, randomBytes(24).toString('base64url')]),
+  );
+  const env: Record<string, string> = {
+    NODE_ENV: 'development',
+    DATABASE_URL: options.databaseUrl,
+    TEMPORAL_ADDRESS: options.temporalAddress,
+    TEMPORAL_NAMESPACE: options.temporalNamespace ?? 'default',
+    ...options.wechatpay(notifyUrl),
+    ONCEPAY_API_KEYS: roles.map((role) => `${role}:${role}:${keys[role] ?? ''}`).join(','),
+    ONCEPAY_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
+    ONCEPAY_HASH_KEY: randomBytes(32).toString('base64'),
+    ...options.env,
+  };
+  let apis = 0;
+  let workers = 0;
+
+  return {
+    apiUrl,
+    notifyUrl,
+    databaseUrl: options.databaseUrl,
+    env,
+    async startApi() {
+      apis += 1;
+      const own = apis === 1 ? port : await freePort();
+      const started = await options.stack.spawn(`api-${port}-${apis}`, {
+        script: 'dist/api/main.js',
+        env: { ...env, PORT: String(own) },
+        ready: { url: `http://127.0.0.1:${own}/healthz`, timeoutMs: READY_MS },
+      });
+      return { ...started, port: own };
+    },
+    async startWorker() {
+      workers += 1;
+      const own = await freePort();
+      return options.stack.spawn(`worker-${port}-${workers}`, {
+        script: 'dist/workers/main.js',
+        env: { ...env, PORT: String(own) },
+        ready: { url: `http://127.0.0.1:${own}/readyz`, timeoutMs: READY_MS },
+      });
+    },
+    async call(method, path, { body, rawBody, as = 'admin', headers, port: other } = {}) {
+      const url = other === undefined ? apiUrl : `http://127.0.0.1:${other}`;
+      const sent = rawBody ?? (body === undefined ? undefined : JSON.stringify(body));
+      const started = performance.now();
+      const answer = await fetch(`${url}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${keys[as] ?? ''}`,
+          ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(sent === undefined ? {} : { body: sent }),
+      });
+      const text = await answer.text();
+      const ms = performance.now() - started;
+      return { status: answer.status, body: readJson(text), headers: answer.headers, ms };
+    },
+  };
+}
+
+function readJson(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}

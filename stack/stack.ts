@@ -1,0 +1,200 @@
+// What demo, tests and bench run on: a real Postgres, a real Temporal server and our own processes,
+// on free ports, with nothing left behind. docs: README "Run modes".
+import { chmod, mkdir, mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { Client } from 'pg';
+
+import { forkGuardian, type Guardian, waitUntilReady } from './guardian-client';
+import type { StackSignal } from './guardian-protocol';
+import { isOpenToAll, packageRoot } from './package-root';
+import { type PostgresServer, startPostgres } from './postgres-server';
+import { systemEnvironment } from './system-environment';
+import { startTemporal, type TemporalOptions, type TemporalServer } from './temporal-server';
+
+const READY_TIMEOUT_MS = 60_000;
+const READY_CALL_TIMEOUT_MS = 2_000;
+
+/** What a stack consists of. */
+export interface StackOptions {
+  /** Default true. */
+  readonly postgres?: boolean;
+  /** Default true: Postgres keeps fsync on. Tests turn it off. */
+  readonly durable?: boolean;
+  /** Default: an in-memory server without Web UI. */
+  readonly temporal?: false | TemporalOptions;
+  /** Gets a line for what takes long. */
+  readonly log?: (line: string) => void;
+}
+
+/** How one of our own processes is started. */
+export interface ProcessOptions {
+  /** Relative to the package's folder, such as `dist/api/main.js`. */
+  readonly script: string;
+  readonly argv?: readonly string[];
+  /** The whole configuration: of the owner's environment only PATH and its like are passed on. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Waits until this URL answers 2xx. `timeoutMs` is 60,000 by default. */
+  readonly ready?: { readonly url: string; readonly timeoutMs?: number };
+}
+
+/** One of our own processes. */
+export interface Managed {
+  readonly name: string;
+  readonly pid: number;
+  readonly logFile: string;
+  /** The exit code, or null when a signal ended it. */
+  readonly exited: Promise<number | null>;
+  /** Sends the signal (default SIGTERM) and, for one that ends processes, waits for the exit. */
+  kill(signal?: StackSignal): Promise<void>;
+  /** What it wrote to stdout and stderr so far. */
+  output(): Promise<string>;
+}
+
+/** Servers and processes that live until `stop()`, or until the process that started them ends. */
+export interface Stack {
+  /** Of Postgres's maintenance database. @throws without Postgres. */
+  readonly databaseUrl: string;
+  /** host:port. @throws without Temporal. */
+  readonly temporalAddress: string;
+  readonly temporalUiUrl: string | null;
+  readonly dataDir: string;
+  /** Creates a database and returns its URL; as a copy of `template` if given. */
+  createDatabase(name: string, template?: string): Promise<string>;
+  /** Stops Postgres at once: SIGINT ends it in order, SIGKILL as a crash would. */
+  stopPostgres(signal?: 'SIGINT' | 'SIGKILL'): Promise<void>;
+  /** Starts it again on its port with its data. */
+  startPostgres(): Promise<void>;
+  stopTemporal(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Starts it again on its port: with its data if it is persistent, else empty. */
+  startTemporal(): Promise<void>;
+  /** @throws with the process's last 30 log lines when it ends before it is ready. */
+  spawn(name: string, options: ProcessOptions): Promise<Managed>;
+  /** Stops our processes first, then the servers, and removes the data folder. */
+  stop(): Promise<void>;
+}
+
+/** The same server, another database. @param databaseUrl a `postgresql://` URL. */
+export function databaseUrlFor(databaseUrl: string, database: string): string {
+  const url = new URL(databaseUrl);
+  url.pathname = `/${encodeURIComponent(database)}`;
+  return url.href;
+}
+
+async function makeDataDir(): Promise<string> {
+  const folder = join(packageRoot(), '.data');
+  await mkdir(folder, { recursive: true });
+  // Root starts Postgres as another user, who must be able to reach the folder.
+  const closed = process.getuid?.() === 0 && !isOpenToAll(folder);
+  const dataDir = await mkdtemp(join(closed ? tmpdir() : folder, closed ? 'oncepay-' : 'stack-'));
+  await chmod(dataDir, 0o755);
+  return dataDir;
+}
+
+async function createDatabase(serverUrl: string, name: string, template?: string): Promise<string> {
+  const client = new Client({ connectionString: serverUrl });
+  await client.connect();
+  try {
+    const copied = template === undefined ? '' : ` TEMPLATE ${client.escapeIdentifier(template)}`;
+    await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}${copied}`);
+  } finally {
+    await client.end();
+  }
+  return databaseUrlFor(serverUrl, name);
+}
+
+async function answersOk(url: string): Promise<boolean> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(READY_CALL_TIMEOUT_MS) });
+  await answer.arrayBuffer();
+  return answer.ok;
+}
+
+async function spawnProcess(
+  guardian: Guardian,
+  dataDir: string,
+  name: string,
+  options: ProcessOptions,
+): Promise<Managed> {
+  const script = isAbsolute(options.script) ? options.script : join(packageRoot(), options.script);
+  const child = await guardian.spawn(name, {
+    command: process.execPath,
+    args: ['--enable-source-maps', script, ...(options.argv ?? [])],
+    env: systemEnvironment(options.env),
+    logFile: join(dataDir, `${name}.log`),
+    stage: 'program',
+    stopSignal: 'SIGTERM',
+  });
+  const { ready } = options;
+  if (ready !== undefined) {
+    const timeoutMs = ready.timeoutMs ?? READY_TIMEOUT_MS;
+    await waitUntilReady(child, timeoutMs, () => answersOk(ready.url)).catch(
+      async (error: unknown) => {
+        await child.signal('SIGKILL').catch(() => undefined);
+        throw error;
+      },
+    );
+  }
+  return {
+    name,
+    pid: child.pid,
+    logFile: child.logFile,
+    exited: child.exited.then(({ code }) => code),
+    async kill(signal = 'SIGTERM') {
+      await child.signal(signal);
+      if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await child.exited;
+    },
+    output: () => readFile(child.logFile, 'utf8'),
+  };
+}
+
+function present<T>(part: T | null, name: string): T {
+  if (part === null) throw new Error(`This stack was started without ${name}.`);
+  return part;
+}
+
+function assemble(
+  guardian: Guardian,
+  dataDir: string,
+  postgres: PostgresServer | null,
+  temporal: TemporalServer | null,
+): Stack {
+  return {
+    get databaseUrl() {
+      return present(postgres, 'Postgres').url;
+    },
+    get temporalAddress() {
+      return present(temporal, 'Temporal').address;
+    },
+    temporalUiUrl: temporal?.uiUrl ?? null,
+    dataDir,
+    createDatabase: (name, template) =>
+      createDatabase(present(postgres, 'Postgres').url, name, template),
+    stopPostgres: (signal) => present(postgres, 'Postgres').stop(signal),
+    startPostgres: () => present(postgres, 'Postgres').start(),
+    stopTemporal: (signal) => present(temporal, 'Temporal').stop(signal),
+    startTemporal: () => present(temporal, 'Temporal').start(),
+    spawn: (name, options) => spawnProcess(guardian, dataDir, name, options),
+    stop: () => guardian.stop(),
+  };
+}
+
+/**
+ * Starts the servers side by side and waits until they answer.
+ * @throws one sentence that says what is missing; nothing is left running then.
+ */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const log = options.log ?? (() => undefined);
+  const { temporal = {} } = options;
+  const dataDir = await makeDataDir();
+  const guardian = forkGuardian(dataDir);
+  try {
+    const [postgresServer, temporalServer] = await Promise.all([
+      options.postgres === false ? null : startPostgres(guardian, dataDir, options.durable ?? true),
+      temporal === false ? null : startTemporal(guardian, dataDir, temporal, log),
+    ]);
+    return assemble(guardian, dataDir, postgresServer, temporalServer);
+  } catch (error) {
+    await guardian.stop();
+    throw error;
+  }
+}

@@ -1,0 +1,16 @@
+// Run as a program: lets the SDK download the Temporal CLI into the folder named by its argument.
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+
+async function main(): Promise<void> {
+  const downloadDir = process.argv[2];
+  if (downloadDir === undefined) throw new Error('Name the folder to download to.');
+  const executable = { type: 'cached-download', downloadDir } as const;
+  // The SDK downloads on the way to starting a server; the server itself isn't needed.
+  const environment = await TestWorkflowEnvironment.createLocal({ server: { executable } });
+  await environment.teardown();
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

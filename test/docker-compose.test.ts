@@ -1,0 +1,202 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+const root = join(__dirname, '..');
+const read = (name: string) => readFileSync(join(root, name), 'utf8');
+
+const serviceSchema = z.object({
+  image: z.string(),
+  build: z.string().optional(),
+  command: z.array(z.string()).optional(),
+  restart: z.string(),
+  read_only: z.boolean().optional(),
+  cap_drop: z.array(z.string()).optional(),
+  depends_on: z.record(z.string(), z.object({ condition: z.string() })).default({}),
+  environment: z.record(z.string(), z.string()).default({}),
+  secrets: z.array(z.string()).default([]),
+  ports: z.array(z.string()).default([]),
+  healthcheck: z.object({ test: z.array(z.string()).min(2) }).optional(),
+  stop_grace_period: z
+    .string()
+    .regex(/^\d+s$/)
+    .optional(),
+});
+const compose = z
+  .object({
+    services: z.record(z.string(), serviceSchema),
+    volumes: z.record(z.string(), z.unknown()),
+    secrets: z.record(z.string(), z.object({ file: z.string() })),
+  })
+  .parse(parse(read('docker-compose.yml'), { merge: true }));
+const { scripts } = z
+  .object({ scripts: z.record(z.string(), z.string()) })
+  .parse(JSON.parse(read('package.json')));
+
+const services = Object.entries(compose.services);
+const ours = services.filter(([, service]) => service.build !== undefined);
+const OURS_THAT_STAY = ['api', 'worker'] as const;
+
+/** docs: "Environment". Optional ones may be given as well; anything else is a typing error. */
+const REQUIRED = [
+  'DATABASE_URL',
+  'TEMPORAL_ADDRESS',
+  'PORT',
+  'WECHATPAY_APP_ID',
+  'WECHATPAY_MERCHANT_ID',
+  'WECHATPAY_MERCHANT_SERIAL',
+  'WECHATPAY_MERCHANT_PRIVATE_KEY',
+  'WECHATPAY_API_V3_KEY',
+  'WECHATPAY_NOTIFY_URL',
+  'ONCEPAY_API_KEYS',
+  'ONCEPAY_ENCRYPTION_KEYS',
+  'ONCEPAY_HASH_KEY',
+];
+const OPTIONAL = [
+  'NODE_ENV',
+  'TEMPORAL_NAMESPACE',
+  'TEMPORAL_API_KEY',
+  'WECHATPAY_BASE_URL',
+  'WECHATPAY_API_V3_KEY_PREVIOUS',
+  'WECHATPAY_PUBLIC_KEY_ID',
+  'WECHATPAY_PUBLIC_KEY',
+  'ONCEPAY_WEBHOOK_URL',
+  'ONCEPAY_WEBHOOK_SECRET',
+  'ONCEPAY_CALLBACK_ALLOWED_IPS',
+  'ONCEPAY_TWO_PERSON_FEN',
+  'ONCEPAY_TASK_QUEUES',
+  'ONCEPAY_BUILD_ID',
+  'ONCEPAY_PAYMENT_WINDOW',
+  'ONCEPAY_QUERY_SCHEDULE',
+  'ONCEPAY_REFUND_SPACING',
+  'ONCEPAY_PATROL_INTERVAL',
+  'FEISHU_APP_ID',
+  'FEISHU_APP_SECRET',
+  'FEISHU_BITABLE_APP_TOKEN',
+  'FEISHU_LOG_TABLE_ID',
+  'FEISHU_RETRY_TABLE_ID',
+  'FEISHU_BOT_WEBHOOK',
+  'FEISHU_BASE_URL',
+];
+const SECRETS = [
+  'DATABASE_URL',
+  'WECHATPAY_MERCHANT_PRIVATE_KEY',
+  'WECHATPAY_API_V3_KEY',
+  'ONCEPAY_API_KEYS',
+  'ONCEPAY_ENCRYPTION_KEYS',
+  'ONCEPAY_HASH_KEY',
+  'ONCEPAY_WEBHOOK_SECRET',
+];
+
+function service(name: string) {
+  const found = compose.services[name];
+  if (found === undefined) throw new Error(`There is no service ${name}.`);
+  return found;
+}
+
+function settings(name: string): string[] {
+  return Object.keys(service(name).environment).map((key) => key.replace(/_FILE$/, ''));
+}
+
+test('has the services of the production shape', () => {
+  expect(Object.keys(compose.services).sort()).toEqual(
+    ['api', 'migrate', 'postgres', 'temporal', 'temporal-ui', 'worker'].sort(),
+  );
+});
+
+test.each(services)('%s names a version of its image, never the latest', (_, { image }) => {
+  expect(image).toMatch(/^[\w./-]+:(\d+\.\d+|\$\{ONCEPAY_VERSION:-\d+\.\d+\.\d+\})/);
+  expect(image).not.toContain('latest');
+});
+
+test('the Dockerfile names a version of its base images and runs as a user without rights', () => {
+  const bases = read('Dockerfile').match(/^FROM .+$/gm) ?? [];
+  expect(bases.length).toBeGreaterThan(0);
+  for (const base of bases) expect(base).toMatch(/^FROM node:20\.\d+\.\d+-bookworm-slim/);
+  expect(read('Dockerfile')).toMatch(/^USER node$/m);
+});
+
+test.each(services.filter(([name]) => name !== 'migrate'))(
+  '%s stays up and tells its health',
+  (_, { healthcheck, restart }) => {
+    expect(restart).toBe('unless-stopped');
+    expect(healthcheck?.test[0]).toMatch(/^CMD(-SHELL)?$/);
+  },
+);
+
+test.each(services)('%s waits for services that exist, in a state they reach', (_, waiting) => {
+  for (const [name, { condition }] of Object.entries(waiting.depends_on)) {
+    const stays = service(name).healthcheck !== undefined;
+    expect(condition).toBe(stays ? 'service_healthy' : 'service_completed_successfully');
+  }
+});
+
+test('the api does not wait for Temporal: it takes callbacks without it', () => {
+  expect(Object.keys(service('api').depends_on)).not.toContain('temporal');
+});
+
+test.each([
+  ['migrate', 'db:migrate'],
+  ['api', 'start:api'],
+  ['worker', 'start:worker'],
+])('%s runs what `npm run %s` runs', (name, script) => {
+  expect(service(name).command?.join(' ')).toBe(scripts[script]);
+});
+
+test.each(ours)('%s can write nowhere and has no rights', (_, { cap_drop, read_only }) => {
+  expect(read_only).toBe(true);
+  expect(cap_drop).toEqual(['ALL']);
+});
+
+test.each(OURS_THAT_STAY)('%s gets every required setting', (name) => {
+  expect(settings(name)).toEqual(expect.arrayContaining(REQUIRED));
+});
+
+test.each(ours)('%s gets no setting that nobody reads', (name) => {
+  for (const setting of settings(name)) expect([...REQUIRED, ...OPTIONAL]).toContain(setting);
+});
+
+test.each(ours)(
+  '%s gets each secret as a file that is mounted',
+  (name, { environment, secrets }) => {
+    for (const secret of SECRETS) expect(environment).not.toHaveProperty(secret);
+    const files = Object.entries(environment).filter(([key]) => key.endsWith('_FILE'));
+    expect(files.map(([key]) => key)).not.toHaveLength(0);
+    for (const [key, path] of files) {
+      const mounted = key.replace(/_FILE$/, '').toLowerCase();
+      expect([name, path]).toEqual([name, `/run/secrets/${mounted}`]);
+      expect(secrets).toContain(mounted);
+    }
+  },
+);
+
+test('every secret that is mounted exists, outside the checkout, and every one is used', () => {
+  const mounted = new Set(services.flatMap(([, { secrets }]) => secrets));
+  expect([...mounted].sort()).toEqual(Object.keys(compose.secrets).sort());
+  for (const [name, { file }] of Object.entries(compose.secrets)) {
+    expect(file).toMatch(/^\$\{ONCEPAY_SECRETS_DIR:\?[^}]+\}\//);
+    expect(file.endsWith(`/${name}`)).toBe(true);
+  }
+});
+
+test('a setting without a default in production has none here', () => {
+  for (const name of ['WECHATPAY_APP_ID', 'WECHATPAY_MERCHANT_ID', 'WECHATPAY_NOTIFY_URL']) {
+    expect(service('api').environment[name]).toMatch(new RegExp(`^\\$\\{${name}:\\?[^}]+\\}$`));
+  }
+});
+
+test('nothing listens to the outside world but through the proxy on this machine', () => {
+  for (const port of services.flatMap(([, { ports }]) => ports)) {
+    expect(port).toMatch(/^127\.0\.0\.1:/);
+  }
+});
+
+test('the worker gets more time to stop than it gives its activities', () => {
+  const [, graceMs] = /SHUTDOWN_GRACE_MS = ([\d_]+)/.exec(read('workers/create-workers.ts')) ?? [];
+  const graceSeconds = Number(graceMs?.replaceAll('_', '')) / 1_000;
+  for (const name of OURS_THAT_STAY) {
+    const seconds = Number.parseInt(service(name).stop_grace_period ?? '', 10);
+    expect(seconds).toBeGreaterThanOrEqual(graceSeconds + 5);
+  }
+});

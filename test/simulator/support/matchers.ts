@@ -1,0 +1,4 @@
+/** Jest's asymmetric matchers are typed `any`; these are the same as `unknown`. */
+export const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+export const containing = (part: object): unknown => expect.objectContaining(part);
+export const anyText = (): unknown => expect.any(String);

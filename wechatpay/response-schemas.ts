@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { RESOURCE_ALGORITHM, RESOURCE_NONCE_BYTES } from './resource-cipher';
+
+/** Ends up in a signed text of lines, or in a link: no space, no line break. */
+const visible = (max: number) =>
+  z
+    .string()
+    .regex(/^[\x21-\x7e]+$/)
+    .max(max);
+
+/** What prepay gives the client, one field per API of WeChat. */
+export const prepayAnswers = {
+  jsapi: z.object({ prepay_id: visible(128) }).transform((answer) => answer.prepay_id),
+  app: z.object({ prepay_id: visible(128) }).transform((answer) => answer.prepay_id),
+  h5: z.object({ h5_url: visible(1024) }).transform((answer) => answer.h5_url),
+  native: z.object({ code_url: visible(512) }).transform((answer) => answer.code_url),
+} as const;
+
+/** WeChat's error body. A proxy's page, or JSON of somebody else, has another shape. */
+export const errorAnswer = z.object({
+  code: z.string().regex(/^[A-Za-z0-9_]{1,64}$/),
+  message: z.string().nullish(),
+});
+
+/** `GET /v3/certificates`; two or three at most are in use side by side. */
+export const certificatesAnswer = z.object({
+  data: z
+    .array(
+      z.object({
+        serial_no: z.string().regex(/^[0-9A-Fa-f]{1,64}$/),
+        encrypt_certificate: z.object({
+          algorithm: z.literal(RESOURCE_ALGORITHM),
+          nonce: z.string(),
+          associated_data: z.string().nullish(),
+          ciphertext: z.string(),
+        }),
+      }),
+    )
+    .max(16),
+});
+
+/** What a callback's body looks like before its resource is decrypted. */
+export const callbackEnvelope = z.object({
+  id: z.string().regex(/^[\x21-\x7e]{1,64}$/),
+  event_type: z.string().max(64).nullable().catch(null),
+  create_time: z.string().max(64).nullable().catch(null),
+  resource: z.object({
+    algorithm: z.literal(RESOURCE_ALGORITHM),
+    ciphertext: z.string(),
+    nonce: z.string().refine((nonce) => Buffer.byteLength(nonce) === RESOURCE_NONCE_BYTES),
+    associated_data: z.string().nullish(),
+  }),
+});

@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import { Agent } from 'undici';
+import { createLoggedMessages, createWebhookPort, nowhere } from '../activities/delivery-ports';
+import { createOutboundActivities } from '../activities/notification';
+import { createOrderActivities } from '../activities/orders';
+import { createQueryActivities } from '../activities/queries';
+import { createWechatActivities } from '../activities/wechatpay';
+import type { Logger } from '../config/logger';
+import { packageRoot, workflowBundlePath } from '../config/paths';
+import type { Settings } from '../config/settings';
+import type { Database } from '../database/database';
+import { TASK_QUEUES, type TaskQueue } from '../domain/task-queues';
+import type { WechatPayClient } from '../wechatpay/client';
+import { parseNotice } from '../wechatpay/notice-parser';
+
+export interface WorkerDeps {
+  readonly settings: Pick<
+    Settings,
+    'temporal' | 'taskQueues' | 'queryGapsMs' | 'webhook' | 'buildId'
+  >;
+  readonly connection: NativeConnection;
+  readonly database: Database;
+  readonly wechatpay: WechatPayClient;
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
+/** Time for what is under way when a worker is asked to stop; a call to WeChat takes 8 s at most. */
+export const SHUTDOWN_GRACE_MS = 10_000;
+/** Then activities are cut off; their next attempt is another worker's. */
+const SHUTDOWN_FORCE_MS = 15_000;
+/** Workflows kept in memory; an order that waits is rebuilt from its history when it wakes. */
+const MAX_CACHED_WORKFLOWS = 400;
+/** WeChat allows far more; this keeps a backlog from drowning everything else. */
+const WECHAT_CALLS_PER_SECOND = 200;
+const QUERIES_PER_SECOND = 100;
+const DELIVERIES_PER_SECOND = 200;
+
+/** One worker per task queue that this process serves, each with its own limits. */
+export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
+  const { settings, connection } = deps;
+  const common = {
+    connection,
+    namespace: settings.temporal.namespace,
+    shutdownGraceTime: SHUTDOWN_GRACE_MS,
+    shutdownForceTime: SHUTDOWN_FORCE_MS,
+    ...(settings.buildId === null ? {} : { identity: `${settings.buildId}@${process.pid}` }),
+  } satisfies Partial<WorkerOptions>;
+  const queues = optionsByQueue(deps);
+  return Promise.all(
+    settings.taskQueues
+      .filter((taskQueue) => queues[taskQueue] !== undefined)
+      .map((taskQueue) => Worker.create({ ...common, ...queues[taskQueue], taskQueue })),
+  );
+}
+
+function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<WorkerOptions>>> {
+  const { settings, database, wechatpay, logger, now } = deps;
+  const { queryGapsMs, webhook } = settings;
+  const autoscaling = { type: 'autoscaling' } as const;
+  return {
+    [TASK_QUEUES.orders]: {
+      ...workflowSource(),
+      activities: createOrderActivities({ database, parseNotice, now }),
+      maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+      maxConcurrentLocalActivityExecutions: 32,
+      maxConcurrentActivityTaskExecutions: 32,
+      workflowTaskPollerBehavior: autoscaling,
+    },
+    [TASK_QUEUES.wechatpay]: {
+      activities: createWechatActivities({ database, wechatpay, queryGapsMs, now }),
+      maxConcurrentActivityTaskExecutions: 64,
+      maxTaskQueueActivitiesPerSecond: WECHAT_CALLS_PER_SECOND,
+      activityTaskPollerBehavior: autoscaling,
+    },
+    [TASK_QUEUES.wechatpayQuery]: {
+      activities: createQueryActivities({ database, wechatpay, queryGapsMs, now }),
+      maxConcurrentActivityTaskExecutions: 32,
+      maxTaskQueueActivitiesPerSecond: QUERIES_PER_SECOND,
+      activityTaskPollerBehavior: autoscaling,
+    },
+    [TASK_QUEUES.outbound]: {
+      activities: createOutboundActivities({
+        database,
+        now,
+        ports: {
+          webhook: webhook
+            ? createWebhookPort({ ...webhook, dispatcher: new Agent(), now })
+            : nowhere,
+          message: createLoggedMessages((event, ids) => logger.info(ids, event)),
+        },
+      }),
+      maxConcurrentActivityTaskExecutions: 64,
+      maxTaskQueueActivitiesPerSecond: DELIVERIES_PER_SECOND,
+      activityTaskPollerBehavior: autoscaling,
+    },
+  };
+}
+
+/** The bundle of `npm run build`; from the sources (tests) it is made on the spot. */
+function workflowSource(): Partial<WorkerOptions> {
+  const fromDist = __dirname.startsWith(join(packageRoot(), 'dist'));
+  if (fromDist && existsSync(workflowBundlePath())) {
+    return { workflowBundle: { codePath: workflowBundlePath() } };
+  }
+  return { workflowsPath: join(packageRoot(), 'workflows', 'index.ts') };
+}

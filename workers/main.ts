@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { createLogger, type Logger } from '../config/logger';
+import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
+import { openDatabase } from '../database/database';
+import { createWechatPayClient } from '../wechatpay/client';
+import { createWorkers } from './create-workers';
+import { startHealthServer } from './health-server';
+import { ensureSearchAttributes } from './search-attributes';
+import { createTemporalLogger } from './temporal-logger';
+
+/** Between two tries to reach Temporal, or to come back after it threw a worker out. */
+const RESTART_PAUSE_MS = 2_000;
+/** A server that lost its data gets its search attributes back within this. */
+const SEARCH_ATTRIBUTE_CHECK_MS = 10_000;
+
+async function main(): Promise<void> {
+  const settings = loadSettings();
+  const logger = createLogger({ level: settings.logLevel, service: 'worker' });
+  Runtime.install({ logger: createTemporalLogger(logger), shutdownSignals: [] });
+  const stopping = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, 'worker.stopping');
+      stopping.abort();
+    });
+  }
+  const database = openDatabase({
+    url: settings.databaseUrl,
+    encryptionKeys: settings.encryptionKeys,
+    hashKey: settings.hashKey,
+    webhooks: settings.webhook !== null,
+    onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
+  });
+  const wechatpay = createWechatPayClient({
+    ...settings.wechatpay,
+    publicKey: settings.wechatpay.publicKey ?? undefined,
+    now: Date.now,
+    onEvent: ({ event, ...ids }) => logger.debug(ids, event),
+  });
+  let running: Worker[] = [];
+  const health = await startHealthServer(settings.port, () =>
+    running.length > 0 && running.every((worker) => worker.getState() === 'RUNNING')
+      ? { task_queues: running.map((worker) => worker.options.taskQueue) }
+      : null,
+  );
+  while (!stopping.signal.aborted) {
+    try {
+      await serve(settings, logger, stopping.signal, async (connection) => {
+        running = await createWorkers({
+          settings,
+          connection,
+          database,
+          wechatpay,
+          logger,
+          now: Date.now,
+        });
+        return running;
+      });
+    } catch (error) {
+      logger.error({ err: error }, 'worker.failed');
+    }
+    running = [];
+    await sleep(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+  }
+  health.close();
+  await Promise.all([wechatpay.end(), database.end()]);
+  logger.info('worker.stopped');
+}
+
+/** Serves until asked to stop; throws when Temporal can't be reached or ends a worker. */
+async function serve(
+  settings: Settings,
+  logger: Logger,
+  stopping: AbortSignal,
+  create: (connection: NativeConnection) => Promise<Worker[]>,
+): Promise<void> {
+  const { namespace } = settings.temporal;
+  const connection = await NativeConnection.connect(settings.temporal.connection);
+  try {
+    const ensure = async () => {
+      const registered = await ensureSearchAttributes(connection, namespace);
+      if (registered.length > 0) logger.warn({ registered }, 'search_attributes.registered');
+    };
+    await ensure();
+    const workers = await create(connection);
+    const check = setInterval(() => {
+      ensure().catch((error: unknown) => logger.warn({ err: error }, 'search_attributes.unknown'));
+    }, SEARCH_ATTRIBUTE_CHECK_MS);
+    const stop = () => {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    };
+    stopping.addEventListener('abort', stop, { once: true });
+    const runs = workers.map((worker) =>
+      worker.run().catch((error: unknown) => {
+        stop();
+        throw error;
+      }),
+    );
+    if (stopping.aborted) stop();
+    logger.info({ namespace }, 'worker.running');
+    const results = await Promise.allSettled(runs);
+    clearInterval(check);
+    stopping.removeEventListener('abort', stop);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  } finally {
+    await connection.close();
+  }
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    const known = error instanceof ConfigurationError;
+    process.stderr.write(`${known ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,2 @@
+// Sandbox: what the bundle offers.
+export { orderWorkflow } from './order-workflow';

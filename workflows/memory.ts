@@ -1,0 +1,40 @@
+// Sandbox: deterministic only.
+import type { CloseCause, RunView } from '../domain/run-view';
+
+/** What a run remembers between two steps; everything that counts is in the rows. */
+export interface Memory {
+  /** undefined until loaded; null when the number is not ours. */
+  view: RunView | null | undefined;
+  /** Two answers crossed: the rows have to be read again. */
+  stale: boolean;
+  /** The inbox may have something new. */
+  hinted: boolean;
+  /** The highest prepay round asked for. */
+  askedRound: number;
+  closeWanted: CloseCause | null;
+  ending: boolean;
+  /**
+   * Takes over the view that a step answers with. When another one came in between, either may be the
+   * older: the view then counts as stale.
+   */
+  refresh(answer: Promise<RunView | null>): Promise<void>;
+}
+
+export function createMemory(): Memory {
+  let version = 0;
+  return {
+    view: undefined,
+    stale: false,
+    hinted: false,
+    askedRound: 0,
+    closeWanted: null,
+    ending: false,
+    async refresh(answer) {
+      const since = version;
+      const view = await answer;
+      this.stale = version !== since;
+      version += 1;
+      this.view = view;
+    },
+  };
+}

@@ -1,0 +1,13 @@
+// Both sides: the names and shapes of what is sent to a run.
+import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { OrderStatus } from '../domain/order-state';
+import type { PrepayAnswer } from '../domain/run-view';
+
+/** A hint that the inbox has something for this number: the row's id, no amount, no state (P3). */
+export const noticeSignal = defineSignal<[inboxId: string]>('notice');
+
+/** Asks for prepay round `round`; answered as soon as anything decides the order (P6). */
+export const prepayUpdate = defineUpdate<PrepayAnswer, [round: number]>('prepay');
+
+/** Asks to close the order; answered when it is closed, paid, or a person is needed. */
+export const closeUpdate = defineUpdate<OrderStatus | 'unknown_order'>('close');

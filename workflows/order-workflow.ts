@@ -1,0 +1,135 @@
+// Sandbox: deterministic only.
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { canBePaid } from '../domain/order-state';
+import {
+  closeAnswered,
+  isAtRest,
+  prepayAnswer,
+  wantsPrepay,
+  type CloseCause,
+  type PrepayAnswer,
+  type RunView,
+} from '../domain/run-view';
+import type { QueryFinding } from './activity-contract';
+import { createDisplay } from './display';
+import { createFlights, type FlightName, type Flights } from './flights';
+import { createMemory, type Memory } from './memory';
+import { closeUpdate, noticeSignal, prepayUpdate } from './messages';
+import { finishEffects, outbound, queries, steps, wechat } from './steps';
+
+/**
+ * The run of one order; its id is the order number. It loads what is open, does what is left, one thing
+ * at a time, and ends when there is nothing to do and nobody to wait for. It can be started again at
+ * any time: the rows say where it stands (P5, P6).
+ */
+export async function orderWorkflow(outTradeNo: string): Promise<string> {
+  const memory = createMemory();
+  const flights = createFlights();
+  listen(memory, flights.wake);
+  const show = createDisplay();
+  await memory.refresh(steps.loadRun(outTradeNo));
+  memory.hinted ||= memory.view === null;
+  for (;;) {
+    await settle(outTradeNo, memory, flights);
+    if (!memory.view) break;
+    launch(outTradeNo, memory, flights);
+    show(memory.view);
+    if (isAtRest(memory.view) && !flights.has('deliver') && !flights.has('effects')) {
+      if (memory.view.due) await memory.refresh(steps.rest(outTradeNo));
+      else if (!memory.hinted) break;
+      continue;
+    }
+    await flights.landing();
+    if (workflowInfo().continueAsNewSuggested && allHandlersFinished()) {
+      await continueAsNew<typeof orderWorkflow>(outTradeNo);
+    }
+  }
+  memory.ending = true;
+  await condition(allHandlersFinished);
+  return memory.view?.status ?? 'unknown_order';
+}
+
+/** Handlers only push; set before the first await, so that a message that came with the start is heard. */
+function listen(memory: Memory, wake: () => void): void {
+  setHandler(noticeSignal, () => {
+    memory.hinted = true;
+    wake();
+  });
+  setHandler(prepayUpdate, async (round): Promise<PrepayAnswer> => {
+    memory.askedRound = Math.max(memory.askedRound, round);
+    wake();
+    await condition(() => answerOf(memory, round) !== undefined);
+    return answerOf(memory, round) ?? 'unsettled';
+  });
+  setHandler(closeUpdate, async () => {
+    memory.closeWanted ??= 'close_requested';
+    wake();
+    await condition(
+      () => memory.ending || (memory.view !== undefined && closeAnswered(memory.view)),
+    );
+    return memory.view?.status ?? 'unknown_order';
+  });
+}
+
+function answerOf(memory: Memory, round: number): PrepayAnswer | undefined {
+  if (memory.view === undefined) return undefined;
+  const answer = prepayAnswer(memory.view, round);
+  return memory.ending ? (answer ?? 'unsettled') : answer;
+}
+
+/** Does the database steps that are left: what the inbox has first, then the effects. */
+async function settle(outTradeNo: string, memory: Memory, flights: Flights): Promise<void> {
+  if (memory.stale) await memory.refresh(steps.loadRun(outTradeNo));
+  while (memory.hinted || (memory.view?.openNotices ?? 0) > 0) {
+    memory.hinted = false;
+    let more = false;
+    const applied = steps.applyNotices(outTradeNo).then((result) => {
+      more = result.more;
+      return result.view;
+    });
+    await memory.refresh(applied);
+    memory.hinted ||= more;
+  }
+  const { view } = memory;
+  if (view?.status === 'paid' && view.effectsDue > 0 && !flights.has('effects')) {
+    await memory.refresh(steps.runEffects(outTradeNo));
+  }
+}
+
+/** Sends off what waits for somebody else; what is under way already stays one. */
+function launch(outTradeNo: string, memory: Memory, flights: Flights): void {
+  const { view } = memory;
+  if (!view) return;
+  const fly = (name: FlightName, activity: () => Promise<RunView | null>) =>
+    flights.start(name, () => memory.refresh(activity()));
+  if (canBePaid(view.status)) {
+    if (view.closeRequested) memory.closeWanted ??= 'close_requested';
+    const cause = memory.closeWanted;
+    if (cause !== null && !view.closeFailed) fly('close', () => close(outTradeNo, cause));
+    if (cause === null) {
+      const round = wantsPrepay(view, memory.askedRound);
+      if (round !== null) fly('prepay', () => wechat.prepay(outTradeNo, round));
+      flights.start('query', async () => heed(memory, await queries.queryPayment(outTradeNo)));
+    }
+  }
+  if (view.effectsDue > 0) fly('effects', () => finishEffects(outTradeNo));
+  if (view.deliveriesDue > 0) fly('deliver', () => outbound.deliver(outTradeNo));
+}
+
+/** An order that WeChat can't know is closed in the database alone; otherwise WeChat is asked. */
+async function close(outTradeNo: string, cause: CloseCause): Promise<RunView | null> {
+  const view = await steps.beginClose(outTradeNo, cause);
+  return view && canBePaid(view.status) ? wechat.closeAtWechat(outTradeNo, cause) : view;
+}
+
+function heed(memory: Memory, finding: QueryFinding): void {
+  memory.hinted = true;
+  if (finding === 'expired') memory.closeWanted ??= 'expired';
+  if (finding === 'closed') memory.closeWanted ??= 'closed_at_wechat';
+}

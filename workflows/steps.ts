@@ -1,0 +1,78 @@
+// Sandbox: deterministic only.
+import { ActivityFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { TASK_QUEUES } from '../domain/task-queues';
+import type {
+  EffectActivities,
+  OrderActivities,
+  OutboundActivities,
+  QueryActivities,
+  WechatActivities,
+} from './activity-contract';
+
+/**
+ * A regular activity states its own next delay with every failure it knows; these only serve those it
+ * could not state: a worker that died, a time-out. The order's own end bounds them all.
+ */
+const STATIC_RETRY = {
+  initialInterval: '1s',
+  backoffCoefficient: 2,
+  maximumInterval: '60s',
+} as const;
+
+/** Well under the 10 s of a workflow task, with two more tries in it. */
+const local = proxyLocalActivities<OrderActivities>({
+  startToCloseTimeout: '8s',
+  scheduleToCloseTimeout: '9s',
+  retry: { maximumAttempts: 3, initialInterval: '100ms', backoffCoefficient: 2 },
+});
+
+/** The same steps where a person can see them stuck. */
+const regular = proxyActivities<OrderActivities & EffectActivities>({
+  taskQueue: TASK_QUEUES.orders,
+  startToCloseTimeout: '15s',
+  retry: STATIC_RETRY,
+});
+
+/** Prepay: one call of at most 8 s. Close: query, close, query. */
+export const wechat = proxyActivities<WechatActivities>({
+  taskQueue: TASK_QUEUES.wechatpay,
+  startToCloseTimeout: '45s',
+  retry: STATIC_RETRY,
+});
+
+export const queries = proxyActivities<QueryActivities>({
+  taskQueue: TASK_QUEUES.wechatpayQuery,
+  startToCloseTimeout: '20s',
+  retry: STATIC_RETRY,
+});
+
+export const outbound = proxyActivities<OutboundActivities>({
+  taskQueue: TASK_QUEUES.outbound,
+  startToCloseTimeout: '90s',
+  retry: STATIC_RETRY,
+});
+
+export const finishEffects = regular.finishEffects;
+
+/** Tries a database step as a local activity, then as a regular one until it gets through (P9). */
+async function step<T>(name: string, first: Promise<T>, then: () => Promise<T>): Promise<T> {
+  try {
+    return await first;
+  } catch (error) {
+    if (error instanceof ActivityFailure && error.activityType === name) return then();
+    throw error;
+  }
+}
+
+type Cause = Parameters<OrderActivities['beginClose']>[1];
+
+export const steps = {
+  loadRun: (no: string) => step('loadRun', local.loadRun(no), () => regular.loadRun(no)),
+  applyNotices: (no: string) =>
+    step('applyNotices', local.applyNotices(no), () => regular.applyNotices(no)),
+  runEffects: (no: string) =>
+    step('runEffects', local.runEffects(no), () => regular.runEffects(no)),
+  beginClose: (no: string, cause: Cause) =>
+    step('beginClose', local.beginClose(no, cause), () => regular.beginClose(no, cause)),
+  rest: (no: string) => step('rest', local.rest(no), () => regular.rest(no)),
+} as const;
