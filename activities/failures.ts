@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailureCategory } from '@temporalio/common';
 import type { ErrorCode } from '../domain/error-catalogue';
 import { RETRY_POLICIES, retryDelayMs, type Operation } from '../domain/retry-policy';
 
@@ -23,5 +24,7 @@ export function retryIn(delayMs: number, code: ErrorCode, what: string): Applica
     message: `${what}: ${code}`,
     type: code,
     nextRetryDelay: Math.max(1, Math.round(delayMs)),
+    // "Nothing yet" is no failure: it is not worth a line in the log at each attempt.
+    ...(code === 'NOT_YET' ? { category: ApplicationFailureCategory.BENIGN } : {}),
   });
 }

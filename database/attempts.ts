@@ -9,6 +9,8 @@ export interface Refusal {
   readonly requestId: string | null;
 }
 
+export type AttemptOutcome = 'accepted' | 'refused' | 'unknown';
+
 /** A run is this late before the sweep of the api starts it again. */
 export const DUE_GRACE_MS = 15_000;
 /** Effects and deliveries of an order are under way this long before its run is looked for. */
@@ -18,7 +20,7 @@ export const SETTLE_GRACE_MS = 60_000;
 export async function settleAttempt(
   tx: Transaction,
   attemptId: string,
-  outcome: 'accepted' | 'refused' | 'unknown',
+  outcome: AttemptOutcome,
   code: string | null,
   requestId: string | null,
   now: Date,

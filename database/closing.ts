@@ -3,17 +3,16 @@ import { canBePaid, type OrderStatus } from '../domain/order-state';
 import type { CloseCause, RunView } from '../domain/run-view';
 import {
   DUE_GRACE_MS,
-  SETTLE_GRACE_MS,
   mayExistAtWechat,
   settleAttempt,
+  type AttemptOutcome,
   type Refusal,
 } from './attempts';
-import type { Actor, DatabaseContext, Transaction } from './context';
-import { addDeliveries } from './delivery-rows';
+import type { Actor, DatabaseContext } from './context';
 import { openIntervention } from './interventions';
-import { releaseStock } from './reservations';
+import { closeLocked } from './order-close';
 import { readRunView } from './run-view';
-import { changeStatus, lockOrder, type LockedOrder } from './status-change';
+import { lockOrder } from './status-change';
 
 export type CloseStart =
   | { readonly kind: 'decided' }
@@ -33,138 +32,147 @@ export function createClosing(context: DatabaseContext) {
      * Notes that an order shall be closed, before anything is sent: no prepay starts after this.
      * @returns the status it has; null when there is no such order
      */
-    request(outTradeNo: string, actor: Actor, nowMs: number): Promise<OrderStatus | null> {
-      const now = new Date(nowMs);
-      return prisma.$transaction(async (tx) => {
-        const order = await lockOrder(tx, outTradeNo);
-        if (!order || !canBePaid(order.status) || order.close_requested_at) {
-          return order?.status ?? null;
-        }
-        const dueAt = new Date(nowMs + DUE_GRACE_MS);
-        await tx.order.updateMany({
-          where: { outTradeNo },
-          data: { closeRequestedAt: now, dueAt },
-        });
-        await tx.auditEntry.createMany({
-          data: [
-            { actor: actor.name, role: actor.role, action: 'order.close', subject: outTradeNo },
-          ],
-        });
-        return order.status;
-      });
-    },
+    request: (outTradeNo: string, actor: Actor, nowMs: number) =>
+      requestClose(context, outTradeNo, actor, nowMs),
 
     /** Begins a close in the run: an order that WeChat can't know is closed here and now. */
-    begin(outTradeNo: string, cause: CloseCause, nowMs: number): Promise<CloseStart> {
-      const now = new Date(nowMs);
-      return prisma.$transaction(async (tx): Promise<CloseStart> => {
-        const order = await lockOrder(tx, outTradeNo);
-        if (!order || !canBePaid(order.status)) return { kind: 'decided' };
-        if (!(await mayExistAtWechat(tx, outTradeNo))) {
-          await closeLocked(context, tx, order, cause, now);
-          return { kind: 'decided' };
-        }
-        await tx.order.updateMany({
-          where: { outTradeNo },
-          data: {
-            closeRequestedAt: order.close_requested_at ?? now,
-            dueAt: new Date(nowMs + 4 * DUE_GRACE_MS),
-          },
-        });
-        const { _max } = await tx.providerAttempt.aggregate({
-          where: { outTradeNo, operation: 'prepay' },
-          _max: { deadlineAt: true },
-        });
-        return {
-          kind: 'ask_wechat',
-          merchantId: order.merchant_id,
-          absentMeansClosedAtMs: Math.max(
-            Date.parse(order.time_expire),
-            _max.deadlineAt?.getTime() ?? 0,
-          ),
-        };
-      });
-    },
+    begin: (outTradeNo: string, cause: CloseCause, nowMs: number) =>
+      beginClose(context, outTradeNo, cause, nowMs),
 
     /** Records an attempt to close before it is sent. */
-    async startAttempt(outTradeNo: string, timeoutMs: number, nowMs: number): Promise<string> {
-      const id = uuidv7();
-      await prisma.providerAttempt.createMany({
-        data: [
-          {
-            id,
-            outTradeNo,
-            operation: 'close',
-            sentAt: new Date(nowMs),
-            deadlineAt: new Date(nowMs + timeoutMs),
-          },
-        ],
-      });
-      return id;
-    },
+    startAttempt: (outTradeNo: string, timeoutMs: number, nowMs: number) =>
+      startCloseAttempt(context, outTradeNo, timeoutMs, nowMs),
 
-    async settleAttempt(
+    settleAttempt: (
       attemptId: string,
-      outcome: 'accepted' | 'refused' | 'unknown',
+      outcome: AttemptOutcome,
       code: string | null,
       requestId: string | null,
       nowMs: number,
-    ): Promise<void> {
-      await settleAttempt(prisma, attemptId, outcome, code, requestId, new Date(nowMs));
-    },
+    ) => settleAttempt(prisma, attemptId, outcome, code, requestId, new Date(nowMs)),
 
     /** WeChat says closed: nobody can pay any more. */
-    finish(outTradeNo: string, cause: CloseCause, nowMs: number): Promise<RunView | null> {
-      return prisma.$transaction(async (tx) => {
-        const order = await lockOrder(tx, outTradeNo);
-        if (order && canBePaid(order.status)) {
-          await closeLocked(context, tx, order, cause, new Date(nowMs));
-        }
-        return readRunView(tx, outTradeNo);
-      });
-    },
+    finish: (outTradeNo: string, cause: CloseCause, nowMs: number) =>
+      finishClose(context, outTradeNo, cause, nowMs),
 
     /**
      * WeChat refuses an operation for a reason that only a person can clear.
      * @returns true when this is news
      */
-    failed(
-      outTradeNo: string,
-      operation: 'close' | 'query',
-      refusal: Refusal,
-      nowMs: number,
-    ): Promise<boolean> {
-      return openIntervention(prisma, {
-        outTradeNo,
-        ours: true,
-        reason: 'wechat_failed',
-        subject: operation,
-        evidence: { operation, ...refusal },
-        now: new Date(nowMs),
-      });
-    },
+    failed: (outTradeNo: string, operation: 'close' | 'query', refusal: Refusal, nowMs: number) =>
+      askAboutRefusal(context, outTradeNo, operation, refusal, nowMs),
   };
 }
 
-/** Closes a locked order: status, history, stock and what the shop is told, together. */
-export async function closeLocked(
-  context: DatabaseContext,
-  tx: Transaction,
-  order: LockedOrder,
-  cause: CloseCause,
-  now: Date,
-): Promise<void> {
-  const outTradeNo = order.out_trade_no;
-  const change = await changeStatus(tx, {
-    outTradeNo,
-    status: order.status,
-    event: 'closed',
-    cause,
-    now,
-    dueAt: new Date(now.getTime() + SETTLE_GRACE_MS),
+function requestClose(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+  actor: Actor,
+  nowMs: number,
+): Promise<OrderStatus | null> {
+  const now = new Date(nowMs);
+  return prisma.$transaction(async (tx) => {
+    const order = await lockOrder(tx, outTradeNo);
+    if (!order || !canBePaid(order.status) || order.close_requested_at) {
+      return order?.status ?? null;
+    }
+    const dueAt = new Date(nowMs + DUE_GRACE_MS);
+    await tx.order.updateMany({
+      where: { outTradeNo },
+      data: { closeRequestedAt: now, dueAt },
+    });
+    await tx.auditEntry.createMany({
+      data: [{ actor: actor.name, role: actor.role, action: 'order.close', subject: outTradeNo }],
+    });
+    return order.status;
   });
-  if (change.kind !== 'moved') return;
-  await releaseStock(tx, outTradeNo);
-  const told = { event: 'order.closed', status: 'closed', transactionId: null, now } as const;
-  await addDeliveries(context, tx, order, told);
+}
+
+function beginClose(
+  context: DatabaseContext,
+  outTradeNo: string,
+  cause: CloseCause,
+  nowMs: number,
+): Promise<CloseStart> {
+  const now = new Date(nowMs);
+  return context.prisma.$transaction(async (tx): Promise<CloseStart> => {
+    const order = await lockOrder(tx, outTradeNo);
+    if (!order || !canBePaid(order.status)) return { kind: 'decided' };
+    if (!(await mayExistAtWechat(tx, outTradeNo))) {
+      await closeLocked(context, tx, order, cause, now);
+      return { kind: 'decided' };
+    }
+    await tx.order.updateMany({
+      where: { outTradeNo },
+      data: {
+        closeRequestedAt: order.close_requested_at ?? now,
+        dueAt: new Date(nowMs + 4 * DUE_GRACE_MS),
+      },
+    });
+    const { _max } = await tx.providerAttempt.aggregate({
+      where: { outTradeNo, operation: 'prepay' },
+      _max: { deadlineAt: true },
+    });
+    return {
+      kind: 'ask_wechat',
+      merchantId: order.merchant_id,
+      absentMeansClosedAtMs: Math.max(
+        Date.parse(order.time_expire),
+        _max.deadlineAt?.getTime() ?? 0,
+      ),
+    };
+  });
+}
+
+async function startCloseAttempt(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+  timeoutMs: number,
+  nowMs: number,
+): Promise<string> {
+  const id = uuidv7();
+  await prisma.providerAttempt.createMany({
+    data: [
+      {
+        id,
+        outTradeNo,
+        operation: 'close',
+        sentAt: new Date(nowMs),
+        deadlineAt: new Date(nowMs + timeoutMs),
+      },
+    ],
+  });
+  return id;
+}
+
+function finishClose(
+  context: DatabaseContext,
+  outTradeNo: string,
+  cause: CloseCause,
+  nowMs: number,
+): Promise<RunView | null> {
+  return context.prisma.$transaction(async (tx) => {
+    const order = await lockOrder(tx, outTradeNo);
+    if (order && canBePaid(order.status)) {
+      await closeLocked(context, tx, order, cause, new Date(nowMs));
+    }
+    return readRunView(tx, outTradeNo);
+  });
+}
+
+function askAboutRefusal(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+  operation: 'close' | 'query',
+  refusal: Refusal,
+  nowMs: number,
+): Promise<boolean> {
+  return openIntervention(prisma, {
+    outTradeNo,
+    ours: true,
+    reason: 'wechat_failed',
+    subject: operation,
+    evidence: { operation, ...refusal },
+    now: new Date(nowMs),
+  });
 }

@@ -16,88 +16,119 @@ export interface DueDelivery {
   readonly nextAttemptAt: Date;
 }
 
+type SentDelivery = Pick<DueDelivery, 'id' | 'kind'>;
+
+interface DeliveryFailure {
+  readonly error: string;
+  /** null when its attempts are spent. */
+  readonly retryAtMs: number | null;
+  readonly nowMs: number;
+}
+
 /** What leaves the house: at least once, under one stable id. */
-export function createDeliveries({ prisma }: DatabaseContext) {
+export function createDeliveries(context: DatabaseContext) {
   return {
     /** All that an order still has to tell, oldest first; at most a handful. */
-    async pending(outTradeNo: string): Promise<DueDelivery[]> {
-      const rows = await prisma.delivery.findMany({
-        where: { outTradeNo, status: 'pending' },
-        select: {
-          id: true,
-          kind: true,
-          event: true,
-          payload: true,
-          attempts: true,
-          nextAttemptAt: true,
-        },
-        orderBy: [{ createdAt: 'asc' }, { id: 'asc' }, { kind: 'asc' }],
-        take: 50,
-      });
-      return rows.map((row) => ({
-        ...row,
-        kind: row.kind as DeliveryKind,
-        payload: row.payload as Record<string, unknown>,
-      }));
-    },
+    pending: (outTradeNo: string) => pendingDeliveries(context, outTradeNo),
 
     /** The receiver took them. */
-    async done(sent: readonly Pick<DueDelivery, 'id' | 'kind'>[], nowMs: number): Promise<void> {
-      if (sent.length === 0) return;
-      await prisma.delivery.updateMany({
-        where: { OR: sent.map(({ id, kind }) => ({ id, kind })), status: 'pending' },
-        data: {
-          status: 'done',
-          doneAt: new Date(nowMs),
-          attempts: { increment: 1 },
-          lastError: null,
-        },
-      });
-    },
+    done: (sent: readonly SentDelivery[], nowMs: number) => noteDelivered(context, sent, nowMs),
 
     /** It did not: again later, or, when its attempts are spent, a person. */
-    async failed(
-      outTradeNo: string,
-      { id, kind, event, attempts }: DueDelivery,
-      failure: { error: string; retryAtMs: number | null; nowMs: number },
-    ): Promise<void> {
-      const { error, retryAtMs, nowMs } = failure;
-      const spent = retryAtMs === null;
-      await prisma.$transaction(async (tx) => {
-        await tx.delivery.updateMany({
-          where: { id, kind, status: 'pending' },
-          data: {
-            attempts: attempts + 1,
-            lastError: error,
-            ...(spent ? { status: 'failed' } : { nextAttemptAt: new Date(retryAtMs) }),
-          },
-        });
-        if (!spent) return;
-        await openIntervention(tx, {
-          outTradeNo,
-          ours: true,
-          reason: 'undeliverable',
-          subject: `${kind}:${id}`,
-          evidence: { kind, event, attempts: attempts + 1, error },
-          now: new Date(nowMs),
-        });
-      });
-    },
+    failed: (outTradeNo: string, delivery: DueDelivery, failure: DeliveryFailure) =>
+      noteUndelivered(context, outTradeNo, delivery, failure),
 
     /**
      * The last look of a round: what is left, as the run sees it. When nothing is, nothing is due (P12).
      * @param nextAtMs when the next attempt is planned; null when none is
      */
-    async finishRound(outTradeNo: string, nextAtMs: number | null): Promise<RunView | null> {
-      const view = await readRunView(prisma, outTradeNo);
-      if (!view || canBePaid(view.status)) return view;
-      const dueAt = nextAtMs === null ? null : new Date(nextAtMs + SETTLE_GRACE_MS);
-      if (dueAt === null && (view.effectsDue > 0 || view.openNotices > 0)) return view;
-      await prisma.order.updateMany({
-        where: { outTradeNo, status: view.status },
-        data: { dueAt },
-      });
-      return { ...view, due: dueAt !== null };
-    },
+    finishRound: (outTradeNo: string, nextAtMs: number | null) =>
+      finishRound(context, outTradeNo, nextAtMs),
   };
+}
+
+async function pendingDeliveries(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+): Promise<DueDelivery[]> {
+  const rows = await prisma.delivery.findMany({
+    where: { outTradeNo, status: 'pending' },
+    select: {
+      id: true,
+      kind: true,
+      event: true,
+      payload: true,
+      attempts: true,
+      nextAttemptAt: true,
+    },
+    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }, { kind: 'asc' }],
+    take: 50,
+  });
+  return rows.map((row) => ({
+    ...row,
+    kind: row.kind as DeliveryKind,
+    payload: row.payload as Record<string, unknown>,
+  }));
+}
+
+async function noteDelivered(
+  { prisma }: DatabaseContext,
+  sent: readonly SentDelivery[],
+  nowMs: number,
+): Promise<void> {
+  if (sent.length === 0) return;
+  await prisma.delivery.updateMany({
+    where: { OR: sent.map(({ id, kind }) => ({ id, kind })), status: 'pending' },
+    data: {
+      status: 'done',
+      doneAt: new Date(nowMs),
+      attempts: { increment: 1 },
+      lastError: null,
+    },
+  });
+}
+
+async function noteUndelivered(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+  { id, kind, event, attempts }: DueDelivery,
+  failure: DeliveryFailure,
+): Promise<void> {
+  const { error, retryAtMs, nowMs } = failure;
+  const spent = retryAtMs === null;
+  await prisma.$transaction(async (tx) => {
+    await tx.delivery.updateMany({
+      where: { id, kind, status: 'pending' },
+      data: {
+        attempts: attempts + 1,
+        lastError: error,
+        ...(spent ? { status: 'failed' } : { nextAttemptAt: new Date(retryAtMs) }),
+      },
+    });
+    if (!spent) return;
+    await openIntervention(tx, {
+      outTradeNo,
+      ours: true,
+      reason: 'undeliverable',
+      subject: `${kind}:${id}`,
+      evidence: { kind, event, attempts: attempts + 1, error },
+      now: new Date(nowMs),
+    });
+  });
+}
+
+async function finishRound(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+  nextAtMs: number | null,
+): Promise<RunView | null> {
+  const view = await readRunView(prisma, outTradeNo);
+  if (!view || canBePaid(view.status)) return view;
+  const dueAt = nextAtMs === null ? null : new Date(nextAtMs + SETTLE_GRACE_MS);
+  if (dueAt === null && (view.effectsDue > 0 || view.openNotices > 0)) return view;
+  await prisma.order.updateMany({
+    where: { outTradeNo, status: view.status },
+    data: { dueAt },
+  });
+  return { ...view, due: dueAt !== null };
 }

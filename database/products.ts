@@ -33,125 +33,161 @@ const MAX_COUNT = 2_147_483_647;
 /** Entries shown with a balance, newest first. */
 const POINTS_ENTRIES = 200;
 
+interface NewProduct {
+  readonly sku: string;
+  readonly name: string;
+  readonly kind: ItemKind;
+  readonly stock: number | null;
+}
+
+interface StockChange {
+  readonly delta: number;
+  readonly reason: string;
+}
+
 /** Products, their stock and pool of codes, and the points that orders earned. */
-export function createProducts({ prisma, cipher, hash }: DatabaseContext) {
-  const audit = (tx: Transaction, actor: Actor, action: string, subject: string, details: object) =>
-    tx.auditEntry.createMany({
-      data: [{ actor: actor.name, role: actor.role, action, subject, details }],
-    });
-
-  async function view(tx: Transaction, sku: string): Promise<ProductView | null> {
-    const row = await tx.product.findUnique({
-      where: { sku },
-      select: { sku: true, name: true, kind: true, stock: true, reserved: true, sold: true },
-    });
-    if (!row) return null;
-    const codesLeft = await tx.productCode.count({ where: { sku, outTradeNo: null } });
-    return { ...row, kind: row.kind as ItemKind, codesLeft };
-  }
-
-  async function viewed(tx: Transaction, sku: string): Promise<ProductChange> {
-    const product = await view(tx, sku);
-    return product ? { kind: 'ok', product } : { kind: 'not_found' };
-  }
-
+export function createProducts(context: DatabaseContext) {
   return {
-    find: (sku: string): Promise<ProductView | null> => view(prisma, sku),
+    find: (sku: string) => view(context.prisma, sku),
 
     /** Makes a product, or gives it another name. Stock counts at creation only; the kind stays. */
-    put(
-      product: { sku: string; name: string; kind: ItemKind; stock: number | null },
-      actor: Actor,
-    ): Promise<ProductChange> {
-      const { sku, name, kind, stock } = product;
-      return prisma.$transaction(async (tx): Promise<ProductChange> => {
-        const { count } = await tx.product.createMany({
-          data: [{ sku, name, kind, stock }],
-          skipDuplicates: true,
-        });
-        if (count === 0) {
-          const changed = await tx.product.updateMany({ where: { sku, kind }, data: { name } });
-          if (changed.count === 0) {
-            return { kind: 'conflict', detail: 'The kind of a product can not be changed' };
-          }
-        }
-        await audit(tx, actor, 'product.put', sku, { name, kind, stock, created: count === 1 });
-        return viewed(tx, sku);
-      });
-    },
+    put: (product: NewProduct, actor: Actor) => putProduct(context, product, actor),
 
     /** Puts stock in (delta > 0) or takes it out; never below what is reserved. */
-    changeStock(
-      sku: string,
-      change: { delta: number; reason: string },
-      actor: Actor,
-    ): Promise<ProductChange> {
-      const { delta, reason } = change;
-      return prisma.$transaction(async (tx): Promise<ProductChange> => {
-        const [row] = await tx.$queryRaw<{ stock: number | null; reserved: number }[]>`
-          SELECT stock, reserved FROM products WHERE sku = ${sku} FOR NO KEY UPDATE`;
-        if (!row) return { kind: 'not_found' };
-        if (row.stock === null) {
-          return { kind: 'conflict', detail: 'The stock of this product is not tracked' };
-        }
-        const stock = row.stock + delta;
-        if (stock < row.reserved || stock > MAX_COUNT) {
-          const detail = `Stock ${row.stock}, of which ${row.reserved} reserved, can't change by ${delta}`;
-          return { kind: 'conflict', detail };
-        }
-        await tx.product.updateMany({ where: { sku }, data: { stock } });
-        await tx.stockMovement.createMany({ data: [{ sku, delta, reason, actor: actor.name }] });
-        await audit(tx, actor, 'product.stock', sku, { delta, reason });
-        return viewed(tx, sku);
-      });
-    },
+    changeStock: (sku: string, change: StockChange, actor: Actor) =>
+      changeStock(context, sku, change, actor),
 
     /** Adds codes to the pool. One that is there already is left as it is; all or none are added. */
-    addCodes(sku: string, codes: readonly string[], actor: Actor): Promise<ProductChange> {
-      const rows = [...new Set(codes)].map((code) => {
-        const id = uuidv7();
-        const place = { table: 'product_codes', column: 'code', row: id };
-        return {
-          id,
-          sku,
-          codeEncrypted: cipher.encrypt(place, code),
-          codeHash: hash.hex('code', code),
-        };
-      });
-      return prisma.$transaction(async (tx): Promise<ProductChange> => {
-        const product = await tx.product.findUnique({ where: { sku }, select: { kind: true } });
-        if (!product) return { kind: 'not_found' };
-        if (product.kind !== 'virtual') {
-          return { kind: 'conflict', detail: 'Only virtual products have codes' };
-        }
-        const foreign = await tx.productCode.findMany({
-          where: { codeHash: { in: rows.map(({ codeHash }) => codeHash) }, NOT: { sku } },
-          select: { codeHash: true },
-        });
-        if (foreign.length > 0) {
-          const taken = new Set(foreign.map(({ codeHash }) => codeHash));
-          const indexes = codes.flatMap((code, index) =>
-            taken.has(hash.hex('code', code)) ? [index] : [],
-          );
-          return { kind: 'code_taken', indexes };
-        }
-        const { count } = await tx.productCode.createMany({ data: rows, skipDuplicates: true });
-        await audit(tx, actor, 'product.codes', sku, { given: codes.length, added: count });
-        return viewed(tx, sku);
-      });
-    },
+    addCodes: (sku: string, codes: readonly string[], actor: Actor) =>
+      addCodes(context, sku, codes, actor),
 
-    async points(userId: string): Promise<PointsView> {
-      const [balance, entries] = await Promise.all([
-        prisma.pointsBalance.findUnique({ where: { userId }, select: { balance: true } }),
-        prisma.pointsEntry.findMany({
-          where: { userId },
-          select: { outTradeNo: true, effect: true, delta: true, at: true },
-          orderBy: { id: 'desc' },
-          take: POINTS_ENTRIES,
-        }),
-      ]);
-      return { balance: balance?.balance ?? 0, entries };
-    },
+    points: (userId: string) => readPoints(context, userId),
   };
+}
+
+function putProduct(
+  { prisma }: DatabaseContext,
+  product: NewProduct,
+  actor: Actor,
+): Promise<ProductChange> {
+  const { sku, name, kind, stock } = product;
+  return prisma.$transaction(async (tx): Promise<ProductChange> => {
+    const { count } = await tx.product.createMany({
+      data: [{ sku, name, kind, stock }],
+      skipDuplicates: true,
+    });
+    if (count === 0) {
+      const changed = await tx.product.updateMany({ where: { sku, kind }, data: { name } });
+      if (changed.count === 0) {
+        return { kind: 'conflict', detail: 'The kind of a product can not be changed' };
+      }
+    }
+    await audit(tx, actor, 'product.put', sku, { name, kind, stock, created: count === 1 });
+    return viewed(tx, sku);
+  });
+}
+
+function changeStock(
+  { prisma }: DatabaseContext,
+  sku: string,
+  change: StockChange,
+  actor: Actor,
+): Promise<ProductChange> {
+  const { delta, reason } = change;
+  return prisma.$transaction(async (tx): Promise<ProductChange> => {
+    const [row] = await tx.$queryRaw<{ stock: number | null; reserved: number }[]>`
+      SELECT stock, reserved FROM products WHERE sku = ${sku} FOR NO KEY UPDATE`;
+    if (!row) return { kind: 'not_found' };
+    if (row.stock === null) {
+      return { kind: 'conflict', detail: 'The stock of this product is not tracked' };
+    }
+    const stock = row.stock + delta;
+    if (stock < row.reserved || stock > MAX_COUNT) {
+      const detail = `Stock ${row.stock}, of which ${row.reserved} reserved, can't change by ${delta}`;
+      return { kind: 'conflict', detail };
+    }
+    await tx.product.updateMany({ where: { sku }, data: { stock } });
+    await tx.stockMovement.createMany({ data: [{ sku, delta, reason, actor: actor.name }] });
+    await audit(tx, actor, 'product.stock', sku, { delta, reason });
+    return viewed(tx, sku);
+  });
+}
+
+function addCodes(
+  { prisma, cipher, hash }: DatabaseContext,
+  sku: string,
+  codes: readonly string[],
+  actor: Actor,
+): Promise<ProductChange> {
+  const rows = [...new Set(codes)].map((code) => {
+    const id = uuidv7();
+    const place = { table: 'product_codes', column: 'code', row: id };
+    return {
+      id,
+      sku,
+      codeEncrypted: cipher.encrypt(place, code),
+      codeHash: hash.hex('code', code),
+    };
+  });
+  return prisma.$transaction(async (tx): Promise<ProductChange> => {
+    const product = await tx.product.findUnique({ where: { sku }, select: { kind: true } });
+    if (!product) return { kind: 'not_found' };
+    if (product.kind !== 'virtual') {
+      return { kind: 'conflict', detail: 'Only virtual products have codes' };
+    }
+    const foreign = await tx.productCode.findMany({
+      where: { codeHash: { in: rows.map(({ codeHash }) => codeHash) }, NOT: { sku } },
+      select: { codeHash: true },
+    });
+    if (foreign.length > 0) {
+      const taken = new Set(foreign.map(({ codeHash }) => codeHash));
+      const indexes = codes.flatMap((code, index) =>
+        taken.has(hash.hex('code', code)) ? [index] : [],
+      );
+      return { kind: 'code_taken', indexes };
+    }
+    const { count } = await tx.productCode.createMany({ data: rows, skipDuplicates: true });
+    await audit(tx, actor, 'product.codes', sku, { given: codes.length, added: count });
+    return viewed(tx, sku);
+  });
+}
+
+async function readPoints({ prisma }: DatabaseContext, userId: string): Promise<PointsView> {
+  const [balance, entries] = await Promise.all([
+    prisma.pointsBalance.findUnique({ where: { userId }, select: { balance: true } }),
+    prisma.pointsEntry.findMany({
+      where: { userId },
+      select: { outTradeNo: true, effect: true, delta: true, at: true },
+      orderBy: { id: 'desc' },
+      take: POINTS_ENTRIES,
+    }),
+  ]);
+  return { balance: balance?.balance ?? 0, entries };
+}
+
+async function view(tx: Transaction, sku: string): Promise<ProductView | null> {
+  const row = await tx.product.findUnique({
+    where: { sku },
+    select: { sku: true, name: true, kind: true, stock: true, reserved: true, sold: true },
+  });
+  if (!row) return null;
+  const codesLeft = await tx.productCode.count({ where: { sku, outTradeNo: null } });
+  return { ...row, kind: row.kind as ItemKind, codesLeft };
+}
+
+async function viewed(tx: Transaction, sku: string): Promise<ProductChange> {
+  const product = await view(tx, sku);
+  return product ? { kind: 'ok', product } : { kind: 'not_found' };
+}
+
+async function audit(
+  tx: Transaction,
+  actor: Actor,
+  action: string,
+  subject: string,
+  details: object,
+): Promise<void> {
+  await tx.auditEntry.createMany({
+    data: [{ actor: actor.name, role: actor.role, action, subject, details }],
+  });
 }

@@ -27,89 +27,105 @@ interface TurnRow {
 }
 
 /** The rows behind the order's one query activity: when to ask, and what was found. */
-export function createQueries({ prisma, cipher, hash }: DatabaseContext) {
+export function createQueries(context: DatabaseContext) {
   return {
     /**
      * Whose turn it is, asked at the start of each attempt (the row decides, not the attempt's number),
      * and when the next one is due at the latest (P12).
      * @param gapsMs the query schedule, see domain/query-schedule
      */
-    async turn(outTradeNo: string, gapsMs: readonly number[], nowMs: number): Promise<QueryTurn> {
-      const [row] = await prisma.$queryRaw<TurnRow[]>`
-        SELECT status, expires_at, first_prepaid_at, next_query_at, merchant_id,
-          EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
-            AND i.status = 'open' AND i.reason = ANY(${[...PAUSING_REASONS]})) AS paused
-        FROM orders WHERE out_trade_no = ${outTradeNo}`;
-      if (!row || (row.status !== 'created' && row.status !== 'awaiting_payment')) {
-        return { kind: 'gone' };
-      }
-      if (row.paused) {
-        await setDue(outTradeNo, { dueAt: new Date(nowMs + PAUSED_MS + DUE_GRACE_MS) });
-        return { kind: 'wait', delayMs: PAUSED_MS };
-      }
-      const expiresAt = row.expires_at.getTime();
-      if (expiresAt <= nowMs) return { kind: 'expired' };
-      const due = row.next_query_at?.getTime() ?? nowMs + (gapsMs[0] ?? PAUSED_MS);
-      if (due > nowMs + EARLY_MS) {
-        const wakeAt = Math.min(due, expiresAt);
-        await setDue(outTradeNo, { dueAt: new Date(wakeAt + DUE_GRACE_MS) });
-        return { kind: 'wait', delayMs: wakeAt - nowMs };
-      }
-      const from = row.first_prepaid_at?.getTime() ?? nowMs;
-      const next = nextQueryAt(from, nowMs + EARLY_MS, gapsMs);
-      const wakeAt = Math.min(next, expiresAt);
-      await setDue(outTradeNo, {
-        dueAt: new Date(wakeAt + DUE_GRACE_MS),
-        nextQueryAt: new Date(next),
-      });
-      return { kind: 'ask', merchantId: row.merchant_id, nextDelayMs: wakeAt - nowMs };
-    },
+    turn: (outTradeNo: string, gapsMs: readonly number[], nowMs: number) =>
+      takeTurn(context, outTradeNo, gapsMs, nowMs),
 
     /**
      * Keeps a payment found by asking, as callbacks are kept, so that both are applied in one way.
      * @returns true when it waits for a verdict
      */
-    async keepFound(
-      notice: PaymentNotice,
-      raw: string,
-      merchantId: string,
-      nowMs: number,
-    ): Promise<boolean> {
-      const id = uuidv7();
-      const contentHash = hash.hex('notice', raw);
-      const found = `query:${notice.transactionId ?? 'none'}:${contentHash.slice(0, 16)}`;
-      const now = new Date(nowMs);
-      await prisma.inboxNotification.createMany({
-        data: [
-          {
-            id,
-            merchantId,
-            notificationId: found,
-            source: 'query',
-            kind: 'payment',
-            outTradeNo: notice.outTradeNo,
-            contentHash,
-            resourceEncrypted: cipher.encrypt(
-              { table: 'notification_inbox', column: 'resource', row: id },
-              raw,
-            ),
-            receivedAt: now,
-            nextAttemptAt: new Date(nowMs + DUE_GRACE_MS),
-          },
-        ],
-        skipDuplicates: true,
-      });
-      const open = await prisma.inboxNotification.count({
-        where: { merchantId, notificationId: found, verdict: null },
-      });
-      return open > 0;
-    },
+    keepFound: (notice: PaymentNotice, raw: string, merchantId: string, nowMs: number) =>
+      keepFound(context, notice, raw, merchantId, nowMs),
   };
+}
 
-  async function setDue(outTradeNo: string, data: { dueAt: Date; nextQueryAt?: Date }) {
-    await prisma.order.updateMany({
-      where: { outTradeNo, status: { in: ['created', 'awaiting_payment'] } },
-      data,
-    });
+async function takeTurn(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+  gapsMs: readonly number[],
+  nowMs: number,
+): Promise<QueryTurn> {
+  const [row] = await prisma.$queryRaw<TurnRow[]>`
+    SELECT status, expires_at, first_prepaid_at, next_query_at, merchant_id,
+      EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
+        AND i.status = 'open' AND i.reason = ANY(${[...PAUSING_REASONS]})) AS paused
+    FROM orders WHERE out_trade_no = ${outTradeNo}`;
+  if (!row || (row.status !== 'created' && row.status !== 'awaiting_payment')) {
+    return { kind: 'gone' };
   }
+  if (row.paused) {
+    await setDue(prisma, outTradeNo, { dueAt: new Date(nowMs + PAUSED_MS + DUE_GRACE_MS) });
+    return { kind: 'wait', delayMs: PAUSED_MS };
+  }
+  const expiresAt = row.expires_at.getTime();
+  if (expiresAt <= nowMs) return { kind: 'expired' };
+  const due = row.next_query_at?.getTime() ?? nowMs + (gapsMs[0] ?? PAUSED_MS);
+  if (due > nowMs + EARLY_MS) {
+    const wakeAt = Math.min(due, expiresAt);
+    await setDue(prisma, outTradeNo, { dueAt: new Date(wakeAt + DUE_GRACE_MS) });
+    return { kind: 'wait', delayMs: wakeAt - nowMs };
+  }
+  const from = row.first_prepaid_at?.getTime() ?? nowMs;
+  const next = nextQueryAt(from, nowMs + EARLY_MS, gapsMs);
+  const wakeAt = Math.min(next, expiresAt);
+  await setDue(prisma, outTradeNo, {
+    dueAt: new Date(wakeAt + DUE_GRACE_MS),
+    nextQueryAt: new Date(next),
+  });
+  return { kind: 'ask', merchantId: row.merchant_id, nextDelayMs: wakeAt - nowMs };
+}
+
+async function keepFound(
+  { prisma, cipher, hash }: DatabaseContext,
+  notice: PaymentNotice,
+  raw: string,
+  merchantId: string,
+  nowMs: number,
+): Promise<boolean> {
+  const id = uuidv7();
+  const contentHash = hash.hex('notice', raw);
+  const found = `query:${notice.transactionId ?? 'none'}:${contentHash.slice(0, 16)}`;
+  const now = new Date(nowMs);
+  await prisma.inboxNotification.createMany({
+    data: [
+      {
+        id,
+        merchantId,
+        notificationId: found,
+        source: 'query',
+        kind: 'payment',
+        outTradeNo: notice.outTradeNo,
+        contentHash,
+        resourceEncrypted: cipher.encrypt(
+          { table: 'notification_inbox', column: 'resource', row: id },
+          raw,
+        ),
+        receivedAt: now,
+        nextAttemptAt: new Date(nowMs + DUE_GRACE_MS),
+      },
+    ],
+    skipDuplicates: true,
+  });
+  const open = await prisma.inboxNotification.count({
+    where: { merchantId, notificationId: found, verdict: null },
+  });
+  return open > 0;
+}
+
+async function setDue(
+  prisma: DatabaseContext['prisma'],
+  outTradeNo: string,
+  data: { dueAt: Date; nextQueryAt?: Date },
+): Promise<void> {
+  await prisma.order.updateMany({
+    where: { outTradeNo, status: { in: ['created', 'awaiting_payment'] } },
+    data,
+  });
 }

@@ -44,8 +44,13 @@ export interface Oncepay {
   readonly databaseUrl: string;
   /** The whole environment but `PORT`. */
   readonly env: Readonly<Record<string, string>>;
-  /** The first one listens at `apiUrl`, others at ports of their own. */
-  startApi(): Promise<Managed & { readonly port: number }>;
+  /** The API key of each role. */
+  readonly keys: Readonly<Record<RoleName, string>>;
+  /**
+   * The first one listens at `apiUrl`, others at ports of their own.
+   * @param own variables of this process alone
+   */
+  startApi(own?: Readonly<Record<string, string>>): Promise<Managed & { readonly port: number }>;
   startWorker(): Promise<Managed>;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
 }
@@ -57,17 +62,17 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
   const port = await freePort();
   const apiUrl = `http://127.0.0.1:${port}`;
   const notifyUrl = `${apiUrl}/callbacks/wechat`;
-  const roles: readonly RoleName[] = ['merchant', 'operator', 'admin', 'viewer'];
-  const keys = Object.fromEntries(
-    roles.map((role) => [role, randomBytes(24).toString('base64url')]),
-  );
+  const secret = () => randomBytes(24).toString('base64url');
+  const keys = { merchant: secret(), operator: secret(), admin: secret(), viewer: secret() };
   const env: Record<string, string> = {
     NODE_ENV: 'development',
     DATABASE_URL: options.databaseUrl,
     TEMPORAL_ADDRESS: options.temporalAddress,
     TEMPORAL_NAMESPACE: options.temporalNamespace ?? 'default',
     ...options.wechatpay(notifyUrl),
-    ONCEPAY_API_KEYS: roles.map((role) => `${role}:${role}:${keys[role] ?? ''}`).join(','),
+    ONCEPAY_API_KEYS: Object.entries(keys)
+      .map(([role, key]) => `${role}:${role}:${key}`)
+      .join(','),
     ONCEPAY_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
     ONCEPAY_HASH_KEY: randomBytes(32).toString('base64'),
     ...options.env,
@@ -80,15 +85,17 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
     notifyUrl,
     databaseUrl: options.databaseUrl,
     env,
-    async startApi() {
+    keys,
+    async startApi(own = {}) {
       apis += 1;
-      const own = apis === 1 ? port : await freePort();
-      const started = await options.stack.spawn(`api-${port}-${apis}`, {
+      const name = `api-${port}-${apis}`;
+      const listensAt = apis === 1 ? port : await freePort();
+      const started = await options.stack.spawn(name, {
         script: 'dist/api/main.js',
-        env: { ...env, PORT: String(own) },
-        ready: { url: `http://127.0.0.1:${own}/healthz`, timeoutMs: READY_MS },
+        env: { ...env, ...own, PORT: String(listensAt) },
+        ready: { url: `http://127.0.0.1:${listensAt}/healthz`, timeoutMs: READY_MS },
       });
-      return { ...started, port: own };
+      return { ...started, port: listensAt };
     },
     async startWorker() {
       workers += 1;
@@ -106,7 +113,7 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
       const answer = await fetch(`${url}${path}`, {
         method,
         headers: {
-          authorization: `Bearer ${keys[as] ?? ''}`,
+          authorization: `Bearer ${keys[as]}`,
           ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },

@@ -1,0 +1,63 @@
+import type { PaymentDecision } from '../domain/payment-decision';
+import type { PaymentNotice, RefundNotice } from '../domain/payment-notice';
+import { openIntervention } from './interventions';
+import type { InboxRow, Scope, Verdict } from './notice-scope';
+
+/** Opens the question that a payment raises which does not fit or comes late, with its evidence. */
+export async function askAboutPayment(
+  { tx, outTradeNo, order, now }: Scope,
+  row: InboxRow,
+  notice: PaymentNotice,
+  { reason, mismatches }: Pick<PaymentDecision & { kind: 'conflict' }, 'reason' | 'mismatches'>,
+): Promise<void> {
+  await openIntervention(tx, {
+    outTradeNo,
+    ours: order !== null,
+    reason,
+    subject: notice.transactionId ?? row.id,
+    evidence: evidence(notice, row, mismatches),
+    now,
+  });
+}
+
+/**
+ * A refund that Oncepay did not make (it makes none yet), told by WeChat for an order of ours: its money
+ * moved outside, and a person has to know.
+ */
+export async function noteForeignRefund(
+  { tx, outTradeNo, order, now }: Scope,
+  notice: RefundNotice,
+  row: InboxRow,
+): Promise<Verdict> {
+  if (!order) return 'ignored';
+  await openIntervention(tx, {
+    outTradeNo,
+    ours: true,
+    reason: 'reconciliation',
+    subject: notice.outRefundNo,
+    evidence: {
+      source: row.source,
+      notification_id: row.notificationId,
+      transaction_id: notice.transactionId,
+      out_refund_no: notice.outRefundNo,
+      refund_status: notice.refundStatus,
+      amount: { refund: notice.refundFen, total: notice.totalFen },
+    },
+    now,
+  });
+  return 'conflict';
+}
+
+function evidence(notice: PaymentNotice, row: InboxRow, mismatches: readonly object[]) {
+  return {
+    source: row.source,
+    notification_id: row.notificationId,
+    transaction_id: notice.transactionId,
+    trade_state: notice.tradeState,
+    amount: { total: notice.totalFen, currency: notice.currency },
+    app_id: notice.appId,
+    merchant_id: notice.merchantId,
+    success_time: notice.successTime,
+    mismatches,
+  };
+}

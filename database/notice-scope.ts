@@ -1,0 +1,19 @@
+import type { Transaction } from './context';
+import type { LockedOrder } from './status-change';
+
+export type Verdict = 'applied' | 'already_applied' | 'conflict' | 'ignored';
+
+export interface InboxRow {
+  readonly id: string;
+  readonly notificationId: string;
+  readonly source: string;
+  readonly resourceEncrypted: string;
+}
+
+/** What the application of one row may change, under the order's lock. */
+export interface Scope {
+  readonly tx: Transaction;
+  readonly outTradeNo: string;
+  readonly now: Date;
+  order: LockedOrder | null;
+}

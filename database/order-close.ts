@@ -1,0 +1,29 @@
+import type { CloseCause } from '../domain/run-view';
+import { SETTLE_GRACE_MS } from './attempts';
+import type { DatabaseContext, Transaction } from './context';
+import { addDeliveries } from './delivery-rows';
+import { releaseStock } from './reservations';
+import { changeStatus, type LockedOrder } from './status-change';
+
+/** Closes a locked order: status, history, stock and what the shop is told, together. */
+export async function closeLocked(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  cause: CloseCause,
+  now: Date,
+): Promise<void> {
+  const outTradeNo = order.out_trade_no;
+  const change = await changeStatus(tx, {
+    outTradeNo,
+    status: order.status,
+    event: 'closed',
+    cause,
+    now,
+    dueAt: new Date(now.getTime() + SETTLE_GRACE_MS),
+  });
+  if (change.kind !== 'moved') return;
+  await releaseStock(tx, outTradeNo);
+  const told = { event: 'order.closed', status: 'closed', transactionId: null, now } as const;
+  await addDeliveries(context, tx, order, told);
+}

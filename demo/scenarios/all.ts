@@ -1,0 +1,17 @@
+import type { Scenario } from '../world';
+import { callbackScenarios } from './callbacks';
+import { channelScenarios } from './channels';
+import { moneyScenarios } from './money';
+import { orderScenarios } from './orders';
+import { outageScenarios } from './outages';
+import { webhookScenarios } from './webhooks';
+
+/** In the order they are played; the outages come last, because the others would feel them. */
+export const allScenarios: readonly Scenario[] = [
+  ...channelScenarios,
+  ...webhookScenarios,
+  ...callbackScenarios,
+  ...moneyScenarios,
+  ...orderScenarios,
+  ...outageScenarios,
+];

@@ -1,0 +1,111 @@
+import type { PayResult } from '../../simulator/payments';
+import type { OrderAnswer } from '../answers';
+import type { Shop } from '../shop';
+import { RECOVERY_MS, SOON_MS, until } from '../until';
+import type { Scenario, Seen, World } from '../world';
+import { tally } from './callbacks';
+
+const ORDERS = 10;
+const UNIT_FEN = 1_000;
+const POINTS_EACH = UNIT_FEN / 100;
+const EACH_ONCE = `${ORDERS} fulfilled; ${ORDERS} sold, 0 left, ${ORDERS * POINTS_EACH} points`;
+
+/** Orders of one user for all that is left of one product, so that anything done twice shows. */
+async function placeOrders(shop: Shop, sku: string): Promise<string[]> {
+  await shop.putProduct(sku, { name: sku, stock: ORDERS });
+  const placed = await Promise.all(
+    Array.from({ length: ORDERS }, (_none, index) =>
+      shop.order({ user: `${sku}-buyer`, sku, unitFen: UNIT_FEN, shopOrderNo: `${sku}-${index}` }),
+    ),
+  );
+  return placed.map((order) => order.out_trade_no);
+}
+
+/** Waits until all are fulfilled, and tells what came of them together. */
+async function outcome(shop: Shop, sku: string, numbers: readonly string[]): Promise<string> {
+  const orders = await Promise.all(
+    numbers.map((no) => shop.waitFor(no, 'fulfilled', RECOVERY_MS)),
+  );
+  const fulfilled = orders.filter(wentThereOnce).length;
+  const { sold, stock } = await shop.product(sku);
+  const points = await shop.points(`${sku}-buyer`);
+  return `${fulfilled} fulfilled; ${sold} sold, ${stock ?? 0} left, ${points} points`;
+}
+
+/** Paid by one transaction, and every step taken once. */
+function wentThereOnce(order: OrderAnswer): boolean {
+  const way = order.history.map(({ to }) => to);
+  return (
+    order.status === 'fulfilled' &&
+    order.transactions.length === 1 &&
+    new Set(way).size === way.length &&
+    order.effects.every(({ status }) => status === 'done')
+  );
+}
+
+function answersTo(payments: readonly PayResult[]): { tally: string; slowestMs: number } {
+  const callbacks = payments.flatMap(({ callback }) => (callback === null ? [] : [callback]));
+  const slowestMs = Math.max(0, ...callbacks.map(({ durationMs }) => durationMs));
+  return { tally: tally(callbacks), slowestMs: Math.round(slowestMs) };
+}
+
+async function playWorkerKilled(world: World): Promise<Seen> {
+  const { shop, simulator } = world;
+  const sku = 'worker-killed';
+  const numbers = await placeOrders(shop, sku);
+  const [last = '', ...first] = numbers;
+  const paying = first.map((outTradeNo) => simulator.pay({ outTradeNo }));
+  const early = Promise.all(paying);
+  // In the middle of its work: some orders are paid by now, others are not.
+  await until('a payment is being worked on', SOON_MS, async () => {
+    const orders = await Promise.all(first.map((no) => shop.read(no)));
+    return orders.some(({ status }) => status !== 'awaiting_payment') ? true : undefined;
+  });
+  await world.killWorker();
+  const payments = [...(await early), await simulator.pay({ outTradeNo: last })];
+  const orders = await Promise.all(numbers.map((no) => shop.read(no)));
+  const open = orders.filter(({ status }) => status !== 'fulfilled').length;
+  const killedAt = performance.now();
+  await world.startWorker();
+  const result = await outcome(shop, sku, numbers);
+  const seconds = ((performance.now() - killedAt) / 1_000).toFixed(1);
+  const unfinished = open > 0 ? 'some unfinished' : 'none unfinished';
+  return {
+    seen: `${answersTo(payments).tally}; ${unfinished}; then ${result}`,
+    note: `${open} unfinished, done ${seconds} s later`,
+  };
+}
+
+async function playTemporalDown({ stack, shop, simulator }: World): Promise<Seen> {
+  const sku = 'temporal-down';
+  const numbers = await placeOrders(shop, sku);
+  await stack.stopTemporal();
+  const payments = await Promise.all(numbers.map((outTradeNo) => simulator.pay({ outTradeNo })));
+  const orders = await Promise.all(numbers.map((no) => shop.read(no)));
+  const waiting = orders.filter(({ status }) => status === 'awaiting_payment').length;
+  await stack.startTemporal();
+  const backAt = performance.now();
+  const result = await outcome(shop, sku, numbers);
+  const seconds = ((performance.now() - backAt) / 1_000).toFixed(1);
+  const { tally: answers, slowestMs } = answersTo(payments);
+  return {
+    seen: `${answers}; ${waiting} wait; then ${result}`,
+    note: `slowest 204: ${slowestMs} ms; done ${seconds} s after Temporal was back`,
+  };
+}
+
+/** Parts of Oncepay die while money comes in. */
+export const outageScenarios: readonly Scenario[] = [
+  {
+    name: 'The worker is killed between payment and fulfilment',
+    expected: `${ORDERS} × 204; some unfinished; then ${EACH_ONCE}`,
+    play: playWorkerKilled,
+  },
+  {
+    name: 'Temporal is down while callbacks come',
+    expected: `${ORDERS} × 204; ${ORDERS} wait; then ${EACH_ONCE}`,
+    hindrance: ({ webUiUrl }) =>
+      webUiUrl === null ? 'the Temporal of TEMPORAL_ADDRESS is not ours to stop' : null,
+    play: playTemporalDown,
+  },
+];

@@ -1,0 +1,123 @@
+import type { z } from 'zod';
+import { CHANNELS, type Channel } from '../domain/channels';
+import type { OrderStatus } from '../domain/order-state';
+import type { Answer, CallOptions, Oncepay } from '../stack/oncepay';
+import {
+  orderAnswer,
+  placedAnswer,
+  pointsAnswer,
+  productAnswer,
+  type OrderAnswer,
+  type PlacedAnswer,
+  type ProductAnswer,
+} from './answers';
+import { SOON_MS, until } from './until';
+
+/** One line of goods for one user. */
+export interface Wish {
+  readonly channel?: Channel;
+  readonly user: string;
+  readonly sku: string;
+  readonly quantity?: number;
+  readonly unitFen: number;
+  /** Tells two orders apart that are otherwise the same. */
+  readonly shopOrderNo?: string;
+}
+
+export interface Placed extends PlacedAnswer {
+  readonly httpStatus: number;
+}
+
+/** The merchant's shop: calls the API as its backend would, with the merchant's key. */
+export interface Shop {
+  /** `POST /v1/orders`. @param port another api process. @throws unless the answer is 200 or 201 */
+  order(wish: Wish, port?: number): Promise<Placed>;
+  read(outTradeNo: string): Promise<OrderAnswer>;
+  /** Waits until the order is as it should be. @throws with its last status when it never is */
+  waitFor(
+    outTradeNo: string,
+    what: OrderStatus | ((order: OrderAnswer) => boolean),
+    deadlineMs?: number,
+  ): Promise<OrderAnswer>;
+  putProduct(
+    sku: string,
+    product: { readonly name: string; readonly stock?: number; readonly codes?: readonly string[] },
+  ): Promise<ProductAnswer>;
+  product(sku: string): Promise<ProductAnswer>;
+  /** The balance of a user. */
+  points(user: string): Promise<number>;
+}
+
+/** What `POST /v1/orders` takes for a wish. */
+export function orderBody(wish: Wish): object {
+  const { channel = 'miniprogram', quantity = 1 } = wish;
+  const { needsOpenid, needsClientIp } = CHANNELS[channel];
+  return {
+    channel,
+    user_id: wish.user,
+    ...(needsOpenid ? { openid: `openid-of-${wish.user}` } : {}),
+    ...(needsClientIp ? { client_ip: '203.0.113.7' } : {}),
+    description: `${quantity} × ${wish.sku}`,
+    items: [{ sku: wish.sku, quantity, unit_price: wish.unitFen }],
+    amount: { total: quantity * wish.unitFen, currency: 'CNY' },
+    ...(wish.shopOrderNo === undefined ? {} : { shop_order_no: wish.shopOrderNo }),
+  };
+}
+
+function told(answer: Answer, what: string): Answer {
+  if (answer.status === 200 || answer.status === 201) return answer;
+  throw new Error(`${what} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+}
+
+/** @throws an error that names the call for every answer but 200 and 201 */
+export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
+  async function call<T>(
+    schema: z.ZodType<T>,
+    method: string,
+    path: string,
+    options: CallOptions = {},
+  ): Promise<T> {
+    const answer = await oncepay.call(method, path, { as: 'merchant', ...options });
+    return schema.parse(told(answer, `${method} ${path}`).body);
+  }
+
+  const read = (outTradeNo: string) => call(orderAnswer, 'GET', `/v1/orders/${outTradeNo}`);
+
+  return {
+    async order(wish, port) {
+      const path = '/v1/orders';
+      const other = port === undefined ? {} : { port };
+      const body = orderBody(wish);
+      const answer = await oncepay.call('POST', path, { as: 'merchant', body, ...other });
+      const placed = placedAnswer.parse(told(answer, `POST ${path}`).body);
+      return { ...placed, httpStatus: answer.status };
+    },
+    read,
+    async waitFor(outTradeNo, what, deadlineMs = SOON_MS) {
+      const isSo =
+        typeof what === 'string' ? (order: OrderAnswer) => order.status === what : what;
+      let last = 'unknown';
+      const wanted = typeof what === 'string' ? what : 'as expected';
+      return until(`order ${outTradeNo} ${wanted}`, deadlineMs, async () => {
+        const order = await read(outTradeNo);
+        last = order.status;
+        return isSo(order) ? order : undefined;
+      }).catch((error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        throw new Error(`${message} (its status: ${last})`);
+      });
+    },
+    async putProduct(sku, { name, stock, codes }) {
+      const path = `/v1/products/${sku}`;
+      const kind = codes === undefined ? 'physical' : 'virtual';
+      const body = { name, kind, ...(stock === undefined ? {} : { stock }) };
+      const made = await call(productAnswer, 'PUT', path, { body });
+      if (codes === undefined) return made;
+      return call(productAnswer, 'POST', `${path}/codes`, { body: { codes } });
+    },
+    product: (sku) => call(productAnswer, 'GET', `/v1/products/${sku}`),
+    async points(user) {
+      return (await call(pointsAnswer, 'GET', `/v1/users/${user}/points`)).balance;
+    },
+  };
+}

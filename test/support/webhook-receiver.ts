@@ -1,0 +1,74 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { randomBytes } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
+
+export interface ReceivedWebhook {
+  readonly id: string;
+  readonly type: string;
+  readonly data: { readonly out_trade_no: string; readonly status: string };
+}
+
+/** The shop's side of webhooks: verifies every signature, keeps what it took. */
+export interface WebhookReceiver {
+  readonly url: string;
+  readonly secret: string;
+  readonly received: ReceivedWebhook[];
+  /** Requests whose signature did not verify. */
+  readonly forged: number;
+  /** The next `times` requests are answered with this status and not kept. */
+  failNext(times: number, status?: number): void;
+  of(outTradeNo: string): ReceivedWebhook[];
+  close(): Promise<void>;
+}
+
+export async function startWebhookReceiver(): Promise<WebhookReceiver> {
+  const secret = `whsec_${randomBytes(24).toString('base64')}`;
+  const verifier = new Webhook(secret);
+  const received: ReceivedWebhook[] = [];
+  let forged = 0;
+  let failing = { times: 0, status: 500 };
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      if (failing.times > 0) {
+        failing = { ...failing, times: failing.times - 1 };
+        response.writeHead(failing.status).end();
+        return;
+      }
+      try {
+        const body = verifier.verify(
+          Buffer.concat(chunks),
+          request.headers as Record<string, string>,
+        ) as Omit<ReceivedWebhook, 'id'>;
+        received.push({ ...body, id: String(request.headers['webhook-id']) });
+        response.writeHead(204).end();
+      } catch {
+        forged += 1;
+        response.writeHead(400).end();
+      }
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/webhooks`,
+    secret,
+    received,
+    get forged() {
+      return forged;
+    },
+    failNext(times, status = 500) {
+      failing = { times, status };
+    },
+    of: (outTradeNo) => received.filter(({ data }) => data.out_trade_no === outTradeNo),
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
