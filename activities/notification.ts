@@ -22,18 +22,22 @@ const EARLY_MS = 200;
 
 /** Tells shop and user what happened; at least once, none waiting for another that fails. */
 export function createOutboundActivities({ database, ports, now }: OutboundActivityDeps) {
+  /** In the order in which it happened; one that fails does not hold the next one back. */
+  async function send(kind: DueDelivery['kind'], due: readonly DueDelivery[]) {
+    const results: { delivery: DueDelivery; error: string | null }[] = [];
+    for (const delivery of due.filter((one) => one.kind === kind)) {
+      results.push({ delivery, error: await ports[kind].send(delivery) });
+    }
+    return results;
+  }
+
   return {
     async deliver(outTradeNo) {
       const pending = await database.deliveries.pending(outTradeNo);
       const due = pending.filter(
         ({ nextAttemptAt }) => nextAttemptAt.getTime() <= now() + EARLY_MS,
       );
-      const results = await Promise.all(
-        due.map(async (delivery) => ({
-          delivery,
-          error: await ports[delivery.kind].send(delivery),
-        })),
-      );
+      const results = (await Promise.all([send('webhook', due), send('message', due)])).flat();
       const taken = results.filter(({ error }) => error === null);
       await database.deliveries.done(
         taken.map(({ delivery }) => delivery),

@@ -27,7 +27,7 @@ export function createApp(deps: AppDeps): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
-  app.use('/callbacks/wechat', deps.callback);
+  app.all('/callbacks/wechat', deps.callback);
   app.get('/healthz', (_request, response) =>
     send(response, { status: 200, body: { status: 'ok' } }),
   );

@@ -29,7 +29,7 @@ export async function listen(handler: RequestListener, port: number): Promise<Se
 export async function stopListening(server: Server): Promise<void> {
   const closed = once(server, 'close');
   // Each answer from now on ends its connection, so that no request slips in behind it.
-  server.on('request', (_request, response) => {
+  server.prependListener('request', (_request, response) => {
     response.setHeader('connection', 'close');
   });
   server.close();

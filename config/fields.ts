@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'n
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/task-queues';
-import { parseDurationMs } from './durations';
+import { formatDuration, MAX_DURATION_MS, parseDurationMs } from './durations';
 
 /** What each variable of the environment may hold; every message says what is expected instead. */
 
@@ -31,6 +31,11 @@ export const port = z
   .refine((value) => value <= 65_535, 'must be a port number');
 
 export const text = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected);
+
+export const temporalAddress = text(
+  /^(\[[\da-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?$/,
+  'must be host:port',
+);
 
 /** PEM with line breaks or with `\n` written out. */
 function pem(value: string): string {
@@ -74,7 +79,8 @@ function urlProblem(
   value: string,
   options: { production: boolean; allowQuery: boolean },
 ): string | null {
-  if (!URL.canParse(value)) return 'must be a URL';
+  // A URL parser takes white space away, but the text is handed on as it is.
+  if (!URL.canParse(value) || /\s/.test(value)) return 'must be a URL';
   const parsed = new URL(value);
   const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(parsed.hostname);
   const plainAllowed = parsed.protocol === 'http:' && loopback && !options.production;
@@ -84,7 +90,7 @@ function urlProblem(
       : 'must start with https:// (http:// only on loopback)';
   }
   if (parsed.username || parsed.password) return 'must not carry a user or password';
-  if (!options.allowQuery && (parsed.search || parsed.hash)) return 'must have no query string';
+  if (!options.allowQuery && /[?#]/.test(value)) return 'must have no query string';
   return null;
 }
 
@@ -140,18 +146,20 @@ export const webhookSecret = z.string().superRefine((value, context) => {
   }
 });
 
-export const duration = (range: { minMs: number; maxMs: number }) =>
-  z.string().transform((value, context): number => {
+export const duration = (range: { minMs: number; maxMs: number }) => {
+  const between = `from ${formatDuration(range.minMs)} to ${formatDuration(range.maxMs)}`;
+  return z.string().transform((value, context): number => {
     const ms = parseDurationMs(value);
     if (ms !== null && ms >= range.minMs && ms <= range.maxMs) return ms;
-    context.addIssue({ code: 'custom', message: 'must be a time like 500ms, 30s, 5m, 1h' });
+    context.addIssue({ code: 'custom', message: `must be a time like 30s, 5m, 1h, ${between}` });
     return z.NEVER;
   });
+};
 
 export const durations = z.string().transform((value, context): number[] => {
   const list = value.split(',').map((part) => parseDurationMs(part) ?? 0);
-  if (list.length <= 100 && list.every((ms) => ms > 0)) return list;
-  context.addIssue({ code: 'custom', message: 'must be times like 30s,1m,2m' });
+  if (list.length <= 100 && list.every((ms) => ms > 0 && ms <= MAX_DURATION_MS)) return list;
+  context.addIssue({ code: 'custom', message: 'must be times like 30s,1m,2m, each up to 7d' });
   return z.NEVER;
 });
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/task-queues';
+import { MAX_DURATION_MS } from './durations';
 import * as field from './fields';
 import type { ApiKey, EncryptionKey } from './fields';
 
@@ -50,7 +51,15 @@ export class ConfigurationError extends Error {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+interface FilledEnvironment {
+  readonly values: Record<string, string>;
+  /** Names whose `_FILE` can't be read: reported once, under that name. */
+  readonly unreadable: ReadonlySet<string>;
+}
+
 const SECRET = /^(WECHATPAY|ONCEPAY|FEISHU)_|^DATABASE_URL_FILE$|^TEMPORAL_API_KEY_FILE$/;
+/** The names of `@temporalio/envconfig` whose values it looks up: files, and profiles in one of them. */
+const OF_TEMPORAL_FILES = /^TEMPORAL_(PROFILE|CONFIG_FILE|TLS_.+_(PATH|DATA))$/;
 const DEFAULT_LOG_LEVEL = { development: 'info', test: 'warn', production: 'info' } as const;
 
 function schema(production: boolean) {
@@ -61,7 +70,7 @@ function schema(production: boolean) {
       .optional(),
     PORT: field.port,
     DATABASE_URL: field.databaseUrl,
-    TEMPORAL_ADDRESS: z.string().min(1),
+    TEMPORAL_ADDRESS: field.temporalAddress,
     WECHATPAY_BASE_URL: address.default('https://api.mch.weixin.qq.com'),
     WECHATPAY_APP_ID: field.text(/^\w{1,32}$/, 'must be 1–32 letters and digits'),
     WECHATPAY_MERCHANT_ID: field.text(/^\d{1,32}$/, 'must be 1–32 digits'),
@@ -80,7 +89,7 @@ function schema(production: boolean) {
     ONCEPAY_WEBHOOK_URL: field.url({ production, allowQuery: true }).optional(),
     ONCEPAY_WEBHOOK_SECRET: field.webhookSecret.optional(),
     ONCEPAY_PAYMENT_WINDOW: field
-      .duration({ minMs: 1_000, maxMs: 7 * 86_400_000 })
+      .duration({ minMs: 1_000, maxMs: MAX_DURATION_MS })
       .default(30 * 60_000),
     ONCEPAY_QUERY_SCHEDULE: field.durations.default([30_000, 60_000, 120_000, 300_000, 600_000]),
     ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
@@ -94,27 +103,29 @@ function schema(production: boolean) {
  */
 export function loadSettings(env: Environment = process.env): Settings {
   const problems: string[] = [];
-  const profile = readProfile(env, problems);
-  const values = withFiles(env, problems);
+  const { values, unreadable } = withFiles(env, problems);
+  const profile = readProfile(values, problems);
   const parsed = schema(profile === 'production').safeParse(values);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
       const name = issue.path.join('.');
+      if (unreadable.has(name)) continue;
       problems.push(values[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`);
     }
   }
-  problems.push(...pairProblems(values));
-  if (!parsed.success || problems.length > 0) {
+  problems.push(...pairProblems(values, unreadable));
+  const temporal = readTemporal(values, problems);
+  if (!parsed.success || temporal === null || problems.length > 0) {
     const list = [...new Set(problems)].map((problem) => `  ${problem}`).join('\n');
     throw new ConfigurationError(`The environment is not complete:\n${list}`);
   }
-  return toSettings(profile, parsed.data, values);
+  return toSettings(profile, parsed.data, temporal);
 }
 
 /** Reads `DATABASE_URL` (or `DATABASE_URL_FILE`) alone, for the migrations. */
 export function loadDatabaseUrl(env: Environment = process.env): string {
   const problems: string[] = [];
-  const values = withFiles({ ...pick(env, 'DATABASE_URL') }, problems);
+  const { values } = withFiles(pick(env, 'DATABASE_URL'), problems);
   const parsed = field.databaseUrl.safeParse(values['DATABASE_URL']);
   if (parsed.success && problems.length === 0) return parsed.data;
   const why = values['DATABASE_URL'] === undefined ? 'is missing' : 'must be a postgresql:// URL';
@@ -133,8 +144,9 @@ function readProfile(env: Environment, problems: string[]): Profile {
 }
 
 /** An empty variable counts as missing; `X_FILE` fills X with the file's text, less its last line break. */
-function withFiles(env: Environment, problems: string[]): Record<string, string> {
+function withFiles(env: Environment, problems: string[]): FilledEnvironment {
   const values: Record<string, string> = {};
+  const unreadable = new Set<string>();
   for (const [name, value] of Object.entries(env)) {
     if (value !== undefined && value !== '') values[name] = value;
   }
@@ -147,37 +159,47 @@ function withFiles(env: Environment, problems: string[]): Record<string, string>
         values[name] = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
       } catch {
         problems.push(`${fileName} names a file that can't be read`);
+        unreadable.add(name);
       }
     }
   }
-  return values;
+  return { values, unreadable };
 }
 
-function pairProblems(values: Record<string, string>): string[] {
+function pairProblems(values: Environment, unreadable: ReadonlySet<string>): string[] {
   const pairs = [
     ['WECHATPAY_PUBLIC_KEY_ID', 'WECHATPAY_PUBLIC_KEY'],
     ['ONCEPAY_WEBHOOK_URL', 'ONCEPAY_WEBHOOK_SECRET'],
   ] as const;
+  const given = (name: string) => values[name] !== undefined || unreadable.has(name);
   return pairs
-    .filter(([a, b]) => (values[a] === undefined) !== (values[b] === undefined))
+    .filter(([a, b]) => given(a) !== given(b))
     .map(([a, b]) => `${a} and ${b} must be set together`);
+}
+
+/** What `@temporalio/envconfig` makes of its own names; its errors would quote paths and profiles. */
+function readTemporal(values: Record<string, string>, problems: string[]): TemporalSettings | null {
+  try {
+    const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: values });
+    return { connection: connectionOptions, namespace: namespace ?? 'default' };
+  } catch {
+    const names = Object.keys(values).filter((name) => OF_TEMPORAL_FILES.test(name));
+    problems.push(`${names.join(', ') || 'TEMPORAL_CONFIG_FILE'} can't be read or contradict`);
+    return null;
+  }
 }
 
 function toSettings(
   profile: Profile,
   env: z.output<ReturnType<typeof schema>>,
-  values: Record<string, string>,
+  temporal: TemporalSettings,
 ): Settings {
-  const temporal = loadClientConnectConfig({ overrideEnvVars: values });
   return {
     profile,
     logLevel: env.ONCEPAY_LOG_LEVEL ?? DEFAULT_LOG_LEVEL[profile],
     port: env.PORT,
     databaseUrl: env.DATABASE_URL,
-    temporal: {
-      connection: temporal.connectionOptions,
-      namespace: temporal.namespace ?? 'default',
-    },
+    temporal,
     wechatpay: wechatPaySettings(env),
     apiKeys: env.ONCEPAY_API_KEYS,
     encryptionKeys: env.ONCEPAY_ENCRYPTION_KEYS,

@@ -14,6 +14,17 @@ export interface NewIntervention {
   readonly now: Date;
 }
 
+/**
+ * What WeChat refused (prepay, close) is no question any more once the order is paid or closed: its
+ * open interventions end with that.
+ */
+export async function resolveMoot(tx: Transaction, outTradeNo: string, now: Date): Promise<void> {
+  await tx.intervention.updateMany({
+    where: { orderNo: outTradeNo, reason: 'wechat_failed', status: 'open' },
+    data: { status: 'resolved', resolvedAt: now },
+  });
+}
+
 /** Opens a question for a person; one that is open already for the same matter stays as it is. True when it is news. */
 export async function openIntervention(tx: Transaction, entry: NewIntervention): Promise<boolean> {
   const opened = await tx.$executeRaw`

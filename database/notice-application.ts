@@ -26,7 +26,10 @@ export interface Application {
  */
 export function createNoticeApplication(context: DatabaseContext) {
   return {
-    /** @param parse reads a decrypted notice (wechatpay/), passed in so that this room needs no provider */
+    /**
+     * @param parse reads a decrypted notice (wechatpay/), passed in so that this room needs no
+     * provider
+     */
     apply: (outTradeNo: string, parse: (resource: string) => Notice, nowMs: number) =>
       applyNotices(context, outTradeNo, parse, nowMs),
   };

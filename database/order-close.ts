@@ -2,6 +2,7 @@ import type { CloseCause } from '../domain/run-view';
 import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
 import { addDeliveries } from './delivery-rows';
+import { resolveMoot } from './interventions';
 import { releaseStock } from './reservations';
 import { changeStatus, type LockedOrder } from './status-change';
 
@@ -23,6 +24,7 @@ export async function closeLocked(
     dueAt: new Date(now.getTime() + SETTLE_GRACE_MS),
   });
   if (change.kind !== 'moved') return;
+  await resolveMoot(tx, outTradeNo, now);
   await releaseStock(tx, outTradeNo);
   const told = { event: 'order.closed', status: 'closed', transactionId: null, now } as const;
   await addDeliveries(context, tx, order, told);

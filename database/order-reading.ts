@@ -140,25 +140,29 @@ export function createOrderReading({ prisma, cipher }: DatabaseContext) {
 
     /** The order with all that hangs on it; codes in clear text only when asked for. */
     async findOrder(outTradeNo: string, withCodes: boolean) {
-      const [row, notices] = await Promise.all([
-        prisma.order.findUnique({
-          where: { outTradeNo },
-          select: DETAILS,
-          relationLoadStrategy: 'join',
-        }),
-        prisma.inboxNotification.findMany({
-          where: { outTradeNo, source: 'callback' },
-          select: {
-            notificationId: true,
-            kind: true,
-            eventType: true,
-            receivedAt: true,
-            verdict: true,
-          },
-          orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
-          take: 200,
-        }),
-      ]);
+      const [row, notices] = await prisma.$transaction(
+        [
+          prisma.order.findUnique({
+            where: { outTradeNo },
+            select: DETAILS,
+            relationLoadStrategy: 'join',
+          }),
+          prisma.inboxNotification.findMany({
+            where: { outTradeNo, source: 'callback' },
+            select: {
+              notificationId: true,
+              kind: true,
+              eventType: true,
+              receivedAt: true,
+              verdict: true,
+            },
+            orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
+            take: 200,
+          }),
+        ],
+        // Both as of one moment: an attention is never shown without its notice's verdict.
+        { isolationLevel: 'RepeatableRead' },
+      );
       if (!row) return null;
       const { interventions, codes, transactions, ...order } = row;
       const [oldest] = interventions;

@@ -8,6 +8,12 @@ export interface LeasedNotice {
   readonly outTradeNo: string;
 }
 
+export interface LeasedOrder {
+  readonly outTradeNo: string;
+  /** A run that is there may not have heard of it. */
+  readonly closeRequested: boolean;
+}
+
 /** What the sweep of the api finds: rows somebody should have taken up and did not (P3, P12). */
 export function createOverdue({ prisma }: DatabaseContext) {
   return {
@@ -36,15 +42,15 @@ export function createOverdue({ prisma }: DatabaseContext) {
       });
     },
 
-    /** Leases orders whose `due_at` has passed: their run was never started, or is gone. */
-    async leaseOrders(limit: number, nowMs: number): Promise<string[]> {
-      const rows = await prisma.$queryRaw<{ out_trade_no: string }[]>`
+    /** Leases orders whose `due_at` has passed: their run was never started, is gone, or never heard. */
+    async leaseOrders(limit: number, nowMs: number): Promise<LeasedOrder[]> {
+      return prisma.$queryRaw<LeasedOrder[]>`
         UPDATE orders o SET due_at = ${new Date(nowMs + LEASE_MS)}
         FROM (SELECT out_trade_no FROM orders WHERE due_at <= ${new Date(nowMs)}
           ORDER BY due_at LIMIT ${limit} FOR UPDATE SKIP LOCKED) due
         WHERE o.out_trade_no = due.out_trade_no
-        RETURNING o.out_trade_no`;
-      return rows.map(({ out_trade_no }) => out_trade_no);
+        RETURNING o.out_trade_no AS "outTradeNo",
+          o.close_requested_at IS NOT NULL AS "closeRequested"`;
     },
 
     /** Gives orders back whose run could not be started. */

@@ -5,12 +5,13 @@ import type { PaymentNotice } from '../domain/payment-notice';
 import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
 import { addDeliveries } from './delivery-rows';
+import { resolveMoot } from './interventions';
 import { askAboutPayment } from './notice-questions';
 import type { InboxRow, Scope, Verdict } from './notice-scope';
 import { changeStatus, lockOrder, type LockedOrder } from './status-change';
 
 /**
- * Books one payment that WeChat told of, under the order's lock: the transaction's row always (P11), the
+ * Books one payment that WeChat told of, under the order's lock: the transaction's row (P11), the
  * order's change when it fits, a question for a person when it does not.
  */
 export async function applyPayment(
@@ -114,6 +115,7 @@ async function pay(
   if (change.kind !== 'moved' || change.to !== to) {
     throw new Error(`Order ${outTradeNo} can't become ${to} from ${order.status}`);
   }
+  await resolveMoot(tx, outTradeNo, now);
   if (to === 'paid') await addEffects(tx, outTradeNo);
   const event = to === 'paid' ? 'order.paid' : 'order.paid_late';
   const told = { event, status: to, transactionId: notice.transactionId, now } as const;

@@ -94,8 +94,7 @@ export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
     },
     read,
     async waitFor(outTradeNo, what, deadlineMs = SOON_MS) {
-      const isSo =
-        typeof what === 'string' ? (order: OrderAnswer) => order.status === what : what;
+      const isSo = typeof what === 'string' ? (order: OrderAnswer) => order.status === what : what;
       let last = 'unknown';
       const wanted = typeof what === 'string' ? what : 'as expected';
       return until(`order ${outTradeNo} ${wanted}`, deadlineMs, async () => {

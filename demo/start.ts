@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import {
   createMerchantCredentials,
@@ -14,14 +15,14 @@ import type { World } from './world';
 
 /** How long the order that nobody pays can be paid. */
 const SHORT_WINDOW = '8s';
-/** A stop that takes longer is left to the stack's guardian, which ends with this process. */
+/** A stop in the middle of the start waits this long; then the stack's guardian does it alone. */
 const START_GRACE_MS = 10_000;
 
-/** What was started, newest first, as it has to be stopped. */
+/** Stops one thing that was started. */
 type Undo = () => Promise<unknown>;
 
 export interface Demo {
-  /** Resolves when everything runs. @throws one sentence that says what is missing */
+  /** Resolves when everything runs; rejects with a sentence that says what is missing. */
   readonly started: Promise<World>;
   /** Stops what runs, also in the middle of the start; leaves no process behind. */
   stop(): Promise<void>;
@@ -34,11 +35,15 @@ async function migrate(stack: Stack, databaseUrl: string): Promise<void> {
   throw new Error(`The migrations failed: ${(await migration.output()).trim()}`);
 }
 
-async function startServers(log: (line: string) => void, undo: Undo[]): Promise<Stack> {
-  log('Postgres and Temporal (with its Web UI) …');
-  const starting = startStack({ temporal: { persistent: true, ui: true }, log });
-  const gaveUp = new Promise((resolve) => setTimeout(resolve, START_GRACE_MS).unref());
-  undo.push(() => Promise.race([starting.then((stack) => stack.stop()), gaveUp]));
+async function startServers(
+  namespace: string,
+  log: (line: string) => void,
+  undo: Undo[],
+): Promise<Stack> {
+  log('Postgres and Temporal, with its Web UI …');
+  const temporal = { persistent: true, ui: true, namespaces: [namespace] };
+  const starting = startStack({ temporal, log });
+  undo.push(() => Promise.race([starting.then((stack) => stack.stop()), delay(START_GRACE_MS)]));
   return starting;
 }
 
@@ -61,7 +66,9 @@ function manageWorker(oncepay: Oncepay): Workers {
 }
 
 async function startAll(log: (line: string) => void, undo: Undo[]): Promise<World> {
-  const stack = await startServers(log, undo);
+  // Of its own, so that the demo's worker can't take another Oncepay's work from a shared Temporal.
+  const namespace = `oncepay-demo-${randomBytes(3).toString('hex')}`;
+  const stack = await startServers(namespace, log, undo);
   log('The database and its migrations …');
   const databaseUrl = await stack.createDatabase('oncepay');
   await migrate(stack, databaseUrl);
@@ -71,13 +78,14 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
   const simulator = await startSimulator({ merchants: [merchantFor(credentials)] });
   undo.push(simulator.close);
   const webhooks = await startWebhookReceiver();
-  undo.push(webhooks.close);
+  undo.push(() => webhooks.close());
 
   log('Oncepay: api and worker …');
   const oncepay = await createOncepay({
     stack,
     databaseUrl,
     temporalAddress: stack.temporalAddress,
+    temporalNamespace: namespace,
     wechatpay: (notifyUrl) => wechatpayEnvironment(simulator, credentials, notifyUrl),
     env: { ONCEPAY_WEBHOOK_URL: webhooks.url, ONCEPAY_WEBHOOK_SECRET: webhooks.secret },
   });
@@ -85,6 +93,7 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
   await Promise.all([oncepay.startApi(), worker.start()]);
   const shortWindow = await oncepay.startApi({ ONCEPAY_PAYMENT_WINDOW: SHORT_WINDOW });
 
+  const { temporalUiUrl: uiUrl } = stack;
   const connection = await Connection.connect({ address: stack.temporalAddress });
   undo.push(() => connection.close());
   return {
@@ -93,10 +102,25 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
     shop: createShop(oncepay),
     simulator,
     webhooks,
-    temporal: new Client({ connection }),
-    webUiUrl: stack.temporalUiUrl,
+    temporal: new Client({ connection, namespace }),
+    webUiUrl: uiUrl === null ? null : `${uiUrl}/namespaces/${namespace}/workflows`,
     shortWindowPort: shortWindow.port,
     killWorker: worker.kill,
     startWorker: worker.start,
+  };
+}
+
+/**
+ * Starts everything on this machine, on free ports.
+ * @param log gets a line per step
+ */
+export function startDemo(log: (line: string) => void): Demo {
+  const undo: Undo[] = [];
+  return {
+    started: startAll(log, undo),
+    async stop() {
+      // In the order of the start: Oncepay's processes end before the WeChat they talk to.
+      for (const one of undo.splice(0)) await one().catch(() => undefined);
+    },
   };
 }

@@ -10,7 +10,7 @@ export const MARKS: Readonly<Record<Result['verdict'], string>> = {
 const MARK_WIDTH = 1;
 const MS_WIDTH = 6;
 const SEPARATORS_WIDTH = 4 * 3;
-const MIN_WIDTH = 96;
+const MIN_WIDTH = 80;
 const MAX_WIDTH = 160;
 const SCENARIO_SHARE = 0.26;
 

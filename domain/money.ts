@@ -18,13 +18,17 @@ export function fen(value: number): Fen {
   return value;
 }
 
-/** The sum of `quantity × unitPriceFen` over the items, or null when it leaves the range of {@link Fen}. */
+/**
+ * The sum of `quantity × unitPriceFen` over the items, exact for any integers.
+ * @returns null when it leaves the range of {@link Fen}, below 0 as above
+ * @throws RangeError when a quantity or a price is no integer
+ */
 export function sumOfItems(
   items: readonly { quantity: number; unitPriceFen: number }[],
 ): Fen | null {
   let total = 0n;
   for (const item of items) total += BigInt(item.quantity) * BigInt(item.unitPriceFen);
-  return total <= BigInt(MAX_FEN) ? fen(Number(total)) : null;
+  return total >= 0n && total <= BigInt(MAX_FEN) ? fen(Number(total)) : null;
 }
 
 /** `¥12.30` for 1230 fen; for people only, never parsed back. */

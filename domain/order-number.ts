@@ -15,20 +15,31 @@ const SHAPE = /^(\d{8})(\d{2})([0-9A-Z]{4})([0-9A-Z]{6})(\d{2})$/;
 /** Asia/Shanghai has had no daylight saving time since 1991. */
 const SHANGHAI_OFFSET_MS = 8 * 60 * 60_000;
 
+const ZERO = 48;
+const UPPER_A = 65;
+
 /**
  * ISO 7064 MOD 97-10 over letters as 10 … 35, as in an IBAN (ISO 13616).
  * @returns the remainder, 0 … 96
  */
 function mod97(text: string): number {
   let remainder = 0;
-  for (const character of text) {
-    const value = Number.parseInt(character, 36);
-    remainder = (remainder * (value > 9 ? 100 : 10) + value) % 97;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    const isDigit = code < UPPER_A;
+    remainder = isDigit
+      ? (remainder * 10 + code - ZERO) % 97
+      : (remainder * 100 + code - UPPER_A + 10) % 97;
   }
   return remainder;
 }
 
-/** The two check digits for the first 20 characters: `98 − (body · 100 mod 97)`. */
+/**
+ * The two check digits for the first 20 characters: `98 − (body · 100 mod 97)`. They find every digit
+ * taken for a digit, every letter taken for a letter, and every swap of neighbours but `1B` `2M` `3X`.
+ * A digit taken for a letter or back shifts what stands before it (letters count as two digits): of
+ * those about 1 in 97 slips through, and meets no order.
+ */
 export function checkDigits(body: string): string {
   return String(98 - mod97(`${body}00`)).padStart(2, '0');
 }

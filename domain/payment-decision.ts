@@ -70,6 +70,8 @@ export function decidePayment(
   if (canBePaid(order.status)) {
     return { kind: 'applied', to: 'paid', attention: refundSpokenOf ? 'reconciliation' : null };
   }
+  // Paid, it seems, yet no transaction of it is known: nothing here may decide whose money that was.
+  if (order.status !== 'closed') return rejected('reconciliation', []);
   return {
     kind: 'applied',
     to: 'paid_late',

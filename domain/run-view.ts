@@ -50,19 +50,23 @@ export function closeAnswered(view: RunView | null): boolean {
 }
 
 /** What a run does next with an order that can still be paid. */
-export function wantsPrepay(view: RunView, askedRound: number): number | null {
-  if (view.refused || view.closeRequested) return null;
+export function wantsPrepay(view: RunView, askedRound: number, nowMs: number): number | null {
+  if (view.refused || view.closeRequested || view.expiresAtMs <= nowMs) return null;
   const round = Math.max(1, askedRound);
   return view.prepayRounds < round ? round : null;
 }
 
-/** True when a run has nothing to do and nobody to wait for. */
-export function isAtRest(view: RunView): boolean {
+/** True when a run has nothing to do by itself; a person may still be needed. */
+export function isIdle(view: RunView): boolean {
   return (
     !canBePaid(view.status) &&
     view.openNotices === 0 &&
     view.effectsDue === 0 &&
-    view.deliveriesDue === 0 &&
-    view.openInterventions === 0
+    view.deliveriesDue === 0
   );
+}
+
+/** True when a run has nothing to do and nobody to wait for. */
+export function isAtRest(view: RunView): boolean {
+  return isIdle(view) && view.openInterventions === 0;
 }

@@ -22,3 +22,8 @@ export function wholeEnvironment(): Record<string, string> {
   }
   return environment;
 }
+
+/** Whether this process runs as a script of package.json, below npm and a shell of npm's. */
+export function isNpmScript(): boolean {
+  return process.env['npm_lifecycle_event'] !== undefined;
+}

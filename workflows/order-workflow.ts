@@ -10,6 +10,7 @@ import { canBePaid } from '../domain/order-state';
 import {
   closeAnswered,
   isAtRest,
+  isIdle,
   prepayAnswer,
   wantsPrepay,
   type CloseCause,
@@ -40,10 +41,13 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
     if (!memory.view) break;
     launch(outTradeNo, memory, flights);
     show(memory.view);
-    if (isAtRest(memory.view) && !flights.has('deliver') && !flights.has('effects')) {
-      if (memory.view.due) await memory.refresh(steps.rest(outTradeNo));
-      else if (!memory.hinted) break;
-      continue;
+    if (isIdle(memory.view) && !flights.has('deliver') && !flights.has('effects')) {
+      if (memory.view.due) {
+        await memory.refresh(steps.rest(outTradeNo));
+        continue;
+      }
+      if (memory.hinted) continue;
+      if (isAtRest(memory.view)) break;
     }
     await flights.landing();
     if (workflowInfo().continueAsNewSuggested && allHandlersFinished()) {
@@ -113,7 +117,7 @@ function launch(outTradeNo: string, memory: Memory, flights: Flights): void {
     const cause = memory.closeWanted;
     if (cause !== null && !view.closeFailed) fly('close', () => close(outTradeNo, cause));
     if (cause === null) {
-      const round = wantsPrepay(view, memory.askedRound);
+      const round = wantsPrepay(view, memory.askedRound, Date.now());
       if (round !== null) fly('prepay', () => wechat.prepay(outTradeNo, round));
       flights.start('query', async () => heed(memory, await queries.queryPayment(outTradeNo)));
     }

@@ -48,16 +48,22 @@ export function createSweep(deps: {
 
   async function orders(): Promise<void> {
     for (;;) {
-      const numbers = await overdue.leaseOrders(BATCH, now());
-      const failed = await each(numbers, (outTradeNo) => runs.ensure(outTradeNo));
-      if (numbers.length > 0) {
-        logger.info({ found: numbers.length, failed: failed.length }, 'sweep.orders');
+      const rows = await overdue.leaseOrders(BATCH, now());
+      // A start wakes nobody who is there already and costs no event; a close must be heard of.
+      const failed = await each(rows, ({ outTradeNo, closeRequested }) =>
+        closeRequested ? runs.notify(outTradeNo, 'close') : runs.ensure(outTradeNo),
+      );
+      if (rows.length > 0) {
+        logger.info({ found: rows.length, failed: failed.length }, 'sweep.orders');
       }
       if (failed.length > 0) {
-        await overdue.returnOrders(failed, now());
+        await overdue.returnOrders(
+          failed.map(({ outTradeNo }) => outTradeNo),
+          now(),
+        );
         return;
       }
-      if (numbers.length < BATCH) return;
+      if (rows.length < BATCH) return;
     }
   }
 

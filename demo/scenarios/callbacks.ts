@@ -71,7 +71,10 @@ async function playBeforePrepay({ shop, simulator }: World): Promise<Seen> {
     const placing = shop.order({ user: 'early-bird', sku, unitFen: 900 });
     const outTradeNo = await Promise.race([
       until('the order is known to WeChat', SOON_MS, () =>
-        simulator.orders().map((order) => order.outTradeNo).find((no) => !known.has(no)),
+        simulator
+          .orders()
+          .map((order) => order.outTradeNo)
+          .find((no) => !known.has(no)),
       ),
       placing.then((placed) => placed.out_trade_no),
     ]);

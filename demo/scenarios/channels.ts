@@ -10,14 +10,14 @@ export function wayOf(order: OrderAnswer): string {
 }
 
 function fieldsOf(payment: Readonly<Record<string, string>> | null): string {
-  return payment === null ? 'nothing to pay with' : Object.keys(payment).sort().join(' ');
+  return payment === null ? 'no payment' : `payment {${Object.keys(payment).sort().join(', ')}}`;
 }
 
 /** An order of goods that Oncepay knows nothing of: only points and sales are its affair. */
 function paidThrough(channel: Channel, fields: string): Scenario {
   return {
     name: `${channel}: paid and fulfilled`,
-    expected: `${fields}; ${WHOLE_WAY}`,
+    expected: `payment {${fields}}; ${WHOLE_WAY}`,
     async play({ shop, simulator }) {
       const user = `${channel}-user`;
       const placed = await shop.order({ channel, user, sku: 'postcard', unitFen: 500 });
@@ -64,13 +64,13 @@ export const channelScenarios: readonly Scenario[] = [
     expected: '2 of 10 reserved; fulfilled: 8 left, 2 sold, 30 points',
     play: playStock,
   },
-  paidThrough('miniprogram', 'nonceStr package paySign signType timeStamp'),
-  paidThrough('official_account', 'appId nonceStr package paySign signType timeStamp'),
+  paidThrough('miniprogram', 'nonceStr, package, paySign, signType, timeStamp'),
+  paidThrough('official_account', 'appId, nonceStr, package, paySign, signType, timeStamp'),
   paidThrough('h5', 'h5_url'),
-  paidThrough('app', 'appId nonceStr packageValue partnerId prepayId sign timeStamp'),
+  paidThrough('app', 'appId, nonceStr, packageValue, partnerId, prepayId, sign, timeStamp'),
   {
     name: 'admin (QR code): virtual goods',
-    expected: 'code_url; fulfilled: 0 codes before, 2 after, 1 left',
+    expected: 'payment {code_url}; fulfilled: 0 codes before, 2 after, 1 left',
     play: playCodes,
   },
 ];

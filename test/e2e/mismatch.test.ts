@@ -78,7 +78,13 @@ test('a number that is not ours becomes a transaction and an intervention, and i
     notifyUrl: oncepay.notifyUrl,
   });
   expect(paid.callback?.status).toBe(204);
-  await oncepay.temporal.workflow.getHandle(no).result();
+  await until('its run has ended', async () => {
+    const described = await oncepay.temporal.workflow
+      .getHandle(no)
+      .describe()
+      .catch(() => null);
+    return described?.status.name === 'COMPLETED' ? true : null;
+  });
   const { rows } = await oncepay.sql.query(
     `SELECT t.status, t.order_no, t.total_fen, i.reason, i.order_no AS about
      FROM payment_transactions t JOIN interventions i USING (out_trade_no) WHERE out_trade_no = $1`,

@@ -1,0 +1,116 @@
+// `npm run demo`: everything on this machine, the scenarios, a table of what happened.
+import { parseArgs } from 'node:util';
+import { isNpmScript } from '../stack/system-environment';
+import { playAll, type Result } from './play';
+import { allScenarios } from './scenarios/all';
+import { startDemo, type Demo } from './start';
+import { MARKS, renderTable } from './table';
+import { renderWelcome } from './welcome';
+
+const HELP = `npm run demo [-- --once]
+
+Starts Postgres, Temporal, a WeChat Pay simulator and Oncepay on this machine, plays the scenarios,
+prints what happened, and stays up until Ctrl-C.
+
+  --once   ends after the table; the exit code is 1 if any scenario went wrong
+`;
+const DEFAULT_COLUMNS = 140;
+const PARENT_CHECK_MS = 250;
+const LEGEND = `ms: from a scenario’s first request to the last thing it waited for. The first one also warms
+everything up; the order that nobody pays waits for its end beside the others.`;
+/** What a shell sees of a program that a signal ended. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type StopSignal = keyof typeof EXIT_CODES;
+
+const startedAt = performance.now();
+const out = { silent: false, isUp: false };
+
+function print(text: string): void {
+  if (!out.silent) process.stdout.write(`${text}\n`);
+}
+
+function printStep(text: string): void {
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+  print(`${seconds.padStart(5)} s  ${text}`);
+}
+
+function printResult({ verdict, name, ms }: Result): void {
+  printStep(`  ${MARKS[verdict]} ${name} (${ms.toLocaleString('en-US')} ms)`);
+}
+
+function summary(results: readonly Result[]): string {
+  const of = (verdict: Result['verdict']) =>
+    results.filter((result) => result.verdict === verdict).length;
+  const skipped = of('not_played') === 0 ? '' : `, ${of('not_played')} not played`;
+  return `${of('ok')} of ${results.length} scenarios as expected, ${of('wrong')} wrong${skipped}.`;
+}
+
+/** @returns the exit code, once the demo is over by itself */
+async function run(demo: Demo, once: boolean): Promise<number> {
+  const world = await demo.started;
+  printStep('Everything runs.');
+  if (world.webUiUrl !== null) printStep(`Watch the orders’ workflows at ${world.webUiUrl}`);
+  printStep(`Playing ${allScenarios.length} scenarios …`);
+  const results = await playAll(allScenarios, world, printResult);
+  const columns = process.stdout.isTTY ? process.stdout.columns : DEFAULT_COLUMNS;
+  print(`\n${renderTable(results, columns)}\n\n${LEGEND}\n\n${summary(results)}\n`);
+  const code = results.some(({ verdict }) => verdict === 'wrong') ? 1 : 0;
+  if (once) return code;
+  print(renderWelcome(world));
+  out.isUp = true;
+  return new Promise(() => undefined);
+}
+
+/**
+ * Resolves with the first signal that asks us to end; a second one ends at once. A signal to npm ends
+ * npm and its shell but doesn't come through to us: a parent that is gone counts as one.
+ */
+function nextSignal(): Promise<StopSignal> {
+  return new Promise((resolve) => {
+    const parent = process.ppid;
+    const watch = () => (process.ppid === parent ? undefined : resolve('SIGTERM'));
+    if (isNpmScript()) setInterval(watch, PARENT_CHECK_MS).unref();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      let again = false;
+      process.on(signal, () => {
+        // The stack's guardian stops what is left as soon as this process is gone.
+        if (again) process.exit(EXIT_CODES[signal]);
+        again = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { once: { type: 'boolean' }, help: { type: 'boolean' } },
+  });
+  if (values.help === true) {
+    print(HELP);
+    return 0;
+  }
+  const signalled = nextSignal();
+  const demo = startDemo(printStep);
+  try {
+    return await Promise.race([
+      run(demo, values.once === true),
+      signalled.then((signal) => {
+        print(`\n${signal}: stopping …`);
+        out.silent = true;
+        return out.isUp ? 0 : EXIT_CODES[signal];
+      }),
+    ]);
+  } finally {
+    await demo.stop();
+  }
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`The demo could not start: ${reason}\n`);
+    process.exit(1);
+  },
+);

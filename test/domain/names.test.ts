@@ -1,0 +1,68 @@
+import { CHANNEL_NAMES, CHANNELS, PREPAY_LIFE_MS } from '../../domain/channels';
+import { isErrorCode } from '../../domain/error-catalogue';
+import {
+  INTERVENTION_REASONS,
+  isInterventionReason,
+  PAUSING_REASONS,
+} from '../../domain/interventions';
+import { TASK_QUEUE_NAMES } from '../../domain/task-queues';
+
+describe('the channels', () => {
+  // Digits, API of WeChat Pay, needs an openid, needs the client's address, life of its prepay in minutes.
+  test.each([
+    ['miniprogram', '01', 'jsapi', true, false, 120],
+    ['h5', '02', 'h5', false, true, 5],
+    ['app', '03', 'app', false, false, 120],
+    ['admin', '04', 'native', false, false, 120],
+    ['official_account', '05', 'jsapi', true, false, 120],
+  ] as const)('%s is %s, %s, openid %s, client ip %s, %d min', (name, ...expected) => {
+    const { digits, api, needsOpenid, needsClientIp } = CHANNELS[name];
+    const minutes = PREPAY_LIFE_MS[api] / 60_000;
+    expect([digits, api, needsOpenid, needsClientIp, minutes]).toEqual(expected);
+  });
+
+  test('are these five, with digits of their own', () => {
+    expect(CHANNEL_NAMES).toHaveLength(5);
+    expect(new Set(CHANNEL_NAMES.map((name) => CHANNELS[name].digits)).size).toBe(5);
+  });
+});
+
+describe('names that come from outside', () => {
+  test.each([
+    ['VALIDATION_ERROR', true],
+    ['INTERNAL_ERROR', true],
+    ['validation_error', false],
+    ['toString', false],
+    ['__proto__', false],
+    ['', false],
+    [null, false],
+    [400, false],
+  ])('%j is an error code: %s', (value, expected) => {
+    expect(isErrorCode(value)).toBe(expected);
+  });
+
+  test.each([
+    ['amount_mismatch', true],
+    ['no_codes', true],
+    ['AMOUNT_MISMATCH', false],
+    ['constructor', false],
+    [null, false],
+  ])('%j is a reason to ask a person: %s', (value, expected) => {
+    expect(isInterventionReason(value)).toBe(expected);
+  });
+});
+
+test('queries and expiry pause for reasons of money only', () => {
+  expect(PAUSING_REASONS).toEqual(['amount_mismatch', 'identity_mismatch', 'reconciliation']);
+  expect(PAUSING_REASONS.every((reason) => INTERVENTION_REASONS.includes(reason))).toBe(true);
+});
+
+test('the task queues are the five public names', () => {
+  expect(TASK_QUEUE_NAMES.toSorted()).toEqual([
+    'oncepay-orders',
+    'oncepay-outbound',
+    'oncepay-wechatpay',
+    'oncepay-wechatpay-money',
+    'oncepay-wechatpay-query',
+  ]);
+});
