@@ -21,6 +21,8 @@ export interface AppDeps {
   readonly logger: Logger;
 }
 
+const READ_ONLY = ['/healthz', '/readyz', '/metrics', '/openapi.json'];
+
 /** The HTTP side, put together. No body parser stands before the callback: it reads the raw bytes. */
 export function createApp(deps: AppDeps): Express {
   const app = express();
@@ -46,11 +48,7 @@ export function createApp(deps: AppDeps): Express {
   const document = createOpenApi(deps.operations);
   app.get('/openapi.json', (_request, response) => send(response, { status: 200, body: document }));
   for (const operation of deps.operations) register(app, deps, operation);
-  for (const path of new Set(deps.operations.map((operation) => operation.path))) {
-    app.all(path, (request) => {
-      throw new ApiError('METHOD_NOT_ALLOWED', `${request.method} is not offered here`);
-    });
-  }
+  refuseOtherMethods(app, deps.operations);
   app.use(() => {
     throw new ApiError('NOT_FOUND', 'There is nothing at this address');
   });
@@ -58,6 +56,22 @@ export function createApp(deps: AppDeps): Express {
     answerError(deps, error, request, response);
   });
   return app;
+}
+
+/** What stands at an address, but not for this method: 405 with `Allow` (RFC 9110, 15.5.6). */
+function refuseOtherMethods(app: Express, operations: readonly Operation[]): void {
+  const methods = new Map(READ_ONLY.map((path) => [path, ['GET']]));
+  for (const { path, method } of operations) {
+    methods.set(path, [...(methods.get(path) ?? []), method.toUpperCase()]);
+  }
+  for (const [path, offered] of methods) {
+    const allow = offered.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    app.all(path, (request) => {
+      throw new ApiError('METHOD_NOT_ALLOWED', `${request.method} is not offered here`, {
+        headers: { allow: allow.join(', ') },
+      });
+    });
+  }
 }
 
 function register(app: Express, deps: AppDeps, operation: Operation): void {

@@ -1,6 +1,6 @@
-import { createLogger } from '../config/logger';
+import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
-import { ConfigurationError, loadSettings } from '../config/settings';
+import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
 import { openDatabase } from '../database/database';
 import { createInboxWriter } from '../database/inbox-writer';
 import { createWechatPayClient } from '../wechatpay/client';
@@ -13,7 +13,9 @@ import { createMetrics } from './metrics';
 import { createPayments } from './payments';
 import { createReadiness } from './readiness';
 import { orderOperations } from './routes/orders';
-import { shopOperations } from './routes/shop';
+import { interventionOperations } from './routes/interventions';
+import { pointsOperations } from './routes/points';
+import { productOperations } from './routes/products';
 import { listen, stopListening } from './server';
 import { connectTemporal } from './temporal/connection';
 import { createOrderRuns } from './temporal/order-runs';
@@ -21,10 +23,8 @@ import { createOrderRuns } from './temporal/order-runs';
 /** WeChat's platform certificates change every few years, announced by new ones in the list. */
 const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
 
-/** The api's composition root: settings in, a listening server out. */
-async function main(): Promise<void> {
-  const settings = loadSettings();
-  const logger = createLogger({ level: settings.logLevel, service: 'api' });
+/** The api's composition root: what it is made of, and how that ends. */
+function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
   const stores = {
     url: settings.databaseUrl,
@@ -51,7 +51,9 @@ async function main(): Promise<void> {
   const app = createApp({
     operations: [
       ...orderOperations({ database, payments, runs, settings, now }),
-      ...shopOperations({ database }),
+      ...productOperations(database),
+      ...pointsOperations(database),
+      ...interventionOperations(database),
     ],
     authenticate: createAuthentication(settings.apiKeys),
     callback: createCallbackHandler({
@@ -72,6 +74,22 @@ async function main(): Promise<void> {
     metrics,
     logger,
   });
+  return {
+    app,
+    sweep,
+    wechatpay,
+    async end(): Promise<void> {
+      await Promise.all([sweep.stop(), dispatcher.stop()]);
+      await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
+    },
+  };
+}
+
+async function main(): Promise<void> {
+  const settings = loadSettings();
+  const logger = createLogger({ level: settings.logLevel, service: 'api' });
+  const parts = compose(settings, logger);
+  const { app, sweep, wechatpay } = parts;
   const server = await listen(app, settings.port);
   logger.info({ port: settings.port }, 'api.listening');
   void wechatpay.warmUp();
@@ -82,8 +100,7 @@ async function main(): Promise<void> {
     logger.info('api.stopping');
     clearInterval(refresh);
     await stopListening(server);
-    await Promise.all([sweep.stop(), dispatcher.stop()]);
-    await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
+    await parts.end();
     logger.info('api.stopped');
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -2,12 +2,8 @@ import { z } from 'zod';
 import { CHANNEL_NAMES } from '../domain/channels';
 import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../domain/effects';
 import { ORDER_STATUSES } from '../domain/order-state';
-import type {
-  Attention,
-  OrderDetails,
-  OrderSummary,
-  PayableOrder,
-} from '../database/order-reading';
+import type { OrderDetails } from '../database/order-details';
+import type { Attention, OrderSummary, PayableOrder } from '../database/order-reading';
 import type { InterventionView } from '../database/intervention-list';
 import type { PointsView, ProductView } from '../database/products';
 import type { ClientPayParameters } from '../wechatpay/pay-parameters';

@@ -12,7 +12,7 @@ const line = (min: number, max: number) =>
   z
     .string()
     .refine((text) => {
-      const { length } = [...text];
+      const length = Array.from(text).length;
       return length >= min && length <= max;
     }, `must have ${min} to ${max} characters`)
     .refine((text) => !CONTROL.test(text), 'must not have control characters')

@@ -2,6 +2,7 @@ import { Prisma } from '../generated/prisma/client';
 import type { Channel } from '../domain/channels';
 import type { OrderStatus } from '../domain/order-state';
 import type { DatabaseContext } from './context';
+import { findOrder, type OrderDetails } from './order-details';
 
 /** What the API needs to answer for an order's payment. */
 export interface PayableOrder {
@@ -57,10 +58,6 @@ export interface OrderFilter {
   readonly limit: number;
 }
 
-export type OrderDetails = NonNullable<
-  Awaited<ReturnType<ReturnType<typeof createOrderReading>['findOrder']>>
->;
-
 const PAYABLE = {
   outTradeNo: true,
   channel: true,
@@ -80,58 +77,9 @@ const PAYABLE = {
   refusalMessage: true,
 } as const satisfies Prisma.OrderSelect;
 
-const DETAILS = {
-  outTradeNo: true,
-  channel: true,
-  status: true,
-  userId: true,
-  shopOrderNo: true,
-  description: true,
-  totalFen: true,
-  refundedFen: true,
-  currency: true,
-  profitSharing: true,
-  metadata: true,
-  expiresAt: true,
-  createdAt: true,
-  paidAt: true,
-  fulfilledAt: true,
-  closedAt: true,
-  refusalWechatCode: true,
-  refusalMessage: true,
-  items: {
-    select: { sku: true, quantity: true, unitPriceFen: true, kind: true },
-    orderBy: { line: 'asc' },
-  },
-  history: {
-    select: { from: true, to: true, at: true, cause: true },
-    orderBy: { id: 'asc' },
-  },
-  effects: {
-    select: { effect: true, status: true, doneAt: true, errorCode: true },
-    orderBy: { effect: 'asc' },
-  },
-  deliveries: {
-    select: { id: true, kind: true, event: true, status: true, attempts: true, doneAt: true },
-    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }, { kind: 'asc' }],
-  },
-  transactions: {
-    select: { transactionId: true, status: true, totalFen: true, currency: true, createdAt: true },
-    orderBy: { createdAt: 'asc' },
-  },
-  interventions: {
-    where: { status: 'open' },
-    select: { id: true, reason: true, since: true },
-    orderBy: [{ since: 'asc' }, { id: 'asc' }],
-  },
-  codes: {
-    select: { id: true, sku: true, codeEncrypted: true, deliveredAt: true },
-    orderBy: [{ sku: 'asc' }, { id: 'asc' }],
-  },
-} as const satisfies Prisma.OrderSelect;
-
 /** Everything that only looks at orders. */
-export function createOrderReading({ prisma, cipher }: DatabaseContext) {
+export function createOrderReading(context: DatabaseContext) {
+  const { prisma } = context;
   return {
     async findPayable(outTradeNo: string): Promise<PayableOrder | null> {
       const row = await prisma.order.findUnique({ where: { outTradeNo }, select: PAYABLE });
@@ -139,54 +87,8 @@ export function createOrderReading({ prisma, cipher }: DatabaseContext) {
     },
 
     /** The order with all that hangs on it; codes in clear text only when asked for. */
-    async findOrder(outTradeNo: string, withCodes: boolean) {
-      const [row, notices] = await prisma.$transaction(
-        [
-          prisma.order.findUnique({
-            where: { outTradeNo },
-            select: DETAILS,
-            relationLoadStrategy: 'join',
-          }),
-          prisma.inboxNotification.findMany({
-            where: { outTradeNo, source: 'callback' },
-            select: {
-              notificationId: true,
-              kind: true,
-              eventType: true,
-              receivedAt: true,
-              verdict: true,
-            },
-            orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
-            take: 200,
-          }),
-        ],
-        // Both as of one moment: an attention is never shown without its notice's verdict.
-        { isolationLevel: 'RepeatableRead' },
-      );
-      if (!row) return null;
-      const { interventions, codes, transactions, ...order } = row;
-      const [oldest] = interventions;
-      return {
-        ...order,
-        status: order.status as OrderStatus,
-        channel: order.channel as Channel,
-        transactionId:
-          transactions.find(({ status }) => status === 'applied')?.transactionId ?? null,
-        transactions,
-        notices,
-        attention: oldest ? { ...oldest, openCount: interventions.length } : null,
-        codes: withCodes
-          ? codes.map(({ id, sku, codeEncrypted, deliveredAt }) => ({
-              sku,
-              deliveredAt,
-              code: cipher.decrypt(
-                { table: 'product_codes', column: 'code', row: id },
-                codeEncrypted,
-              ),
-            }))
-          : null,
-      };
-    },
+    findOrder: (outTradeNo: string, withCodes: boolean): Promise<OrderDetails | null> =>
+      findOrder(context, outTradeNo, withCodes),
 
     /** Newest first. Cost grows with the page, not with the number of orders. */
     async list(filter: OrderFilter): Promise<OrderSummary[]> {

@@ -36,7 +36,7 @@ export interface Shop {
   /** Waits until the order is as it should be. @throws with its last status when it never is */
   waitFor(
     outTradeNo: string,
-    what: OrderStatus | ((order: OrderAnswer) => boolean),
+    wanted: OrderStatus | 'with attention',
     deadlineMs?: number,
   ): Promise<OrderAnswer>;
   putProduct(
@@ -93,10 +93,10 @@ export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
       return { ...placed, httpStatus: answer.status };
     },
     read,
-    async waitFor(outTradeNo, what, deadlineMs = SOON_MS) {
-      const isSo = typeof what === 'string' ? (order: OrderAnswer) => order.status === what : what;
+    async waitFor(outTradeNo, wanted, deadlineMs = SOON_MS) {
       let last = 'unknown';
-      const wanted = typeof what === 'string' ? what : 'as expected';
+      const isSo = ({ status, attention }: OrderAnswer) =>
+        wanted === 'with attention' ? attention !== null : status === wanted;
       return until(`order ${outTradeNo} ${wanted}`, deadlineMs, async () => {
         const order = await read(outTradeNo);
         last = order.status;

@@ -3,7 +3,6 @@ export const DATABASE_EFFECTS = ['points', 'sales', 'stock', 'delivery'] as cons
 export type DatabaseEffect = (typeof DATABASE_EFFECTS)[number];
 
 export const EFFECT_STATUSES = ['pending', 'done', 'failed', 'skipped', 'cancelled'] as const;
-export type EffectStatus = (typeof EFFECT_STATUSES)[number];
 
 /**
  * The database effects of an order. Points and sales apply to every one; stock where some was

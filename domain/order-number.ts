@@ -38,7 +38,7 @@ function mod97(text: string): number {
  * The two check digits for the first 20 characters: `98 − (body · 100 mod 97)`. They find every digit
  * taken for a digit, every letter taken for a letter, and every swap of neighbours but `1B` `2M` `3X`.
  * A digit taken for a letter or back shifts what stands before it (letters count as two digits): of
- * those about 1 in 97 slips through, and meets no order.
+ * those about 1 in 97 slips through, and is then looked up in vain.
  */
 export function checkDigits(body: string): string {
   return String(98 - mod97(`${body}00`)).padStart(2, '0');

@@ -35,9 +35,14 @@ interface Answer {
 export function createCallbackHandler(deps: CallbackDeps) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const timer = setTimeout(() => {
-      answer(deps, response, { status: 503, outcome: 'too_slow' });
+      // Who sends a body that doesn't end is at fault; else it is us.
+      const tooSlow = request.complete
+        ? { status: 503, outcome: 'unavailable' }
+        : { status: 408, outcome: 'too_slow' };
+      response.shouldKeepAlive = false;
+      answer(deps, response, tooSlow);
     }, DEADLINE_MS);
-    handle(deps, request)
+    void handle(deps, request)
       .catch((error: unknown) => failed(deps, error))
       .then((result) => answer(deps, response, result))
       .finally(() => clearTimeout(timer));

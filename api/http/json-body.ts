@@ -5,6 +5,7 @@ import { ApiError, invalidField } from './problem';
 export const MAX_BODY_BYTES = 256 * 1024;
 /** Our deepest body has four levels; metadata may have some more. */
 const MAX_DEPTH = 16;
+const JSON_TYPE = /^application\/([\w.+-]+\+)?json\s*(;\s*charset=(utf-8|"utf-8")\s*)?$/i;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
@@ -16,23 +17,28 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
  */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   const type = request.headers['content-type'] ?? '';
-  if (!/^application\/([\w.+-]+\+)?json\s*(;\s*charset=("?)utf-8\2\s*)?$/i.test(type.trim())) {
+  if (!JSON_TYPE.test(type.trim())) {
     request.resume();
-    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Content-Type must be application/json');
+    throw unsupported('Content-Type', 'must be application/json');
   }
   if (request.headers['content-encoding'] !== undefined) {
     request.resume();
-    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding is not supported');
+    throw unsupported('Content-Encoding', 'is not supported');
   }
   const raw = await readRawBody(request, MAX_BODY_BYTES);
   let value: unknown;
   try {
     value = JSON.parse(utf8.decode(raw));
   } catch {
-    throw new ApiError('VALIDATION_ERROR', 'The body is not valid JSON in UTF-8');
+    throw invalidField('body', 'is not valid JSON in UTF-8');
   }
   check(value, '', 1);
   return value;
+}
+
+function unsupported(field: string, message: string): ApiError {
+  const errors = [{ field, message }];
+  return new ApiError('UNSUPPORTED_MEDIA_TYPE', `${field} ${message}`, { errors });
 }
 
 /** The bytes of the body. @throws ApiError when they are too many or don't arrive whole */
@@ -44,7 +50,7 @@ export async function readRawBody(request: IncomingMessage, limit: number): Prom
     request.resume();
     const tooLarge = error instanceof Error && 'type' in error && error.type === 'entity.too.large';
     if (tooLarge) throw new ApiError('PAYLOAD_TOO_LARGE', `The body may have ${limit} bytes`);
-    throw new ApiError('VALIDATION_ERROR', 'The body did not arrive whole');
+    throw invalidField('body', 'did not arrive whole');
   }
 }
 

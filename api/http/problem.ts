@@ -13,16 +13,22 @@ export class ApiError extends Error {
   readonly code: ErrorCode;
   readonly errors: readonly FieldError[];
   readonly extra: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(
     code: ErrorCode,
     detail: string,
-    more: { errors?: readonly FieldError[]; extra?: Readonly<Record<string, unknown>> } = {},
+    more: {
+      errors?: readonly FieldError[];
+      extra?: Readonly<Record<string, unknown>>;
+      headers?: Readonly<Record<string, string>>;
+    } = {},
   ) {
     super(detail);
     this.code = code;
     this.errors = more.errors ?? [];
     this.extra = more.extra ?? {};
+    this.headers = more.headers ?? {};
   }
 }
 
@@ -31,23 +37,30 @@ export function invalidField(field: string, message: string): ApiError {
   return new ApiError('VALIDATION_ERROR', `${field} ${message}`, { errors: [{ field, message }] });
 }
 
-/** Writes the problem document; nothing of what caused it beyond the error's own words. */
-export function sendProblem(response: ServerResponse, error: ApiError): void {
-  const { status, title } = ERRORS[error.code];
-  const body = JSON.stringify({
+/** The problem document; nothing of what caused it beyond the error's own words. */
+export function problemBody(error: ApiError, status: number = ERRORS[error.code].status): string {
+  return JSON.stringify({
     type: `urn:oncepay:error:${error.code}`,
-    title,
+    title: ERRORS[error.code].title,
     status,
     detail: error.message,
     code: error.code,
     ...(error.errors.length > 0 ? { errors: error.errors } : {}),
     ...error.extra,
   });
+}
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+export function sendProblem(response: ServerResponse, error: ApiError): void {
+  const { status } = ERRORS[error.code];
+  const body = problemBody(error);
   response.writeHead(status, {
-    'content-type': 'application/problem+json; charset=utf-8',
+    'content-type': PROBLEM_TYPE,
     'content-length': Buffer.byteLength(body),
     ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     ...(status === 503 ? { 'retry-after': '1' } : {}),
+    ...error.headers,
   });
   response.end(body);
 }

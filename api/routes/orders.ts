@@ -46,30 +46,7 @@ const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
 /** Everything under `/v1/orders`. */
 export function orderOperations(deps: OrderRouteDeps): Operation[] {
   return [
-    {
-      id: 'createOrder',
-      method: 'post',
-      path: '/v1/orders',
-      summary: 'Creates an order and what the user needs to pay it',
-      roles: SHOP_ROLES,
-      headers: [
-        {
-          name: 'Idempotency-Key',
-          description:
-            'decides alone whether a request is a repeat; 1–255 visible ASCII characters',
-        },
-      ],
-      body: schemas.newOrder,
-      reply: paymentReply,
-      replies: {
-        200: 'The same order was asked for before',
-        201: 'Created; `payment` is null when WeChat has not answered in 8 s',
-        409: 'Not enough stock',
-        422: 'The Idempotency-Key came with another body',
-        502: 'WeChat Pay refused the order',
-      },
-      handle: (call) => createOrder(deps, call),
-    },
+    orderCreation(deps),
     {
       id: 'listOrders',
       method: 'get',
@@ -120,6 +97,32 @@ export function orderOperations(deps: OrderRouteDeps): Operation[] {
       handle: (call) => closeOrder(deps, call),
     },
   ];
+}
+
+function orderCreation(deps: OrderRouteDeps): Operation {
+  return {
+    id: 'createOrder',
+    method: 'post',
+    path: '/v1/orders',
+    summary: 'Creates an order and what the user needs to pay it',
+    roles: SHOP_ROLES,
+    headers: [
+      {
+        name: 'Idempotency-Key',
+        description: 'decides alone whether a request is a repeat; 1–255 visible ASCII characters',
+      },
+    ],
+    body: schemas.newOrder,
+    reply: paymentReply,
+    replies: {
+      200: 'The same order was asked for before',
+      201: 'Created; `payment` is null when WeChat has not answered in 8 s',
+      409: 'Not enough stock',
+      422: 'The Idempotency-Key came with another body',
+      502: 'WeChat Pay refused the order',
+    },
+    handle: (call) => createOrder(deps, call),
+  };
 }
 
 /** The number of the path. @throws ApiError 400 before any look-up when it is mistyped */

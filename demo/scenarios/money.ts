@@ -10,7 +10,7 @@ async function playWrongAmount({ shop, simulator }: World): Promise<Seen> {
   const placed = await shop.order({ user: 'haggler', sku: 'postcard', unitFen: 1_000 });
   const outTradeNo = placed.out_trade_no;
   const { callback } = await simulator.pay({ outTradeNo, totalFen: 1 });
-  const order = await shop.waitFor(outTradeNo, ({ attention }) => attention !== null);
+  const order = await shop.waitFor(outTradeNo, 'with attention');
   const attention = `attention ${order.attention?.reason ?? 'none'}`;
   const answer = String(callback?.status ?? 'no answer');
   return { seen: `${answer}; still ${order.status}; ${attention}; transactions: ${kinds(order)}` };
@@ -23,7 +23,7 @@ async function playSurplus({ shop, simulator }: World): Promise<Seen> {
   await simulator.pay({ outTradeNo });
   const before = await shop.waitFor(outTradeNo, 'fulfilled');
   const { callback } = await simulator.pay({ outTradeNo, force: true });
-  const after = await shop.waitFor(outTradeNo, ({ attention }) => attention !== null);
+  const after = await shop.waitFor(outTradeNo, 'with attention');
   const decisive = ({ status, transaction_id, amount, history, effects }: OrderAnswer) => ({
     status,
     transaction_id,

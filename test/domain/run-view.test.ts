@@ -1,7 +1,8 @@
-import { ORDER_STATUSES, type OrderStatus } from '../../domain/order-state';
+import type { OrderStatus } from '../../domain/order-state';
 import {
   closeAnswered,
   isAtRest,
+  isIdle,
   prepayAnswer,
   wantsPrepay,
   type PrepayAnswer,
@@ -111,25 +112,39 @@ describe('the prepay round to do', () => {
   ])(
     'with %d done, %d asked for, refused %s, close requested %s: %p',
     (prepayRounds, asked, refused, closeRequested, expected) => {
-      expect(wantsPrepay(view({ prepayRounds, refused, closeRequested }), asked)).toBe(expected);
+      const seen = view({ prepayRounds, refused, closeRequested, expiresAtMs: 1_000 });
+      expect(wantsPrepay(seen, asked, 999)).toBe(expected);
     },
   );
+
+  test.each([
+    ['a moment before it expires', 999, 1],
+    ['when it expires', 1_000, null],
+    ['after it expired', 1_001, null],
+  ])('of an order, %s, at %d ms: %p', (_when, nowMs, expected) => {
+    expect(wantsPrepay(view({ expiresAtMs: 1_000 }), 1, nowMs)).toBe(expected);
+  });
 });
 
 describe('a run', () => {
   test.each(OPEN)('has somebody to wait for while its order is %s', (status) => {
-    expect(isAtRest(view({ status }))).toBe(false);
+    expect([isIdle(view({ status })), isAtRest(view({ status }))]).toEqual([false, false]);
   });
 
   test.each(ENDED)('is at rest when its order is %s and nothing is open', (status) => {
-    expect(isAtRest(view({ status }))).toBe(true);
+    expect([isIdle(view({ status })), isAtRest(view({ status }))]).toEqual([true, true]);
   });
 
-  test.each(['openNotices', 'effectsDue', 'deliveriesDue', 'openInterventions'] as const)(
-    'is not at rest in any status with %s',
-    (what) => {
-      for (const status of ORDER_STATUSES)
-        expect(isAtRest(view({ status, [what]: 1 }))).toBe(false);
-    },
-  );
+  // Idle by itself, at rest.
+  test.each([
+    ['openNotices', false, false],
+    ['effectsDue', false, false],
+    ['deliveriesDue', false, false],
+    ['openInterventions', true, false],
+  ] as const)('of an ended order with %s is idle: %s, at rest: %s', (what, idle, atRest) => {
+    for (const status of ENDED) {
+      const seen = view({ status, [what]: 1 });
+      expect([isIdle(seen), isAtRest(seen)]).toEqual([idle, atRest]);
+    }
+  });
 });

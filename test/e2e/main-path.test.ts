@@ -140,9 +140,12 @@ test('virtual goods come from the pool of codes, each code once', async () => {
   expect(left.body).toMatchObject({ codes_left: 1, sold: 4 });
   const described = await oncepay.temporal.workflow.getHandle(second).describe();
   expect(described.status.name).toBe('RUNNING');
-  expect(described.searchAttributes).toMatchObject({
-    OncepayStatus: ['paid'],
-    OncepayAttention: ['no_codes'],
+  const attributes = described.typedSearchAttributes
+    .getAll()
+    .map(({ key, value }) => [key.name, value]);
+  expect(Object.fromEntries(attributes)).toMatchObject({
+    OncepayStatus: 'paid',
+    OncepayAttention: 'no_codes',
   });
 });
 

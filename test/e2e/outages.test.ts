@@ -254,7 +254,8 @@ describe('the database away', () => {
       if (!proxy) throw new Error('no proxy');
       oncepay.simulator.setClockSpeed(15);
       const no = await oncepay.newOrder();
-      await (how === 'refuse' ? proxy.refuse() : proxy.hang());
+      if (how === 'refuse') await proxy.refuse();
+      else proxy.hang();
       const { callback } = await oncepay.simulator.pay({ outTradeNo: no });
       expect(callback?.status).toBe(503);
       expect(callback?.durationMs).toBeLessThan(5_000);

@@ -1,28 +1,15 @@
 import type { z } from 'zod';
 import type { Database } from '../../database/database';
 import type { ProductChange } from '../../database/products';
-import { readCursor, writeCursor } from '../http/cursor';
 import { inTime } from '../http/deadline';
 import { ApiError } from '../http/problem';
 import { parse } from '../http/validation';
 import { ALL_ROLES, SHOP_ROLES, type Call, type Operation, type Reply } from '../operations';
-import {
-  interventionListReply,
-  pointsReply,
-  productReply,
-  renderIntervention,
-  renderPoints,
-  renderProduct,
-} from '../replies';
+import { productReply, renderProduct } from '../replies';
 import * as schemas from '../schemas';
 
-type Deps = { readonly database: Pick<Database, 'products' | 'interventions'> };
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const DEFAULT_LIMIT = 50;
-
-/** Products with their stock and codes, and the points of users. */
-export function shopOperations({ database: { products, interventions } }: Deps): Operation[] {
+/** Products with their stock and their pool of codes. */
+export function productOperations({ products }: Pick<Database, 'products'>): Operation[] {
   const product = { roles: SHOP_ROLES, reply: productReply } as const;
   return [
     {
@@ -84,30 +71,6 @@ export function shopOperations({ database: { products, interventions } }: Deps):
         return answer(products.addCodes(skuOf(call), codes, call.caller));
       },
     },
-    {
-      id: 'getPoints',
-      method: 'get',
-      path: '/v1/users/:user_id/points',
-      summary: 'The points of a user',
-      roles: ALL_ROLES,
-      reply: pointsReply,
-      replies: { 200: 'Balance and latest entries' },
-      handle: async (call) => {
-        const { user_id: userId } = parse(schemas.userParameter, call.params);
-        return { status: 200, body: renderPoints(await inTime(products.points(userId))) };
-      },
-    },
-    {
-      id: 'listInterventions',
-      method: 'get',
-      path: '/v1/interventions',
-      summary: 'The questions for a person, oldest first',
-      roles: ALL_ROLES,
-      query: schemas.interventionListQuery,
-      reply: interventionListReply,
-      replies: { 200: 'A page' },
-      handle: (call) => listInterventions(interventions, call),
-    },
   ];
 }
 
@@ -132,29 +95,4 @@ async function answer(change: Promise<ProductChange>): Promise<Reply> {
         })),
       });
   }
-}
-
-async function listInterventions(
-  interventions: Database['interventions'],
-  call: Call,
-): Promise<Reply> {
-  const query = call.query as z.output<typeof schemas.interventionListQuery>;
-  const limit = query.limit ?? DEFAULT_LIMIT;
-  const place = query.cursor === undefined ? null : readCursor(query.cursor, UUID);
-  const rows = await inTime(
-    interventions.list({
-      status: query.status ?? null,
-      after: place && { since: place.at, id: place.id },
-      limit: limit + 1,
-    }),
-  );
-  const page = rows.slice(0, limit);
-  const last = rows.length > limit ? page.at(-1) : undefined;
-  return {
-    status: 200,
-    body: {
-      data: page.map(renderIntervention),
-      next_cursor: last ? writeCursor({ at: last.since, id: last.id }) : null,
-    },
-  };
 }

@@ -1,0 +1,91 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Pool } from 'undici';
+import type { SignedCallback } from './signed-callbacks';
+
+const PATH = '/callbacks/wechat';
+/** More than any open-loop run here has under way unless the server has stopped answering. */
+const MAX_CONNECTIONS = 256;
+
+/** What a load of callbacks came to. */
+export interface Burst {
+  readonly seconds: number;
+  /** Of each callback, in ms; of a paced one from the time it was due. */
+  readonly latenciesMs: readonly number[];
+  /** How often each status was answered. */
+  readonly statuses: ReadonlyMap<number, number>;
+  /** Ids of the callbacks answered 204. */
+  readonly acceptedIds: readonly string[];
+}
+
+function record(expected: readonly SignedCallback[]) {
+  const latenciesMs: number[] = [];
+  const statuses = new Map<number, number>();
+  const acceptedIds: string[] = [];
+  const startedMs = performance.now();
+  return {
+    startedMs,
+    answered(callback: SignedCallback, status: number, latencyMs: number) {
+      latenciesMs.push(latencyMs);
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      if (status === 204) acceptedIds.push(callback.id);
+    },
+    finish(): Burst {
+      if (latenciesMs.length !== expected.length) throw new Error('Some callbacks had no answer');
+      const seconds = (performance.now() - startedMs) / 1_000;
+      return { seconds, latenciesMs, statuses, acceptedIds };
+    },
+  };
+}
+
+async function post(pool: Pool, { headers, body }: SignedCallback): Promise<number> {
+  const answer = await pool.request({ method: 'POST', path: PATH, headers, body });
+  await answer.body.dump();
+  return answer.statusCode;
+}
+
+/** Sends them all as fast as `callers` keep-alive connections get answers (closed loop). */
+export async function hammer(
+  origin: string,
+  callbacks: readonly SignedCallback[],
+  callers: number,
+): Promise<Burst> {
+  const pool = new Pool(origin, { connections: callers, pipelining: 1 });
+  const log = record(callbacks);
+  const left = callbacks[Symbol.iterator]();
+  const call = async () => {
+    for (const callback of left) {
+      const sentMs = performance.now();
+      const status = await post(pool, callback);
+      log.answered(callback, status, performance.now() - sentMs);
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, call));
+  const burst = log.finish();
+  await pool.close();
+  return burst;
+}
+
+/** Sends them at a fixed rate, whatever the answers do (open loop). */
+export async function pace(
+  origin: string,
+  callbacks: readonly SignedCallback[],
+  perSecond: number,
+): Promise<Burst> {
+  const pool = new Pool(origin, { connections: MAX_CONNECTIONS, pipelining: 1 });
+  const log = record(callbacks);
+  const underWay: Promise<void>[] = [];
+  for (const [index, callback] of callbacks.entries()) {
+    const dueMs = log.startedMs + (index * 1_000) / perSecond;
+    const waitMs = dueMs - performance.now();
+    if (waitMs > 0.5) await delay(waitMs);
+    underWay.push(
+      post(pool, callback).then((status) =>
+        log.answered(callback, status, performance.now() - dueMs),
+      ),
+    );
+  }
+  await Promise.all(underWay);
+  const burst = log.finish();
+  await pool.close();
+  return burst;
+}

@@ -1,0 +1,63 @@
+// `npm run bench`: what Oncepay costs, as ratios measured in turns in one run.
+import { parseArgs } from 'node:util';
+import { measureCallbacks } from './callback-line';
+import { startGround, type Ground } from './ground';
+import { measureMemory } from './memory-run';
+import { measureOrders } from './order-line';
+import { renderCallbacks, renderMemory, renderOrders, type Report } from './report';
+
+const HELP = `npm run bench [-- --only callbacks|orders|memory]
+
+Measures on this machine, in turns and as ratios: the callback path against a bare floor (G1), an
+order against a bare workflow (G5). Takes some four minutes. The exit code is 1 only when a closing query
+doesn't hold: a missed target is a number, not a failure.
+
+  --only memory   5,000 orders through api and worker, and what memory they keep (some eight minutes)
+`;
+
+type Log = (line: string) => void;
+
+const MEASUREMENTS: Readonly<Record<string, (ground: Ground, log: Log) => Promise<Report>>> = {
+  callbacks: async (ground, log) => renderCallbacks(await measureCallbacks(ground, log)),
+  orders: async (ground, log) => renderOrders(await measureOrders(ground, log)),
+  memory: async (ground, log) => renderMemory(await measureMemory(ground, log)),
+};
+const BY_DEFAULT = ['callbacks', 'orders'];
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { only: { type: 'string' }, help: { type: 'boolean' } },
+  });
+  const names = values.only === undefined ? BY_DEFAULT : [values.only];
+  if (values.help === true || names.some((name) => MEASUREMENTS[name] === undefined)) {
+    process.stdout.write(HELP);
+    return values.help === true ? 0 : 2;
+  }
+  const log: Log = (line) => process.stderr.write(`${line}\n`);
+  const reports: Report[] = [];
+  for (const name of names) {
+    // Each on servers of its own, so that none pays for what another left behind.
+    const ground = await startGround(log);
+    try {
+      const report = await MEASUREMENTS[name]?.(ground, log);
+      if (report !== undefined) reports.push(report);
+    } finally {
+      await ground.stack.stop();
+    }
+  }
+  const lines = reports.map(({ line }) => line);
+  const tables = reports.map(({ table }) => table);
+  process.stdout.write(`\n${lines.join('\n')}\n\n${tables.join('\n\n')}\n`);
+  const problems = reports.flatMap((report) => report.problems);
+  for (const problem of problems) process.stdout.write(`\nThe closing query fails: ${problem}\n`);
+  return problems.length === 0 ? 0 : 1;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`The benchmark could not finish: ${reason}\n`);
+    process.exit(1);
+  },
+);

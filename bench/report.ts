@@ -1,0 +1,119 @@
+import { CALLERS, type CallbackKind, type CallbackResult } from './callback-line';
+import type { MemoryResult } from './memory-run';
+import type { OrderResult } from './order-line';
+
+/** What one measurement prints. */
+export interface Report {
+  readonly line: string;
+  readonly table: string;
+  readonly problems: readonly string[];
+}
+
+function show(value: number, digits = 0): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : '–';
+}
+
+/** The first column left-aligned, the others right. */
+function table(rows: readonly (readonly string[])[]): string {
+  const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(width(column)) : cell.padStart(width(column)),
+        )
+        .join('   '),
+    )
+    .join('\n');
+}
+
+export function renderCallbacks(result: CallbackResult): Report {
+  const { of, halfLoad, away, upPerSecond, problems } = result;
+  const throughput = CALLERS.map(
+    (callers) =>
+      of('oncepay', 'first', callers).perSecond / of('floor', 'first', callers).perSecond,
+  );
+  const cpu = CALLERS.map(
+    (callers) =>
+      of('oncepay', 'first', callers).cpuMicros / of('floor', 'first', callers).cpuMicros,
+  );
+  const repeats = CALLERS.map(
+    (callers) =>
+      of('oncepay', 'duplicate', callers).cpuMicros / of('oncepay', 'first', callers).cpuMicros,
+  );
+  const list = (values: readonly number[]) => values.map((value) => show(value, 2)).join(' and ');
+  const rows = CALLERS.flatMap((callers) =>
+    (['first', 'duplicate'] as const).flatMap((kind: CallbackKind) =>
+      (['oncepay', 'floor'] as const).map((side) => {
+        const { perSecond, p50Ms, cpuMicros } = of(side, kind, callers);
+        const name = `${callers} callers, ${kind}, ${side}`;
+        return [name, show(perSecond), show(p50Ms, 1), show(cpuMicros)];
+      }),
+    ),
+  );
+  return {
+    line:
+      `G1  callbacks / bare floor: ${list(throughput)} × throughput (target ≥ 0.8), ` +
+      `${list(cpu)} × CPU (target ≤ 1.3), at ${CALLERS.join(' and ')} callers`,
+    table: [
+      table([['', 'per s', 'p50 ms', 'CPU µs'], ...rows]),
+      `G4  a duplicate's CPU / a first's: ${list(repeats)} (target ≤ 0.7)`,
+      `G7  half load: ${halfLoad
+        .map(({ what, p50, p99 }) => `${what} p50 ${show(p50, 1)} p99 ${show(p99, 1)} ms`)
+        .join(' · ')} (targets p99 < 100, 20, 50)`,
+      `G3  p99 with Temporal away / up at ${away.perSecond}/s: ${show(away.p99Away, 1)} / ` +
+        `${show(away.p99Up, 1)} ms = ${show(away.p99Away / away.p99Up, 2)} (target ≤ 1.2)`,
+      `    with Temporal up on the same cores, signals included: ${show(upPerSecond)} callbacks/s`,
+    ].join('\n'),
+    problems,
+  };
+}
+
+export function renderOrders({ oncepay, bare, events, orders, problems }: OrderResult): Report {
+  const rows = (
+    [
+      ['oncepay', oncepay],
+      ['bare', bare],
+    ] as const
+  ).map(([name, turn]) => [
+    name,
+    show(turn.perSecond, 1),
+    show(turn.p50Ms),
+    show(turn.workerCpuMs, 1),
+    show(turn.temporalCpuMs, 1),
+    show(turn.postgresCpuMs, 1),
+    show(events[name].whole),
+    show(events[name].fromSignal),
+  ]);
+  const heads = [
+    'orders/s',
+    'p50 ms',
+    'worker CPU ms',
+    'Temporal',
+    'Postgres',
+    'events',
+    'from signal',
+  ];
+  return {
+    line:
+      `G5  order to fulfilled / bare workflow: ${show(oncepay.perSecond / bare.perSecond, 2)} × orders/s ` +
+      `(target ≥ 0.85), ${show(oncepay.workerCpuMs / bare.workerCpuMs, 2)} × worker CPU; ` +
+      `${events.oncepay.whole} events (≤ 36), ${events.oncepay.fromSignal} from the signal (≤ 20)`,
+    table: `${table([['', ...heads], ...rows])}\n${orders} orders through Oncepay`,
+    problems,
+  };
+}
+
+export function renderMemory({ orders, perSecond, api, worker, problems }: MemoryResult): Report {
+  return {
+    line:
+      `RSS after ${orders} orders: api ${show(api.after)} MiB, worker ${show(worker.after)} MiB ` +
+      `(target < 400 each)`,
+    table: table([
+      ['', 'at start', `after ${orders}`, 'peak'],
+      ['api', show(api.start), show(api.after), show(api.peak)],
+      ['worker', show(worker.start), show(worker.after), show(worker.peak)],
+    ]).concat(`\n${show(perSecond, 1)} orders/s from POST /v1/orders to the end of the run`),
+    problems,
+  };
+}

@@ -1,0 +1,106 @@
+import type { Prisma } from '../generated/prisma/client';
+import type { Channel } from '../domain/channels';
+import type { OrderStatus } from '../domain/order-state';
+import type { DatabaseContext } from './context';
+
+export type OrderDetails = NonNullable<Awaited<ReturnType<typeof findOrder>>>;
+
+const DETAILS = {
+  outTradeNo: true,
+  channel: true,
+  status: true,
+  userId: true,
+  shopOrderNo: true,
+  description: true,
+  totalFen: true,
+  refundedFen: true,
+  currency: true,
+  profitSharing: true,
+  metadata: true,
+  expiresAt: true,
+  createdAt: true,
+  paidAt: true,
+  fulfilledAt: true,
+  closedAt: true,
+  refusalWechatCode: true,
+  refusalMessage: true,
+  items: {
+    select: { sku: true, quantity: true, unitPriceFen: true, kind: true },
+    orderBy: { line: 'asc' },
+  },
+  history: {
+    select: { from: true, to: true, at: true, cause: true },
+    orderBy: { id: 'asc' },
+  },
+  effects: {
+    select: { effect: true, status: true, doneAt: true, errorCode: true },
+    orderBy: { effect: 'asc' },
+  },
+  deliveries: {
+    select: { id: true, kind: true, event: true, status: true, attempts: true, doneAt: true },
+    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }, { kind: 'asc' }],
+  },
+  transactions: {
+    select: { transactionId: true, status: true, totalFen: true, currency: true, createdAt: true },
+    orderBy: { createdAt: 'asc' },
+  },
+  interventions: {
+    where: { status: 'open' },
+    select: { id: true, reason: true, since: true },
+    orderBy: [{ since: 'asc' }, { id: 'asc' }],
+  },
+  codes: {
+    select: { id: true, sku: true, codeEncrypted: true, deliveredAt: true },
+    orderBy: [{ sku: 'asc' }, { id: 'asc' }],
+  },
+} as const satisfies Prisma.OrderSelect;
+
+/** The order with all that hangs on it; codes in clear text only when asked for. */
+export async function findOrder(
+  { prisma, cipher }: DatabaseContext,
+  outTradeNo: string,
+  withCodes: boolean,
+) {
+  const [row, notices] = await prisma.$transaction(
+    [
+      prisma.order.findUnique({
+        where: { outTradeNo },
+        select: DETAILS,
+        relationLoadStrategy: 'join',
+      }),
+      prisma.inboxNotification.findMany({
+        where: { outTradeNo, source: 'callback' },
+        select: {
+          notificationId: true,
+          kind: true,
+          eventType: true,
+          receivedAt: true,
+          verdict: true,
+        },
+        orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
+        take: 200,
+      }),
+    ],
+    // Both as of one moment: an attention is never shown without its notice's verdict.
+    { isolationLevel: 'RepeatableRead' },
+  );
+  if (!row) return null;
+  const { interventions, codes, transactions, ...order } = row;
+  const [oldest] = interventions;
+  return {
+    ...order,
+    status: order.status as OrderStatus,
+    channel: order.channel as Channel,
+    transactionId: transactions.find(({ status }) => status === 'applied')?.transactionId ?? null,
+    transactions,
+    notices,
+    attention: oldest ? { ...oldest, openCount: interventions.length } : null,
+    codes: withCodes
+      ? codes.map(({ id, sku, codeEncrypted, deliveredAt }) => ({
+          sku,
+          deliveredAt,
+          code: cipher.decrypt({ table: 'product_codes', column: 'code', row: id }, codeEncrypted),
+        }))
+      : null,
+  };
+}

@@ -1,0 +1,281 @@
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { ConfigurationError, loadSettings } from '../../config/settings';
+import { TASK_QUEUE_NAMES } from '../../domain/task-queues';
+import { ELLIPTIC, REQUIRED, RSA, type Variables } from './support/environment';
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest();
+const load = (change: Variables = {}) => loadSettings({ ...REQUIRED, ...change });
+
+/** The lines of the one message, without its first; empty when the environment is accepted. */
+function problems(env: Variables): string[] {
+  try {
+    loadSettings(env);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return error.message
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim());
+  }
+}
+
+const problemsWith = (change: Variables) => problems({ ...REQUIRED, ...change });
+
+describe('a complete environment', () => {
+  test('is read with the defaults of everything optional', () => {
+    const settings = load();
+    expect(settings).toMatchObject({
+      profile: 'development',
+      logLevel: 'info',
+      port: 8080,
+      databaseUrl: REQUIRED['DATABASE_URL'],
+      temporal: { connection: { address: '127.0.0.1:7233' }, namespace: 'default' },
+      webhook: null,
+      paymentWindowMs: 30 * 60_000,
+      queryGapsMs: [30_000, 60_000, 120_000, 300_000, 600_000],
+      taskQueues: TASK_QUEUE_NAMES,
+      buildId: null,
+    });
+    expect(settings.wechatpay).toMatchObject({
+      baseUrl: 'https://api.mch.weixin.qq.com',
+      appId: REQUIRED['WECHATPAY_APP_ID'],
+      merchantId: REQUIRED['WECHATPAY_MERCHANT_ID'],
+      merchantSerial: REQUIRED['WECHATPAY_MERCHANT_SERIAL'],
+      notifyUrl: REQUIRED['WECHATPAY_NOTIFY_URL'],
+      publicKey: null,
+    });
+  });
+
+  test('keeps API keys as hashes, by name and role', () => {
+    expect(load().apiKeys).toEqual([
+      { name: 'shop', role: 'merchant', secretHash: sha256('key-of-the-shop') },
+      { name: 'ops', role: 'operator', secretHash: sha256('key-of-ops') },
+    ]);
+  });
+
+  test('lets a secret of an API key hold a colon', () => {
+    const { apiKeys } = load({ ONCEPAY_API_KEYS: 'a:viewer:x:y' });
+    expect(apiKeys).toEqual([{ name: 'a', role: 'viewer', secretHash: sha256('x:y') }]);
+  });
+
+  test('gives the encryption keys in their order: the first writes', () => {
+    expect(load().encryptionKeys).toEqual([
+      { id: 'k2', key: Buffer.alloc(32, 2) },
+      { id: 'k1', key: Buffer.alloc(32, 1) },
+    ]);
+  });
+
+  test('gives the current APIv3 key before the previous one', () => {
+    const previous = 'the-api-v3-key-that-was-before--';
+    expect(load({ WECHATPAY_API_V3_KEY_PREVIOUS: previous }).wechatpay.apiV3Keys).toEqual([
+      Buffer.from(REQUIRED['WECHATPAY_API_V3_KEY'] ?? ''),
+      Buffer.from(previous),
+    ]);
+  });
+
+  test('reads everything optional where it is set', () => {
+    const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+    const settings = load({
+      NODE_ENV: 'test',
+      ONCEPAY_LOG_LEVEL: 'debug',
+      TEMPORAL_NAMESPACE: 'shop',
+      TEMPORAL_API_KEY: 'temporal-key',
+      WECHATPAY_BASE_URL: 'http://127.0.0.1:9000/',
+      ONCEPAY_WEBHOOK_URL: 'https://shop.example/hooks?of=oncepay',
+      ONCEPAY_WEBHOOK_SECRET: secret,
+      ONCEPAY_PAYMENT_WINDOW: '90s',
+      ONCEPAY_QUERY_SCHEDULE: '500ms, 2s,1h',
+      ONCEPAY_TASK_QUEUES: 'oncepay-outbound, oncepay-orders',
+      ONCEPAY_BUILD_ID: '1.2.3-rc.1',
+    });
+    expect(settings).toMatchObject({
+      profile: 'test',
+      logLevel: 'debug',
+      temporal: { namespace: 'shop', connection: { apiKey: 'temporal-key', tls: true } },
+      webhook: { url: 'https://shop.example/hooks?of=oncepay', secret },
+      paymentWindowMs: 90_000,
+      queryGapsMs: [500, 2_000, 3_600_000],
+      taskQueues: ['oncepay-orders', 'oncepay-outbound'],
+      buildId: '1.2.3-rc.1',
+    });
+    expect(settings.wechatpay.baseUrl).toBe('http://127.0.0.1:9000');
+  });
+
+  test('accepts names that this version does not use yet', () => {
+    const later = {
+      FEISHU_APP_ID: 'cli_x',
+      FEISHU_APP_SECRET: 'x',
+      FEISHU_BITABLE_APP_TOKEN: 'x',
+      FEISHU_LOG_TABLE_ID: 'x',
+      FEISHU_RETRY_TABLE_ID: 'x',
+      FEISHU_BOT_WEBHOOK: 'https://open.feishu.cn/x',
+      FEISHU_BASE_URL: 'http://127.0.0.1:1',
+      ONCEPAY_CALLBACK_ALLOWED_IPS: '101.226.103.0/25',
+      ONCEPAY_TWO_PERSON_FEN: '100000',
+      ONCEPAY_REFUND_SPACING: '1m',
+      ONCEPAY_PATROL_INTERVAL: '5m',
+      PATH: '/usr/bin',
+    };
+    expect(problemsWith(later)).toEqual([]);
+  });
+
+  test.each([
+    ['development', 'info'],
+    ['test', 'warn'],
+    ['production', 'info'],
+    ['', 'info'],
+  ])('with NODE_ENV %j logs at %s', (NODE_ENV, expected) => {
+    expect(load({ NODE_ENV }).logLevel).toBe(expected);
+  });
+});
+
+describe('a missing variable', () => {
+  test.each(Object.keys(REQUIRED))('is named when %s is not set, or empty', (name) => {
+    expect(problemsWith({ [name]: undefined })).toEqual([`${name} is missing`]);
+    expect(problemsWith({ [name]: '' })).toEqual([`${name} is missing`]);
+  });
+
+  test('is named in one message together with all others', () => {
+    const expected = Object.keys(REQUIRED).map((name) => `${name} is missing`);
+    expect(problems({}).toSorted()).toEqual(expected.toSorted());
+    expect(() => loadSettings({})).toThrow(/^The environment is not complete:\n/);
+  });
+});
+
+/** One bad value each, with what the message says of it. */
+const BAD: readonly (readonly [string, string, RegExp])[] = [
+  ['NODE_ENV', 'staging-7', /must be development, test or production/],
+  ['ONCEPAY_LOG_LEVEL', 'loud-7', /must be a level of pino/],
+  ['PORT', '80a7', /must be a port number/],
+  ['PORT', '65536', /must be a port number/],
+  ['PORT', '-1', /must be a port number/],
+  ['DATABASE_URL', 'mysql://u:p-7@h/d', /must be a postgresql:\/\/ URL/],
+  ['DATABASE_URL', 'no-url-7', /must be a postgresql:\/\/ URL/],
+  ['TEMPORAL_ADDRESS', 'http://temporal-7:7233', /must be host:port/],
+  ['TEMPORAL_ADDRESS', 'temporal-7 7233', /must be host:port/],
+  ['WECHATPAY_BASE_URL', 'http://wechat-7.example', /must start with https:\/\//],
+  ['WECHATPAY_APP_ID', 'wx 7!', /must be 1–32 letters and digits/],
+  ['WECHATPAY_MERCHANT_ID', 'mch-7', /must be 1–32 digits/],
+  ['WECHATPAY_MERCHANT_SERIAL', '7 7', /must be 1–64 letters and digits/],
+  ['WECHATPAY_MERCHANT_PRIVATE_KEY', 'key-7', /must be an RSA private key as PEM text/],
+  ['WECHATPAY_MERCHANT_PRIVATE_KEY', RSA.publicKey, /must be an RSA private key as PEM text/],
+  ['WECHATPAY_MERCHANT_PRIVATE_KEY', ELLIPTIC.privateKey, /must be an RSA private key/],
+  ['WECHATPAY_MERCHANT_PRIVATE_KEY', RSA.privateKey.slice(0, 400), /must be an RSA private key/],
+  ['WECHATPAY_API_V3_KEY', 'thirty-one-bytes-are-not-enough', /must be 32 bytes long/],
+  [
+    'WECHATPAY_API_V3_KEY_PREVIOUS',
+    '三十二个字符但不是三十二个字节三十二个字符但不是三十二个字节三四',
+    /must be 32 bytes/,
+  ],
+  ['WECHATPAY_NOTIFY_URL', 'pay-7.example/x', /must be a URL/],
+  ['WECHATPAY_NOTIFY_URL', 'https://pay-7.example/x?a=1', /must have no query string/],
+  ['WECHATPAY_NOTIFY_URL', 'https://pay-7.example/x?', /must have no query string/],
+  ['WECHATPAY_NOTIFY_URL', ' https://pay-7.example/x', /must be a URL/],
+  ['WECHATPAY_NOTIFY_URL', 'https://pay-7.example/\nx', /must be a URL/],
+  ['WECHATPAY_NOTIFY_URL', 'https://u:p-7@pay.example/x', /must not carry a user or password/],
+  ['WECHATPAY_NOTIFY_URL', 'ftp://pay-7.example/x', /must start with https:\/\//],
+  ['ONCEPAY_API_KEYS', 'shop:owner:secret-7', /must be name:role:secret,… with a role of merchant/],
+  ['ONCEPAY_API_KEYS', 'secret-7', /must be name:role:secret/],
+  ['ONCEPAY_API_KEYS', 'a:viewer:secret-7,', /must be name:role:secret/],
+  ['ONCEPAY_API_KEYS', 'a:viewer:secret-7,a:admin:secret-8', /repeats a name or a secret/],
+  ['ONCEPAY_API_KEYS', 'a:viewer:secret-7,b:admin:secret-7', /repeats a name or a secret/],
+  ['ONCEPAY_ENCRYPTION_KEYS', 'a:c2hvcnQtNw==', /with ids that differ and 32 bytes each/],
+  ['ONCEPAY_ENCRYPTION_KEYS', `a:${'!'.repeat(44)}`, /with ids that differ and 32 bytes each/],
+  ['ONCEPAY_ENCRYPTION_KEYS', `${'A'.repeat(43)}=`, /with ids that differ and 32 bytes each/],
+  ['ONCEPAY_HASH_KEY', 'too-short-7', /must have at least 16 characters/],
+  ['ONCEPAY_PAYMENT_WINDOW', '30', /must be a time like 30s, 5m, 1h, from 1s to 7d/],
+  ['ONCEPAY_PAYMENT_WINDOW', '8d', /from 1s to 7d/],
+  ['ONCEPAY_PAYMENT_WINDOW', '999ms', /from 1s to 7d/],
+  ['ONCEPAY_QUERY_SCHEDULE', '30s,0s', /must be times like 30s,1m,2m, each up to 7d/],
+  ['ONCEPAY_QUERY_SCHEDULE', '30s,,1m', /must be times like/],
+  ['ONCEPAY_QUERY_SCHEDULE', '999999999d', /each up to 7d/],
+  ['ONCEPAY_TASK_QUEUES', 'oncepay-orders,other-7', /must be some of oncepay-orders, /],
+  ['ONCEPAY_BUILD_ID', 'a b-7', /must be 1–128 of/],
+  ['TEMPORAL_PROFILE', 'profile-7', /can't be read or contradict/],
+  ['TEMPORAL_CONFIG_FILE', tmpdir(), /can't be read or contradict/],
+  ['TEMPORAL_TLS_CLIENT_CERT_PATH', '/no/such/file-7', /can't be read or contradict/],
+];
+
+describe('a bad variable', () => {
+  test.each(BAD)('%s=%j is named, not quoted: %s', (name, value, expected) => {
+    const lines = problemsWith({ [name]: value });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(new RegExp(`^${name} `));
+    expect(lines[0]).toMatch(expected);
+    // Numbers and units are in the examples of the messages; anything longer would be the value.
+    if (value.length > 5) expect(lines[0]).not.toContain(value);
+  });
+
+  test('is named in one message together with all other bad and missing ones', () => {
+    const bad = Object.fromEntries(BAD.map(([name, value]) => [name, value]));
+    const { ONCEPAY_HASH_KEY: _, ...rest } = { ...REQUIRED, ...bad };
+    const lines = problems({ ...rest, ONCEPAY_WEBHOOK_URL: 'nothing' }).join('\n');
+    for (const [name, value] of Object.entries(bad)) {
+      expect(lines).toContain(name);
+      if (value.length > 5 && name !== 'ONCEPAY_TASK_QUEUES') expect(lines).not.toContain(value);
+    }
+    expect(lines).toContain('ONCEPAY_HASH_KEY is missing');
+    expect(lines).toContain('ONCEPAY_WEBHOOK_URL must be a URL');
+    expect(lines).not.toMatch(/-7/);
+  });
+
+  test('is not quoted, whatever values all the variables have', () => {
+    const marker = 'MARKER-OF-A-VALUE';
+    const names = [...new Set([...Object.keys(REQUIRED), ...BAD.map(([name]) => name)])];
+    const everywhere = Object.fromEntries(names.map((name) => [name, `§${marker}§`]));
+    expect(problems(everywhere).join('\n')).not.toContain(marker);
+  });
+});
+
+describe('what belongs together', () => {
+  const id = 'PUB_KEY_ID_0119000000012026112300447200000301';
+
+  test("WeChat's public key and its id are read together", () => {
+    const env = { WECHATPAY_PUBLIC_KEY_ID: id, WECHATPAY_PUBLIC_KEY: RSA.publicKey };
+    const { publicKey } = load(env).wechatpay;
+    expect(publicKey?.id).toBe(id);
+    expect(publicKey?.key.export({ type: 'spki', format: 'pem' })).toBe(RSA.publicKey);
+  });
+
+  test.each<[string, Variables, string[]]>([
+    [
+      'the id alone',
+      { WECHATPAY_PUBLIC_KEY_ID: id },
+      ['WECHATPAY_PUBLIC_KEY_ID and WECHATPAY_PUBLIC_KEY must be set together'],
+    ],
+    [
+      'the key alone',
+      { WECHATPAY_PUBLIC_KEY: RSA.publicKey },
+      ['WECHATPAY_PUBLIC_KEY_ID and WECHATPAY_PUBLIC_KEY must be set together'],
+    ],
+    [
+      'an id of another shape',
+      { WECHATPAY_PUBLIC_KEY_ID: '0119', WECHATPAY_PUBLIC_KEY: RSA.publicKey },
+      ['WECHATPAY_PUBLIC_KEY_ID must start with PUB_KEY_ID_'],
+    ],
+    [
+      'an elliptic key',
+      { WECHATPAY_PUBLIC_KEY_ID: id, WECHATPAY_PUBLIC_KEY: ELLIPTIC.publicKey },
+      ['WECHATPAY_PUBLIC_KEY must be an RSA public key as PEM text'],
+    ],
+    [
+      'the address of webhooks without their secret',
+      { ONCEPAY_WEBHOOK_URL: 'https://shop.example/hooks' },
+      ['ONCEPAY_WEBHOOK_URL and ONCEPAY_WEBHOOK_SECRET must be set together'],
+    ],
+    [
+      'a secret of webhooks that is not base64',
+      { ONCEPAY_WEBHOOK_URL: 'https://shop.example/', ONCEPAY_WEBHOOK_SECRET: 'whsec_§' },
+      ['ONCEPAY_WEBHOOK_SECRET must be whsec_… followed by base64'],
+    ],
+    [
+      'an empty secret of webhooks',
+      { ONCEPAY_WEBHOOK_URL: 'https://shop.example/', ONCEPAY_WEBHOOK_SECRET: 'whsec_' },
+      ['ONCEPAY_WEBHOOK_SECRET must be whsec_… followed by base64'],
+    ],
+  ])('%s is refused', (_what, change, expected) => {
+    expect(problemsWith(change)).toEqual(expected);
+  });
+});

@@ -1,0 +1,8 @@
+const base = require('../../jest.config.cjs');
+
+/** Plays the scenarios and writes their histories; see docs/replay.md. */
+module.exports = {
+  ...base,
+  rootDir: '../..',
+  testMatch: ['<rootDir>/test/replay/record.scenarios.ts'],
+};

@@ -1,0 +1,33 @@
+// Not a test: `npm run replay:record` runs it to write the recordings of this version.
+import { startTestOncepay, type TestOncepay } from '../support/oncepay';
+import { currentVersion, recordedScenarios, writeRecording } from './histories';
+import { SCENARIO_ENV, SCENARIOS } from './scenarios';
+
+const version = currentVersion();
+const recorded = recordedScenarios(version);
+const missing = SCENARIOS.filter(({ name }) => !recorded.has(name));
+
+if (missing.length === 0) {
+  test('there is something to record', () => {
+    throw new Error(
+      `Every scenario has its recording of ${version}, and none is overwritten. If ${version} is ` +
+        `released, raise the version in package.json. If it is not, delete the recordings by hand: ` +
+        `test/replay/histories/${version}.`,
+    );
+  });
+} else {
+  describe(`recording ${version}; ${recorded.size} recordings are there and stay as they are`, () => {
+    let oncepay: TestOncepay;
+    beforeAll(async () => {
+      oncepay = await startTestOncepay({ env: SCENARIO_ENV });
+    });
+    afterAll(() => oncepay.stop());
+    afterEach(() => oncepay.simulator.clearFaults());
+
+    test.each(missing)('$name', async ({ name, play }) => {
+      const { outTradeNo, runId } = await play(oncepay);
+      const handle = oncepay.temporal.workflow.getHandle(outTradeNo, runId);
+      writeRecording(version, name, await handle.fetchHistory());
+    });
+  });
+}

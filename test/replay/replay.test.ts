@@ -1,0 +1,47 @@
+import { DeterminismViolationError } from '@temporalio/workflow';
+import { bundleWorkflows, replay, silenceTemporal } from './bundle';
+import { clearText, currentVersion, readRecordings } from './histories';
+import { SCENARIOS } from './scenarios';
+
+const recordings = readRecordings();
+
+beforeAll(silenceTemporal);
+
+test('every scenario has a recording of the current version', () => {
+  const version = currentVersion();
+  const recorded = recordings.filter((found) => found.version === version);
+  const names = SCENARIOS.map(({ name }) => name).sort();
+  expect(new Set(names).size).toBe(names.length);
+  expect(recorded.map(({ scenario }) => scenario).sort()).toEqual(names);
+});
+
+test('this code goes the way of every recording of every version', async () => {
+  const replayed = await replay(await bundleWorkflows(), recordings);
+  expect(replayed.length).toBeGreaterThanOrEqual(SCENARIOS.length);
+  expect(replayed).toEqual(
+    recordings.map(({ version, scenario }) => ({
+      recording: `${version}/${scenario}`,
+      error: null,
+    })),
+  );
+});
+
+test('a workflow changed without care is refused for every recording', async () => {
+  const broken = await bundleWorkflows(require.resolve('./broken-workflow'));
+  const replayed = await replay(broken, recordings);
+  expect(replayed.length).toBeGreaterThanOrEqual(SCENARIOS.length);
+  const notRefused = replayed.filter(({ error }) => !(error instanceof DeterminismViolationError));
+  expect(notRefused).toEqual([]);
+});
+
+test.each(recordings)(
+  'the recording $scenario of $version holds nothing personal and no place it was made at',
+  ({ text }) => {
+    const clear = clearText(text);
+    expect(clear).toContain('orderWorkflow');
+    expect(clear).not.toMatch(/openid|user_?id|client_?ip|payer/i);
+    // A WeChat openid: `o` and 27 characters.
+    expect(clear).not.toMatch(/\bo[\w-]{27}\b/);
+    expect(clear).not.toMatch(/\d+@|\/dist\/|node_modules/);
+  },
+);

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { temporal as proto } from '@temporalio/proto';
+import { workflowBundlePath } from '../../config/paths';
+import { startTestOncepay, type TestOncepay } from '../support/oncepay';
+import { replay, silenceTemporal } from './bundle';
+import { SCENARIO_ENV, SCENARIOS } from './scenarios';
+import { startUncachedWorker, type RunningWorker } from './uncached-worker';
+
+const { TASK_QUEUE_KIND_NORMAL } = proto.api.enums.v1.TaskQueueKind;
+
+let oncepay: TestOncepay;
+let worker: RunningWorker;
+beforeAll(async () => {
+  silenceTemporal();
+  oncepay = await startTestOncepay({ workers: 0, env: SCENARIO_ENV });
+  worker = await startUncachedWorker(oncepay.env);
+});
+afterAll(async () => {
+  await worker.stop();
+  await oncepay.stop();
+});
+afterEach(() => oncepay.simulator.clearFaults());
+
+// The slow ones wait for times of the api and of WeChat, and decide nothing else in the run.
+test.each(SCENARIOS.filter(({ slow }) => !slow))(
+  'the scenario $name goes the same way when no run is kept in memory',
+  async ({ name, play }) => {
+    const { outTradeNo, runId } = await play(oncepay);
+    const history = await oncepay.temporal.workflow.getHandle(outTradeNo, runId).fetchHistory();
+    const events = history.events ?? [];
+    const failed = events.flatMap((event) => event.workflowTaskFailedEventAttributes ?? []);
+    expect(failed).toEqual([]);
+    // A sticky queue would mean that a run was kept.
+    const kinds = events.flatMap(
+      ({ workflowTaskScheduledEventAttributes: task }) => task?.taskQueue?.kind ?? [],
+    );
+    expect(new Set(kinds)).toEqual(new Set([TASK_QUEUE_KIND_NORMAL]));
+    const code = readFileSync(workflowBundlePath(), 'utf8');
+    const played = { version: 'now', scenario: name, history: { events }, text: '' };
+    expect(await replay({ code }, [played])).toEqual([{ recording: `now/${name}`, error: null }]);
+  },
+);
