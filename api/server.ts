@@ -49,6 +49,10 @@ export async function listen(handler: RequestListener, port: number): Promise<Se
  * under way on the socket.
  */
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
   const current = '_httpMessage' in socket ? socket._httpMessage : null;
   const answering = current instanceof ServerResponse ? current : null;
   if (answering?.req.complete === true && !answering.writableFinished) {
@@ -56,7 +60,7 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
     answering.once('finish', () => socket.end(() => socket.destroy()));
     return;
   }
-  if (!socket.writable || answering?.headersSent === true || error.code === 'ECONNRESET') {
+  if (answering?.headersSent === true) {
     socket.destroy();
     return;
   }

@@ -21,7 +21,7 @@ const MAX_CACHED_WORKFLOWS = 400;
 async function main(): Promise<void> {
   const config = JSON.parse(process.argv[2] ?? '{}') as BareWorkerConfig;
   const { address, namespace } = config;
-  const logger = createLogger({ level: 'info', service: 'bare-worker' });
+  const logger = createLogger({ level: 'info', service: 'worker' });
   Runtime.install({ logger: createTemporalLogger(logger), shutdownSignals: [] });
   const connection = await NativeConnection.connect({ address });
   await ensureSearchAttributes(connection, namespace);

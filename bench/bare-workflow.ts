@@ -8,6 +8,7 @@ import {
   setHandler,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
+import type { PrepayAnswer } from '../domain/run-view';
 import { SEARCH_ATTRIBUTES, TASK_QUEUES } from '../domain/task-queues';
 import { noticeSignal, prepayUpdate } from '../workflows/messages';
 import type { BareActivities, BareSteps } from './bare-activities';
@@ -37,7 +38,7 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
   setHandler(noticeSignal, () => {
     told = true;
   });
-  setHandler(prepayUpdate, async () => {
+  setHandler(prepayUpdate, async (): Promise<PrepayAnswer> => {
     await condition(() => prepaid);
     return 'awaiting_payment';
   });

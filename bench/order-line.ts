@@ -1,12 +1,9 @@
-import { temporal as proto } from '@temporalio/proto';
 import { Pool } from 'pg';
 import { checkOrders } from './closing-queries';
 import type { Ground } from './ground';
 import { startBareSide, startRealSide, type OrderSide } from './order-sides';
 import { cpuMsOf, findPostmaster, findTemporalBeside, postgresCpuMs } from './processes';
 import { medianOf, quantile } from './statistics';
-
-const { EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED } = proto.api.enums.v1.EventType;
 
 const CALLERS = 16;
 const PAIRS_OF_TURNS = 3;
@@ -56,9 +53,9 @@ async function carryAll(side: OrderSide, numbers: readonly string[]): Promise<nu
 
 async function countEvents(side: OrderSide, outTradeNo: string) {
   const { events } = await side.temporal.workflow.getHandle(outTradeNo).fetchHistory();
-  const types = (events ?? []).map(({ eventType }) => eventType);
-  const signal = types.indexOf(EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
-  return { whole: types.length, fromSignal: types.length - signal };
+  const all = events ?? [];
+  const signal = all.findIndex((event) => Boolean(event.workflowExecutionSignaledEventAttributes));
+  return { whole: all.length, fromSignal: all.length - signal };
 }
 
 async function createMeasure(ground: Ground, anyWorker: number) {

@@ -23,7 +23,7 @@ export class EffectError extends Error {
 }
 
 interface EffectRow {
-  readonly effect: DatabaseEffect;
+  readonly effect: string;
   readonly status: string;
   readonly attempts: number;
   readonly errorCode: string | null;
@@ -46,19 +46,20 @@ export function createEffects(context: DatabaseContext) {
       const now = new Date(nowMs);
       return prisma.$transaction(async (tx) => {
         const order = await lockOrder(tx, outTradeNo);
-        const before = order && (await readRunView(tx, outTradeNo));
-        if (order?.status !== 'paid' || !before || before.effectsDue === 0) {
-          if (order?.status === 'paid') await settle(context, tx, order, now);
-          return readRunView(tx, outTradeNo);
+        if (order?.status === 'paid' && !order.effects_held) {
+          await lockProducts(tx, outTradeNo);
+          const rows = await tx.orderEffect.findMany({
+            where: { outTradeNo, status: { notIn: ['done', 'skipped'] } },
+            select: { effect: true, status: true, attempts: true, errorCode: true },
+            orderBy: { effect: 'asc' },
+          });
+          const done: string[] = [];
+          for (const row of rows.filter(isDue)) {
+            if (await attempt(tx, order, row, now)) done.push(row.effect);
+          }
+          await markDone(tx, outTradeNo, done, now);
+          if (done.length === rows.length) await fulfil(context, tx, order, now);
         }
-        await lockProducts(tx, outTradeNo);
-        const rows = (await tx.orderEffect.findMany({
-          where: { outTradeNo, status: { in: ['pending', 'failed'] } },
-          select: { effect: true, status: true, attempts: true, errorCode: true },
-          orderBy: { effect: 'asc' },
-        })) as EffectRow[];
-        for (const row of rows.filter(isDue)) await attempt(tx, order, row, now);
-        await settle(context, tx, order, now);
         return readRunView(tx, outTradeNo);
       });
     },
@@ -83,21 +84,30 @@ async function attempt(
   order: LockedOrder,
   row: EffectRow,
   now: Date,
-): Promise<void> {
-  const where = { outTradeNo: order.out_trade_no, effect: row.effect };
+): Promise<boolean> {
   await tx.$executeRaw`SAVEPOINT effect`;
   try {
-    await EFFECTS[row.effect](tx, order, now);
-    await tx.$executeRaw`RELEASE SAVEPOINT effect`;
-    await tx.orderEffect.updateMany({
-      where,
-      data: { status: 'done', doneAt: now, errorCode: null, attempts: { increment: 1 } },
-    });
+    await EFFECTS[row.effect as DatabaseEffect](tx, order, now);
+    return true;
   } catch (error) {
     if (isUnavailable(error)) throw error;
     await tx.$executeRaw`ROLLBACK TO SAVEPOINT effect`;
     await fail(tx, order, row, error, now);
+    return false;
   }
+}
+
+async function markDone(
+  tx: Transaction,
+  outTradeNo: string,
+  effects: string[],
+  now: Date,
+): Promise<void> {
+  if (effects.length === 0) return;
+  await tx.orderEffect.updateMany({
+    where: { outTradeNo, effect: { in: effects }, status: { in: ['pending', 'failed'] } },
+    data: { status: 'done', doneAt: now, errorCode: null, attempts: { increment: 1 } },
+  });
 }
 
 async function fail(
@@ -126,20 +136,14 @@ async function fail(
   });
 }
 
-/** Fulfils the order when no effect is left, in the transaction of the last one. */
-async function settle(
+/** No effect is left: the order is fulfilled in the transaction of the last one. */
+async function fulfil(
   context: DatabaseContext,
   tx: Transaction,
   order: LockedOrder,
   now: Date,
 ): Promise<void> {
-  const outTradeNo = order.out_trade_no;
-  const [left] = await tx.$queryRaw<{ count: number; held: boolean }[]>`
-    SELECT count(*) FILTER (WHERE status NOT IN ('done', 'skipped'))::int AS count,
-      EXISTS (SELECT 1 FROM interventions WHERE order_no = ${outTradeNo} AND status = 'open'
-        AND reason = 'reconciliation') AS held
-    FROM order_effects WHERE out_trade_no = ${outTradeNo}`;
-  if (!left || left.count > 0 || left.held) return;
+  const { out_trade_no: outTradeNo } = order;
   const change = await changeStatus(tx, {
     outTradeNo,
     status: order.status,

@@ -42,7 +42,7 @@ async function applyNotices(
   nowMs: number,
 ): Promise<Application> {
   return context.prisma.$transaction(async (tx) => {
-    const scope: Scope = { tx, outTradeNo, now: new Date(nowMs), order: null };
+    const scope: Scope = { tx, outTradeNo, now: new Date(nowMs), order: null, changed: false };
     scope.order = await lockOrder(tx, outTradeNo);
     const rows = await tx.inboxNotification.findMany({
       where: { outTradeNo, verdict: null },
@@ -56,7 +56,13 @@ async function applyNotices(
       conflict: [],
       ignored: [],
     };
-    for (const row of rows) verdicts[await applyRow(context, scope, row, parse)].push(row.id);
+    for (const row of rows) {
+      if (scope.changed) {
+        scope.order = await lockOrder(tx, outTradeNo);
+        scope.changed = false;
+      }
+      verdicts[await applyRow(context, scope, row, parse)].push(row.id);
+    }
     for (const [verdict, ids] of Object.entries(verdicts)) {
       if (ids.length === 0) continue;
       await tx.inboxNotification.updateMany({

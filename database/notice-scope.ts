@@ -16,4 +16,6 @@ export interface Scope {
   readonly outTradeNo: string;
   readonly now: Date;
   order: LockedOrder | null;
+  /** The order's row was changed after it was read. */
+  changed: boolean;
 }

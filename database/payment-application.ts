@@ -8,7 +8,7 @@ import { addDeliveries } from './delivery-rows';
 import { resolveMoot } from './interventions';
 import { askAboutPayment } from './notice-questions';
 import type { InboxRow, Scope, Verdict } from './notice-scope';
-import { changeStatus, lockOrder, type LockedOrder } from './status-change';
+import { changeStatus, type LockedOrder } from './status-change';
 
 /**
  * Books one payment that WeChat told of, under the order's lock: the transaction's row (P11), the
@@ -20,37 +20,46 @@ export async function applyPayment(
   notice: PaymentNotice,
   row: InboxRow,
 ): Promise<Verdict> {
-  const { tx, order } = scope;
+  const { order } = scope;
   const decision = decidePayment(order && expected(order), notice);
   if (decision.kind === 'ignored' || decision.kind === 'already_applied') return decision.kind;
   const transactionId = notice.transactionId ?? `missing:${row.id}`;
-  const known = await tx.paymentTransaction.findFirst({
-    where: { provider: 'wechatpay', merchantId: notice.merchantId ?? '', transactionId },
-    select: { outTradeNo: true, totalFen: true, currency: true, appId: true, status: true },
-  });
-  if (known) {
-    const same =
-      known.outTradeNo === scope.outTradeNo &&
-      known.totalFen === notice.totalFen &&
-      known.currency === notice.currency &&
-      known.appId === notice.appId;
-    if (same) return 'already_applied';
-    await askAboutPayment(scope, row, notice, {
-      reason: order === null ? 'unknown_order' : 'amount_mismatch',
-      mismatches: [],
-    });
-    return 'conflict';
+  const status = decision.kind === 'applied' ? 'applied' : decision.transactionStatus;
+  if (!(await addTransaction(scope, notice, transactionId, status))) {
+    return knownBefore(scope, notice, transactionId, row);
   }
   if (decision.kind === 'conflict') {
-    await addTransaction(scope, notice, transactionId, decision.transactionStatus);
     await askAboutPayment(scope, row, notice, decision);
     return 'conflict';
   }
   if (!order) throw new Error('A payment was applied to no order');
-  await addTransaction(scope, notice, transactionId, 'applied');
   await pay(context, scope, order, notice, row, decision);
-  scope.order = await lockOrder(tx, scope.outTradeNo);
+  scope.changed = true;
   return 'applied';
+}
+
+/** WeChat told of this transaction before: with the same content it is nothing new (S7). */
+async function knownBefore(
+  scope: Scope,
+  notice: PaymentNotice,
+  transactionId: string,
+  row: InboxRow,
+): Promise<Verdict> {
+  const known = await scope.tx.paymentTransaction.findFirst({
+    where: { provider: 'wechatpay', merchantId: notice.merchantId ?? '', transactionId },
+    select: { outTradeNo: true, totalFen: true, currency: true, appId: true },
+  });
+  const same =
+    known?.outTradeNo === scope.outTradeNo &&
+    known.totalFen === notice.totalFen &&
+    known.currency === notice.currency &&
+    known.appId === notice.appId;
+  if (same) return 'already_applied';
+  await askAboutPayment(scope, row, notice, {
+    reason: scope.order === null ? 'unknown_order' : 'amount_mismatch',
+    mismatches: [],
+  });
+  return 'conflict';
 }
 
 function expected(order: LockedOrder) {
@@ -64,14 +73,16 @@ function expected(order: LockedOrder) {
   };
 }
 
+/** Books the transaction. @returns false when this transaction has its row already */
 async function addTransaction(
   { tx, outTradeNo, order, now }: Scope,
   notice: PaymentNotice,
   transactionId: string,
   status: 'applied' | 'rejected' | 'surplus',
-): Promise<void> {
+): Promise<boolean> {
   const successMs = notice.successTime === null ? Number.NaN : Date.parse(notice.successTime);
-  await tx.paymentTransaction.createMany({
+  const { count } = await tx.paymentTransaction.createMany({
+    skipDuplicates: true,
     data: [
       {
         id: uuidv7(),
@@ -91,6 +102,7 @@ async function addTransaction(
       },
     ],
   });
+  return count === 1;
 }
 
 /** Moves the order, and writes what follows from its payment: effects and what must be told (P7). */
@@ -115,7 +127,7 @@ async function pay(
   if (change.kind !== 'moved' || change.to !== to) {
     throw new Error(`Order ${outTradeNo} can't become ${to} from ${order.status}`);
   }
-  await resolveMoot(tx, outTradeNo, now);
+  if (order.in_question) await resolveMoot(tx, outTradeNo, now);
   if (to === 'paid') await addEffects(tx, outTradeNo);
   const event = to === 'paid' ? 'order.paid' : 'order.paid_late';
   const told = { event, status: to, transactionId: notice.transactionId, now } as const;
@@ -124,6 +136,7 @@ async function pay(
   await askAboutPayment(scope, row, notice, { reason: attention, mismatches: [] });
 }
 
+/** The ledger's rows: one per effect that applies. */
 async function addEffects(tx: Transaction, outTradeNo: string): Promise<void> {
   const [facts] = await tx.$queryRaw<{ reserved: boolean; pooled: boolean }[]>`
     SELECT EXISTS (SELECT 1 FROM stock_reservations WHERE out_trade_no = ${outTradeNo}) AS reserved,

@@ -1,14 +1,6 @@
 import { transition, type OrderEvent, type OrderStatus } from '../domain/order-state';
 import type { Transaction } from './context';
 
-/** The time column a status sets, besides the status itself. */
-const TIME_COLUMN = {
-  paid: 'paidAt',
-  paid_late: 'paidAt',
-  fulfilled: 'fulfilledAt',
-  closed: 'closedAt',
-} as const satisfies Partial<Record<OrderStatus, string>>;
-
 export type StatusChange =
   | { readonly kind: 'moved'; readonly to: OrderStatus }
   | { readonly kind: 'duplicate' }
@@ -33,15 +25,18 @@ export async function changeStatus(
   const { outTradeNo, status, event, cause, now, dueAt } = change;
   const step = transition(status, event);
   if (step.kind !== 'moved') return { kind: step.kind };
-  const column = step.to in TIME_COLUMN ? TIME_COLUMN[step.to as keyof typeof TIME_COLUMN] : null;
-  const { count } = await tx.order.updateMany({
-    where: { outTradeNo, status },
-    data: { status: step.to, dueAt, ...(column === null ? {} : { [column]: now }) },
-  });
-  if (count !== 1) throw new Error(`Order ${outTradeNo} left ${status} under its lock`);
-  await tx.orderStatusChange.createMany({
-    data: [{ outTradeNo, from: status, to: step.to, cause, at: now }],
-  });
+  const paid = step.to === 'paid' || step.to === 'paid_late';
+  const moved = await tx.$executeRaw`
+    WITH moved AS (
+      UPDATE orders SET status = ${step.to}, due_at = ${dueAt},
+        paid_at = CASE WHEN ${paid} THEN ${now} ELSE paid_at END,
+        fulfilled_at = CASE WHEN ${step.to === 'fulfilled'} THEN ${now} ELSE fulfilled_at END,
+        closed_at = CASE WHEN ${step.to === 'closed'} THEN ${now} ELSE closed_at END
+      WHERE out_trade_no = ${outTradeNo} AND status = ${status} RETURNING out_trade_no
+    )
+    INSERT INTO order_status_history (out_trade_no, from_status, to_status, cause, at)
+    SELECT out_trade_no, ${status}, ${step.to}, ${cause}, ${now} FROM moved`;
+  if (moved !== 1) throw new Error(`Order ${outTradeNo} left ${status} under its lock`);
   return { kind: 'moved', to: step.to };
 }
 
@@ -65,6 +60,9 @@ export interface LockedOrder {
   readonly refusal_code: string | null;
   readonly paid_at: Date | null;
   readonly applied_transaction_id: string | null;
+  /** Whether a question for a person is open, and one that holds the effects. */
+  readonly in_question: boolean;
+  readonly effects_held: boolean;
 }
 
 /** Locks the order's row until the transaction ends; null when there is none. */
@@ -74,7 +72,11 @@ export async function lockOrder(tx: Transaction, outTradeNo: string): Promise<Lo
       metadata, app_id, merchant_id, prepay_rounds, time_expire, expires_at, close_requested_at,
       refusal_code, paid_at,
       (SELECT transaction_id FROM payment_transactions t
-        WHERE t.order_no = orders.out_trade_no AND t.status = 'applied') AS applied_transaction_id
+        WHERE t.order_no = orders.out_trade_no AND t.status = 'applied') AS applied_transaction_id,
+      EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
+        AND i.status = 'open') AS in_question,
+      EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
+        AND i.status = 'open' AND i.reason = 'reconciliation') AS effects_held
     FROM orders WHERE out_trade_no = ${outTradeNo} FOR NO KEY UPDATE`;
   return row ?? null;
 }

@@ -48,7 +48,9 @@ describe.each([
   });
 
   test('is taken up to its longest, counted in characters', async () => {
-    const body = orderBody({ [field]: `${oncepay.keys.admin.slice(0, 16)}${'衣'.repeat(max - 16)}` });
+    const body = orderBody({
+      [field]: `${oncepay.keys.admin.slice(0, 16)}${'衣'.repeat(max - 16)}`,
+    });
     const answer = await oncepay.call('POST', '/v1/orders', { body });
     expect([answer.status, answer.body]).toMatchObject([201, { status: 'awaiting_payment' }]);
   });
@@ -116,7 +118,11 @@ test.each<[string, string, Record<string, unknown>]>([
     'amount.total',
     { items: [{ ...item, quantity: 2_147_483_647 }] },
   ],
-  ['an amount with a field more', 'amount.fee', { amount: { total: 300, currency: 'CNY', fee: 1 } }],
+  [
+    'an amount with a field more',
+    'amount.fee',
+    { amount: { total: 300, currency: 'CNY', fee: 1 } },
+  ],
   ['a mini program without openid', 'openid', { channel: 'miniprogram' }],
   ['an official account without openid', 'openid', { channel: 'official_account' }],
   ['h5 without client_ip', 'client_ip', { channel: 'h5' }],

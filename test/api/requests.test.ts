@@ -141,7 +141,10 @@ describe('requests written by hand', () => {
 
   test('a body longer than it says: what it says is read, the rest is no request', async () => {
     const body = JSON.stringify({ name: 'Short', kind: 'physical' });
-    const start = head([JSON_TYPE, `content-length: ${body.length}`], 'PUT /v1/products/s HTTP/1.1');
+    const start = head(
+      [JSON_TYPE, `content-length: ${body.length}`],
+      'PUT /v1/products/s HTTP/1.1',
+    );
     const answer = await exchange(port, [start, `${body}{"more":1}`]);
     expect(answer.status).toBe(200);
     const cut = head([JSON_TYPE, `content-length: ${body.length - 4}`]);

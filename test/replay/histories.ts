@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { historyToJSON, type History } from '@temporalio/common/lib/proto-utils';
+import type { History } from '@temporalio/common/lib/proto-utils';
 import { z } from 'zod';
 import { packageRoot } from '../../config/paths';
+import { historyFromJson, historyToJson } from './history-json';
 
 const FOLDER = join(packageRoot(), 'test', 'replay', 'histories');
 /** Stands for what a recording says of the machine it was made on. */
@@ -12,12 +13,11 @@ const LEFT_OUT = 'recorded';
 export interface Recording {
   readonly version: string;
   readonly scenario: string;
-  readonly history: { readonly events: readonly unknown[] };
+  readonly history: History;
   readonly text: string;
 }
 
 const packageSchema = z.object({ version: z.string().regex(/^\d+\.\d+\.\d+/) });
-const historySchema = z.object({ events: z.array(z.unknown()).min(1) });
 
 /** The version of this code, from package.json. */
 export function currentVersion(): string {
@@ -30,7 +30,7 @@ export function readRecordings(): Recording[] {
   return readdirSync(FOLDER).flatMap((version) =>
     readdirSync(join(FOLDER, version)).map((file) => {
       const text = readFileSync(join(FOLDER, version, file), 'utf8');
-      const history = historySchema.parse(JSON.parse(text));
+      const history = historyFromJson(JSON.parse(text));
       return { version, scenario: file.replace(/\.json$/, ''), history, text };
     }),
   );
@@ -49,13 +49,13 @@ export function writeRecording(version: string, scenario: string, history: Histo
 
 /** Temporal's JSON of a history, without names and paths of the machine it was made on. */
 export function recordingText(history: History): string {
-  const parsed: unknown = JSON.parse(historyToJSON(history), (key, value: unknown) => {
+  const hideMachine = (key: string, value: unknown) => {
     if (key === 'identity') return LEFT_OUT;
     if (key === 'stackTrace') return '';
     if (key === 'taskQueue' && isSticky(value)) return { ...value, name: LEFT_OUT };
     return value;
-  });
-  return `${JSON.stringify(parsed, null, 2)}\n`;
+  };
+  return `${JSON.stringify(historyToJson(history), hideMachine, 2)}\n`;
 }
 
 /** A sticky task queue is named after its worker's host and process. */

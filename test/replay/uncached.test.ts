@@ -36,7 +36,7 @@ test.each(SCENARIOS.filter(({ slow }) => !slow))(
     );
     expect(new Set(kinds)).toEqual(new Set([TASK_QUEUE_KIND_NORMAL]));
     const code = readFileSync(workflowBundlePath(), 'utf8');
-    const played = { version: 'now', scenario: name, history: { events }, text: '' };
+    const played = { version: 'now', scenario: name, history, text: '' };
     expect(await replay({ code }, [played])).toEqual([{ recording: `now/${name}`, error: null }]);
   },
 );
