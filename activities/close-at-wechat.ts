@@ -8,6 +8,8 @@ import { ATTEMPT_LIFE_MS, isOfSettings, type WechatActivityDeps } from './wechat
 const TOO_EARLY_RETRY_MS = 15_000;
 /** Refusals in a row (of no known reason) before a person is asked: some 15 min, three times WeChat's own rule. */
 const MAX_REFUSALS = 60;
+/** An order that WeChat doesn't know is looked for again this often: it may still come to be known. */
+const ABSENT_RETRY_MS = 20_000;
 /** A payment that is in question holds the close back; looked at again this often. */
 const HELD_RETRY_MS = 60_000;
 
@@ -47,7 +49,7 @@ export async function closeAtWechat(
 }
 
 function waitMs(leftMs: number): number {
-  return Math.min(Math.max(leftMs, 1_000), HELD_RETRY_MS);
+  return Math.min(Math.max(leftMs, 1_000), ABSENT_RETRY_MS);
 }
 
 interface Order {

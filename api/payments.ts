@@ -52,20 +52,26 @@ export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) 
     return wechatpay.payParameters({ channel, appId, merchantId, token });
   }
 
+  async function prepay(outTradeNo: string, round: number): Promise<PaymentAnswer> {
+    await runs.prepay(outTradeNo, round, PREPAY_WAIT_MS);
+    const order = await find(outTradeNo);
+    refuseRefused(order);
+    return { order, payment: parameters(order) };
+  }
+
   return {
     find,
     mayBePaid,
     /** @throws ApiError 502 when WeChat refused the order, then and at every repeat */
     async obtain(outTradeNo: string): Promise<PaymentAnswer> {
-      let order = await find(outTradeNo);
+      const order = await find(outTradeNo);
       refuseRefused(order);
-      const existing = parameters(order);
-      if (existing || !mayBePaid(order)) return { order, payment: existing };
-      await runs.prepay(outTradeNo, order.prepayRounds + 1, PREPAY_WAIT_MS);
-      order = await find(outTradeNo);
-      refuseRefused(order);
-      return { order, payment: parameters(order) };
+      const payment = parameters(order);
+      if (payment || !mayBePaid(order)) return { order, payment };
+      return prepay(outTradeNo, order.prepayRounds + 1);
     },
+    /** The first round of an order that was made a moment ago. @throws ApiError 502 as `obtain` */
+    first: (outTradeNo: string): Promise<PaymentAnswer> => prepay(outTradeNo, 1),
   };
 }
 

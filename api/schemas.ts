@@ -3,6 +3,7 @@ import { CHANNELS, CHANNEL_NAMES } from '../domain/channels';
 import { isInterventionReason } from '../domain/interventions';
 import { MAX_FEN, sumOfItems } from '../domain/money';
 import { ORDER_STATUSES } from '../domain/order-state';
+import { isAskableTime } from './http/times';
 
 /** The input of the API; `/openapi.json` is made from these same schemas. */
 
@@ -103,7 +104,7 @@ export const orderListQuery = z.strictObject({
   user_id: userId.optional(),
   created_after: z.iso
     .datetime({ offset: true, error: 'must be a time as RFC 3339 says' })
-    .refine((text) => !Number.isNaN(Date.parse(text)), 'must be a time as RFC 3339 says')
+    .refine((text) => isAskableTime(Date.parse(text)), 'must be a time as RFC 3339 says')
     .optional(),
   cursor: z.string().min(1).max(256).optional(),
   limit: z

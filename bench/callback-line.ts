@@ -24,6 +24,8 @@ interface Side {
   readonly countRows: () => Promise<number>;
   /** Ids answered 204, each as often as it was. */
   readonly accepted: string[];
+  /** Answers that were not the expected one: a refusal is cheap and would make a fast number. */
+  readonly unexpected: Map<number, number>;
 }
 
 interface Turn {
@@ -93,11 +95,16 @@ async function createSide(
     postgresCpuMs: () => postgresCpuMs(postmaster),
     countRows: () => countInbox(sql, table),
     accepted: [],
+    unexpected: new Map(),
   };
 }
 
-function keep(side: Side, burst: Burst): Burst {
+function keep(side: Side, burst: Burst, expected: 204 | 401 = 204): Burst {
   side.accepted.push(...burst.acceptedIds);
+  for (const [status, count] of burst.statuses) {
+    if (status === expected) continue;
+    side.unexpected.set(status, (side.unexpected.get(status) ?? 0) + count);
+  }
   return burst;
 }
 
@@ -153,7 +160,7 @@ async function measureHalfLoad(ground: Ground, side: Side, perSecond: number) {
   const callbacks = signCallbacks(platform, credentials, Math.round(perSecond * PACED_SECONDS));
   const first = keep(side, await pace(side.origin, callbacks, perSecond));
   const duplicate = keep(side, await pace(side.origin, callbacks, perSecond));
-  const rejected = keep(side, await pace(side.origin, forged(callbacks), perSecond));
+  const rejected = keep(side, await pace(side.origin, forged(callbacks), perSecond), 401);
   return Object.entries({ first, duplicate, rejected }).map(([what, { latenciesMs }]) => ({
     what,
     p50: quantile(latenciesMs, 0.5),
@@ -173,11 +180,14 @@ async function compareAway(ground: Ground, away: Side, up: Side) {
   return { perSecond, p99Away: await p99(away), p99Up: await p99(up) };
 }
 
-/** The closing query: as many rows as different ids were answered 204. */
+/** The closing query: every answer as expected, and as many rows as ids were answered 204. */
 async function close(sides: Readonly<Record<string, Side>>): Promise<string[]> {
   const problems: string[] = [];
   for (const [name, side] of Object.entries(sides)) {
     const [rows, ids] = [await side.countRows(), new Set(side.accepted).size];
+    for (const [status, count] of side.unexpected) {
+      problems.push(`${name}: ${count} callbacks were answered ${status}`);
+    }
     if (rows !== ids) problems.push(`${name}: ${rows} rows for ${ids} ids answered 204`);
   }
   return problems;

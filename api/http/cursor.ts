@@ -1,4 +1,5 @@
 import { invalidField } from './problem';
+import { isAskableTime } from './times';
 
 /** An opaque place in a list: the time and id of its last row. */
 export interface Place {
@@ -18,7 +19,7 @@ export function readCursor(text: string, idShape: RegExp): Place {
     const whole = Array.isArray(parsed) && parsed.length === 2 && Number.isSafeInteger(at);
     if (whole && typeof at === 'number' && typeof id === 'string' && idShape.test(id)) {
       const date = new Date(at);
-      if (!Number.isNaN(date.getTime()) && writeCursor({ at: date, id }) === text) {
+      if (isAskableTime(at) && writeCursor({ at: date, id }) === text) {
         return { at: date, id };
       }
     }

@@ -159,9 +159,12 @@ async function createOrder(deps: OrderRouteDeps, call: Call): Promise<Reply> {
   const order = toNewOrder(deps.settings, body, nowMs);
   const result = await inTime(deps.database.orders.create(order, guard, caller, nowMs));
   const outTradeNo = numberFrom(result, body);
-  const answer = await deps.payments.obtain(outTradeNo);
+  const created = result.kind === 'created';
+  const answer = await (created
+    ? deps.payments.first(outTradeNo)
+    : deps.payments.obtain(outTradeNo));
   return {
-    status: result.kind === 'created' ? 201 : 200,
+    status: created ? 201 : 200,
     body: renderPayment(answer.order, answer.payment),
   };
 }

@@ -116,7 +116,10 @@ describe.each([
     ['a digit more', `${CHECKED}0`],
     ['a word', 'undefined'],
     ['a day that never was', `20260231${NO.slice(8)}${checkDigitsOf(`20260231${NO.slice(8)}`)}`],
-    ['an unknown channel', `2026010199${NO.slice(10)}${checkDigitsOf(`2026010199${NO.slice(10)}`)}`],
+    [
+      'an unknown channel',
+      `2026010199${NO.slice(10)}${checkDigitsOf(`2026010199${NO.slice(10)}`)}`,
+    ],
     ['full-width digits', encodeURIComponent(CHECKED.replace('2', '２'))],
     ['a space after it', `${CHECKED}%20`],
     ['a line break after it', `${CHECKED}%0a`],
@@ -155,14 +158,20 @@ test('an unknown user has no points yet', async () => {
   expect([answer.status, answer.body]).toEqual([200, { balance: 0, entries: [] }]);
 });
 
-test.each(['/', '/v1', '/v1/', '/v2/orders', '/v1/nothing', '/v1/orders/a/b/c', '/.env', '/%2e%2e'])(
-  '%s is 404',
-  async (path) => {
-    for (const method of ['GET', 'POST', 'DELETE']) {
-      expectProblem(await oncepay.call(method, path), 404);
-    }
-  },
-);
+test.each([
+  '/',
+  '/v1',
+  '/v1/',
+  '/v2/orders',
+  '/v1/nothing',
+  '/v1/orders/a/b/c',
+  '/.env',
+  '/%2e%2e',
+])('%s is 404', async (path) => {
+  for (const method of ['GET', 'POST', 'DELETE']) {
+    expectProblem(await oncepay.call(method, path), 404);
+  }
+});
 
 test.each([
   ['/v1/orders', 'POST, GET, HEAD'],

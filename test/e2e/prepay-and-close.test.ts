@@ -165,6 +165,35 @@ test('a content refusal after an unknown attempt frees nothing before WeChat say
   expect(oncepay.simulator.order(no)?.tradeState).toBe('CLOSED');
 });
 
+test('what WeChat never heard of is closed only when nothing can make it known any more', async () => {
+  oncepay.simulator.setFault({ operation: 'prepay', kind: 'cut', times: 1_000 });
+  const creation = oncepay.call('POST', '/v1/orders', { body: orderBody(LONG) });
+  const no = await until('an attempt has an unknown outcome', async () => {
+    const { rows } = await oncepay.sql.query<{ no: string }>(
+      `SELECT out_trade_no AS no FROM orders o WHERE status = 'created' AND EXISTS (
+        SELECT 1 FROM provider_attempts a WHERE a.out_trade_no = o.out_trade_no AND outcome = 'unknown')`,
+    );
+    return rows[0]?.no ?? null;
+  });
+  expect((await creation).body).toMatchObject({ status: 'created', payment: null });
+  const early = oncepay.call('POST', `/v1/orders/${no}/close`);
+  await until('WeChat does not know it', async () => {
+    const closes = oncepay.simulator
+      .requestsOf(no)
+      .filter(({ operation }) => operation === 'close');
+    return Promise.resolve(closes.length > 0 ? true : null);
+  });
+  expect(await oncepay.order(no)).toMatchObject({ status: 'created' });
+  // The moments after which no attempt can reach WeChat any more have passed.
+  await oncepay.sql.query(
+    `WITH o AS (UPDATE orders SET time_expire = '2020-01-01T00:00:00+08:00' WHERE out_trade_no = $1)
+     UPDATE provider_attempts SET deadline_at = '2020-01-01' WHERE out_trade_no = $1`,
+    [no],
+  );
+  await oncepay.untilStatus(no, 'closed', 45_000);
+  expect([200, 202]).toContain((await early).status);
+}, 90_000);
+
 test('parameters past their life are made anew, by one prepay for fifty requests at once', async () => {
   const no = await oncepay.newOrder(LONG);
   await oncepay.sql.query(`UPDATE orders SET prepay_expires_at = now() WHERE out_trade_no = $1`, [

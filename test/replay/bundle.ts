@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import {
   bundleWorkflowCode,
   DefaultLogger,
+  makeTelemetryFilterString,
   Runtime,
   Worker,
   type WorkflowBundleOption,
@@ -14,7 +15,8 @@ const quiet = new DefaultLogger('ERROR', () => undefined);
 
 /** Temporal would write each refused replay to the test's output. To be called first in a test file. */
 export function silenceTemporal(): void {
-  Runtime.install({ logger: quiet });
+  const filter = makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' });
+  Runtime.install({ logger: quiet, telemetryOptions: { logging: { filter, forward: {} } } });
 }
 
 /** The workflows from their sources, as a release bundles them; or those of another file. */

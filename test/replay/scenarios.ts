@@ -242,6 +242,7 @@ async function effectsStuck(oncepay: TestOncepay): Promise<PlayedRun> {
   const items = [{ sku, quantity: 1, unit_price: 300 }];
   const no = await oncepay.newOrder({ ...LONG, items });
   await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.untilStatus(no, 'paid');
   return waiting(oncepay, no, 'no_codes');
 }
 

@@ -4,21 +4,16 @@ import { workflowBundlePath } from '../../config/paths';
 import { startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { replay, silenceTemporal } from './bundle';
 import { SCENARIO_ENV, SCENARIOS } from './scenarios';
-import { startUncachedWorker, type RunningWorker } from './uncached-worker';
 
 const { TASK_QUEUE_KIND_NORMAL } = proto.api.enums.v1.TaskQueueKind;
 
 let oncepay: TestOncepay;
-let worker: RunningWorker;
 beforeAll(async () => {
   silenceTemporal();
-  oncepay = await startTestOncepay({ workers: 0, env: SCENARIO_ENV });
-  worker = await startUncachedWorker(oncepay.env);
+  const NODE_OPTIONS = `--require ${require.resolve('./uncached.cjs')}`;
+  oncepay = await startTestOncepay({ env: { ...SCENARIO_ENV, NODE_OPTIONS } });
 });
-afterAll(async () => {
-  await worker.stop();
-  await oncepay.stop();
-});
+afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 // The slow ones wait for times of the api and of WeChat, and decide nothing else in the run.
