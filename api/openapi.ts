@@ -20,9 +20,19 @@ const PROBLEMS: Readonly<Record<number, string>> = {
   503: 'Not now',
 };
 
+/** What a schema refers to by name stands in the document once, in its components. */
 const toSchema = (schema: z.ZodType, io: 'input' | 'output') => {
-  const { $schema: _draft, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return rest;
+  const whole = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  const { $schema: _draft, $defs: _named, ...rest } = whole;
+  return JSON.parse(JSON.stringify(rest).replaceAll('#/$defs/', '#/components/schemas/')) as object;
+};
+
+const anyJson = {
+  anyOf: [
+    { type: ['string', 'number', 'boolean', 'null'] },
+    { type: 'array', items: { $ref: '#/components/schemas/Json' } },
+    { type: 'object', additionalProperties: { $ref: '#/components/schemas/Json' } },
+  ],
 };
 
 /** The OpenAPI 3.1 document, from the operations and the schemas that check the input. */
@@ -43,7 +53,7 @@ export function createOpenApi(operations: readonly Operation[]): object {
     paths: { ...paths, ...callbackPath() },
     components: {
       securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } },
-      schemas: { Problem: toSchema(problem, 'output') },
+      schemas: { Problem: toSchema(problem, 'output'), Json: anyJson },
     },
   };
 }

@@ -7,6 +7,7 @@ import type { Attention, OrderSummary, PayableOrder } from '../database/order-re
 import type { InterventionView } from '../database/intervention-list';
 import type { PointsView, ProductView } from '../database/products';
 import type { ClientPayParameters } from '../wechatpay/pay-parameters';
+import { json } from './schemas';
 
 /** What the API answers with: the schemas of `/openapi.json`, and the functions that fill them. */
 
@@ -47,7 +48,7 @@ export const orderListReply = z.object({
 export const orderReply = z.object({
   ...summaryShape,
   profit_sharing: z.boolean(),
-  metadata: z.json().nullable(),
+  metadata: json.nullable(),
   fulfilled_at: time.nullable(),
   closed_at: time.nullable(),
   transaction_id: z.string().nullable(),
@@ -90,7 +91,7 @@ export const orderReply = z.object({
       created_at: time,
     }),
   ),
-  refunds: z.array(z.json()),
+  refunds: z.array(json),
   codes: z
     .array(z.object({ sku: z.string(), code: z.string(), delivered_at: time.nullable() }))
     .optional()
@@ -124,7 +125,7 @@ export const interventionListReply = z.object({
       status: z.enum(['open', 'resolved']),
       since: time,
       actions: z.array(z.string()),
-      evidence: z.json(),
+      evidence: json,
     }),
   ),
   next_cursor: z.string().nullable(),

@@ -7,6 +7,22 @@ import { isAskableTime } from './http/times';
 
 /** The input of the API; `/openapi.json` is made from these same schemas. */
 
+type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
+
+/** Any JSON, under a name that `/openapi.json` can refer to: a schema that contains itself needs one. */
+export const json: z.ZodType<Json> = z
+  .lazy(() =>
+    z.union([
+      z.string(),
+      z.number(),
+      z.boolean(),
+      z.null(),
+      z.array(json),
+      z.record(z.string(), json),
+    ]),
+  )
+  .meta({ id: 'Json' });
+
 const CONTROL = /\p{Cc}/u;
 
 const line = (min: number, max: number) =>
@@ -57,7 +73,7 @@ export const newOrder = z
     shop_order_no: line(1, 64).optional(),
     profit_sharing: z.boolean().optional(),
     metadata: z
-      .record(z.string(), z.json())
+      .record(z.string(), json)
       .refine(
         (value) => Buffer.byteLength(JSON.stringify(value)) <= METADATA_BYTES,
         `must have at most ${METADATA_BYTES} bytes`,

@@ -33,14 +33,12 @@ function details(view: RunView): string {
   const lines = [
     `**${view.status}** · ${formatFen(view.totalFen)} · ${view.channel}`,
     '',
-    `| | |`,
-    `|---|---|`,
-    `| can be paid until | ${new Date(view.expiresAtMs).toISOString()} |`,
-    `| prepay rounds | ${view.prepayRounds} |`,
-    `| effects left | ${view.effectsDue} |`,
-    `| to be told | ${view.deliveriesDue} |`,
+    `- can be paid until: ${new Date(view.expiresAtMs).toISOString()}`,
+    `- prepay rounds: ${view.prepayRounds}`,
+    `- effects left: ${view.effectsDue}`,
+    `- to be told: ${view.deliveriesDue}`,
   ];
-  if (view.closeRequested) lines.push('| close | requested |');
+  if (view.closeRequested) lines.push('- close: requested');
   if (view.attention !== null) {
     lines.push('', `⚠ **${view.attention}**: a person is needed (${view.openInterventions} open)`);
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { workflowBundlePath } from '../../config/paths';
-import { bundleWorkflows, codeBytes, modulesOf, silenceTemporal } from './bundle';
+import { bundleWorkflows, codeBytes, modulesOf } from './bundle';
 
 /**
  * What a worker loads for its workflows. Temporal's own part is some 560 kB; a library pulled in by an
@@ -20,8 +20,6 @@ const ALLOWED = [
 
 const outside = (code: string) =>
   modulesOf(code).filter((module) => !ALLOWED.some((allowed) => allowed.test(module)));
-
-beforeAll(silenceTemporal);
 
 // The bundler is told to ignore no module, so it refuses Node's own as long as the sources do (S2).
 test.each([

@@ -13,10 +13,16 @@ import type { Recording } from './histories';
 
 const quiet = new DefaultLogger('ERROR', () => undefined);
 
-/** Temporal would write each refused replay to the test's output. To be called first in a test file. */
-export function silenceTemporal(): void {
-  const filter = makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' });
-  Runtime.install({ logger: quiet, telemetryOptions: { logging: { filter, forward: {} } } });
+/**
+ * For test files that replay: a runtime that keeps quiet, since Temporal would write each refused
+ * replay to the test's output, and that ends with the file.
+ */
+export function useQuietTemporal(): void {
+  beforeAll(() => {
+    const filter = makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' });
+    Runtime.install({ logger: quiet, telemetryOptions: { logging: { filter, forward: {} } } });
+  });
+  afterAll(() => Runtime.instance().shutdown());
 }
 
 /** The workflows from their sources, as a release bundles them; or those of another file. */

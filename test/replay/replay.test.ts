@@ -1,11 +1,11 @@
 import { DeterminismViolationError } from '@temporalio/workflow';
-import { bundleWorkflows, replay, silenceTemporal } from './bundle';
+import { bundleWorkflows, replay, useQuietTemporal } from './bundle';
 import { clearText, currentVersion, readRecordings } from './histories';
 import { SCENARIOS } from './scenarios';
 
 const recordings = readRecordings();
 
-beforeAll(silenceTemporal);
+useQuietTemporal();
 
 test('every scenario has a recording of the current version', () => {
   const version = currentVersion();

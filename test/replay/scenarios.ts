@@ -52,6 +52,7 @@ export const SCENARIOS: readonly Scenario[] = [
   scenario('wrong-amount', wrongAmount),
   scenario('unknown-order', unknownOrder),
   scenario('second-payment', secondPayment),
+  scenario('due-with-nothing-left', dueWithNothingLeft),
   scenario('late-payment', latePayment),
   scenario('expired', expired, true),
   scenario('closed-by-request', closedByRequest),
@@ -61,6 +62,7 @@ export const SCENARIOS: readonly Scenario[] = [
   scenario('prepay-unknown-then-accepted', prepayUnknownThenAccepted),
   scenario('prepay-second-round', prepaySecondRound),
   scenario('effects-stuck', effectsStuck),
+  scenario('effect-failing-then-done', effectFailingThenDone),
   scenario('webhook-failing-then-taken', webhookFailingThenTaken),
   scenario('started-by-the-sweep', startedByTheSweep, true),
 ];
@@ -171,6 +173,20 @@ async function secondPayment(oncepay: TestOncepay): Promise<PlayedRun> {
   return waiting(oncepay, no, 'surplus_payment');
 }
 
+/** The row of a fulfilled order says that something is due; the next run finds nothing and notes it. */
+async function dueWithNothingLeft(oncepay: TestOncepay): Promise<PlayedRun> {
+  const { outTradeNo: no } = await paidByCallback(oncepay);
+  const later = "UPDATE orders SET due_at = now() + interval '1 hour' WHERE out_trade_no = $1";
+  await oncepay.sql.query(later, [no]);
+  await oncepay.simulator.notify({ outTradeNo: no, newId: true });
+  await until('nothing is due any more', async () => {
+    const due = 'SELECT 1 FROM orders WHERE out_trade_no = $1 AND due_at IS NOT NULL';
+    const { rowCount } = await oncepay.sql.query(due, [no]);
+    return rowCount === 0 ? true : null;
+  });
+  return endedLatest(oncepay, no);
+}
+
 async function latePayment(oncepay: TestOncepay): Promise<PlayedRun> {
   const { outTradeNo: no } = await closedByRequest(oncepay);
   await oncepay.simulator.pay({ outTradeNo: no, force: true });
@@ -244,6 +260,21 @@ async function effectsStuck(oncepay: TestOncepay): Promise<PlayedRun> {
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.untilStatus(no, 'paid');
   return waiting(oncepay, no, 'no_codes');
+}
+
+/** The database refuses the points of this order for a while. */
+async function effectFailingThenDone(oncepay: TestOncepay): Promise<PlayedRun> {
+  const no = await oncepay.newOrder(LONG);
+  await oncepay.sql.query(
+    `ALTER TABLE points_entries ADD CONSTRAINT refuse CHECK (out_trade_no <> '${no}') NOT VALID`,
+  );
+  await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.untilOrder(no, 'an effect has failed', ({ effects }) =>
+    effects.some(({ error }) => error !== null),
+  );
+  await oncepay.sql.query('ALTER TABLE points_entries DROP CONSTRAINT refuse');
+  await oncepay.untilStatus(no, 'fulfilled');
+  return endedLatest(oncepay, no);
 }
 
 async function webhookFailingThenTaken(oncepay: TestOncepay): Promise<PlayedRun> {

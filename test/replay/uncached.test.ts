@@ -2,14 +2,15 @@ import { readFileSync } from 'node:fs';
 import { temporal as proto } from '@temporalio/proto';
 import { workflowBundlePath } from '../../config/paths';
 import { startTestOncepay, type TestOncepay } from '../support/oncepay';
-import { replay, silenceTemporal } from './bundle';
+import { replay, useQuietTemporal } from './bundle';
 import { SCENARIO_ENV, SCENARIOS } from './scenarios';
 
 const { TASK_QUEUE_KIND_NORMAL } = proto.api.enums.v1.TaskQueueKind;
 
+useQuietTemporal();
+
 let oncepay: TestOncepay;
 beforeAll(async () => {
-  silenceTemporal();
   const NODE_OPTIONS = `--require ${require.resolve('./uncached.cjs')}`;
   oncepay = await startTestOncepay({ env: { ...SCENARIO_ENV, NODE_OPTIONS } });
 });

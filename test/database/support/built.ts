@@ -1,0 +1,28 @@
+import type * as orderNumbers from '../../../database/order-numbers';
+import type * as orderReading from '../../../database/order-reading';
+import type * as databases from '../../../database/database';
+import type * as prismaClient from '../../../generated/prisma/client';
+import type * as prismaPg from '@prisma/adapter-pg';
+
+declare global {
+  var oncepayBuilt: ((path: string) => unknown) | undefined;
+}
+
+/**
+ * Prisma loads its query compiler by a dynamic import, which the sandbox of Jest refuses. What needs
+ * Prisma is therefore loaded as it was built, by Node itself: see `with-built-code.cjs`.
+ */
+function built(path: string): unknown {
+  if (!oncepayBuilt) throw new Error('The test needs the environment with-built-code.cjs');
+  return oncepayBuilt(path);
+}
+
+export const { openDatabase } = built('dist/database/database.js') as typeof databases;
+export const { createOrderNumbers } = built(
+  'dist/database/order-numbers.js',
+) as typeof orderNumbers;
+export const { createOrderReading } = built(
+  'dist/database/order-reading.js',
+) as typeof orderReading;
+export const { PrismaClient } = built('dist/generated/prisma/client.js') as typeof prismaClient;
+export const { PrismaPg } = built('node_modules/@prisma/adapter-pg') as typeof prismaPg;
