@@ -24,4 +24,4 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY prisma/migrations prisma/migrations
 COPY --from=build /app/dist dist
 USER node
-CMD ["node", "--enable-source-maps", "dist/api/main.js"]
+CMD ["node", "dist/api/main.js"]

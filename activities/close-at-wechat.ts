@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { ERRORS } from '../domain/error-catalogue';
 import type { CloseCause, RunView } from '../domain/run-view';
 import type { WechatOutcome } from '../wechatpay/outcome';
 import { retryByPolicy, retryIn } from './failures';
@@ -10,10 +11,13 @@ const TOO_EARLY_RETRY_MS = 15_000;
 const MAX_REFUSALS = 60;
 /** An order that WeChat doesn't know is looked for again this often: it may still come to be known. */
 const ABSENT_RETRY_MS = 20_000;
+/** WeChat has not said anything definite for this long after the order's time: a person should know. */
+const SILENCE_MS = 30 * 60_000;
 /** A payment that is in question holds the close back; looked at again this often. */
 const HELD_RETRY_MS = 60_000;
 
 type Refused = WechatOutcome<unknown> & { kind: 'refused' };
+type Undecided = WechatOutcome<unknown> & { kind: 'unknown' };
 type Seen = 'paid' | 'closed' | 'open' | 'absent';
 
 /**
@@ -28,7 +32,8 @@ export async function closeAtWechat(
   const { database, now } = deps;
   const start = await database.closing.begin(outTradeNo, cause, now());
   if (start.kind === 'decided') return database.runs.load(outTradeNo);
-  const order = { outTradeNo, merchantId: start.merchantId };
+  const { merchantId, absentMeansClosedAtMs } = start;
+  const order = { outTradeNo, merchantId, absentMeansClosedAtMs };
   const before = await look(deps, order);
   if (before === 'paid') return database.runs.load(outTradeNo);
   if (before === 'person') return database.runs.load(outTradeNo);
@@ -37,14 +42,17 @@ export async function closeAtWechat(
   const answer = await close(deps, order);
   if (answer === 'person') return database.runs.load(outTradeNo);
   if (answer === 'absent' && before === 'absent') {
-    if (now() >= start.absentMeansClosedAtMs) {
+    if (now() >= absentMeansClosedAtMs) {
       return database.closing.finish(outTradeNo, cause, now());
     }
-    throw retryIn(waitMs(start.absentMeansClosedAtMs - now()), 'ORDER_NOT_EXIST', 'wechat.close');
+    throw retryIn(waitMs(absentMeansClosedAtMs - now()), 'ORDER_NOT_EXIST', 'wechat.close');
   }
   const after = await look(deps, order);
   if (after === 'paid' || after === 'person') return database.runs.load(outTradeNo);
-  if (after === 'closed') return database.closing.finish(outTradeNo, cause, now());
+  const absentForGood = after === 'absent' && now() >= absentMeansClosedAtMs;
+  if (after === 'closed' || absentForGood) {
+    return database.closing.finish(outTradeNo, cause, now());
+  }
   throw retryIn(TOO_EARLY_RETRY_MS, 'NOT_YET', 'wechat.close');
 }
 
@@ -55,14 +63,14 @@ function waitMs(leftMs: number): number {
 interface Order {
   readonly outTradeNo: string;
   readonly merchantId: string;
+  readonly absentMeansClosedAtMs: number;
 }
 
 /** Asks WeChat how the order stands; what it can't say now is asked again later. */
 async function look(deps: WechatActivityDeps, order: Order): Promise<Seen | 'person'> {
   const { database, wechatpay, now } = deps;
-  const { attempt } = Context.current().info;
   const outcome = await wechatpay.query(order);
-  if (outcome.kind === 'unknown') throw retryByPolicy('wechat.close', attempt, outcome.code);
+  if (outcome.kind === 'unknown') return undecided(deps, order, outcome);
   if (outcome.kind === 'refused') {
     if (outcome.code === 'ORDER_NOT_EXIST') return 'absent';
     return refusedForNow(deps, order.outTradeNo, outcome);
@@ -89,7 +97,6 @@ async function close(
   order: Order,
 ): Promise<'sent' | 'absent' | 'person'> {
   const { database, wechatpay, now } = deps;
-  const { attempt } = Context.current().info;
   const { outTradeNo } = order;
   const attemptId = await database.closing.startAttempt(outTradeNo, ATTEMPT_LIFE_MS, now());
   const outcome = await wechatpay.close(order);
@@ -99,7 +106,7 @@ async function close(
       : ([outcome.kind, outcome.kind === 'refused' ? outcome.wechatCode : outcome.code] as const);
   await database.closing.settleAttempt(attemptId, told[0], told[1], outcome.requestId, now());
   if (outcome.kind === 'ok') return 'sent';
-  if (outcome.kind === 'unknown') throw retryByPolicy('wechat.close', attempt, outcome.code);
+  if (outcome.kind === 'unknown') return undecided(deps, order, outcome);
   switch (outcome.code) {
     case 'ORDER_NOT_EXIST':
       return 'absent';
@@ -117,10 +124,28 @@ async function refusedForNow(
   outTradeNo: string,
   outcome: Refused,
 ): Promise<'person'> {
-  const { attempt } = Context.current().info;
-  if (!isOfSettings(outcome.code) && attempt < MAX_REFUSALS) {
-    throw retryIn(TOO_EARLY_RETRY_MS, outcome.code, 'wechat.close');
-  }
+  const passing =
+    ERRORS[outcome.code].retry ||
+    (!isOfSettings(outcome.code) && (await database.closing.refusals(outTradeNo)) < MAX_REFUSALS);
+  if (passing) throw retryIn(TOO_EARLY_RETRY_MS, outcome.code, 'wechat.close');
   await database.closing.failed(outTradeNo, 'close', outcome, now());
   return 'person';
+}
+
+/**
+ * WeChat could not say. It is asked again; when that has lasted long after nobody could pay any more, a
+ * person hears of it, and the asking goes on.
+ */
+async function undecided(
+  { database, now }: WechatActivityDeps,
+  order: Order,
+  outcome: Undecided,
+): Promise<never> {
+  const { attempt } = Context.current().info;
+  if (now() > order.absentMeansClosedAtMs + SILENCE_MS) {
+    const { code, detail, requestId } = outcome;
+    const refusal = { code, wechatCode: code, message: detail, requestId };
+    await database.closing.failed(order.outTradeNo, 'close', refusal, now());
+  }
+  throw retryByPolicy('wechat.close', attempt, outcome.code);
 }

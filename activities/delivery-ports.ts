@@ -2,8 +2,8 @@ import { Webhook } from 'standardwebhooks';
 import { request, type Dispatcher } from 'undici';
 import type { DeliveryPort } from './notification';
 
-/** A receiver that takes longer is asked again; Standard Webhooks recommends 15–30 s. */
-const WEBHOOK_TIMEOUT_MS = 15_000;
+/** A receiver that takes longer is asked again; it should answer first and work then. */
+const WEBHOOK_TIMEOUT_MS = 10_000;
 
 /**
  * The shop's webhook, signed as Standard Webhooks say (https://www.standardwebhooks.com): the id is the

@@ -1,5 +1,6 @@
-import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
+import { isUnavailable } from '../database/errors';
 import type { ErrorCode } from '../domain/error-catalogue';
 import { RETRY_POLICIES, retryDelayMs, type Operation } from '../domain/retry-policy';
 
@@ -27,4 +28,30 @@ export function retryIn(delayMs: number, code: ErrorCode, what: string): Applica
     // "Nothing yet" is no failure: it is not worth a line in the log at each attempt.
     ...(code === 'NOT_YET' ? { category: ApplicationFailureCategory.BENIGN } : {}),
   });
+}
+
+/** Below the promise that everything open goes on within a minute when the database is back. */
+const DATABASE_RETRY_MS = { base: 3_000, spread: 4_000 };
+
+type Activities = Record<string, (...args: never[]) => Promise<unknown>>;
+
+/**
+ * Gives every activity the same answer to a database that is away: again in some seconds, however many
+ * attempts there were before (Temporal's own back-off counts them all). A local activity keeps its few
+ * quick tries: what it can't do becomes a regular one.
+ */
+export function withDatabaseRetry<T extends Activities>(activities: T): T {
+  const guarded = Object.entries(activities).map(([name, run]) => [
+    name,
+    async (...args: never[]) => {
+      try {
+        return await run(...args);
+      } catch (error) {
+        if (!isUnavailable(error) || Context.current().info.isLocal) throw error;
+        const delayMs = DATABASE_RETRY_MS.base + DATABASE_RETRY_MS.spread * Math.random();
+        throw retryIn(delayMs, 'TEMPORARY_FAILURE', name);
+      }
+    },
+  ]);
+  return Object.fromEntries(guarded) as T;
 }

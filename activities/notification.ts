@@ -19,6 +19,10 @@ export interface OutboundActivityDeps {
 
 /** An attempt that comes this little early is made at once. */
 const EARLY_MS = 200;
+/** Sent in one attempt: their time-outs together stay below the activity's. */
+const MAX_PER_ATTEMPT = 3;
+/** While something waits for its next attempt, new things to tell are looked for this often. */
+const LOOK_AGAIN_MS = 60_000;
 
 /** Tells shop and user what happened; at least once, none waiting for another that fails. */
 export function createOutboundActivities({ database, ports, now }: OutboundActivityDeps) {
@@ -34,9 +38,9 @@ export function createOutboundActivities({ database, ports, now }: OutboundActiv
   return {
     async deliver(outTradeNo) {
       const pending = await database.deliveries.pending(outTradeNo);
-      const due = pending.filter(
-        ({ nextAttemptAt }) => nextAttemptAt.getTime() <= now() + EARLY_MS,
-      );
+      const due = pending
+        .filter(({ nextAttemptAt }) => nextAttemptAt.getTime() <= now() + EARLY_MS)
+        .slice(0, MAX_PER_ATTEMPT);
       const results = (await Promise.all([send('webhook', due), send('message', due)])).flat();
       const taken = results.filter(({ error }) => error === null);
       await database.deliveries.done(
@@ -58,7 +62,7 @@ export function createOutboundActivities({ database, ports, now }: OutboundActiv
       const view = await database.deliveries.finishRound(outTradeNo, nextAtMs);
       if (nextAtMs === null) return view;
       Context.current().log.info('delivery.again', { outTradeNo, nextAtMs });
-      throw retryIn(nextAtMs - now(), 'DELIVERY_FAILED', 'notification');
+      throw retryIn(Math.min(nextAtMs - now(), LOOK_AGAIN_MS), 'DELIVERY_FAILED', 'notification');
     },
   } satisfies OutboundActivities;
 }

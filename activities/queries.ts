@@ -11,6 +11,9 @@ export interface QueryActivityDeps {
   readonly now: () => number;
 }
 
+/** WeChat could not say; sooner than the schedule, but not so often that an outage becomes a flood. */
+const UNKNOWN_RETRY_MS = 30_000;
+
 /**
  * The payment that no callback told of. Each attempt reads the row first: it says whether there is
  * anything left to ask, and when; the attempt's own number means nothing.
@@ -29,7 +32,11 @@ export function createQueryActivities({
       const again = retryIn(turn.nextDelayMs, 'NOT_YET', 'wechat.query');
       const { merchantId } = turn;
       const outcome = await wechatpay.query({ outTradeNo, merchantId });
-      if (outcome.kind === 'unknown') throw again;
+      if (outcome.kind === 'unknown') {
+        const delayMs = Math.min(turn.nextDelayMs, UNKNOWN_RETRY_MS);
+        await database.queries.askAgainAt(outTradeNo, now() + delayMs);
+        throw retryIn(delayMs, outcome.code, 'wechat.query');
+      }
       if (outcome.kind === 'refused') {
         const isNews =
           isOfSettings(outcome.code) &&

@@ -54,7 +54,7 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
     return;
   }
   const current = '_httpMessage' in socket ? socket._httpMessage : null;
-  const answering = current instanceof ServerResponse ? current : null;
+  const answering: ServerResponse | null = current instanceof ServerResponse ? current : null;
   if (answering?.req.complete === true && !answering.writableFinished) {
     // The request before is good and gets its own answer; what follows it gets none.
     answering.once('finish', () => socket.end(() => socket.destroy()));

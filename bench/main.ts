@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { measureCallbacks } from './callback-line';
 import { startGround, type Ground } from './ground';
-import { measureMemory } from './memory-run';
+import { measureMemory, MEMORY_ORDERS } from './memory-run';
 import { measureOrders } from './order-line';
 import { renderCallbacks, renderMemory, renderOrders, type Report } from './report';
 
@@ -12,24 +12,29 @@ Measures on this machine, in turns and as ratios: the callback path against a ba
 order against a bare workflow (G5). Takes some four minutes. The exit code is 1 only when a closing query
 doesn't hold: a missed target is a number, not a failure.
 
-  --only memory   5,000 orders through api and worker, and what memory they keep (some eight minutes)
+  --only memory   ${MEMORY_ORDERS} orders through api and worker, and what memory they keep
+  --orders <n>    that many instead
 `;
 
 type Log = (line: string) => void;
 
-const MEASUREMENTS: Readonly<Record<string, (ground: Ground, log: Log) => Promise<Report>>> = {
+type Measurement = (ground: Ground, log: Log, orders: number) => Promise<Report>;
+
+const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   callbacks: async (ground, log) => renderCallbacks(await measureCallbacks(ground, log)),
   orders: async (ground, log) => renderOrders(await measureOrders(ground, log)),
-  memory: async (ground, log) => renderMemory(await measureMemory(ground, log)),
+  memory: async (ground, log, orders) => renderMemory(await measureMemory(ground, log, orders)),
 };
 const BY_DEFAULT = ['callbacks', 'orders'];
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { only: { type: 'string' }, help: { type: 'boolean' } },
+    options: { only: { type: 'string' }, orders: { type: 'string' }, help: { type: 'boolean' } },
   });
   const names = values.only === undefined ? BY_DEFAULT : [values.only];
-  if (values.help === true || names.some((name) => MEASUREMENTS[name] === undefined)) {
+  const orders = Number(values.orders ?? MEMORY_ORDERS);
+  const isCount = Number.isInteger(orders) && orders > 0;
+  if (values.help === true || !isCount || names.some((name) => MEASUREMENTS[name] === undefined)) {
     process.stdout.write(HELP);
     return values.help === true ? 0 : 2;
   }
@@ -39,7 +44,7 @@ async function main(): Promise<number> {
     // Each on servers of its own, so that none pays for what another left behind.
     const ground = await startGround(log);
     try {
-      const report = await MEASUREMENTS[name]?.(ground, log);
+      const report = await MEASUREMENTS[name]?.(ground, log, orders);
       if (report !== undefined) reports.push(report);
     } finally {
       await ground.stack.stop();

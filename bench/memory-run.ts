@@ -9,7 +9,8 @@ import { hammer } from './load';
 import { residentMibOf } from './processes';
 import { signCallback } from './signed-callbacks';
 
-const ORDERS = 5_000;
+/** Unless told otherwise. */
+export const MEMORY_ORDERS = 5_000;
 const CALLERS = 16;
 const TOTAL_FEN = 4_200;
 const SKU = 'bench';
@@ -59,14 +60,15 @@ async function watch({ pid }: Managed) {
   };
 }
 
-/** The whole way, api and worker: order, callback, fulfilled, {@link ORDERS} times. */
+/** The whole way, api and worker: order, callback, fulfilled, `orders` times. */
 export async function measureMemory(
   ground: Ground,
   log: (line: string) => void,
+  orders: number,
 ): Promise<MemoryResult> {
   const oncepay = await ground.createOncepay(await ground.createDatabase('bench_memory'));
   const [api, worker] = [await oncepay.startApi(), await oncepay.startWorker()];
-  const product = { name: 'Mug', kind: 'physical', stock: 2 * ORDERS };
+  const product = { name: 'Mug', kind: 'physical', stock: 2 * orders };
   await oncepay.call('PUT', `/v1/products/${SKU}`, { body: product });
   const connection = await Connection.connect({ address: ground.stack.temporalAddress });
   const temporal = new Client({ connection, namespace: ground.namespaces.real });
@@ -74,7 +76,7 @@ export async function measureMemory(
   const startedMs = performance.now();
   let begun = 0;
   const caller = async () => {
-    while (begun < ORDERS) {
+    while (begun < orders) {
       begun += 1;
       const outTradeNo = await order(oncepay, `user-${begun}`);
       const paid = { outTradeNo, totalFen: TOTAL_FEN };
@@ -86,12 +88,12 @@ export async function measureMemory(
     }
   };
   await Promise.all(Array.from({ length: CALLERS }, caller));
-  const perSecond = (ORDERS * 1_000) / (performance.now() - startedMs);
+  const perSecond = (orders * 1_000) / (performance.now() - startedMs);
   const sql = new Pool({ connectionString: oncepay.databaseUrl, max: 1 });
-  const problems = await checkOrders(sql, ORDERS);
+  const problems = await checkOrders(sql, orders);
   await Promise.all([sql.end(), connection.close()]);
   return {
-    orders: ORDERS,
+    orders,
     perSecond,
     api: await watchedApi(),
     worker: await watchedWorker(),

@@ -61,6 +61,11 @@ export function createClosing(context: DatabaseContext) {
      */
     failed: (outTradeNo: string, operation: 'close' | 'query', refusal: Refusal, nowMs: number) =>
       askAboutRefusal(context, outTradeNo, operation, refusal, nowMs),
+    /** How often WeChat refused to close the order so far. */
+    refusals: (outTradeNo: string): Promise<number> =>
+      context.prisma.providerAttempt.count({
+        where: { outTradeNo, operation: 'close', outcome: 'refused' },
+      }),
   };
 }
 
@@ -167,12 +172,17 @@ function askAboutRefusal(
   refusal: Refusal,
   nowMs: number,
 ): Promise<boolean> {
-  return openIntervention(prisma, {
-    outTradeNo,
-    ours: true,
-    reason: 'wechat_failed',
-    subject: operation,
-    evidence: { operation, ...refusal },
-    now: new Date(nowMs),
+  return prisma.$transaction(async (tx) => {
+    const order = await lockOrder(tx, outTradeNo);
+    // Paid or closed meanwhile: there is nothing to ask any more.
+    if (!order || !canBePaid(order.status)) return false;
+    return openIntervention(tx, {
+      outTradeNo,
+      ours: true,
+      reason: 'wechat_failed',
+      subject: operation,
+      evidence: { operation, ...refusal },
+      now: new Date(nowMs),
+    });
   });
 }

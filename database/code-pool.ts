@@ -18,8 +18,7 @@ export async function handOutCodes(
   const wanted = await tx.$queryRaw<Wanted[]>`
     SELECT i.sku, sum(i.quantity)::int - (SELECT count(*)::int FROM product_codes c
       WHERE c.out_trade_no = ${outTradeNo} AND c.sku = i.sku) AS quantity
-    FROM order_items i JOIN products p USING (sku)
-    WHERE i.out_trade_no = ${outTradeNo} AND p.kind = 'virtual' GROUP BY i.sku ORDER BY i.sku`;
+    FROM order_items i WHERE i.out_trade_no = ${outTradeNo} AND i.pooled GROUP BY i.sku ORDER BY i.sku`;
   for (const { sku, quantity } of wanted) {
     if (quantity <= 0) continue;
     const given = await tx.$executeRaw`

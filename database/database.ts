@@ -34,6 +34,10 @@ export interface DatabaseOptions {
 /** Below the api's 5 s answer to a database that hangs. */
 const CONNECT_TIMEOUT_MS = 2_000;
 const QUERY_TIMEOUT_MS = 4_000;
+/** The server gives up a little earlier where it still can, so that no statement outlives its caller. */
+const STATEMENT_TIMEOUT_MS = 3_500;
+/** A session whose process died in the middle of a transaction lets its locks go after this. */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 /** A transaction waits this long for a connection, and may run this long. */
 const TRANSACTION_WAIT_MS = 4_000;
 const TRANSACTION_TIMEOUT_MS = 8_000;
@@ -51,10 +55,17 @@ export function openDatabase(options: DatabaseOptions) {
     max: options.maxConnections ?? DEFAULT_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
     application_name: 'oncepay',
   });
   pool.on('error', (error) => options.onIdleError?.(error));
+  // A statement that timed out may leave its transaction open, and the pool would hand that on: the
+  // next caller's commit would commit half of somebody else's work. Such a connection is ended.
+  pool.on('release', (_error, client) => {
+    if (client.getTransactionStatus() !== 'I') void client.end().catch(() => undefined);
+  });
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool),
     transactionOptions: { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_TIMEOUT_MS },

@@ -126,9 +126,14 @@ async function finishRound(
   if (!view || canBePaid(view.status)) return view;
   const dueAt = nextAtMs === null ? null : new Date(nextAtMs + SETTLE_GRACE_MS);
   if (dueAt === null && (view.effectsDue > 0 || view.openNotices > 0)) return view;
-  await prisma.order.updateMany({
-    where: { outTradeNo, status: view.status },
+  const { count } = await prisma.order.updateMany({
+    where: {
+      outTradeNo,
+      status: view.status,
+      // What was committed since the look above keeps the order due.
+      ...(dueAt === null ? { deliveries: { none: { status: 'pending' } } } : {}),
+    },
     data: { dueAt },
   });
-  return { ...view, due: dueAt !== null };
+  return count === 0 ? view : { ...view, due: dueAt !== null };
 }

@@ -1,5 +1,5 @@
 /** Connection failures, shut-downs and overload: the same statement can succeed in a moment. */
-const UNAVAILABLE_STATES = /^(08|53|57P0|40001|40P01|25006|55P03)/;
+const UNAVAILABLE_STATES = /^(08|53|57P0|57014|40001|40P01|25006|25P03|55P03)/;
 const UNAVAILABLE_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

@@ -95,8 +95,11 @@ WITH input AS (
     content_hash, resource_encrypted, verdict, verdict_at, received_at, next_attempt_at)
   SELECT i.id, i.merchant_id, i.notification_id, i.kind, i.event_type, i.out_trade_no,
     i.content_hash, i.resource_encrypted, i.verdict,
-    CASE WHEN i.verdict IS NULL THEN NULL ELSE now() END, now(), now() + $10::interval
+    CASE WHEN i.verdict IS NULL THEN NULL ELSE $10::timestamptz END, $10::timestamptz,
+    $11::timestamptz
   FROM input i WHERE NOT EXISTS (SELECT 1 FROM known WHERE known.id = i.id)
+  -- In one order everywhere, so that no two writers wait for each other.
+  ORDER BY i.merchant_id, i.notification_id
   ON CONFLICT (provider, merchant_id, notification_id) DO NOTHING
   RETURNING id
 )
@@ -221,6 +224,7 @@ async function insert(
   batch: readonly Waiting[],
 ): Promise<ReadonlyMap<string, InsertedRow>> {
   const column = <K extends keyof Row>(name: K) => batch.map(({ row }) => row[name]);
+  const now = new Date();
   const { rows } = await pool.query<InsertedRow>({
     ...INSERT,
     values: [
@@ -233,7 +237,8 @@ async function insert(
       column('contentHash'),
       column('resourceEncrypted'),
       column('verdict'),
-      `${FIRST_SWEEP_MS} milliseconds`,
+      now,
+      new Date(now.getTime() + FIRST_SWEEP_MS),
     ],
   });
   return new Map(rows.map((row) => [row.id, row]));

@@ -1,7 +1,7 @@
 import type { Notice } from '../domain/payment-notice';
 import type { RunView } from '../domain/run-view';
 import type { DatabaseContext } from './context';
-import { noteForeignRefund } from './notice-questions';
+import { askAboutUnreadable, noteForeignRefund } from './notice-questions';
 import type { InboxRow, Scope, Verdict } from './notice-scope';
 import { applyPayment } from './payment-application';
 import { readRunView } from './run-view';
@@ -85,9 +85,23 @@ async function applyRow(
   row: InboxRow,
   parse: (resource: string) => Notice,
 ): Promise<Verdict> {
-  const place = { table: 'notification_inbox', column: 'resource', row: row.id };
-  const notice = parse(context.cipher.decrypt(place, row.resourceEncrypted));
+  const notice = open(context, row, parse);
+  if (!notice) return askAboutUnreadable(scope, row);
   if (notice.kind === 'payment') return applyPayment(context, scope, notice, row);
   if (notice.kind === 'refund') return noteForeignRefund(scope, notice, row);
   return 'ignored';
+}
+
+/** null when it can't be read: its key is gone, or the value was changed. */
+function open(
+  { cipher }: DatabaseContext,
+  row: InboxRow,
+  parse: (resource: string) => Notice,
+): Notice | null {
+  const place = { table: 'notification_inbox', column: 'resource', row: row.id };
+  try {
+    return parse(cipher.decrypt(place, row.resourceEncrypted));
+  } catch {
+    return null;
+  }
 }

@@ -8,6 +8,7 @@ import { createOrderNumbers } from './order-numbers';
 import {
   reserveStock,
   type ItemKind,
+  type OrderLine,
   type ProductConflict,
   type Reservation,
 } from './reservations';
@@ -160,13 +161,14 @@ async function claimFingerprint(
   if (!row || row.out_trade_no === null || row.expires_at <= now) return null;
   const order = await tx.order.findUnique({
     where: { outTradeNo: row.out_trade_no },
-    select: { status: true, expiresAt: true, closeRequestedAt: true },
+    select: { status: true, expiresAt: true, closeRequestedAt: true, refusalCode: true },
   });
   const alive =
     order &&
     isOrderStatus(order.status) &&
     canBePaid(order.status) &&
     order.closeRequestedAt === null &&
+    order.refusalCode === null &&
     order.expiresAt > now;
   if (!alive) return null;
   await tx.orderFingerprint.update({
@@ -180,7 +182,7 @@ async function claimFingerprint(
 interface Insertion {
   readonly number: OrderNumber;
   readonly order: NewOrder;
-  readonly items: readonly (NewItem & { kind: ItemKind })[];
+  readonly items: readonly (NewItem & OrderLine)[];
   readonly reservations: readonly Reservation[];
   readonly actor: Actor;
   readonly nowMs: number;
@@ -208,6 +210,7 @@ async function insert(
     quantity: item.quantity,
     unit_price_fen: item.unitPriceFen,
     kind: item.kind,
+    pooled: item.pooled,
   }));
   const [result] = await tx.$queryRaw<{ inserted: number }[]>`
     WITH o AS (
@@ -223,9 +226,9 @@ async function insert(
       ON CONFLICT (out_trade_no) DO NOTHING
       RETURNING out_trade_no
     ), i AS (
-      INSERT INTO order_items (out_trade_no, line, sku, quantity, unit_price_fen, kind)
+      INSERT INTO order_items (out_trade_no, line, sku, quantity, unit_price_fen, kind, pooled)
       SELECT o.out_trade_no, x.* FROM o, jsonb_to_recordset(${JSON.stringify(lines)}::jsonb)
-        AS x (line int, sku text, quantity int, unit_price_fen int, kind text)
+        AS x (line int, sku text, quantity int, unit_price_fen int, kind text, pooled boolean)
     ), r AS (
       INSERT INTO stock_reservations (out_trade_no, sku, quantity)
       SELECT o.out_trade_no, x.* FROM o, jsonb_to_recordset(${JSON.stringify(reservations)}::jsonb)

@@ -2,6 +2,8 @@ import type { DatabaseContext } from './context';
 
 /** Until a leased row is looked at again, should the process that leased it die. */
 const LEASE_MS = 30_000;
+/** A run that was told and has not come round yet is told again, but ever more rarely: each time is an event. */
+const MAX_DOUBLINGS = 4;
 
 export interface LeasedNotice {
   readonly id: string;
@@ -25,11 +27,13 @@ export function createOverdue({ prisma }: DatabaseContext) {
       const now = new Date(nowMs);
       return prisma.$queryRaw<LeasedNotice[]>`
         UPDATE notification_inbox n SET attempts = n.attempts + 1,
-          lease_until = ${new Date(nowMs + LEASE_MS)},
-          next_attempt_at = ${new Date(nowMs + LEASE_MS)}
+          lease_until = ${now}::timestamptz + lease.length,
+          next_attempt_at = ${now}::timestamptz + lease.length
         FROM (SELECT id FROM notification_inbox
           WHERE verdict IS NULL AND next_attempt_at <= ${now} AND out_trade_no IS NOT NULL
-          ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED) due
+          ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED) due,
+          LATERAL (SELECT ${`${LEASE_MS} milliseconds`}::interval
+            * power(2, least(n.attempts, ${MAX_DOUBLINGS})) AS length) lease
         WHERE n.id = due.id
         RETURNING n.id::text, n.out_trade_no AS "outTradeNo"`;
     },

@@ -81,28 +81,16 @@ async function addTransaction(
   status: 'applied' | 'rejected' | 'surplus',
 ): Promise<boolean> {
   const successMs = notice.successTime === null ? Number.NaN : Date.parse(notice.successTime);
-  const { count } = await tx.paymentTransaction.createMany({
-    skipDuplicates: true,
-    data: [
-      {
-        id: uuidv7(),
-        merchantId: notice.merchantId ?? '',
-        transactionId,
-        outTradeNo,
-        orderNo: order ? outTradeNo : null,
-        status,
-        tradeState: notice.tradeState,
-        tradeType: notice.tradeType,
-        appId: notice.appId,
-        totalFen: notice.totalFen,
-        payerTotalFen: notice.payerTotalFen,
-        currency: notice.currency,
-        successTime: Number.isNaN(successMs) ? null : new Date(successMs),
-        createdAt: now,
-      },
-    ],
-  });
-  return count === 1;
+  const added = await tx.$executeRaw`
+    INSERT INTO payment_transactions (id, provider, merchant_id, transaction_id, out_trade_no, order_no,
+      status, trade_state, trade_type, app_id, total_fen, payer_total_fen, currency, success_time,
+      created_at)
+    VALUES (${uuidv7()}::uuid, 'wechatpay', ${notice.merchantId ?? ''}, ${transactionId}, ${outTradeNo},
+      ${order ? outTradeNo : null}, ${status}, ${notice.tradeState}, ${notice.tradeType},
+      ${notice.appId}, ${notice.totalFen}, ${notice.payerTotalFen}, ${notice.currency},
+      ${Number.isNaN(successMs) ? null : new Date(successMs)}, ${now})
+    ON CONFLICT (provider, merchant_id, transaction_id) DO NOTHING`;
+  return added === 1;
 }
 
 /** Moves the order, and writes what follows from its payment: effects and what must be told (P7). */
@@ -140,8 +128,8 @@ async function pay(
 async function addEffects(tx: Transaction, outTradeNo: string): Promise<void> {
   const [facts] = await tx.$queryRaw<{ reserved: boolean; pooled: boolean }[]>`
     SELECT EXISTS (SELECT 1 FROM stock_reservations WHERE out_trade_no = ${outTradeNo}) AS reserved,
-      EXISTS (SELECT 1 FROM order_items i JOIN products p USING (sku)
-        WHERE i.out_trade_no = ${outTradeNo} AND p.kind = 'virtual') AS pooled`;
+      EXISTS (SELECT 1 FROM order_items
+        WHERE out_trade_no = ${outTradeNo} AND pooled) AS pooled`;
   const effects = effectsFor({
     hasReservations: facts?.reserved ?? false,
     hasPooledGoods: facts?.pooled ?? false,

@@ -113,7 +113,7 @@ function changeStock(
   });
 }
 
-function addCodes(
+async function addCodes(
   { prisma, cipher, hash }: DatabaseContext,
   sku: string,
   codes: readonly string[],
@@ -129,27 +129,42 @@ function addCodes(
       codeHash: hash.hex('code', code),
     };
   });
-  return prisma.$transaction(async (tx): Promise<ProductChange> => {
-    const product = await tx.product.findUnique({ where: { sku }, select: { kind: true } });
-    if (!product) return { kind: 'not_found' };
-    if (product.kind !== 'virtual') {
-      return { kind: 'conflict', detail: 'Only virtual products have codes' };
-    }
-    const foreign = await tx.productCode.findMany({
-      where: { codeHash: { in: rows.map(({ codeHash }) => codeHash) }, NOT: { sku } },
-      select: { codeHash: true },
+  const hashes = rows.map(({ codeHash }) => codeHash);
+  try {
+    return await prisma.$transaction(async (tx): Promise<ProductChange> => {
+      const product = await tx.product.findUnique({ where: { sku }, select: { kind: true } });
+      if (!product) return { kind: 'not_found' };
+      if (product.kind !== 'virtual') {
+        return { kind: 'conflict', detail: 'Only virtual products have codes' };
+      }
+      // In one order everywhere, so that no two callers wait for each other.
+      const data = rows.toSorted((a, b) => (a.codeHash < b.codeHash ? -1 : 1));
+      const { count } = await tx.productCode.createMany({ data, skipDuplicates: true });
+      // After the insert: another product may have got some of them a moment ago.
+      const foreign = await tx.productCode.findMany({
+        where: { codeHash: { in: hashes }, NOT: { sku } },
+        select: { codeHash: true },
+      });
+      if (foreign.length > 0) throw new CodesTaken(foreign.map(({ codeHash }) => codeHash));
+      await audit(tx, actor, 'product.codes', sku, { given: codes.length, added: count });
+      return viewed(tx, sku);
     });
-    if (foreign.length > 0) {
-      const taken = new Set(foreign.map(({ codeHash }) => codeHash));
-      const indexes = codes.flatMap((code, index) =>
-        taken.has(hash.hex('code', code)) ? [index] : [],
-      );
-      return { kind: 'code_taken', indexes };
-    }
-    const { count } = await tx.productCode.createMany({ data: rows, skipDuplicates: true });
-    await audit(tx, actor, 'product.codes', sku, { given: codes.length, added: count });
-    return viewed(tx, sku);
-  });
+  } catch (error) {
+    if (!(error instanceof CodesTaken)) throw error;
+    const indexes = codes.flatMap((code, index) =>
+      error.hashes.includes(hash.hex('code', code)) ? [index] : [],
+    );
+    return { kind: 'code_taken', indexes };
+  }
+}
+
+/** Undoes the whole addition: all codes or none. */
+class CodesTaken extends Error {
+  readonly hashes: readonly string[];
+  constructor(hashes: readonly string[]) {
+    super('codes taken');
+    this.hashes = hashes;
+  }
 }
 
 async function readPoints({ prisma }: DatabaseContext, userId: string): Promise<PointsView> {

@@ -10,6 +10,8 @@ const EARLY_MS = 500;
 /** How often a paused order looks whether it may go on. */
 const PAUSED_MS = 60_000;
 
+const CLOSE_FAILED = { status: 'open', reason: 'wechat_failed', subject: 'close' } as const;
+
 export type QueryTurn =
   /** The order can't be paid any more: there is nothing to ask. */
   | { readonly kind: 'gone' }
@@ -24,6 +26,8 @@ interface TurnRow {
   next_query_at: Date | null;
   merchant_id: string;
   paused: boolean;
+  /** WeChat will not close it until a person acts: it may still be paid, whatever the time. */
+  close_failed: boolean;
 }
 
 /** The rows behind the order's one query activity: when to ask, and what was found. */
@@ -36,6 +40,14 @@ export function createQueries(context: DatabaseContext) {
      */
     turn: (outTradeNo: string, gapsMs: readonly number[], nowMs: number) =>
       takeTurn(context, outTradeNo, gapsMs, nowMs),
+
+    /** WeChat could not say: it is asked again at this time, Unix ms, if that is before the next turn. */
+    askAgainAt: async (outTradeNo: string, atMs: number): Promise<void> => {
+      await context.prisma.order.updateMany({
+        where: { outTradeNo, nextQueryAt: { gt: new Date(atMs) } },
+        data: { nextQueryAt: new Date(atMs) },
+      });
+    },
 
     /**
      * Keeps a payment found by asking, as callbacks are kept, so that both are applied in one way.
@@ -55,7 +67,9 @@ async function takeTurn(
   const [row] = await prisma.$queryRaw<TurnRow[]>`
     SELECT status, expires_at, first_prepaid_at, next_query_at, merchant_id,
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
-        AND i.status = 'open' AND i.reason = ANY(${[...PAUSING_REASONS]})) AS paused
+        AND i.status = 'open' AND i.reason = ANY(${[...PAUSING_REASONS]})) AS paused,
+      EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
+        AND i.status = 'open' AND i.reason = 'wechat_failed' AND i.subject = 'close') AS close_failed
     FROM orders WHERE out_trade_no = ${outTradeNo}`;
   if (!row || (row.status !== 'created' && row.status !== 'awaiting_payment')) {
     return { kind: 'gone' };
@@ -64,7 +78,7 @@ async function takeTurn(
     await setDue(prisma, outTradeNo, { dueAt: new Date(nowMs + PAUSED_MS + DUE_GRACE_MS) });
     return { kind: 'wait', delayMs: PAUSED_MS };
   }
-  const expiresAt = row.expires_at.getTime();
+  const expiresAt = row.close_failed ? Number.MAX_SAFE_INTEGER : row.expires_at.getTime();
   if (expiresAt <= nowMs) return { kind: 'expired' };
   const due = row.next_query_at?.getTime() ?? nowMs + (gapsMs[0] ?? PAUSED_MS);
   if (due > nowMs + EARLY_MS) {
@@ -90,7 +104,17 @@ async function keepFound(
   nowMs: number,
 ): Promise<boolean> {
   const id = uuidv7();
-  const contentHash = hash.hex('notice', raw);
+  const { transactionId, tradeState, totalFen, currency, appId } = notice;
+  // WeChat may word the same answer anew each time: what counts is what it says of the money.
+  const said = JSON.stringify([
+    transactionId,
+    tradeState,
+    totalFen,
+    currency,
+    appId,
+    notice.merchantId,
+  ]);
+  const contentHash = hash.hex('notice', said);
   const found = `query:${notice.transactionId ?? 'none'}:${contentHash.slice(0, 16)}`;
   const now = new Date(nowMs);
   await prisma.inboxNotification.createMany({
@@ -125,7 +149,12 @@ async function setDue(
   data: { dueAt: Date; nextQueryAt?: Date },
 ): Promise<void> {
   await prisma.order.updateMany({
-    where: { outTradeNo, status: { in: ['created', 'awaiting_payment'] } },
+    where: {
+      outTradeNo,
+      status: { in: ['created', 'awaiting_payment'] },
+      // A close that is under way has a time of its own, unless only a person can go on with it.
+      OR: [{ closeRequestedAt: null }, { interventions: { some: CLOSE_FAILED } }],
+    },
     data,
   });
 }

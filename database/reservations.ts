@@ -2,6 +2,13 @@ import type { Transaction } from './context';
 
 export type ItemKind = 'physical' | 'virtual';
 
+/** What the products say of an item, fixed with the order. */
+export interface OrderLine {
+  readonly kind: ItemKind;
+  /** Delivered from our pool of codes. */
+  readonly pooled: boolean;
+}
+
 export interface Reservation {
   readonly sku: string;
   readonly quantity: number;
@@ -24,7 +31,7 @@ export async function reserveStock<T extends Item>(
 ): Promise<
   | {
       readonly kind: 'reserved';
-      readonly items: readonly (T & { kind: ItemKind })[];
+      readonly items: readonly (T & OrderLine)[];
       readonly reservations: readonly Reservation[];
     }
   | ProductConflict
@@ -57,6 +64,7 @@ export async function reserveStock<T extends Item>(
     items: items.map((item) => ({
       ...item,
       kind: kinds.get(item.sku) ?? item.kind ?? 'physical',
+      pooled: kinds.get(item.sku) === 'virtual',
     })),
     reservations,
   };

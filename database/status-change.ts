@@ -65,18 +65,26 @@ export interface LockedOrder {
   readonly effects_held: boolean;
 }
 
-/** Locks the order's row until the transaction ends; null when there is none. */
+type OrderFacts = Pick<LockedOrder, 'applied_transaction_id' | 'in_question' | 'effects_held'>;
+
+/**
+ * Locks the order's row until the transaction ends; null when there is none. What hangs on the order is
+ * read by a second statement: one that waited for the lock still sees everything but the locked row as
+ * it was before (PostgreSQL, READ COMMITTED).
+ */
 export async function lockOrder(tx: Transaction, outTradeNo: string): Promise<LockedOrder | null> {
-  const [row] = await tx.$queryRaw<LockedOrder[]>`
+  const [row] = await tx.$queryRaw<Omit<LockedOrder, keyof OrderFacts>[]>`
     SELECT out_trade_no, status, channel, user_id, shop_order_no, total_fen, refunded_fen, currency,
       metadata, app_id, merchant_id, prepay_rounds, time_expire, expires_at, close_requested_at,
-      refusal_code, paid_at,
-      (SELECT transaction_id FROM payment_transactions t
-        WHERE t.order_no = orders.out_trade_no AND t.status = 'applied') AS applied_transaction_id,
-      EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
-        AND i.status = 'open') AS in_question,
-      EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
-        AND i.status = 'open' AND i.reason = 'reconciliation') AS effects_held
+      refusal_code, paid_at
     FROM orders WHERE out_trade_no = ${outTradeNo} FOR NO KEY UPDATE`;
-  return row ?? null;
+  if (!row) return null;
+  const [facts] = await tx.$queryRaw<OrderFacts[]>`
+    SELECT (SELECT transaction_id FROM payment_transactions
+        WHERE order_no = ${outTradeNo} AND status = 'applied') AS applied_transaction_id,
+      count(*) > 0 AS in_question,
+      coalesce(bool_or(reason = 'reconciliation'), false) AS effects_held
+    FROM interventions WHERE order_no = ${outTradeNo} AND status = 'open'`;
+  if (!facts) throw new Error('The facts of an order are always one row');
+  return { ...row, ...facts };
 }

@@ -118,7 +118,7 @@ async function spawnProcess(
   const script = isAbsolute(options.script) ? options.script : join(packageRoot(), options.script);
   const child = await guardian.spawn(name, {
     command: process.execPath,
-    args: ['--enable-source-maps', script, ...(options.argv ?? [])],
+    args: [script, ...(options.argv ?? [])],
     env: systemEnvironment(options.env),
     logFile: join(dataDir, `${name}.log`),
     stage: 'program',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { Agent } from 'undici';
 import { createLoggedMessages, createWebhookPort, nowhere } from '../activities/delivery-ports';
+import { withDatabaseRetry } from '../activities/failures';
 import { createOutboundActivities } from '../activities/notification';
 import { createOrderActivities } from '../activities/orders';
 import { createQueryActivities } from '../activities/queries';
@@ -33,10 +34,11 @@ export const SHUTDOWN_GRACE_MS = 10_000;
 const SHUTDOWN_FORCE_MS = 15_000;
 /** Workflows kept in memory; an order that waits is rebuilt from its history when it wakes. */
 const MAX_CACHED_WORKFLOWS = 400;
-/** WeChat allows far more; this keeps a backlog from drowning everything else. */
-const WECHAT_CALLS_PER_SECOND = 200;
-const QUERIES_PER_SECOND = 100;
-const DELIVERIES_PER_SECOND = 200;
+/**
+ * A bound for each queue, far above what a day brings: most attempts only read a row and wait on, and
+ * WeChat's own limit is answered by its 429.
+ */
+const ATTEMPTS_PER_SECOND = 1_000;
 
 /** One worker per task queue that this process serves, each with its own limits. */
 export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
@@ -63,37 +65,43 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
   return {
     [TASK_QUEUES.orders]: {
       ...workflowSource(),
-      activities: createOrderActivities({ database, parseNotice, now }),
+      activities: withDatabaseRetry(createOrderActivities({ database, parseNotice, now })),
       maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
       maxConcurrentLocalActivityExecutions: 32,
       maxConcurrentActivityTaskExecutions: 32,
       workflowTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.wechatpay]: {
-      activities: createWechatActivities({ database, wechatpay, queryGapsMs, now }),
+      activities: withDatabaseRetry(
+        createWechatActivities({ database, wechatpay, queryGapsMs, now }),
+      ),
       maxConcurrentActivityTaskExecutions: 64,
-      maxTaskQueueActivitiesPerSecond: WECHAT_CALLS_PER_SECOND,
+      maxTaskQueueActivitiesPerSecond: ATTEMPTS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.wechatpayQuery]: {
-      activities: createQueryActivities({ database, wechatpay, queryGapsMs, now }),
+      activities: withDatabaseRetry(
+        createQueryActivities({ database, wechatpay, queryGapsMs, now }),
+      ),
       maxConcurrentActivityTaskExecutions: 32,
-      maxTaskQueueActivitiesPerSecond: QUERIES_PER_SECOND,
+      maxTaskQueueActivitiesPerSecond: ATTEMPTS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.outbound]: {
-      activities: createOutboundActivities({
-        database,
-        now,
-        ports: {
-          webhook: webhook
-            ? createWebhookPort({ ...webhook, dispatcher: new Agent(), now })
-            : nowhere,
-          message: createLoggedMessages((event, ids) => logger.info(ids, event)),
-        },
-      }),
+      activities: withDatabaseRetry(
+        createOutboundActivities({
+          database,
+          now,
+          ports: {
+            webhook: webhook
+              ? createWebhookPort({ ...webhook, dispatcher: new Agent(), now })
+              : nowhere,
+            message: createLoggedMessages((event, ids) => logger.info(ids, event)),
+          },
+        }),
+      ),
       maxConcurrentActivityTaskExecutions: 64,
-      maxTaskQueueActivitiesPerSecond: DELIVERIES_PER_SECOND,
+      maxTaskQueueActivitiesPerSecond: ATTEMPTS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,
     },
   };

@@ -11,6 +11,8 @@ export interface Memory {
   hinted: boolean;
   /** The highest prepay round asked for. */
   askedRound: number;
+  /** The last prepay round sent off: a round ends settled one way or the other, so each goes once. */
+  launchedRound: number;
   closeWanted: CloseCause | null;
   ending: boolean;
   /**
@@ -27,6 +29,7 @@ export function createMemory(): Memory {
     stale: false,
     hinted: false,
     askedRound: 0,
+    launchedRound: 0,
     closeWanted: null,
     ending: false,
     async refresh(answer) {

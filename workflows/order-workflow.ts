@@ -46,7 +46,7 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
         await memory.refresh(steps.rest(outTradeNo));
         continue;
       }
-      if (memory.hinted) continue;
+      if (memory.hinted || memory.stale) continue;
       if (isAtRest(memory.view)) break;
     }
     await flights.landing();
@@ -115,10 +115,17 @@ function launch(outTradeNo: string, memory: Memory, flights: Flights): void {
   if (canBePaid(view.status)) {
     if (view.closeRequested) memory.closeWanted ??= 'close_requested';
     const cause = memory.closeWanted;
-    if (cause !== null && !view.closeFailed) fly('close', () => close(outTradeNo, cause));
-    if (cause === null) {
-      const round = wantsPrepay(view, memory.askedRound, Date.now());
-      if (round !== null) fly('prepay', () => wechat.prepay(outTradeNo, round));
+    const round = wantsPrepay(view, memory.askedRound, Date.now());
+    if (cause === null && round !== null && round > memory.launchedRound) {
+      memory.launchedRound = round;
+      fly('prepay', () => wechat.prepay(outTradeNo, round));
+    }
+    // What WeChat says it has closed is closed, also where a person is asked about the close.
+    if (cause !== null && (!view.closeFailed || cause === 'closed_at_wechat')) {
+      if (cause === 'closed_at_wechat') memory.closeWanted = 'close_requested';
+      fly('close', () => close(outTradeNo, cause));
+    } else if (cause === null || view.closeFailed) {
+      // As long as nobody closes it, it may be paid, and a callback may be lost.
       flights.start('query', async () => heed(memory, await queries.queryPayment(outTradeNo)));
     }
   }
@@ -135,5 +142,5 @@ async function close(outTradeNo: string, cause: CloseCause): Promise<RunView | n
 function heed(memory: Memory, finding: QueryFinding): void {
   memory.hinted = true;
   if (finding === 'expired') memory.closeWanted ??= 'expired';
-  if (finding === 'closed') memory.closeWanted ??= 'closed_at_wechat';
+  if (finding === 'closed') memory.closeWanted = 'closed_at_wechat';
 }

@@ -16,7 +16,7 @@ import type {
 const STATIC_RETRY = {
   initialInterval: '1s',
   backoffCoefficient: 2,
-  maximumInterval: '60s',
+  maximumInterval: '15s',
 } as const;
 
 /** Well under the 10 s of a workflow task, with two more tries in it. */
@@ -48,7 +48,7 @@ export const queries = proxyActivities<QueryActivities>({
 
 export const outbound = proxyActivities<OutboundActivities>({
   taskQueue: TASK_QUEUES.outbound,
-  startToCloseTimeout: '90s',
+  startToCloseTimeout: '40s',
   retry: STATIC_RETRY,
 });
 

@@ -1,5 +1,6 @@
 import type { Logger } from '../../config/logger';
 import type { Database } from '../../database/database';
+import { isTemporalAway } from '../temporal/errors';
 import type { OrderRuns } from '../temporal/order-runs';
 
 /** Every open thing is taken up again within a minute: lease (30 s) and two of these. */
@@ -9,6 +10,8 @@ const FIRST_SWEEP_MS = 1_000;
 /** Rows leased at once; a sweep goes on while it finds as many. */
 const BATCH = 200;
 const CONCURRENCY = 24;
+/** Then the other kind has its turn. */
+const MAX_BATCHES = 5;
 
 export interface Sweep {
   start(): void;
@@ -34,8 +37,8 @@ export function createSweep(deps: SweepDeps): Sweep {
 
   async function sweep(): Promise<void> {
     try {
-      while (await sweepNotices(deps, isStopped));
-      while (await sweepOrders(deps, isStopped));
+      for (let n = 0; n < MAX_BATCHES && (await sweepNotices(deps, isStopped)); n += 1);
+      for (let n = 0; n < MAX_BATCHES && (await sweepOrders(deps, isStopped)); n += 1);
     } catch (error) {
       deps.logger.warn({ err: error }, 'sweep.failed');
     }
@@ -90,7 +93,11 @@ async function sweepOrders(deps: SweepDeps, isStopped: () => boolean): Promise<b
   return failed.length === 0 && rows.length === BATCH && !isStopped();
 }
 
-/** The first one alone: when Temporal is away, one wait tells. @returns those that were not told */
+/**
+ * The first one alone: when Temporal is away, one wait tells. A row that Temporal refuses for a reason
+ * of its own is left to its lease and holds nobody back.
+ * @returns those that were not told because Temporal is away
+ */
 async function tellEach<T>(
   { logger }: SweepDeps,
   isStopped: () => boolean,
@@ -101,8 +108,11 @@ async function tellEach<T>(
   const failed: T[] = [];
   const take = async (one: T) => {
     await tell(one).catch((error: unknown) => {
-      if (failed.length === 0) logger.warn({ err: error }, 'sweep.temporal_away');
-      failed.push(one);
+      const away = isTemporalAway(error);
+      if (failed.length === 0) {
+        logger.warn({ err: error }, away ? 'sweep.temporal_away' : 'sweep.refused');
+      }
+      if (away) failed.push(one);
     });
   };
   const [first] = left.splice(0, 1);

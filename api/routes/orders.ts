@@ -38,7 +38,7 @@ export interface OrderRouteDeps {
 const DEFAULT_LIMIT = 50;
 const ORDER_NUMBER = /^[0-9A-Z]{22}$/;
 /** A close answers within 20 s; two look-ups stand around this wait. */
-const CLOSE_WAIT_MS = 14_000;
+const CLOSE_WAIT_MS = 10_000;
 /** WeChat's `time_expire` is a minute after ours, so that our close comes first. */
 const TIME_EXPIRE_MARGIN_MS = 60_000;
 const SHANGHAI_OFFSET_MS = 8 * 3_600_000;

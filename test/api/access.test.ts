@@ -95,7 +95,7 @@ test('the scheme is read in any case, the key is not', async () => {
 /** `20260101 04 1A2B 3C4D5E`: its check digits are 98 − (… mod 97). */
 const CHECKED = `${NO}${checkDigitsOf(NO)}`;
 function checkDigitsOf(body: string): string {
-  const digits = [...`${body}00`].map((c) => String(Number.parseInt(c, 36))).join('');
+  const digits = Array.from(`${body}00`, (c) => String(Number.parseInt(c, 36))).join('');
   return String(98n - (BigInt(digits) % 97n)).padStart(2, '0');
 }
 const WRONG = `${NO}${String((Number(checkDigitsOf(NO)) % 97) + 1).padStart(2, '0')}`;

@@ -37,7 +37,9 @@ async function post(body: Bytes, headers: Record<string, string> = unsigned()) {
 /** How often each outcome was counted, and how often callbacks were refused at all. */
 async function outcomes(): Promise<Record<string, number>> {
   const { body } = await oncepay.call('GET', '/metrics');
-  const lines = String(body).matchAll(/^oncepay_callbacks_total\{outcome="(\w+)"\} (\d+)$/gm);
+  const lines = (typeof body === 'string' ? body : '').matchAll(
+    /^oncepay_callbacks_total\{outcome="(\w+)"\} (\d+)$/gm,
+  );
   return Object.fromEntries([...lines].map(([, outcome = '', count]) => [outcome, Number(count)]));
 }
 

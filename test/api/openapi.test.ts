@@ -122,7 +122,8 @@ test('the problem schema names every code of the catalogue', () => {
 /** The same schema, with no field beside those that it names. */
 function strict(reply: z.ZodType): z.ZodType {
   if (reply instanceof z.ZodObject) {
-    const shape = Object.entries(reply.shape as Record<string, z.ZodType>);
+    const parts: Record<string, z.ZodType> = reply.shape;
+    const shape = Object.entries(parts);
     return z.strictObject(Object.fromEntries(shape.map(([name, part]) => [name, strict(part)])));
   }
   if (reply instanceof z.ZodArray) return z.array(strict(reply.element as z.ZodType));

@@ -65,7 +65,7 @@ const NO_AMOUNT: [string, unknown][] = [
   ['minus zero', -0],
   ['huge', 1e21],
   ['over 32 bits', 2_147_483_648],
-  ['over 53 bits', 9_007_199_254_740_993],
+  ['over 53 bits', 2 ** 53 + 2],
   ['a boolean', true],
   ['a list', [300]],
   ['an object', { fen: 300 }],
@@ -283,6 +283,6 @@ test('no JSON value in any field of an order ever breaks the api', async () => {
       if (answer.status === 201) return;
       expectProblem(answer, 400);
     }),
-    { numRuns: 300, seed: 20_260_101 },
+    { numRuns: 150, seed: 20_260_101 },
   );
 });

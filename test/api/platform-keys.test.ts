@@ -34,8 +34,9 @@ test.each(['certificate', 'mixed'] as const)(
 test.each(MODES)(
   'in %s mode forty serials that nobody has cost no more than one look for certificates',
   async (mode) => {
-    const { simulator, newOrder } = oncepayIn(mode);
-    const no = await newOrder();
+    const oncepay = oncepayIn(mode);
+    const { simulator } = oncepay;
+    const no = await oncepay.newOrder();
     const was = simulator.requests().counts.certificates;
     // A look that never ends must not hold up the answer.
     if (mode === 'public_key') simulator.setFault({ operation: 'certificates', kind: 'timeout' });

@@ -97,7 +97,9 @@ test('five hundred at once: each is added once, in few statements', async () => 
 
 test('every repeat is a duplicate, in the same batch and later', async () => {
   const notices = Array.from({ length: 40 }, () => notice());
-  const results = await Promise.all([...notices, ...notices, ...notices].map(inbox.add));
+  const results = await Promise.all(
+    [...notices, ...notices, ...notices].map((one) => inbox.add(one)),
+  );
   const kinds = results.map(({ kind }) => kind);
   expect(kinds.filter((kind) => kind === 'added')).toHaveLength(40);
   expect(kinds.filter((kind) => kind === 'duplicate')).toHaveLength(80);

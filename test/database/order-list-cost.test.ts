@@ -78,13 +78,13 @@ async function planOf(filter: OrderFilter): Promise<{ nodes: Plan[]; found: numb
   });
   const sent: { query: string; params: string }[] = [];
   prisma.$on('query', (event) => sent.push(event));
-  const { list } = createOrderReading({
+  const reading = createOrderReading({
     prisma,
     cipher: createFieldCipher(secrets.encryptionKeys),
     hash: createKeyedHash(secrets.hashKey),
     webhooks: false,
   });
-  const found = await list(filter);
+  const found = await reading.list(filter);
   await prisma.$disconnect();
   const [statement] = sent;
   if (!statement) throw new Error('nothing was sent');

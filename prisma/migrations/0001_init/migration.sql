@@ -49,6 +49,7 @@ CREATE TABLE "order_items" (
     "quantity" INTEGER NOT NULL,
     "unit_price_fen" INTEGER NOT NULL,
     "kind" TEXT NOT NULL,
+    "pooled" BOOLEAN NOT NULL DEFAULT false,
 
     CONSTRAINT "order_items_pkey" PRIMARY KEY ("out_trade_no","line")
 );

@@ -2,11 +2,9 @@
 const { join } = require('node:path');
 const { TestEnvironment } = require('jest-environment-node');
 
-const ROOT = join(__dirname, '..', '..', '..');
-
 module.exports = class WithBuiltCode extends TestEnvironment {
-  constructor(...settings) {
-    super(...settings);
-    this.global.oncepayBuilt = (path) => require(join(ROOT, path));
+  constructor(config, context) {
+    super(config, context);
+    this.global.oncepayBuilt = (path) => require(join(config.globalConfig.rootDir, path));
   }
 };
