@@ -27,13 +27,13 @@ export function createOverdue({ prisma }: DatabaseContext) {
       const now = new Date(nowMs);
       return prisma.$queryRaw<LeasedNotice[]>`
         UPDATE notification_inbox n SET attempts = n.attempts + 1,
-          lease_until = ${now}::timestamptz + lease.length,
-          next_attempt_at = ${now}::timestamptz + lease.length
-        FROM (SELECT id FROM notification_inbox
+          lease_until = ${now}::timestamptz + due.lease,
+          next_attempt_at = ${now}::timestamptz + due.lease
+        FROM (SELECT id, ${`${LEASE_MS} milliseconds`}::interval
+            * power(2, least(attempts, ${MAX_DOUBLINGS}::int)) AS lease
+          FROM notification_inbox
           WHERE verdict IS NULL AND next_attempt_at <= ${now} AND out_trade_no IS NOT NULL
-          ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED) due,
-          LATERAL (SELECT ${`${LEASE_MS} milliseconds`}::interval
-            * power(2, least(n.attempts, ${MAX_DOUBLINGS})) AS length) lease
+          ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED) due
         WHERE n.id = due.id
         RETURNING n.id::text, n.out_trade_no AS "outTradeNo"`;
     },

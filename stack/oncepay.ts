@@ -56,6 +56,8 @@ export interface Oncepay {
 }
 
 const READY_MS = 60_000;
+/** As `npm run start:api` and `start:worker` have it, which bounds their memory. */
+const NODE_ARGS = ['--max-semi-space-size=8', '--max-old-space-size=192'];
 
 /** Made-up secrets, as an operator would make them; every Oncepay has its own. */
 export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
@@ -66,6 +68,7 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
   const keys = { merchant: secret(), operator: secret(), admin: secret(), viewer: secret() };
   const env: Record<string, string> = {
     NODE_ENV: 'development',
+    MALLOC_ARENA_MAX: '2',
     DATABASE_URL: options.databaseUrl,
     TEMPORAL_ADDRESS: options.temporalAddress,
     TEMPORAL_NAMESPACE: options.temporalNamespace ?? 'default',
@@ -92,6 +95,7 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
       const listensAt = apis === 1 ? port : await freePort();
       const started = await options.stack.spawn(name, {
         script: 'dist/api/main.js',
+        nodeArgs: NODE_ARGS,
         env: { ...env, ...own, PORT: String(listensAt) },
         ready: { url: `http://127.0.0.1:${listensAt}/healthz`, timeoutMs: READY_MS },
       });
@@ -102,6 +106,7 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
       const own = await freePort();
       return options.stack.spawn(`worker-${port}-${workers}`, {
         script: 'dist/workers/main.js',
+        nodeArgs: NODE_ARGS,
         env: { ...env, PORT: String(own) },
         ready: { url: `http://127.0.0.1:${own}/readyz`, timeoutMs: READY_MS },
       });

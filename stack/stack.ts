@@ -32,6 +32,8 @@ export interface ProcessOptions {
   /** Relative to the package's folder, such as `dist/api/main.js`. */
   readonly script: string;
   readonly argv?: readonly string[];
+  /** Of node itself. */
+  readonly nodeArgs?: readonly string[];
   /** The whole configuration: of the owner's environment only PATH and its like are passed on. */
   readonly env: Readonly<Record<string, string>>;
   /** Waits until this URL answers 2xx. `timeoutMs` is 60,000 by default. */
@@ -118,7 +120,7 @@ async function spawnProcess(
   const script = isAbsolute(options.script) ? options.script : join(packageRoot(), options.script);
   const child = await guardian.spawn(name, {
     command: process.execPath,
-    args: [script, ...(options.argv ?? [])],
+    args: [...(options.nodeArgs ?? []), script, ...(options.argv ?? [])],
     env: systemEnvironment(options.env),
     logFile: join(dataDir, `${name}.log`),
     stage: 'program',

@@ -36,11 +36,13 @@ export function createSweep(deps: SweepDeps): Sweep {
   const isStopped = () => stopped;
 
   async function sweep(): Promise<void> {
-    try {
-      for (let n = 0; n < MAX_BATCHES && (await sweepNotices(deps, isStopped)); n += 1);
-      for (let n = 0; n < MAX_BATCHES && (await sweepOrders(deps, isStopped)); n += 1);
-    } catch (error) {
-      deps.logger.warn({ err: error }, 'sweep.failed');
+    // Each for itself: what is wrong with one kind must not hide the other.
+    for (const batch of [sweepNotices, sweepOrders]) {
+      try {
+        for (let n = 0; n < MAX_BATCHES && (await batch(deps, isStopped)); n += 1);
+      } catch (error) {
+        deps.logger.error({ err: error }, 'sweep.failed');
+      }
     }
   }
 
