@@ -184,3 +184,24 @@ test('nothing personal is stored or shown in clear text', async () => {
     expect(log).not.toContain(address);
   }
 });
+
+test('a close WeChat does not permit asks a person, and a payment is still looked for', async () => {
+  oncepay.simulator.setFault({
+    operation: 'close',
+    kind: 'error',
+    status: 403,
+    code: 'NO_AUTH',
+    message: 'no',
+    times: 1_000,
+  });
+  const no = await oncepay.newOrder();
+  const answer = await oncepay.call('POST', `/v1/orders/${no}/close`);
+  expect(answer.status).toBe(202);
+  expect((await oncepay.order(no)).attention).toMatchObject({ reason: 'wechat_failed' });
+  await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
+  const order = await oncepay.untilStatus(no, 'fulfilled');
+  oncepay.simulator.clearFaults();
+  // Paid is paid: whether it could be closed is no question any more.
+  expect(order.attention).toBeNull();
+  expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
+});
