@@ -143,6 +143,24 @@ test('a bad value takes nobody with it', async () => {
   expect(await stored(good.map(({ notificationId }) => notificationId))).toBe(30);
 });
 
+test('writers that repeat each other in opposite orders never lock each other out', async () => {
+  const others = [1, 2].map(() => createInboxWriter({ url: database.url, ...secrets }));
+  for (let round = 0; round < 5; round += 1) {
+    const all = Array.from({ length: 300 }, (_, index) =>
+      notice({ notificationId: `opposite-${round}-${String(index).padStart(3, '0')}` }),
+    );
+    const turned = [...all].reverse();
+    const results = await Promise.all([
+      ...all.map((one) => inbox.add(one)),
+      ...turned.map((one) => others[0]?.add(one)),
+      ...all.map((one) => others[1]?.add(one)),
+    ]);
+    expect(results.filter((result) => result?.kind === 'added')).toHaveLength(300);
+    expect(results.filter((result) => result?.kind === 'duplicate')).toHaveLength(600);
+  }
+  await Promise.all(others.map((other) => other.end()));
+});
+
 test('two writers with the same notifications: each is added by one of them', async () => {
   const second = createInboxWriter({ url: database.url, ...secrets });
   const notices = Array.from({ length: 150 }, () => notice());
