@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
+import { MAX_FEN } from '../domain/money';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/task-queues';
 import { formatDuration, MAX_DURATION_MS, parseDurationMs } from './durations';
 
@@ -155,6 +156,12 @@ export const duration = (range: { minMs: number; maxMs: number }) => {
     return z.NEVER;
   });
 };
+
+export const fenLimit = z.string().transform((value, context): number => {
+  if (/^\d{1,10}$/.test(value) && Number(value) <= MAX_FEN) return Number(value);
+  context.addIssue({ code: 'custom', message: `must be an amount in fen, 0 to ${MAX_FEN}` });
+  return z.NEVER;
+});
 
 export const durations = z.string().transform((value, context): number[] => {
   const list = value.split(',').map((part) => parseDurationMs(part) ?? 0);

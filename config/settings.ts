@@ -21,7 +21,12 @@ export interface Settings {
   readonly encryptionKeys: readonly EncryptionKey[];
   readonly hashKey: Buffer;
   readonly webhook: { readonly url: string; readonly secret: string } | null;
+  /** Actions that move more than this need a second key, in fen. */
+  readonly twoPersonFen: number;
   readonly paymentWindowMs: number;
+  /** Least time between two refunds of one order. */
+  readonly refundSpacingMs: number;
+  readonly patrolIntervalMs: number;
   readonly queryGapsMs: readonly number[];
   readonly taskQueues: readonly TaskQueue[];
   readonly buildId: string | null;
@@ -92,6 +97,11 @@ function schema(production: boolean) {
       .duration({ minMs: 1_000, maxMs: MAX_DURATION_MS })
       .default(30 * 60_000),
     ONCEPAY_QUERY_SCHEDULE: field.durations.default([30_000, 60_000, 120_000, 300_000, 600_000]),
+    ONCEPAY_REFUND_SPACING: field.duration({ minMs: 0, maxMs: MAX_DURATION_MS }).default(60_000),
+    ONCEPAY_PATROL_INTERVAL: field
+      .duration({ minMs: 1_000, maxMs: 24 * 3_600_000 })
+      .default(5 * 60_000),
+    ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(100_000),
     ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
     ONCEPAY_BUILD_ID: field.text(/^[\w.-]{1,128}$/, 'must be 1–128 of [A-Za-z0-9_.-]').optional(),
   });
@@ -208,7 +218,10 @@ function toSettings(
       env.ONCEPAY_WEBHOOK_URL !== undefined && env.ONCEPAY_WEBHOOK_SECRET !== undefined
         ? { url: env.ONCEPAY_WEBHOOK_URL, secret: env.ONCEPAY_WEBHOOK_SECRET }
         : null,
+    twoPersonFen: env.ONCEPAY_TWO_PERSON_FEN,
     paymentWindowMs: env.ONCEPAY_PAYMENT_WINDOW,
+    refundSpacingMs: env.ONCEPAY_REFUND_SPACING,
+    patrolIntervalMs: env.ONCEPAY_PATROL_INTERVAL,
     queryGapsMs: env.ONCEPAY_QUERY_SCHEDULE,
     taskQueues: env.ONCEPAY_TASK_QUEUES,
     buildId: env.ONCEPAY_BUILD_ID ?? null,
