@@ -98,6 +98,7 @@ function open(
   row: InboxRow,
   parse: (resource: string) => Notice,
 ): Notice | null {
+  if (row.resourceEncrypted === null) return null;
   const place = { table: 'notification_inbox', column: 'resource', row: row.id };
   try {
     return parse(cipher.decrypt(place, row.resourceEncrypted));

@@ -7,7 +7,8 @@ export interface InboxRow {
   readonly id: string;
   readonly notificationId: string;
   readonly source: string;
-  readonly resourceEncrypted: string;
+  /** null once it is purged, which only happens to rows with a verdict. */
+  readonly resourceEncrypted: string | null;
 }
 
 /** What the application of one row may change, under the order's lock. */

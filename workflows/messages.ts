@@ -2,12 +2,13 @@
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { OrderStatus } from '../domain/order-state';
 import type { PrepayAnswer } from '../domain/run-view';
+import { NOTICE_SIGNAL } from '../domain/workflow-ids';
 
 /**
  * A hint that the rows have something new for this number: an inbox row's id, or `close` when a close
  * was asked for. No amount, no state (P3).
  */
-export const noticeSignal = defineSignal<[hint: string]>('notice');
+export const noticeSignal = defineSignal<[hint: string]>(NOTICE_SIGNAL);
 
 /** Asks for prepay round `round`; answered as soon as anything decides the order (P6). */
 export const prepayUpdate = defineUpdate<PrepayAnswer, [round: number]>('prepay');

@@ -1,13 +1,7 @@
 import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
-import { parseOrderNumber } from '../../domain/order-number';
 import type { PrepayAnswer } from '../../domain/run-view';
-import { TASK_QUEUES } from '../../domain/task-queues';
-import {
-  CLOSE_UPDATE_ID,
-  ORDER_WORKFLOW_TYPE,
-  orderWorkflowId,
-  prepayUpdateId,
-} from '../../domain/workflow-ids';
+import { orderRunStart } from '../../domain/run-start';
+import { CLOSE_UPDATE_ID, ORDER_WORKFLOW_TYPE, prepayUpdateId } from '../../domain/workflow-ids';
 import { closeUpdate, noticeSignal, prepayUpdate } from '../../workflows/messages';
 
 /** A run is told of its inbox row within this, or the sweep does it later. */
@@ -30,16 +24,9 @@ export function createOrderRuns(
   client: Client,
   onFailure: (error: unknown, outTradeNo: string) => void,
 ): OrderRuns {
-  const startOptions = (outTradeNo: string) => ({
-    workflowId: orderWorkflowId(outTradeNo),
-    taskQueue: TASK_QUEUES.orders,
-    args: [outTradeNo],
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
-    staticSummary: summary(outTradeNo),
-  });
   const operation = (outTradeNo: string) =>
     new WithStartWorkflowOperation(ORDER_WORKFLOW_TYPE, {
-      ...startOptions(outTradeNo),
+      ...orderRunStart(outTradeNo),
       workflowIdConflictPolicy: 'USE_EXISTING',
     });
 
@@ -60,7 +47,7 @@ export function createOrderRuns(
     async notify(outTradeNo, inboxId) {
       await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, () =>
         client.workflow.signalWithStart(ORDER_WORKFLOW_TYPE, {
-          ...startOptions(outTradeNo),
+          ...orderRunStart(outTradeNo),
           signal: noticeSignal,
           signalArgs: [inboxId],
         }),
@@ -69,7 +56,7 @@ export function createOrderRuns(
     async ensure(outTradeNo) {
       await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, () =>
         client.workflow.start(ORDER_WORKFLOW_TYPE, {
-          ...startOptions(outTradeNo),
+          ...orderRunStart(outTradeNo),
           workflowIdConflictPolicy: 'USE_EXISTING',
         }),
       );
@@ -91,13 +78,4 @@ export function createOrderRuns(
         }),
       ),
   };
-}
-
-/** One line for Temporal Web UI; it never changes, so it says only what the number says. */
-function summary(outTradeNo: string): string {
-  const parsed = parseOrderNumber(outTradeNo);
-  if (parsed.kind !== 'valid') return `Unknown order ${outTradeNo}`;
-  const { day, channel, sequence } = parsed;
-  const date = `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}`;
-  return `Order ${date} · ${channel} · no. ${sequence}`;
 }
