@@ -32,7 +32,9 @@ function compose(settings: Settings, logger: Logger) {
     hashKey: settings.hashKey,
     onIdleError: (error: Error) => logger.warn({ err: error }, 'database.connection_lost'),
   };
-  const database = openDatabase({ ...stores, webhooks: settings.webhook !== null });
+  const { notifyUrl } = settings.wechatpay;
+  const webhooks = settings.webhook !== null;
+  const database = openDatabase({ ...stores, webhooks, notifyUrl });
   const inbox = createInboxWriter(stores);
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,

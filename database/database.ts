@@ -27,6 +27,8 @@ export interface DatabaseOptions {
   readonly maxConnections?: number;
   /** Whether shop webhooks are configured: decides if their rows are written. */
   readonly webhooks: boolean;
+  /** Where WeChat tells of refunds of money that belongs to no order of ours. */
+  readonly notifyUrl: string;
   /** Lost idle connections; the pool replaces them. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -75,6 +77,7 @@ export function openDatabase(options: DatabaseOptions) {
     cipher: createFieldCipher(options.encryptionKeys),
     hash: createKeyedHash(options.hashKey),
     webhooks: options.webhooks,
+    notifyUrl: options.notifyUrl,
   };
   return {
     orders: { ...createOrderCreation(context), ...createOrderReading(context) },

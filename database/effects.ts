@@ -136,6 +136,20 @@ async function fail(
   });
 }
 
+/** A person skipped an effect: when none is left, the order is fulfilled with that. */
+export async function fulfilIfDone(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  now: Date,
+): Promise<void> {
+  if (order.status !== 'paid') return;
+  const left = await tx.orderEffect.count({
+    where: { outTradeNo: order.out_trade_no, status: { notIn: ['done', 'skipped'] } },
+  });
+  if (left === 0) await fulfil(context, tx, order, now);
+}
+
 /** No effect is left: the order is fulfilled in the transaction of the last one. */
 async function fulfil(
   context: DatabaseContext,

@@ -30,6 +30,7 @@ async function main(): Promise<void> {
     encryptionKeys: settings.encryptionKeys,
     hashKey: settings.hashKey,
     webhooks: settings.webhook !== null,
+    notifyUrl: settings.wechatpay.notifyUrl,
     onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
   });
   const wechatpay = createWechatPayClient({
