@@ -38,6 +38,7 @@ export const ERRORS = {
   ORDER_PAID: { status: 409, retry: false, title: 'WeChat Pay says the order is paid' },
   ORDER_CLOSED: { status: 409, retry: false, title: 'WeChat Pay says the order is closed' },
   ORDER_NOT_EXIST: { status: 404, retry: false, title: 'WeChat Pay does not know the order' },
+  RESOURCE_NOT_EXISTS: { status: 404, retry: false, title: 'WeChat Pay knows no such thing' },
   NOT_ENOUGH: { status: 502, retry: true, title: 'The balance is too low' },
   RULE_LIMIT: { status: 502, retry: true, title: 'A rule of WeChat Pay forbids it now' },
   FREQUENCY_LIMITED: { status: 502, retry: true, title: 'WeChat Pay asks us to slow down' },
