@@ -1,10 +1,16 @@
+import { Context } from '@temporalio/activity';
 import type { Database } from '../database/database';
+import { isInterventionAction } from '../domain/interventions';
 import type { Notice } from '../domain/payment-notice';
 import type { EffectActivities, OrderActivities } from '../workflows/activity-contract';
 import { retryIn } from './failures';
+import { runs } from './runs';
 
 export interface OrderActivityDeps {
-  readonly database: Pick<Database, 'runs' | 'notices' | 'effects' | 'closing' | 'deliveries'>;
+  readonly database: Pick<
+    Database,
+    'runs' | 'notices' | 'effects' | 'closing' | 'deliveries' | 'answers' | 'refunds'
+  >;
   /** Reads a decrypted notice, see wechatpay/notice-parser. */
   readonly parseNotice: (resource: string) => Notice;
   readonly now: () => number;
@@ -13,14 +19,20 @@ export interface OrderActivityDeps {
 /** Between two tries of effects that failed: they are few (see MAX_EFFECT_ATTEMPTS), so a fixed pause serves. */
 const EFFECT_RETRY_MS = 2_000;
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Of a proposal by hand; the API takes as much. */
+const MAX_NOTE = 1_000;
+
 /** The database steps of an order's run. */
 export function createOrderActivities({ database, parseNotice, now }: OrderActivityDeps) {
   return {
     loadRun: (outTradeNo) => database.runs.load(outTradeNo),
 
     async applyNotices(outTradeNo) {
-      const { view, more } = await database.notices.apply(outTradeNo, parseNotice, now());
-      return { view, more };
+      const applied = await database.notices.apply(outTradeNo, parseNotice, now());
+      // Their rows are due: should a message get lost, the sweep starts the run.
+      await Promise.allSettled(applied.refunds.map((refundNo) => runs.wakeRefund(refundNo)));
+      return { view: applied.view, more: applied.more };
     },
 
     runEffects: (outTradeNo) => database.effects.run(outTradeNo, now()),
@@ -37,5 +49,23 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
     },
 
     rest: (outTradeNo) => database.deliveries.finishRound(outTradeNo, null),
+
+    async propose(outTradeNo, { interventionId, action, note }) {
+      const made =
+        isInterventionAction(action) &&
+        UUID.test(interventionId) &&
+        (await database.answers.propose(
+          outTradeNo,
+          { interventionId, action, note: note.slice(0, MAX_NOTE) },
+          now(),
+        ));
+      if (!made) Context.current().log.warn('proposal.ignored', { outTradeNo });
+    },
+
+    async readRefund(outRefundNo) {
+      const status = await database.refunds.status(outRefundNo);
+      if (status === null) return 'unknown_refund';
+      return status === 'succeeded' || status === 'closed' ? status : 'under_way';
+    },
   } satisfies OrderActivities & EffectActivities;
 }

@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Pool } from 'pg';
 import { PrismaClient } from '../generated/prisma/client';
+import { createAnswers } from './answers/answers';
 import { createClosing } from './closing';
 import type { DatabaseContext } from './context';
 import { createDeliveries } from './deliveries';
@@ -17,6 +18,7 @@ import { createOverdue } from './overdue';
 import { createPrepays } from './prepays';
 import { createProducts } from './products';
 import { createQueries } from './queries';
+import { createRefunds } from './refunds';
 import { createRunViews } from './run-view';
 
 export interface DatabaseOptions {
@@ -92,6 +94,8 @@ export function openDatabase(options: DatabaseOptions) {
     overdue: createOverdue(context),
     products: createProducts(context),
     interventions: createInterventionList(context),
+    answers: createAnswers(context),
+    refunds: createRefunds(context),
     health: createHealth(pool),
     async end(): Promise<void> {
       await prisma.$disconnect();

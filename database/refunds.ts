@@ -55,6 +55,13 @@ export type RefundTurn =
 export function createRefunds(context: DatabaseContext) {
   const { prisma } = context;
   return {
+    /** null when there is no such refund. */
+    async status(outRefundNo: string): Promise<RefundStatus | null> {
+      const where = { outRefundNo };
+      const row = await prisma.refund.findUnique({ where, select: { status: true } });
+      return row && (row.status as RefundStatus);
+    },
+
     /**
      * Whose turn it is, asked at the start of each attempt: the row decides.
      * @param limits least time between two refunds of one order, and the life of an attempt, ms

@@ -10,6 +10,9 @@ export interface RetryPolicy {
   readonly maxAttempts: number;
 }
 
+/** Type of the failure that ends an activity whose budget of attempts is spent. */
+export const BUDGET_SPENT = 'BUDGET_SPENT';
+
 export type Operation =
   | 'wechat.prepay'
   | 'wechat.query'

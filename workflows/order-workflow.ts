@@ -21,7 +21,13 @@ import type { QueryFinding } from './activity-contract';
 import { createDisplay } from './display';
 import { createFlights, type FlightName, type Flights } from './flights';
 import { createMemory, type Memory } from './memory';
-import { closeUpdate, noticeSignal, prepayUpdate } from './messages';
+import {
+  closeUpdate,
+  noticeSignal,
+  prepayUpdate,
+  proposeSignal,
+  resolutionUpdate,
+} from './messages';
 import { finishEffects, outbound, queries, steps, wechat } from './steps';
 
 /**
@@ -49,7 +55,7 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
       if (memory.hinted || memory.stale) continue;
       if (isAtRest(memory.view)) break;
     }
-    await flights.landing();
+    memory.stale = (await flights.landing()) || memory.stale;
     if (workflowInfo().continueAsNewSuggested && allHandlersFinished()) {
       await continueAsNew<typeof orderWorkflow>(outTradeNo);
     }
@@ -63,6 +69,18 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
 function listen(memory: Memory, wake: () => void): void {
   setHandler(noticeSignal, () => {
     memory.hinted = true;
+    wake();
+  });
+  setHandler(resolutionUpdate, async () => {
+    memory.hinted = true;
+    memory.asked += 1;
+    const ticket = memory.asked;
+    wake();
+    await condition(() => memory.ending || memory.looked >= ticket);
+    return undefined;
+  });
+  setHandler(proposeSignal, (proposal) => {
+    memory.proposals.push(proposal);
     wake();
   });
   setHandler(prepayUpdate, async (round): Promise<PrepayAnswer> => {
@@ -90,8 +108,10 @@ function answerOf(memory: Memory, round: number): PrepayAnswer | undefined {
 /** Does the database steps that are left: what the inbox has first, then the effects. */
 async function settle(outTradeNo: string, memory: Memory, flights: Flights): Promise<void> {
   if (memory.stale) await memory.refresh(steps.loadRun(outTradeNo));
+  for (const proposal of memory.proposals.splice(0)) await steps.propose(outTradeNo, proposal);
   while (memory.hinted || (memory.view?.openNotices ?? 0) > 0) {
     memory.hinted = false;
+    const { asked } = memory;
     let more = false;
     const applied = steps.applyNotices(outTradeNo).then((result) => {
       more = result.more;
@@ -99,6 +119,7 @@ async function settle(outTradeNo: string, memory: Memory, flights: Flights): Pro
     });
     await memory.refresh(applied);
     memory.hinted ||= more;
+    if (!more) memory.looked = asked;
   }
   const { view } = memory;
   if (view?.status === 'paid' && view.effectsDue > 0 && !flights.has('effects')) {
@@ -116,8 +137,11 @@ function launch(outTradeNo: string, memory: Memory, flights: Flights): void {
     if (view.closeRequested) memory.closeWanted ??= 'close_requested';
     const cause = memory.closeWanted;
     const round = wantsPrepay(view, memory.askedRound, Date.now());
-    if (cause === null && round !== null && round > memory.launchedRound) {
+    const retries = view.retries ?? 0;
+    const isNew = round !== null && round > memory.launchedRound;
+    if (cause === null && round !== null && (isNew || retries > memory.launchedRetries)) {
       memory.launchedRound = round;
+      memory.launchedRetries = retries;
       fly('prepay', () => wechat.prepay(outTradeNo, round));
     }
     // What WeChat says it has closed is closed, also where a person is asked about the close.
