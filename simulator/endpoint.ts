@@ -36,6 +36,7 @@ export interface Endpoint {
 const numberInPath = z.looseObject({ no: z.string() });
 const NO_BODY = Buffer.alloc(0);
 const PROXY_PAGE = '<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>';
+
 function parseJson(rawBody: Buffer): unknown {
   try {
     const parsed: unknown = JSON.parse(rawBody.toString('utf8'));
