@@ -16,6 +16,7 @@ import { orderOperations } from './routes/orders';
 import { interventionOperations } from './routes/interventions';
 import { pointsOperations } from './routes/points';
 import { productOperations } from './routes/products';
+import { refundOperations } from './routes/refunds';
 import { listen, stopListening } from './server';
 import { connectTemporal } from './temporal/connection';
 import { createOrderRuns } from './temporal/order-runs';
@@ -55,7 +56,8 @@ function compose(settings: Settings, logger: Logger) {
       ...orderOperations({ database, payments, runs, settings, now }),
       ...productOperations(database),
       ...pointsOperations(database),
-      ...interventionOperations(database),
+      ...interventionOperations({ database, runs, settings, now }),
+      ...refundOperations(database),
     ],
     authenticate: createAuthentication(settings.apiKeys),
     callback: createCallbackHandler({

@@ -40,3 +40,4 @@ export interface Operation {
 export const ALL_ROLES: readonly Role[] = ['merchant', 'operator', 'admin', 'viewer'];
 export const SHOP_ROLES: readonly Role[] = ['merchant', 'admin'];
 export const CLOSING_ROLES: readonly Role[] = ['merchant', 'operator', 'admin'];
+export const OPERATOR_ROLES: readonly Role[] = ['operator', 'admin'];

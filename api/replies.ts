@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { CHANNEL_NAMES } from '../domain/channels';
 import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../domain/effects';
 import { ORDER_STATUSES } from '../domain/order-state';
-import type { OrderDetails } from '../database/order-details';
+import { REFUND_STATUSES } from '../domain/refund-state';
+import type { OrderDetails, RefundView } from '../database/order-details';
 import type { Attention, OrderSummary, PayableOrder } from '../database/order-reading';
-import type { InterventionView } from '../database/intervention-list';
 import type { PointsView, ProductView } from '../database/products';
 import type { ClientPayParameters } from '../wechatpay/pay-parameters';
 import { json } from './schemas';
@@ -43,6 +43,20 @@ const summaryShape = {
 export const orderListReply = z.object({
   data: z.array(z.object(summaryShape)),
   next_cursor: z.string().nullable(),
+});
+
+export const refundReply = z.object({
+  out_refund_no: z.string(),
+  out_trade_no: z.string(),
+  transaction_id: z.string(),
+  amount: z.int(),
+  currency: z.string(),
+  status: z.enum(REFUND_STATUSES),
+  reason: z.string().nullable(),
+  origin: z.string(),
+  replaces: z.string().nullable(),
+  created_at: time,
+  succeeded_at: time.nullable(),
 });
 
 export const orderReply = z.object({
@@ -91,7 +105,7 @@ export const orderReply = z.object({
       created_at: time,
     }),
   ),
-  refunds: z.array(json),
+  refunds: z.array(refundReply),
   codes: z
     .array(z.object({ sku: z.string(), code: z.string(), delivered_at: time.nullable() }))
     .optional()
@@ -113,22 +127,6 @@ export const pointsReply = z.object({
   entries: z.array(
     z.object({ out_trade_no: z.string(), effect: z.string(), delta: z.int(), at: time }),
   ),
-});
-
-export const interventionListReply = z.object({
-  data: z.array(
-    z.object({
-      id: z.string(),
-      out_trade_no: z.string(),
-      reason: z.string(),
-      subject: z.string(),
-      status: z.enum(['open', 'resolved']),
-      since: time,
-      actions: z.array(z.string()),
-      evidence: json,
-    }),
-  ),
-  next_cursor: z.string().nullable(),
 });
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
@@ -203,7 +201,7 @@ export function renderOrder(order: OrderDetails) {
       amount: { total: transaction.totalFen, currency: transaction.currency },
       created_at: transaction.createdAt.toISOString(),
     })),
-    refunds: [],
+    refunds: order.refunds.map(renderRefund),
     ...(order.codes && {
       codes: order.codes.map(({ sku, code, deliveredAt }) => ({
         sku,
@@ -211,6 +209,22 @@ export function renderOrder(order: OrderDetails) {
         delivered_at: iso(deliveredAt),
       })),
     }),
+  };
+}
+
+export function renderRefund(refund: RefundView) {
+  return {
+    out_refund_no: refund.outRefundNo,
+    out_trade_no: refund.outTradeNo,
+    transaction_id: refund.transactionId,
+    amount: refund.amountFen,
+    currency: refund.currency,
+    status: refund.status,
+    reason: refund.reason,
+    origin: refund.origin,
+    replaces: refund.replaces,
+    created_at: refund.createdAt.toISOString(),
+    succeeded_at: iso(refund.succeededAt),
   };
 }
 
@@ -228,8 +242,4 @@ export function renderPoints({ balance, entries }: PointsView) {
       at: at.toISOString(),
     })),
   };
-}
-
-export function renderIntervention({ outTradeNo, since, ...rest }: InterventionView) {
-  return { ...rest, out_trade_no: outTradeNo, since: since.toISOString(), actions: [] };
 }

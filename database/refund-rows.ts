@@ -238,7 +238,13 @@ async function succeed(
   const [back] = await tx.$queryRaw<{ status: string; whole: boolean }[]>`
     UPDATE payment_transactions SET refunded_fen = refunded_fen + ${refund.amount_fen}
     WHERE id = ${refund.transaction_key}::uuid RETURNING status, refunded_fen = total_fen AS whole`;
-  await endMoot(tx, outTradeNo, ['refund_failed', 'refund_abnormal'], now, subject);
+  await endMoot(
+    tx,
+    outTradeNo,
+    ['refund_failed', 'refund_abnormal', 'surplus_payment'],
+    now,
+    subject,
+  );
   await endMoot(tx, outTradeNo, ['surplus_payment'], now, refund.transaction_id);
   if (refund.order_no === null || !back) return;
   const order = await lockOrder(tx, refund.order_no);

@@ -149,7 +149,7 @@ async function isAsked(tx: Transaction, row: RefundRow): Promise<boolean> {
       status: 'open',
       OR: [
         { reason: { in: ['refund_failed', 'refund_abnormal'] }, subject: row.out_refund_no },
-        { reason: 'surplus_payment', subject: row.transaction_id },
+        { reason: 'surplus_payment', subject: { in: [row.out_refund_no, row.transaction_id] } },
       ],
     },
   });

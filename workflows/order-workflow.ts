@@ -112,12 +112,9 @@ async function settle(outTradeNo: string, memory: Memory, flights: Flights): Pro
   while (memory.hinted || (memory.view?.openNotices ?? 0) > 0) {
     memory.hinted = false;
     const { asked } = memory;
-    let more = false;
-    const applied = steps.applyNotices(outTradeNo).then((result) => {
-      more = result.more;
-      return result.view;
-    });
-    await memory.refresh(applied);
+    const applied = steps.applyNotices(outTradeNo);
+    await memory.refresh(applied.then(({ view }) => view));
+    const { more } = await applied;
     memory.hinted ||= more;
     if (!more) memory.looked = asked;
   }

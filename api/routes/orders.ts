@@ -2,7 +2,6 @@ import type { Settings } from '../../config/settings';
 import type { Database } from '../../database/database';
 import type { CreationResult, NewOrder } from '../../database/order-creation';
 import { canBePaid } from '../../domain/order-state';
-import { parseOrderNumber } from '../../domain/order-number';
 import { readCursor, writeCursor } from '../http/cursor';
 import { inTime } from '../http/deadline';
 import { ApiError, invalidField } from '../http/problem';
@@ -26,6 +25,7 @@ import {
 } from '../replies';
 import * as schemas from '../schemas';
 import type { OrderRuns } from '../temporal/order-runs';
+import { numberOf } from './order-number';
 
 export interface OrderRouteDeps {
   readonly database: Pick<Database, 'orders' | 'closing'>;
@@ -123,19 +123,6 @@ function orderCreation(deps: OrderRouteDeps): Operation {
     },
     handle: (call) => createOrder(deps, call),
   };
-}
-
-/** The number of the path. @throws ApiError 400 before any look-up when it is mistyped */
-function numberOf(call: Call): string {
-  const parsed = parseOrderNumber(call.params['no'] ?? '');
-  if (parsed.kind === 'valid') return parsed.number;
-  throw new ApiError(
-    'IDENTIFIER_INVALID',
-    parsed.kind === 'malformed'
-      ? 'This is not an order number'
-      : 'The check digits of this order number are wrong',
-    { errors: [{ field: 'no', message: parsed.kind.replaceAll('_', ' ') }] },
-  );
 }
 
 async function createOrder(deps: OrderRouteDeps, call: Call): Promise<Reply> {

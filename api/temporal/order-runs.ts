@@ -1,8 +1,19 @@
-import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
+import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { PrepayAnswer } from '../../domain/run-view';
 import { orderRunStart } from '../../domain/run-start';
-import { CLOSE_UPDATE_ID, ORDER_WORKFLOW_TYPE, prepayUpdateId } from '../../domain/workflow-ids';
-import { closeUpdate, noticeSignal, prepayUpdate } from '../../workflows/messages';
+import {
+  CLOSE_UPDATE_ID,
+  ORDER_WORKFLOW_TYPE,
+  orderWorkflowId,
+  prepayUpdateId,
+  resolutionUpdateId,
+} from '../../domain/workflow-ids';
+import {
+  closeUpdate,
+  noticeSignal,
+  prepayUpdate,
+  resolutionUpdate,
+} from '../../workflows/messages';
 
 /** A run is told of its inbox row within this, or the sweep does it later. */
 const SIGNAL_TIMEOUT_MS = 5_000;
@@ -15,6 +26,15 @@ export interface OrderRuns {
   ensure(outTradeNo: string): Promise<void>;
   /** @returns null when there is no answer in time */
   prepay(outTradeNo: string, round: number, timeoutMs: number): Promise<PrepayAnswer | null>;
+  /**
+   * Tells a run of a person's answer, and waits until it is carried out or refused.
+   * @param restart the run can't go on: it is ended first, and a new one hears
+   */
+  resolve(
+    outTradeNo: string,
+    resolutionId: string,
+    options: { readonly timeoutMs: number; readonly restart: boolean },
+  ): Promise<void>;
   /** @returns null when there is no answer in time */
   close(outTradeNo: string, timeoutMs: number): Promise<string | null>;
 }
@@ -69,6 +89,16 @@ export function createOrderRuns(
           updateId: prepayUpdateId(round),
         }),
       ),
+    async resolve(outTradeNo, resolutionId, { timeoutMs, restart }) {
+      await answerWithin(outTradeNo, timeoutMs, async () => {
+        if (restart) await terminateRun(client, outTradeNo);
+        await client.workflow.executeUpdateWithStart(resolutionUpdate, {
+          startWorkflowOperation: operation(outTradeNo),
+          args: [resolutionId],
+          updateId: resolutionUpdateId(resolutionId),
+        });
+      });
+    },
     close: (outTradeNo, timeoutMs) =>
       answerWithin(outTradeNo, timeoutMs, () =>
         client.workflow.executeUpdateWithStart(closeUpdate, {
@@ -78,4 +108,13 @@ export function createOrderRuns(
         }),
       ),
   };
+}
+
+/** Ends a run that can't go on; its rows say what is left (P5). */
+async function terminateRun(client: Client, outTradeNo: string): Promise<void> {
+  try {
+    await client.workflow.getHandle(orderWorkflowId(outTradeNo)).terminate('stuck: started anew');
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
 }

@@ -1,3 +1,4 @@
+import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
 import type { InterventionAction } from '../../domain/interventions';
 import type { DatabaseContext } from '../context';
 import { answerMany, type ManyAnswered, type ManyRequest } from './many';
@@ -11,7 +12,7 @@ export interface AnswerState {
   readonly status: string;
   readonly proposedBy: string | null;
   readonly approvedBy: string | null;
-  readonly refusalCode: string | null;
+  readonly refusalCode: ErrorCode | null;
   readonly refusalDetail: string | null;
 }
 
@@ -31,8 +32,8 @@ export function createAnswers(context: DatabaseContext) {
       nowMs: number,
     ): Promise<boolean> => proposeByHand(context, outTradeNo, given, nowMs),
 
-    state: (resolutionId: string): Promise<AnswerState | null> =>
-      context.prisma.interventionResolution.findUnique({
+    async state(resolutionId: string): Promise<AnswerState | null> {
+      const row = await context.prisma.interventionResolution.findUnique({
         where: { id: resolutionId },
         select: {
           id: true,
@@ -44,6 +45,8 @@ export function createAnswers(context: DatabaseContext) {
           refusalCode: true,
           refusalDetail: true,
         },
-      }),
+      });
+      return row && { ...row, refusalCode: isErrorCode(row.refusalCode) ? row.refusalCode : null };
+    },
   };
 }

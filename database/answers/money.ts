@@ -159,11 +159,14 @@ export async function askAgain({ scope }: Answering): Promise<Outcome> {
   return DONE;
 }
 
-/** The number of the refund that a question is about. */
+/** The number of the refund that a question is about; a second payment may be named by its own number. */
 async function refundNoOf({ scope, question }: Answering): Promise<string | null> {
-  if (question.reason !== 'surplus_payment') return question.subject;
+  const { subject } = question;
   const found = await scope.tx.refund.findFirst({
-    where: { outTradeNo: scope.outTradeNo, transactionId: question.subject },
+    where: {
+      outTradeNo: scope.outTradeNo,
+      OR: [{ outRefundNo: subject }, { transactionId: subject }],
+    },
     select: { outRefundNo: true },
     orderBy: { createdAt: 'desc' },
   });
