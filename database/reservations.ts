@@ -80,7 +80,7 @@ export async function releaseStock(tx: Transaction, outTradeNo: string): Promise
       SELECT p.sku, held.quantity FROM products p JOIN held USING (sku)
       ORDER BY p.sku FOR NO KEY UPDATE OF p
     )
-    UPDATE products SET reserved = reserved - locked.quantity FROM locked
+    UPDATE products SET reserved = greatest(reserved - locked.quantity, 0) FROM locked
     WHERE products.sku = locked.sku`;
 }
 

@@ -175,7 +175,12 @@ test('every route answers what its schema says, to the field', async () => {
   await expectReply(productReply, 200, 'POST', '/v1/products/ticket/stock', change);
   await expectReply(productReply, 200, 'POST', '/v1/products/ticket/codes', { codes: ['B-1'] });
   await expectReply(pointsReply, 200, 'GET', `/v1/users/${user}/points`);
-  const open_ = await expectReply(200, 'GET', '/v1/interventions?status=open');
+  const open_ = await expectReply(
+    interventionListReply,
+    200,
+    'GET',
+    '/v1/interventions?status=open',
+  );
   expect(interventionListReply.parse(open_).data).toHaveLength(1);
 });
 
