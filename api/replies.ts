@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CHANNEL_NAMES } from '../domain/channels';
 import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../domain/effects';
 import { ORDER_STATUSES } from '../domain/order-state';
+import type { CallbackDeliveryView } from '../database/callback-deliveries';
 import type { OrderDetails } from '../database/order-details';
 import type { Attention, OrderSummary, PayableOrder } from '../database/order-reading';
 import type { InterventionView } from '../database/intervention-list';
@@ -131,6 +132,21 @@ export const interventionListReply = z.object({
   next_cursor: z.string().nullable(),
 });
 
+export const callbackDeliveryListReply = z.object({
+  data: z.array(
+    z.object({
+      id: z.string(),
+      received_at: time,
+      notification_id: z.string().nullable(),
+      out_trade_no: z.string().nullable(),
+      outcome: z.string(),
+      http_status: z.int(),
+      duration_ms: z.number(),
+    }),
+  ),
+  next_cursor: z.string().nullable(),
+});
+
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 const amountOf = (order: { totalFen: number; currency: string; refundedFen: number }) => ({
   total: order.totalFen,
@@ -232,4 +248,16 @@ export function renderPoints({ balance, entries }: PointsView) {
 
 export function renderIntervention({ outTradeNo, since, ...rest }: InterventionView) {
   return { ...rest, out_trade_no: outTradeNo, since: since.toISOString(), actions: [] };
+}
+
+export function renderCallbackDelivery(delivery: CallbackDeliveryView) {
+  return {
+    id: delivery.id,
+    received_at: delivery.receivedAt.toISOString(),
+    notification_id: delivery.notificationId,
+    out_trade_no: delivery.outTradeNo,
+    outcome: delivery.outcome,
+    http_status: delivery.httpStatus,
+    duration_ms: Math.round(delivery.durationMs * 100) / 100,
+  };
 }

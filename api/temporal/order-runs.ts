@@ -1,7 +1,14 @@
-import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
+import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { PrepayAnswer } from '../../domain/run-view';
-import { orderRunStart } from '../../domain/run-start';
-import { CLOSE_UPDATE_ID, ORDER_WORKFLOW_TYPE, prepayUpdateId } from '../../domain/workflow-ids';
+import { orderRunStart, refundRunStart } from '../../domain/run-start';
+import {
+  CLOSE_UPDATE_ID,
+  ORDER_WORKFLOW_TYPE,
+  orderWorkflowId,
+  prepayUpdateId,
+  REFUND_WORKFLOW_TYPE,
+  resolutionUpdateId,
+} from '../../domain/workflow-ids';
 import { closeUpdate, noticeSignal, prepayUpdate } from '../../workflows/messages';
 
 /** A run is told of its inbox row within this, or the sweep does it later. */
@@ -13,6 +20,14 @@ export interface OrderRuns {
   notify(outTradeNo: string, inboxId: string): Promise<void>;
   /** Makes sure that there is a run. @throws when Temporal did not take it in time */
   ensure(outTradeNo: string): Promise<void>;
+  /** Makes sure that a refund has its run. @throws when Temporal did not take it in time */
+  ensureRefund(outRefundNo: string): Promise<void>;
+  /**
+   * Tells an order's run of a person's approved answer.
+   * @param reason of the intervention that it answers
+   * @throws when Temporal did not take it in time
+   */
+  answer(outTradeNo: string, resolutionId: string, reason: string): Promise<void>;
   /** @returns null when there is no answer in time */
   prepay(outTradeNo: string, round: number, timeoutMs: number): Promise<PrepayAnswer | null>;
   /** @returns null when there is no answer in time */
@@ -44,23 +59,7 @@ export function createOrderRuns(
   }
 
   return {
-    async notify(outTradeNo, inboxId) {
-      await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, () =>
-        client.workflow.signalWithStart(ORDER_WORKFLOW_TYPE, {
-          ...orderRunStart(outTradeNo),
-          signal: noticeSignal,
-          signalArgs: [inboxId],
-        }),
-      );
-    },
-    async ensure(outTradeNo) {
-      await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, () =>
-        client.workflow.start(ORDER_WORKFLOW_TYPE, {
-          ...orderRunStart(outTradeNo),
-          workflowIdConflictPolicy: 'USE_EXISTING',
-        }),
-      );
-    },
+    ...createMessages(client),
     prepay: (outTradeNo, round, timeoutMs) =>
       answerWithin(outTradeNo, timeoutMs, () =>
         client.workflow.executeUpdateWithStart(prepayUpdate, {
@@ -78,4 +77,53 @@ export function createOrderRuns(
         }),
       ),
   };
+}
+
+/** What needs no answer of the run: done when Temporal has it. */
+function createMessages(
+  client: Client,
+): Pick<OrderRuns, 'notify' | 'ensure' | 'ensureRefund' | 'answer'> {
+  const taken = async (tell: () => Promise<unknown>): Promise<void> => {
+    await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, tell);
+  };
+
+  const notify = (outTradeNo: string, hint: string) =>
+    taken(() =>
+      client.workflow.signalWithStart(ORDER_WORKFLOW_TYPE, {
+        ...orderRunStart(outTradeNo),
+        signal: noticeSignal,
+        signalArgs: [hint],
+      }),
+    );
+
+  return {
+    notify,
+    ensure: (outTradeNo) =>
+      taken(() =>
+        client.workflow.start(ORDER_WORKFLOW_TYPE, {
+          ...orderRunStart(outTradeNo),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+        }),
+      ),
+    ensureRefund: (outRefundNo) =>
+      taken(() =>
+        client.workflow.start(REFUND_WORKFLOW_TYPE, {
+          ...refundRunStart(outRefundNo),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+        }),
+      ),
+    async answer(outTradeNo, resolutionId, reason) {
+      // A run that can't go on can't hear either; the next one begins with what the rows say (P5).
+      if (reason === 'stuck') await taken(() => terminate(client, outTradeNo));
+      await notify(outTradeNo, resolutionUpdateId(resolutionId));
+    },
+  };
+}
+
+async function terminate(client: Client, outTradeNo: string): Promise<void> {
+  try {
+    await client.workflow.getHandle(orderWorkflowId(outTradeNo)).terminate('A person said: again');
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
 }
