@@ -1,17 +1,20 @@
 import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
-import { openDatabase } from '../database/database';
+import { openDatabase, type Database } from '../database/database';
 import { createInboxWriter } from '../database/inbox-writer';
 import { createWechatPayClient } from '../wechatpay/client';
 import { createApp } from './app';
 import { createCallbackHandler } from './callbacks/callback-handler';
+import { createDeliveryLog } from './callbacks/delivery-log';
+import { createBreaker } from './dispatcher/breaker';
 import { createDispatcher } from './dispatcher/dispatcher';
 import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
 import { createMetrics } from './metrics';
 import { createPayments } from './payments';
 import { createReadiness } from './readiness';
+import { callbackDeliveryOperations } from './routes/callback-deliveries';
 import { orderOperations } from './routes/orders';
 import { interventionOperations } from './routes/interventions';
 import { pointsOperations } from './routes/points';
@@ -19,7 +22,7 @@ import { productOperations } from './routes/products';
 import { refundOperations } from './routes/refunds';
 import { listen, stopListening } from './server';
 import { connectTemporal } from './temporal/connection';
-import { createOrderRuns } from './temporal/order-runs';
+import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
 
 /** WeChat's platform certificates change every few years, announced by new ones in the list. */
 const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
@@ -47,9 +50,13 @@ function compose(settings: Settings, logger: Logger) {
   const runs = createOrderRuns(temporal.client, (error, outTradeNo) =>
     logger.warn({ err: error, outTradeNo }, 'temporal.no_answer'),
   );
-  const metrics = createMetrics();
-  const dispatcher = createDispatcher({ runs, metrics, logger, now });
-  const sweep = createSweep({ overdue: database.overdue, runs, logger, now });
+  const { metrics, sweep, dispatcher, deliveries } = composeFlow({
+    database,
+    temporal,
+    runs,
+    logger,
+    now,
+  });
   const payments = createPayments({ database, runs, wechatpay, now });
   const app = createApp({
     operations: [
@@ -58,6 +65,7 @@ function compose(settings: Settings, logger: Logger) {
       ...pointsOperations(database),
       ...interventionOperations({ database, runs, settings, now }),
       ...refundOperations(database),
+      ...callbackDeliveryOperations(database),
     ],
     authenticate: createAuthentication(settings.apiKeys),
     callback: createCallbackHandler({
@@ -65,6 +73,7 @@ function compose(settings: Settings, logger: Logger) {
       inbox,
       merchantId: settings.wechatpay.merchantId,
       dispatch: (id, outTradeNo) => dispatcher.offer(id, outTradeNo),
+      deliveries,
       metrics,
       logger,
       now,
@@ -83,9 +92,39 @@ function compose(settings: Settings, logger: Logger) {
     sweep,
     wechatpay,
     async end(): Promise<void> {
-      await Promise.all([sweep.stop(), dispatcher.stop()]);
+      await Promise.all([sweep.stop(), dispatcher.stop(), deliveries.stop()]);
       await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
     },
+  };
+}
+
+/** What comes after a callback's answer: its run is told, its delivery logged, all of it counted. */
+function composeFlow(deps: {
+  database: Database;
+  temporal: ReturnType<typeof connectTemporal>;
+  runs: OrderRuns;
+  logger: Logger;
+  now: () => number;
+}) {
+  const { database, temporal, runs, logger, now } = deps;
+  const breaker = createBreaker({ now, logger });
+  const ping = () => temporal.ping();
+  const metrics = createMetrics({
+    inbox: () => database.inbox.open(),
+    temporalUp: async () => breaker.state() === 'closed' && (await ping().then(() => true)),
+    now,
+  });
+  const sweep = createSweep({ overdue: database.overdue, runs, breaker, ping, logger, now });
+  return {
+    metrics,
+    sweep,
+    dispatcher: createDispatcher({ runs, breaker, sweep, metrics, logger }),
+    deliveries: createDeliveryLog({
+      append: (batch) => database.callbackDeliveries.append(batch),
+      metrics,
+      logger,
+      now,
+    }),
   };
 }
 

@@ -4,6 +4,7 @@ import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../domain/effects';
 import { ORDER_STATUSES } from '../domain/order-state';
 import { REFUND_STATUSES } from '../domain/refund-state';
 import type { OrderDetails, RefundView } from '../database/order-details';
+import type { CallbackDeliveryView } from '../database/callback-deliveries';
 import type { Attention, OrderSummary, PayableOrder } from '../database/order-reading';
 import type { PointsView, ProductView } from '../database/products';
 import type { ClientPayParameters } from '../wechatpay/pay-parameters';
@@ -129,6 +130,21 @@ export const pointsReply = z.object({
   ),
 });
 
+export const callbackDeliveryListReply = z.object({
+  data: z.array(
+    z.object({
+      id: z.string(),
+      received_at: time,
+      notification_id: z.string().nullable(),
+      out_trade_no: z.string().nullable(),
+      outcome: z.string(),
+      http_status: z.int(),
+      duration_ms: z.number(),
+    }),
+  ),
+  next_cursor: z.string().nullable(),
+});
+
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 const amountOf = (order: { totalFen: number; currency: string; refundedFen: number }) => ({
   total: order.totalFen,
@@ -241,5 +257,17 @@ export function renderPoints({ balance, entries }: PointsView) {
       delta,
       at: at.toISOString(),
     })),
+  };
+}
+
+export function renderCallbackDelivery(delivery: CallbackDeliveryView) {
+  return {
+    id: delivery.id,
+    received_at: delivery.receivedAt.toISOString(),
+    notification_id: delivery.notificationId,
+    out_trade_no: delivery.outTradeNo,
+    outcome: delivery.outcome,
+    http_status: delivery.httpStatus,
+    duration_ms: Math.round(delivery.durationMs * 100) / 100,
   };
 }

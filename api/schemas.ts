@@ -140,6 +140,13 @@ export const interventionListQuery = z.strictObject({
   limit: orderListQuery.shape.limit,
 });
 
+export const callbackDeliveryListQuery = z.strictObject({
+  out_trade_no: line(1, 64).optional(),
+  outcome: line(1, 64).optional().describe('added, duplicate, conflicting, or why it was refused'),
+  cursor: orderListQuery.shape.cursor,
+  limit: orderListQuery.shape.limit,
+});
+
 export const newProduct = z.strictObject({
   name: line(1, 127),
   kind: z.enum(['physical', 'virtual']),

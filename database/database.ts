@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { Pool } from 'pg';
 import { PrismaClient } from '../generated/prisma/client';
 import { createAnswers } from './answers/answers';
+import { createCallbackDeliveries } from './callback-deliveries';
 import { createClosing } from './closing';
 import type { DatabaseContext } from './context';
 import { createDeliveries } from './deliveries';
@@ -91,6 +92,7 @@ export function openDatabase(options: DatabaseOptions) {
     effects: createEffects(context),
     deliveries: createDeliveries(context),
     inbox: createInbox(context),
+    callbackDeliveries: createCallbackDeliveries(context),
     overdue: createOverdue(context),
     products: createProducts(context),
     interventions: createInterventionList(context),

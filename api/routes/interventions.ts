@@ -167,10 +167,8 @@ async function resolve(
   );
   const { resolutionId, question } = acceptedOf(submission, to);
   if (submission.kind === 'approved') {
-    await deps.runs.resolve(question.outTradeNo, resolutionId, {
-      timeoutMs: RESOLVE_WAIT_MS,
-      restart: question.reason === 'stuck',
-    });
+    const { outTradeNo, reason } = question;
+    await deps.runs.resolve(outTradeNo, resolutionId, reason, RESOLVE_WAIT_MS);
   }
   const state = await inTime(answers.state(resolutionId));
   if (!state) throw new Error(`Resolution ${resolutionId} is gone`);
