@@ -10,10 +10,12 @@ import { createDispatcher } from './dispatcher/dispatcher';
 import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
 import { createMetrics } from './metrics';
+import { createPatrolMetrics } from './patrol-metrics';
 import { createPayments } from './payments';
 import { createReadiness } from './readiness';
 import { orderOperations } from './routes/orders';
 import { interventionOperations } from './routes/interventions';
+import { patrolOperations } from './routes/patrol';
 import { pointsOperations } from './routes/points';
 import { productOperations } from './routes/products';
 import { listen, stopListening } from './server';
@@ -45,6 +47,11 @@ function compose(settings: Settings, logger: Logger) {
     logger.warn({ err: error, outTradeNo }, 'temporal.no_answer'),
   );
   const metrics = createMetrics();
+  createPatrolMetrics({
+    registry: metrics.registry,
+    lastFinishedAt: () => database.patrol.lastFinishedAt(),
+    now,
+  });
   const dispatcher = createDispatcher({ runs, metrics, logger, now });
   const sweep = createSweep({ overdue: database.overdue, runs, logger, now });
   const payments = createPayments({ database, runs, wechatpay, now });
@@ -54,6 +61,7 @@ function compose(settings: Settings, logger: Logger) {
       ...productOperations(database),
       ...pointsOperations(database),
       ...interventionOperations(database),
+      ...patrolOperations(database),
     ],
     authenticate: createAuthentication(settings.apiKeys),
     callback: createCallbackHandler({

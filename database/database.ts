@@ -14,6 +14,7 @@ import { createNoticeApplication } from './notice-application';
 import { createOrderCreation } from './order-creation';
 import { createOrderReading } from './order-reading';
 import { createOverdue } from './overdue';
+import { createPatrol } from './patrol/patrol';
 import { createPrepays } from './prepays';
 import { createProducts } from './products';
 import { createQueries } from './queries';
@@ -87,6 +88,7 @@ export function openDatabase(options: DatabaseOptions) {
     deliveries: createDeliveries(context),
     inbox: createInbox(context),
     overdue: createOverdue(context),
+    patrol: createPatrol(context),
     products: createProducts(context),
     interventions: createInterventionList(context),
     health: createHealth(pool),

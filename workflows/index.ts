@@ -1,2 +1,3 @@
 // Sandbox: what the bundle offers.
 export { orderWorkflow } from './order-workflow';
+export { patrolWorkflow } from './patrol-workflow';
