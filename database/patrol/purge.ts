@@ -11,7 +11,7 @@ const DAY_MS = 24 * 3_600_000;
 const KEPT_DAYS = {
   /** Raw bodies are personal data; three months cover every dispute about what WeChat said. */
   callback_body_purged: 90,
-  /** Callers repeat a request within minutes; a month is what the API promises. */
+  /** Callers repeat a request within minutes or, after an outage of theirs, days. */
   idempotency_key_purged: 30,
   /** A fingerprint states its own end. */
   fingerprint_purged: 0,
