@@ -84,7 +84,7 @@ module.exports = {
       name: 'activities-see-workflow-contracts-only',
       severity: 'error',
       from: { path: '^activities/' },
-      to: { path: '^workflows/', pathNot: '^workflows/activity-contract\\.ts$' },
+      to: { path: '^workflows/', pathNot: '^workflows/(activity|patrol)-contract\\.ts$' },
     },
     {
       name: 'api-sees-workflow-messages-only',

@@ -12,11 +12,13 @@ import { createDispatcher } from './dispatcher/dispatcher';
 import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
 import { createMetrics } from './metrics';
+import { createPatrolMetrics } from './patrol-metrics';
 import { createPayments } from './payments';
 import { createReadiness } from './readiness';
 import { callbackDeliveryOperations } from './routes/callback-deliveries';
 import { orderOperations } from './routes/orders';
 import { interventionOperations } from './routes/interventions';
+import { patrolOperations } from './routes/patrol';
 import { pointsOperations } from './routes/points';
 import { productOperations } from './routes/products';
 import { refundOperations } from './routes/refunds';
@@ -57,6 +59,14 @@ function compose(settings: Settings, logger: Logger) {
     logger,
     now,
   });
+  const metrics = createMetrics();
+  createPatrolMetrics({
+    registry: metrics.registry,
+    lastFinishedAt: () => database.patrol.lastFinishedAt(),
+    now,
+  });
+  const dispatcher = createDispatcher({ runs, metrics, logger, now });
+  const sweep = createSweep({ overdue: database.overdue, runs, logger, now });
   const payments = createPayments({ database, runs, wechatpay, now });
   const app = createApp({
     operations: [
@@ -66,6 +76,8 @@ function compose(settings: Settings, logger: Logger) {
       ...interventionOperations({ database, runs, settings, now }),
       ...refundOperations(database),
       ...callbackDeliveryOperations(database),
+      ...interventionOperations(database),
+      ...patrolOperations(database),
     ],
     authenticate: createAuthentication(settings.apiKeys),
     callback: createCallbackHandler({

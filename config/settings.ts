@@ -65,6 +65,8 @@ interface FilledEnvironment {
 const SECRET = /^(WECHATPAY|ONCEPAY|FEISHU)_|^DATABASE_URL_FILE$|^TEMPORAL_API_KEY_FILE$/;
 /** The names of `@temporalio/envconfig` whose values it looks up: files, and profiles in one of them. */
 const OF_TEMPORAL_FILES = /^TEMPORAL_(PROFILE|CONFIG_FILE|TLS_.+_(PATH|DATA))$/;
+/** Of the patrol's interval, wherever it is set. */
+export const PATROL_INTERVAL_LIMITS = { minMs: 1_000, maxMs: 24 * 3_600_000 } as const;
 const DEFAULT_LOG_LEVEL = { development: 'info', test: 'warn', production: 'info' } as const;
 
 function schema(production: boolean) {
@@ -98,9 +100,7 @@ function schema(production: boolean) {
       .default(30 * 60_000),
     ONCEPAY_QUERY_SCHEDULE: field.durations.default([30_000, 60_000, 120_000, 300_000, 600_000]),
     ONCEPAY_REFUND_SPACING: field.duration({ minMs: 0, maxMs: MAX_DURATION_MS }).default(60_000),
-    ONCEPAY_PATROL_INTERVAL: field
-      .duration({ minMs: 1_000, maxMs: 24 * 3_600_000 })
-      .default(5 * 60_000),
+    ONCEPAY_PATROL_INTERVAL: field.duration(PATROL_INTERVAL_LIMITS).default(5 * 60_000),
     ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(100_000),
     ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
     ONCEPAY_BUILD_ID: field.text(/^[\w.-]{1,128}$/, 'must be 1–128 of [A-Za-z0-9_.-]').optional(),

@@ -16,6 +16,7 @@ import { createNoticeApplication } from './notice-application';
 import { createOrderCreation } from './order-creation';
 import { createOrderReading } from './order-reading';
 import { createOverdue } from './overdue';
+import { createPatrol } from './patrol/patrol';
 import { createPrepays } from './prepays';
 import { createProducts } from './products';
 import { createQueries } from './queries';
@@ -94,6 +95,7 @@ export function openDatabase(options: DatabaseOptions) {
     inbox: createInbox(context),
     callbackDeliveries: createCallbackDeliveries(context),
     overdue: createOverdue(context),
+    patrol: createPatrol(context),
     products: createProducts(context),
     interventions: createInterventionList(context),
     answers: createAnswers(context),

@@ -6,7 +6,10 @@ import { createLoggedMessages, createWebhookPort, nowhere } from '../activities/
 import { withDatabaseRetry } from '../activities/failures';
 import { createOutboundActivities } from '../activities/notification';
 import { createOrderActivities } from '../activities/orders';
+import { createPatrolActivities } from '../activities/patrol';
 import { createQueryActivities } from '../activities/queries';
+import { describeRun } from '../activities/run-descriptions';
+import { runs } from '../activities/runs';
 import { createWechatActivities } from '../activities/wechatpay';
 import type { Logger } from '../config/logger';
 import { packageRoot, workflowBundlePath } from '../config/paths';
@@ -65,7 +68,16 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
   return {
     [TASK_QUEUES.orders]: {
       ...workflowSource(),
-      activities: withDatabaseRetry(createOrderActivities({ database, parseNotice, now })),
+      activities: withDatabaseRetry({
+        ...createOrderActivities({ database, parseNotice, now }),
+        ...createPatrolActivities({
+          database,
+          runs,
+          describeRun,
+          alarm: (event, facts) => logger.error(facts, event),
+          now,
+        }),
+      }),
       maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
       maxConcurrentLocalActivityExecutions: 32,
       maxConcurrentActivityTaskExecutions: 32,

@@ -2,16 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
-import { openDatabase } from '../database/database';
+import { openDatabase, type Database } from '../database/database';
 import { createWechatPayClient } from '../wechatpay/client';
 import { createWorkers } from './create-workers';
 import { startHealthServer } from './health-server';
+import { ensureNamespace } from './namespace';
+import { keepPatrolSchedule } from './patrol-schedule';
 import { ensureSearchAttributes } from './search-attributes';
 import { createTemporalLogger } from './temporal-logger';
 
 /** Between two tries to reach Temporal, or to come back after it threw a worker out. */
 const RESTART_PAUSE_MS = 2_000;
-/** A server that lost its data gets its search attributes back within this. */
+/** A server that lost its data gets its namespace and its search attributes back within this. */
 const SEARCH_ATTRIBUTE_CHECK_MS = 10_000;
 
 async function main(): Promise<void> {
@@ -47,7 +49,7 @@ async function main(): Promise<void> {
   );
   while (!stopping.signal.aborted) {
     try {
-      await serve(settings, logger, stopping.signal, async (connection) => {
+      await serve(settings, logger, database, stopping.signal, async (connection) => {
         running = await createWorkers({
           settings,
           connection,
@@ -73,6 +75,7 @@ async function main(): Promise<void> {
 async function serve(
   settings: Settings,
   logger: Logger,
+  { patrol }: Pick<Database, 'patrol'>,
   stopping: AbortSignal,
   create: (connection: NativeConnection) => Promise<Worker[]>,
 ): Promise<void> {
@@ -80,11 +83,17 @@ async function serve(
   const connection = await NativeConnection.connect(settings.temporal.connection);
   try {
     const ensure = async () => {
+      if (await ensureNamespace(connection, namespace)) {
+        logger.warn({ namespace }, 'namespace.registered');
+      }
       const registered = await ensureSearchAttributes(connection, namespace);
       if (registered.length > 0) logger.warn({ registered }, 'search_attributes.registered');
     };
     await ensure();
     const workers = await create(connection);
+    const intervalMs = settings.patrolIntervalMs;
+    const schedule = { connection, namespace, patrol, intervalMs, logger };
+    const leaveSchedule = keepPatrolSchedule(schedule);
     const check = setInterval(() => {
       ensure().catch((error: unknown) => logger.warn({ err: error }, 'search_attributes.unknown'));
     }, SEARCH_ATTRIBUTE_CHECK_MS);
@@ -102,6 +111,7 @@ async function serve(
     logger.info({ namespace }, 'worker.running');
     const results = await Promise.allSettled(runs);
     clearInterval(check);
+    leaveSchedule();
     stopping.removeEventListener('abort', stop);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;

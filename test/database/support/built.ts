@@ -1,3 +1,4 @@
+import type * as patrolActivities from '../../../activities/patrol';
 import type * as orderNumbers from '../../../database/order-numbers';
 import type * as orderReading from '../../../database/order-reading';
 import type * as databases from '../../../database/database';
@@ -18,6 +19,9 @@ function built(path: string): unknown {
 }
 
 export const { openDatabase } = built('dist/database/database.js') as typeof databases;
+export const { createPatrolActivities } = built(
+  'dist/activities/patrol.js',
+) as typeof patrolActivities;
 export const { createOrderNumbers } = built(
   'dist/database/order-numbers.js',
 ) as typeof orderNumbers;

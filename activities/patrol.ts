@@ -1,0 +1,147 @@
+import type { Database } from '../database/database';
+import type { OverdueKind, OverdueRow } from '../database/patrol/overdue-rows';
+import { PURGE_BATCH, PURGE_KINDS } from '../database/patrol/purge';
+import { finding, MAX_STUCK, type PatrolFinding } from '../domain/patrol';
+import { orderWorkflowId, refundWorkflowId } from '../domain/workflow-ids';
+import type { PatrolActivities, PatrolReportActivities } from '../workflows/patrol-contract';
+import type { RunDescription } from './run-descriptions';
+import type { Runs } from './runs';
+
+export interface PatrolActivityDeps {
+  readonly database: Pick<Database, 'patrol'>;
+  readonly runs: Pick<Runs, 'wakeOrder' | 'wakeRefund'>;
+  readonly describeRun: (workflowId: string) => Promise<RunDescription>;
+  /** An error in the log that somebody should be called for. */
+  readonly alarm: (event: string, facts: object) => void;
+  readonly now: () => number;
+}
+
+/** What the history of a woken run shows as the reason. */
+const HINT = 'patrol';
+/** A section starts nothing new after this; the workflow gives it 90 s. */
+const SECTION_MS = 60_000;
+/** Runs told at once. */
+const CONCURRENCY = 8;
+/** Batches of one kind in one patrol: 10,000 rows. */
+const MAX_PURGE_BATCHES = 20;
+
+const OVERDUE_KINDS = ['order_overdue', 'refund_overdue', 'delivery_overdue'] as const;
+
+/** The sections of the patrol, one activity each. */
+export function createPatrolActivities(deps: PatrolActivityDeps) {
+  const { patrol } = deps.database;
+  const { now } = deps;
+  return {
+    beginPatrol: (id) => patrol.begin(id, now()),
+    finishPatrol: (id, report) => patrol.finish(id, report, now()),
+
+    async patrolInbox() {
+      const deadlineMs = now() + SECTION_MS;
+      const { keys, toTell } = await patrol.notices.find(now());
+      const told = await tellEach(deps, deadlineMs, toTell, (one) =>
+        deps.runs.wakeOrder(one.outTradeNo, one.id),
+      );
+      const numbers = told.map(({ outTradeNo }) => outTradeNo);
+      await patrol.notices.told(numbers, now());
+      const healed = keys.filter((key) => numbers.includes(key)).length;
+      return found(finding('notice_without_verdict', keys, { healed }));
+    },
+
+    async patrolOverdue() {
+      const deadlineMs = now() + SECTION_MS;
+      const attended = await patrol.overdue.attend(now());
+      const rounds = await Promise.all(
+        OVERDUE_KINDS.map(async (kind) => ({ kind, ...(await patrol.overdue.find(kind, now())) })),
+      );
+      const asks = await mayAsk(
+        deps,
+        rounds.map(({ kind, stuck }) => ({ kind, stuck: stuck.length })),
+      );
+      const findings = [finding('order_created_unattended', attended, { healed: attended.length })];
+      for (const { kind, keys, toWake, stuck } of rounds) {
+        const woken = await tellEach(deps, deadlineMs, toWake, (one) => wake(deps, kind, one));
+        await patrol.overdue.woken(kind, woken, now());
+        const opened = asks ? await openStuck(deps, deadlineMs, kind, stuck) : 0;
+        findings.push(finding(kind, keys, { healed: woken.length, opened }));
+      }
+      return found(...findings);
+    },
+
+    patrolInvariants: (start) => patrol.invariants.check(start, now() + SECTION_MS, now),
+
+    async patrolPurge() {
+      const deadlineMs = now() + SECTION_MS;
+      const findings: PatrolFinding[] = [];
+      for (const kind of PURGE_KINDS) {
+        let purged = 0;
+        for (let n = 0; n < MAX_PURGE_BATCHES && now() < deadlineMs; n += 1) {
+          const rows = await patrol.purge.batch(kind, now());
+          purged += rows;
+          if (rows < PURGE_BATCH) break;
+        }
+        findings.push(finding(kind, [], { healed: purged }));
+      }
+      return found(...findings);
+    },
+  } satisfies PatrolActivities & PatrolReportActivities;
+}
+
+/** A report tells of what there was. */
+const found = (...findings: PatrolFinding[]) => findings.filter((one) => one.found > 0);
+
+/**
+ * Tells runs, a few at a time; ends where none of a handful could be told, since Temporal is away then.
+ * @returns those that were told
+ */
+async function tellEach<T>(
+  { now }: PatrolActivityDeps,
+  deadlineMs: number,
+  all: readonly T[],
+  tell: (one: T) => Promise<void>,
+): Promise<T[]> {
+  const told: T[] = [];
+  for (let from = 0; from < all.length && now() < deadlineMs; from += CONCURRENCY) {
+    const some = all.slice(from, from + CONCURRENCY);
+    const results = await Promise.allSettled(some.map(tell));
+    const reached = some.filter((_, index) => results[index]?.status === 'fulfilled');
+    if (reached.length === 0) break;
+    told.push(...reached);
+  }
+  return told;
+}
+
+function wake({ runs }: PatrolActivityDeps, kind: OverdueKind, row: OverdueRow): Promise<void> {
+  return kind === 'refund_overdue'
+    ? runs.wakeRefund(row.key)
+    : runs.wakeOrder(row.outTradeNo, HINT);
+}
+
+/** Asking makes no sense while something is down, nor about more rows than people can answer. */
+async function mayAsk(
+  { database, alarm, now }: PatrolActivityDeps,
+  counts: readonly { kind: OverdueKind; stuck: number }[],
+): Promise<boolean> {
+  const total = counts.reduce((sum, { stuck }) => sum + stuck, 0);
+  if (total === 0 || (await database.patrol.overdue.dependencyDown(now()))) return false;
+  if (total <= MAX_STUCK) return true;
+  // Each count ends one above the limit.
+  alarm('patrol.backlog', Object.fromEntries(counts.map(({ kind, stuck }) => [kind, stuck])));
+  return false;
+}
+
+async function openStuck(
+  { database, describeRun, now }: PatrolActivityDeps,
+  deadlineMs: number,
+  kind: OverdueKind,
+  rows: readonly OverdueRow[],
+): Promise<number> {
+  let opened = 0;
+  for (const row of rows) {
+    if (now() > deadlineMs) break;
+    const id =
+      kind === 'refund_overdue' ? refundWorkflowId(row.key) : orderWorkflowId(row.outTradeNo);
+    const run = { workflow_id: id, ...(await describeRun(id)) };
+    if (await database.patrol.overdue.openStuck(kind, row, run, now())) opened += 1;
+  }
+  return opened;
+}

@@ -1,0 +1,186 @@
+import {
+  finding,
+  type InvariantKind,
+  type PatrolFinding,
+  type PatrolPosition,
+  type PatrolStart,
+} from '../../domain/patrol';
+import type { Prisma } from '../../generated/prisma/client';
+import type { DatabaseContext } from '../context';
+import { openIntervention } from '../interventions';
+import { releaseStock } from '../reservations';
+import { lockOrder } from '../status-change';
+import { ORDER_CHECKS, refundedCheck, stockCheck, type Violation } from './invariant-checks';
+
+/** Orders that one round of statements checks. */
+const BATCH = 500;
+/** Rounds over orders that changed; what is left of a busy time is the next patrol's. */
+const MAX_CHANGED_BATCHES = 10;
+/** Rounds of the slow pass over all orders: some 288,000 a day at the usual interval. */
+const MAX_PASS_BATCHES = 2;
+/** The first patrol begins this many steps of the history back; the slow pass sees the older ones. */
+const FIRST_STEPS = 5_000;
+/** A step of the history becomes visible at its commit, so ids of the last moments may still have gaps. */
+const SETTLE_MS = 30_000;
+/** Refunds looked at in one patrol, open ones and changed ones. */
+const MAX_REFUNDS = 1_000;
+/** Questions of one kind opened in one patrol: more have one cause, and the first ones tell it. */
+const MAX_OPENED = 50;
+
+export interface InvariantResult {
+  readonly findings: readonly PatrolFinding[];
+  readonly position: PatrolPosition;
+}
+
+/**
+ * The rules that must hold whatever happens. Checked are the orders whose status changed since the last
+ * patrol, found by the id of their history row, and one slice of all orders, so that every order comes by
+ * again within days. Both are bounded: a patrol costs the same however many orders there are.
+ */
+export function createInvariants(context: DatabaseContext) {
+  return {
+    /** @param deadlineMs Unix ms; later rounds are left to the next patrol */
+    async check(
+      start: PatrolStart,
+      deadlineMs: number,
+      now: () => number,
+    ): Promise<InvariantResult> {
+      const broken = new Map<string, Violation>();
+      const look = async (check: Prisma.Sql) => {
+        for (const one of await context.prisma.$queryRaw<Violation[]>(check)) {
+          broken.set(`${subjectOf(one)} ${one.outTradeNo}`, one);
+        }
+      };
+      const lookAt = async (numbers: string[]) => {
+        for (const check of ORDER_CHECKS) await look(check(numbers));
+      };
+      const history = await changedOrders(context, start, deadlineMs, now, lookAt);
+      const order = await slice(context, start, deadlineMs, now, lookAt);
+      await look(refundedCheck(new Date(start.sinceMs), MAX_REFUNDS));
+      await look(stockCheck());
+      return {
+        findings: await settle(context, [...broken.values()], now),
+        position: { history, order },
+      };
+    },
+  };
+}
+
+const subjectOf = ({ kind, key }: Violation) => `${kind}:${key}`;
+
+/** Orders by their steps since the last patrol. @returns the id of the last step whose order was checked */
+async function changedOrders(
+  { prisma }: DatabaseContext,
+  start: PatrolStart,
+  deadlineMs: number,
+  now: () => number,
+  lookAt: (numbers: string[]) => Promise<void>,
+): Promise<string> {
+  let after = BigInt(start.position?.history ?? (await firstStep(prisma)));
+  for (let n = 0; n < MAX_CHANGED_BATCHES && now() < deadlineMs; n += 1) {
+    const steps = await prisma.orderStatusChange.findMany({
+      where: { id: { gt: after } },
+      select: { id: true, outTradeNo: true, at: true },
+      orderBy: { id: 'asc' },
+      take: BATCH,
+    });
+    const young = steps.findIndex(({ at }) => at.getTime() > now() - SETTLE_MS);
+    const settled = young < 0 ? steps : steps.slice(0, young);
+    const last = settled.at(-1);
+    if (!last) break;
+    await lookAt([...new Set(settled.map(({ outTradeNo }) => outTradeNo))]);
+    after = last.id;
+    if (settled.length < BATCH) break;
+  }
+  return after.toString();
+}
+
+async function firstStep(prisma: DatabaseContext['prisma']): Promise<bigint> {
+  const { _max } = await prisma.orderStatusChange.aggregate({ _max: { id: true } });
+  const first = (_max.id ?? 0n) - BigInt(FIRST_STEPS);
+  return first > 0n ? first : 0n;
+}
+
+/** One slice of all orders, by number. @returns where the next one begins */
+async function slice(
+  { prisma }: DatabaseContext,
+  start: PatrolStart,
+  deadlineMs: number,
+  now: () => number,
+  lookAt: (numbers: string[]) => Promise<void>,
+): Promise<string> {
+  let after = start.position?.order ?? '';
+  for (let n = 0; n < MAX_PASS_BATCHES && now() < deadlineMs; n += 1) {
+    const orders = await prisma.order.findMany({
+      where: { outTradeNo: { gt: after } },
+      select: { outTradeNo: true },
+      orderBy: { outTradeNo: 'asc' },
+      take: BATCH,
+    });
+    if (orders.length > 0) await lookAt(orders.map(({ outTradeNo }) => outTradeNo));
+    if (orders.length < BATCH) return '';
+    after = orders.at(-1)?.outTradeNo ?? '';
+  }
+  return after;
+}
+
+/** Heals what can be healed without moving money or guessing; a person is asked about the rest. */
+async function settle(
+  context: DatabaseContext,
+  broken: readonly Violation[],
+  now: () => number,
+): Promise<PatrolFinding[]> {
+  const byKind = new Map<InvariantKind, Violation[]>();
+  for (const one of broken) byKind.set(one.kind, [...(byKind.get(one.kind) ?? []), one]);
+  const findings: PatrolFinding[] = [];
+  for (const [kind, all] of byKind) {
+    let healed = 0;
+    let opened = 0;
+    for (const one of all) {
+      if (opened >= MAX_OPENED) break;
+      if (kind === 'reservation_leaked' && (await giveBack(context, one))) healed += 1;
+      else if (await ask(context, one, new Date(now()))) opened += 1;
+    }
+    const keys = all.map(({ outTradeNo }) => outTradeNo);
+    findings.push(finding(kind, keys, { healed, opened }));
+  }
+  return findings;
+}
+
+/**
+ * Gives back what a closed order still holds, if the products' own counts agree with it; where they
+ * don't, it can't be told which of the two is wrong.
+ * @returns true when the order holds nothing any more
+ */
+function giveBack({ prisma }: DatabaseContext, { outTradeNo }: Violation): Promise<boolean> {
+  return prisma.$transaction(async (tx) => {
+    const order = await lockOrder(tx, outTradeNo);
+    if (order?.status !== 'closed' && order?.status !== 'paid_late') return false;
+    const products = await tx.$queryRaw<{ sku: string }[]>`
+      SELECT sku FROM products WHERE sku IN (SELECT sku FROM stock_reservations
+        WHERE out_trade_no = ${outTradeNo} AND status = 'reserved')
+      ORDER BY sku FOR NO KEY UPDATE`;
+    const [wrong] = await tx.$queryRaw<{ sku: string }[]>`
+      SELECT p.sku FROM products p WHERE p.sku = ANY(${products.map(({ sku }) => sku)})
+        AND p.reserved <> (SELECT coalesce(sum(r.quantity), 0) FROM stock_reservations r
+          WHERE r.sku = p.sku AND r.status = 'reserved') LIMIT 1`;
+    if (wrong) return false;
+    await releaseStock(tx, outTradeNo);
+    return true;
+  });
+}
+
+/** Opens the question, unless a person has dismissed the very same before. @returns true when it is news */
+function ask({ prisma }: DatabaseContext, violation: Violation, now: Date): Promise<boolean> {
+  const { outTradeNo, ours, expected, seen } = violation;
+  const subject = subjectOf(violation);
+  const evidence = { expected, seen };
+  return prisma.$transaction(async (tx) => {
+    const [dismissed] = await tx.$queryRaw<{ id: string }[]>`
+      SELECT id::text FROM interventions
+      WHERE out_trade_no = ${outTradeNo} AND reason = 'invariant' AND subject = ${subject}
+        AND resolution = 'dismiss' AND evidence = ${JSON.stringify(evidence)}::jsonb LIMIT 1`;
+    if (dismissed) return false;
+    return openIntervention(tx, { outTradeNo, ours, reason: 'invariant', subject, evidence, now });
+  });
+}

@@ -1,0 +1,179 @@
+import { MAX_STUCK } from '../../domain/patrol';
+import { Prisma } from '../../generated/prisma/client';
+import type { DatabaseContext } from '../context';
+import { openIntervention } from '../interventions';
+
+export type OverdueKind = 'order_overdue' | 'refund_overdue' | 'delivery_overdue';
+
+/** What should have happened by some time and did not (P12). */
+export interface OverdueRow {
+  /** The order's or refund's number, the delivery's id. */
+  readonly key: string;
+  readonly outTradeNo: string;
+  /** False when the number is not one of our orders. */
+  readonly ours: boolean;
+  /** What a person is asked about. */
+  readonly subject: string;
+  readonly status: string;
+  readonly dueAt: Date;
+  /** When the patrol woke the run for this due time; null when it has not. */
+  readonly wokenAt: Date | null;
+}
+
+export interface OverdueRows {
+  /** All that are overdue, up to a bound. */
+  readonly keys: readonly string[];
+  readonly toWake: readonly OverdueRow[];
+  /** Woken long ago without effect, and nobody is asked yet. At most one more than are ever opened. */
+  readonly stuck: readonly OverdueRow[];
+}
+
+/** The sweep of the api, every 10 s, comes first; what is later than this it could not help. */
+const LATE_MS = 60_000;
+/** A delivery is one of many that its run sends in turn. */
+const LATE_DELIVERY_MS = 5 * 60_000;
+/** A run that was woken has this long to move what is due. */
+const WAKE_MS = 60_000;
+/** Rows counted, and runs woken, in one patrol. */
+const MAX_COUNTED = 1_000;
+const MAX_WOKEN = 200;
+/** Orders given a time in one patrol. */
+const MAX_UNATTENDED = 200;
+/** Everybody else has had the time to continue a new order. */
+const UNATTENDED_MS = 60_000;
+
+/** The three tables in one shape; each is found by its own index of what is due. */
+function view(kind: OverdueKind, nowMs: number): Prisma.Sql {
+  const late = new Date(nowMs - LATE_MS);
+  switch (kind) {
+    case 'order_overdue':
+      return Prisma.sql`(SELECT out_trade_no AS key, out_trade_no, true AS ours, status, due_at,
+        woken_at, 'run' AS subject FROM orders WHERE due_at <= ${late})`;
+    case 'refund_overdue':
+      return Prisma.sql`(SELECT out_refund_no AS key, out_trade_no, order_no IS NOT NULL AS ours,
+        status, due_at, woken_at, 'refund:' || out_refund_no AS subject
+        FROM refunds WHERE due_at <= ${late})`;
+    case 'delivery_overdue':
+      // A wake counts for the attempt it came after: a later attempt is another matter.
+      return Prisma.sql`(SELECT id AS key, out_trade_no, true AS ours, status,
+        next_attempt_at AS due_at, CASE WHEN woken_at >= next_attempt_at THEN woken_at END AS woken_at,
+        'delivery:' || id AS subject
+        FROM deliveries WHERE status = 'pending'
+          AND next_attempt_at <= ${new Date(nowMs - LATE_DELIVERY_MS)})`;
+  }
+}
+
+const COLUMNS = Prisma.sql`v.key, v.out_trade_no AS "outTradeNo", v.ours, v.subject, v.status,
+  v.due_at AS "dueAt", v.woken_at AS "wokenAt"`;
+
+/** The time as it stands in an intervention's evidence. */
+const DUE_TEXT = Prisma.sql`to_char(v.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+/** Overdue rows of orders, refunds and deliveries. Cost grows with what is overdue. */
+export function createOverdueRows(context: DatabaseContext) {
+  const { prisma } = context;
+  return {
+    find: (kind: OverdueKind, nowMs: number) => findOverdue(context, kind, nowMs),
+
+    /** Notes that runs were woken, where what is due has not moved meanwhile. */
+    async woken(kind: OverdueKind, rows: readonly OverdueRow[], nowMs: number): Promise<void> {
+      if (rows.length === 0) return;
+      const now = new Date(nowMs);
+      const keys = rows.map(({ key }) => key);
+      const late = new Date(nowMs - LATE_MS);
+      switch (kind) {
+        case 'order_overdue':
+          await prisma.$executeRaw`UPDATE orders SET woken_at = ${now}
+            WHERE out_trade_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL`;
+          return;
+        case 'refund_overdue':
+          await prisma.$executeRaw`UPDATE refunds SET woken_at = ${now}
+            WHERE out_refund_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL`;
+          return;
+        case 'delivery_overdue':
+          await prisma.$executeRaw`UPDATE deliveries SET woken_at = ${now}
+            WHERE id = ANY(${keys}) AND status = 'pending' AND next_attempt_at <= ${late}`;
+          return;
+      }
+    },
+
+    /** Asks a person about a row, unless it has moved. @returns true when it is news */
+    openStuck(kind: OverdueKind, row: OverdueRow, run: object, nowMs: number): Promise<boolean> {
+      return prisma.$transaction(async (tx) => {
+        const [still] = await tx.$queryRaw<{ key: string }[]>`
+          SELECT v.key FROM ${view(kind, nowMs)} v
+          WHERE v.key = ${row.key} AND v.due_at = ${row.dueAt} LIMIT 1`;
+        if (!still) return false;
+        return openIntervention(tx, {
+          outTradeNo: row.outTradeNo,
+          ours: row.ours,
+          reason: 'stuck',
+          subject: row.subject,
+          evidence: {
+            due_at: row.dueAt.toISOString(),
+            status: row.status,
+            woken_at: row.wokenAt?.toISOString() ?? null,
+            run,
+          },
+          now: new Date(nowMs),
+        });
+      });
+    },
+
+    /**
+     * Something that orders need is down, or came back less than a minute ago: what is late for that
+     * reason is not stuck.
+     */
+    async dependencyDown(nowMs: number): Promise<boolean> {
+      const down = await prisma.dependency.count({
+        where: { OR: [{ state: 'down' }, { since: { gt: new Date(nowMs - WAKE_MS) } }] },
+      });
+      return down > 0;
+    },
+
+    /**
+     * Gives open orders that nobody will come for a time that has come: the sweep, the run and the next
+     * patrol take it from there. A paid one that waits for a person is left.
+     * @returns their numbers
+     */
+    async attend(nowMs: number): Promise<string[]> {
+      const rows = await prisma.$queryRaw<{ out_trade_no: string }[]>`
+        UPDATE orders SET due_at = ${new Date(nowMs)}
+        WHERE due_at IS NULL AND out_trade_no IN (
+          SELECT o.out_trade_no FROM orders o
+          WHERE o.due_at IS NULL AND o.status IN ('created', 'awaiting_payment', 'paid')
+            AND o.created_at <= ${new Date(nowMs - UNATTENDED_MS)}
+            AND NOT (o.status = 'paid' AND EXISTS (SELECT 1 FROM interventions i
+              WHERE i.order_no = o.out_trade_no AND i.status = 'open'))
+          ORDER BY o.created_at LIMIT ${MAX_UNATTENDED} FOR NO KEY UPDATE SKIP LOCKED)
+        RETURNING out_trade_no`;
+      return rows.map((row) => row.out_trade_no);
+    },
+  };
+}
+
+async function findOverdue(
+  { prisma }: DatabaseContext,
+  kind: OverdueKind,
+  nowMs: number,
+): Promise<OverdueRows> {
+  const rows = view(kind, nowMs);
+  const wokenBefore = new Date(nowMs - WAKE_MS);
+  const all = await prisma.$queryRaw<{ key: string }[]>`
+    SELECT v.key FROM ${rows} v ORDER BY v.due_at LIMIT ${MAX_COUNTED}`;
+  const keys = all.map(({ key }) => key);
+  if (keys.length === 0) return { keys, toWake: [], stuck: [] };
+  const toWake = await prisma.$queryRaw<OverdueRow[]>`
+    SELECT ${COLUMNS} FROM ${rows} v WHERE v.woken_at IS NULL
+    ORDER BY v.due_at LIMIT ${MAX_WOKEN}`;
+  // Not asked again: what is open, what was just answered, what a person dismissed as it stands.
+  const stuck = await prisma.$queryRaw<OverdueRow[]>`
+    SELECT ${COLUMNS} FROM ${rows} v
+    WHERE v.woken_at <= ${wokenBefore} AND NOT EXISTS (
+      SELECT 1 FROM interventions i WHERE i.out_trade_no = v.out_trade_no
+        AND i.reason = 'stuck' AND i.subject = v.subject
+        AND (i.status = 'open' OR i.resolved_at > ${wokenBefore}
+          OR (i.resolution = 'dismiss' AND i.evidence->>'due_at' = ${DUE_TEXT})))
+    ORDER BY v.due_at LIMIT ${MAX_STUCK + 1}`;
+  return { keys, toWake, stuck };
+}

@@ -1,0 +1,76 @@
+import type { PurgeKind } from '../../domain/patrol';
+import { Prisma } from '../../generated/prisma/client';
+import type { DatabaseContext } from '../context';
+
+const DAY_MS = 24 * 3_600_000;
+
+/**
+ * How long each thing is kept. Orders, money, effects, interventions and the audit log are kept for ever:
+ * they stand in none of these statements.
+ */
+const KEPT_DAYS = {
+  /** Raw bodies are personal data; three months cover every dispute about what WeChat said. */
+  callback_body_purged: 90,
+  /** Callers repeat a request within minutes or, after an outage of theirs, days. */
+  idempotency_key_purged: 30,
+  /** A fingerprint states its own end. */
+  fingerprint_purged: 0,
+  delivery_log_purged: 30,
+  retry_budget_purged: 30,
+  patrol_report_purged: 90,
+} as const satisfies Record<PurgeKind, number>;
+
+export const PURGE_KINDS = Object.keys(KEPT_DAYS) as PurgeKind[];
+
+/** Rows of one statement: short locks, a short transaction. */
+export const PURGE_BATCH = 500;
+
+/** Removes what is past its time, a batch at a time; the oldest first, found by an index each. */
+export function createPurge({ prisma }: DatabaseContext) {
+  return {
+    /** @returns the rows purged; less than a batch when nothing is left */
+    batch(kind: PurgeKind, nowMs: number): Promise<number> {
+      const before = new Date(nowMs - KEPT_DAYS[kind] * DAY_MS);
+      return prisma.$executeRaw(statement(kind, before));
+    },
+  };
+}
+
+function statement(kind: PurgeKind, before: Date): Prisma.Sql {
+  switch (kind) {
+    case 'callback_body_purged':
+      return Prisma.sql`
+        UPDATE notification_inbox SET resource_encrypted = NULL WHERE id IN (
+          SELECT id FROM notification_inbox
+          WHERE resource_encrypted IS NOT NULL AND verdict IS NOT NULL AND received_at < ${before}
+          ORDER BY received_at LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED)`;
+    case 'idempotency_key_purged':
+      return Prisma.sql`
+        DELETE FROM idempotency_keys WHERE (api_key_name, route, key) IN (
+          SELECT api_key_name, route, key FROM idempotency_keys WHERE created_at < ${before}
+          ORDER BY created_at LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED)`;
+    case 'fingerprint_purged':
+      return Prisma.sql`
+        DELETE FROM order_fingerprints WHERE fingerprint IN (
+          SELECT fingerprint FROM order_fingerprints WHERE expires_at < ${before}
+          ORDER BY expires_at LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED)`;
+    case 'delivery_log_purged':
+      return Prisma.sql`
+        DELETE FROM callback_deliveries WHERE id IN (
+          SELECT id FROM callback_deliveries WHERE received_at < ${before}
+          ORDER BY received_at, id LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED)`;
+    case 'retry_budget_purged':
+      return Prisma.sql`
+        DELETE FROM retry_budgets WHERE (number, operation, subject) IN (
+          SELECT number, operation, subject FROM retry_budgets WHERE updated_at < ${before}
+          ORDER BY updated_at LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED)`;
+    case 'patrol_report_purged':
+      // The last ones stay, however old: they say where the patrol stopped.
+      return Prisma.sql`
+        DELETE FROM patrol_runs WHERE id IN (
+          SELECT id FROM patrol_runs
+          WHERE started_at < least(${before}, (SELECT max(started_at) FROM patrol_runs
+            WHERE finished_at IS NOT NULL))
+          ORDER BY started_at, id LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED)`;
+  }
+}

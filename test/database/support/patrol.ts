@@ -1,0 +1,153 @@
+import { Pool } from 'pg';
+import type { PatrolFinding, PatrolKind, PatrolStart } from '../../../domain/patrol';
+import { createTestDatabase } from '../../support/test-database';
+import { createPatrolActivities, openDatabase } from './built';
+import { secrets } from './secrets';
+
+/** The patrol's sections on a database of their own, with the runs they wake written down. */
+export interface TestPatrol {
+  readonly sql: Pool;
+  readonly database: ReturnType<typeof openDatabase>;
+  readonly url: string;
+  readonly activities: ReturnType<typeof createPatrolActivities>;
+  readonly woken: string[];
+  readonly alarms: string[];
+  /** While true, no run can be told. */
+  temporalAway: boolean;
+  /** Added to the clock, in ms. */
+  laterMs: number;
+  find(kind: PatrolKind, section: 'patrolInbox' | 'patrolOverdue'): Promise<PatrolFinding | null>;
+  invariants(): Promise<Partial<Record<PatrolKind, PatrolFinding>>>;
+  open(no: string): Promise<{ reason: string; subject: string; evidence: unknown }[]>;
+  end(): Promise<void>;
+}
+
+export const FROM_THE_START: PatrolStart = { id: 'x', position: null, sinceMs: 0 };
+
+export async function startTestPatrol(): Promise<TestPatrol> {
+  const own = await createTestDatabase();
+  const sql = new Pool({ connectionString: own.url, max: 2 });
+  const database = openDatabase({ url: own.url, ...secrets, webhooks: false });
+  // What came up a moment ago is given time; the dependencies of this database were always up.
+  await sql.query(`UPDATE dependencies SET since = now() - interval '1 day'`);
+  const woken: string[] = [];
+  const alarms: string[] = [];
+  const now = () => Date.now() + patrol.laterMs;
+  const tell = (text: string) => {
+    if (patrol.temporalAway) return Promise.reject(new Error('away'));
+    woken.push(text);
+    return Promise.resolve();
+  };
+  const activities = createPatrolActivities({
+    database,
+    runs: {
+      wakeOrder: (no, hint) => tell(`${no} ${hint}`),
+      wakeRefund: (no) => tell(`refund/${no}`),
+    },
+    describeRun: () => Promise.resolve({ status: 'RUNNING' }),
+    alarm: (event) => alarms.push(event),
+    now,
+  });
+  const patrol: TestPatrol = {
+    sql,
+    database,
+    url: own.url,
+    activities,
+    woken,
+    alarms,
+    temporalAway: false,
+    laterMs: 0,
+    async find(kind, section) {
+      const findings = await activities[section]();
+      return findings.find((one) => one.kind === kind) ?? null;
+    },
+    async invariants() {
+      const { findings } = await activities.patrolInvariants(FROM_THE_START);
+      return Object.fromEntries(findings.map((one) => [one.kind, one]));
+    },
+    async open(no) {
+      const { rows } = await sql.query<{ reason: string; subject: string; evidence: unknown }>(
+        `SELECT reason, subject, evidence FROM interventions
+         WHERE out_trade_no = $1 AND status = 'open' ORDER BY subject`,
+        [no],
+      );
+      return rows;
+    },
+    async end() {
+      await Promise.all([database.end(), sql.end()]);
+      await own.drop();
+    },
+  };
+  return patrol;
+}
+
+let made = 0;
+
+interface OrderRow {
+  readonly status?: string;
+  /** SQL of a time. */
+  readonly dueAt?: string;
+  readonly user?: string;
+}
+
+/** An order whose rows agree with each other: paid ones have their transaction and effects. */
+export async function someOrder(sql: Pool, row: OrderRow = {}): Promise<string> {
+  made += 1;
+  const no = `2026010104${String(made).padStart(12, '0')}`;
+  const { status = 'fulfilled', dueAt = 'NULL', user = 'u' } = row;
+  await sql.query(
+    `INSERT INTO orders (out_trade_no, channel, status, user_id, description, total_fen, app_id,
+       merchant_id, notify_url, time_expire, expires_at, created_at, due_at)
+     VALUES ($1, 'admin', $2, $3, 'x', 300, 'a', 'm', 'n', 't', now() + interval '1 hour',
+       now() - interval '10 minutes', ${dueAt})`,
+    [no, status, user],
+  );
+  await sql.query(
+    `INSERT INTO order_status_history (out_trade_no, to_status, cause, at)
+     VALUES ($1, $2, 'test', now() - interval '5 minutes')`,
+    [no, status],
+  );
+  if (['paid', 'fulfilled', 'paid_late', 'refunded'].includes(status)) {
+    await sql.query(
+      `INSERT INTO payment_transactions (id, merchant_id, transaction_id, out_trade_no, order_no,
+         status, trade_state, total_fen)
+       VALUES (gen_random_uuid(), 'm', 'tx-' || $1, $1, $1, 'applied', 'SUCCESS', 300)`,
+      [no],
+    );
+  }
+  if (status === 'paid' || status === 'fulfilled') {
+    await sql.query(
+      `INSERT INTO order_effects (out_trade_no, effect, status)
+       SELECT $1, effect, $2 FROM unnest(ARRAY['points', 'sales']) AS effect`,
+      [no, status === 'paid' ? 'pending' : 'done'],
+    );
+  }
+  return no;
+}
+
+/** A refund of an order's transaction, held by it as the rules say. */
+export async function someRefund(
+  sql: Pool,
+  no: string,
+  { status = 'processing', amountFen = 100, dueAt = 'NULL' } = {},
+): Promise<string> {
+  made += 1;
+  const refundNo = `r-${made}`;
+  await sql.query(
+    `INSERT INTO refunds (out_refund_no, out_trade_no, order_no, transaction_key, merchant_id,
+       transaction_id, amount_fen, total_fen, currency, notify_url, origin, status, due_at)
+     SELECT $2, $1, $1, id, 'm', transaction_id, $4, 300, 'CNY', 'n', 'api', $3, ${dueAt}
+     FROM payment_transactions WHERE order_no = $1`,
+    [no, refundNo, status, amountFen],
+  );
+  await sql.query(
+    `UPDATE payment_transactions t SET
+       held_fen = (SELECT coalesce(sum(amount_fen), 0) FROM refunds
+         WHERE transaction_key = t.id AND status <> 'closed'),
+       refunded_fen = (SELECT coalesce(sum(amount_fen), 0) FROM refunds
+         WHERE transaction_key = t.id AND status = 'succeeded')
+     WHERE order_no = $1`,
+    [no],
+  );
+  return refundNo;
+}
