@@ -2,7 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
 import { isUnavailable } from '../database/errors';
 import type { ErrorCode } from '../domain/error-catalogue';
-import { RETRY_POLICIES, retryDelayMs, type Operation } from '../domain/retry-policy';
+import { DEFAULT_POLICIES, retryDelayMs, type RetryOperation } from '../domain/retry-policy';
 
 /**
  * Ends an attempt whose operation is to be tried again, with the delay its policy says. Temporal keeps
@@ -10,11 +10,11 @@ import { RETRY_POLICIES, retryDelayMs, type Operation } from '../domain/retry-po
  * @param attempt Temporal's number of this attempt, from 1
  */
 export function retryByPolicy(
-  operation: Operation,
+  operation: RetryOperation,
   attempt: number,
   code: ErrorCode,
 ): ApplicationFailure {
-  const delayMs = retryDelayMs(RETRY_POLICIES[operation], attempt - 1, Math.random());
+  const delayMs = retryDelayMs(DEFAULT_POLICIES[operation], attempt - 1, Math.random());
   if (delayMs === null) return ApplicationFailure.nonRetryable(`${operation}: ${code}`, code);
   return retryIn(delayMs, code, operation);
 }

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { Database } from '../database/database';
 import type { DueDelivery } from '../database/deliveries';
-import { RETRY_POLICIES, retryDelayMs } from '../domain/retry-policy';
+import { DEFAULT_POLICIES, retryDelayMs } from '../domain/retry-policy';
 import type { OutboundActivities } from '../workflows/activity-contract';
 import { retryIn } from './failures';
 
@@ -52,7 +52,7 @@ export function createOutboundActivities({ database, ports, now }: OutboundActiv
         .map(({ nextAttemptAt }) => nextAttemptAt.getTime());
       for (const { delivery, error } of results) {
         if (error === null) continue;
-        const policy = RETRY_POLICIES[`notification.${delivery.kind}`];
+        const policy = DEFAULT_POLICIES[`notification.${delivery.kind}`];
         const delayMs = retryDelayMs(policy, delivery.attempts, Math.random());
         const retryAtMs = delayMs === null ? null : now() + delayMs;
         await database.deliveries.failed(outTradeNo, delivery, { error, retryAtMs, nowMs: now() });

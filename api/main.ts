@@ -3,6 +3,7 @@ import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
 import { openDatabase } from '../database/database';
 import { createInboxWriter } from '../database/inbox-writer';
+import { createSettingsProvider } from '../database/runtime-settings';
 import { createWechatPayClient } from '../wechatpay/client';
 import { createApp } from './app';
 import { createCallbackHandler } from './callbacks/callback-handler';
@@ -16,6 +17,8 @@ import { orderOperations } from './routes/orders';
 import { interventionOperations } from './routes/interventions';
 import { pointsOperations } from './routes/points';
 import { productOperations } from './routes/products';
+import { retryPolicyOperations } from './routes/retry-policies';
+import { settingOperations } from './routes/settings';
 import { listen, stopListening } from './server';
 import { connectTemporal } from './temporal/connection';
 import { createOrderRuns } from './temporal/order-runs';
@@ -47,13 +50,16 @@ function compose(settings: Settings, logger: Logger) {
   const metrics = createMetrics();
   const dispatcher = createDispatcher({ runs, metrics, logger, now });
   const sweep = createSweep({ overdue: database.overdue, runs, logger, now });
+  const overrides = createSettingsProvider(database.settings, now);
   const payments = createPayments({ database, runs, wechatpay, now });
   const app = createApp({
     operations: [
-      ...orderOperations({ database, payments, runs, settings, now }),
+      ...orderOperations({ database, payments, runs, settings, overrides, now }),
       ...productOperations(database),
       ...pointsOperations(database),
       ...interventionOperations(database),
+      ...retryPolicyOperations(database),
+      ...settingOperations({ database, settings, forget: () => overrides.forget() }),
     ],
     authenticate: createAuthentication(settings.apiKeys),
     callback: createCallbackHandler({

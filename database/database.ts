@@ -17,7 +17,9 @@ import { createOverdue } from './overdue';
 import { createPrepays } from './prepays';
 import { createProducts } from './products';
 import { createQueries } from './queries';
+import { createRetryPolicies } from './retry-policies';
 import { createRunViews } from './run-view';
+import { createRuntimeSettings } from './runtime-settings';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -89,6 +91,8 @@ export function openDatabase(options: DatabaseOptions) {
     overdue: createOverdue(context),
     products: createProducts(context),
     interventions: createInterventionList(context),
+    policies: createRetryPolicies(context),
+    settings: createRuntimeSettings(context),
     health: createHealth(pool),
     async end(): Promise<void> {
       await prisma.$disconnect();

@@ -21,6 +21,7 @@ export const ERRORS = {
   ORDER_ALREADY_PAID: { status: 409, retry: false, title: 'The order is paid' },
   OUT_OF_STOCK: { status: 409, retry: false, title: 'There is not enough stock' },
   PRODUCT_CONFLICT: { status: 409, retry: false, title: 'The product does not allow that' },
+  VERSION_CONFLICT: { status: 409, retry: false, title: 'It was changed in the meantime' },
   CODE_TAKEN: { status: 409, retry: false, title: 'A code belongs to another product' },
   // What WeChat Pay answered (its own aliases are mapped in wechatpay/error-mapping.ts).
   WECHAT_REFUSED: { status: 502, retry: false, title: 'WeChat Pay refused the request' },

@@ -1,5 +1,11 @@
 import { z } from 'zod';
 import {
+  policyListReply,
+  policyReply,
+  settingListReply,
+  settingReply,
+} from '../../api/policy-schemas';
+import {
   interventionListReply,
   orderListReply,
   orderReply,
@@ -182,6 +188,17 @@ test('every route answers what its schema says, to the field', async () => {
     '/v1/interventions?status=open',
   );
   expect(interventionListReply.parse(open_).data).toHaveLength(1);
+});
+
+test('policies and settings answer what their schemas say, to the field', async () => {
+  const path = '/v1/retry-policies/wechat.query';
+  await expectReply(policyListReply, 200, 'GET', '/v1/retry-policies');
+  const policy = await expectReply(policyReply, 200, 'GET', path);
+  await expectReply(policyReply, 200, 'PUT', path, policy);
+  await expectReply(settingListReply, 200, 'GET', '/v1/settings');
+  await expectReply(settingReply, 200, 'GET', '/v1/settings/query_schedule');
+  const value = { value: '1m,2m' };
+  await expectReply(settingReply, 200, 'PUT', '/v1/settings/query_schedule', value);
 });
 
 test('what the paid order hangs together with is all there', async () => {
