@@ -1,7 +1,17 @@
 // Sandbox: deterministic only.
-import { condition } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, condition } from '@temporalio/workflow';
+import { BUDGET_SPENT } from '../domain/retry-policy';
 
 export type FlightName = 'prepay' | 'query' | 'close' | 'effects' | 'deliver';
+
+/** True for an activity that was given up: a person is asked, and the rows say so. */
+export function isBudgetSpent(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === BUDGET_SPENT
+  );
+}
 
 /**
  * Activities under way beside the main loop. Each name is under way once; when one lands, its result is
