@@ -1,7 +1,8 @@
 import type { Database } from '../database/database';
 import type { Notice } from '../domain/payment-notice';
 import type { EffectActivities, OrderActivities } from '../workflows/activity-contract';
-import { retryIn } from './failures';
+import type { RetryOperation } from '../domain/retry-policy';
+import { OperationFailures } from './failures';
 
 export interface OrderActivityDeps {
   readonly database: Pick<Database, 'runs' | 'notices' | 'effects' | 'closing' | 'deliveries'>;
@@ -9,9 +10,6 @@ export interface OrderActivityDeps {
   readonly parseNotice: (resource: string) => Notice;
   readonly now: () => number;
 }
-
-/** Between two tries of effects that failed: they are few (see MAX_EFFECT_ATTEMPTS), so a fixed pause serves. */
-const EFFECT_RETRY_MS = 2_000;
 
 /** The database steps of an order's run. */
 export function createOrderActivities({ database, parseNotice, now }: OrderActivityDeps) {
@@ -23,12 +21,23 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
       return { view, more };
     },
 
-    runEffects: (outTradeNo) => database.effects.run(outTradeNo, now()),
+    async runEffects(outTradeNo) {
+      return (await database.effects.run(outTradeNo, now())).view;
+    },
 
     async finishEffects(outTradeNo) {
-      const view = await database.effects.run(outTradeNo, now());
-      if (view && view.effectsDue > 0) throw retryIn(EFFECT_RETRY_MS, 'EFFECT_FAILED', 'effects');
-      return view;
+      const { view, failed } = await database.effects.run(outTradeNo, now());
+      if (failed.length === 0) return view;
+      throw new OperationFailures(
+        failed.map(({ effect, code, attempts, sqlState }) => ({
+          operation: operationOf(effect),
+          number: outTradeNo,
+          subject: effect,
+          code,
+          evidence: { effect, sql_state: sqlState },
+          attempts,
+        })),
+      );
     },
 
     async beginClose(outTradeNo, cause) {
@@ -38,4 +47,11 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
 
     rest: (outTradeNo) => database.deliveries.finishRound(outTradeNo, null),
   } satisfies OrderActivities & EffectActivities;
+}
+
+/** The policy that an effect goes by; what a refund takes back goes by that of what it took. */
+function operationOf(effect: string): RetryOperation {
+  if (effect.startsWith('stock')) return 'inventory.stock';
+  if (effect.startsWith('points')) return 'fulfilment.points';
+  return effect.startsWith('sales') ? 'fulfilment.sales' : 'fulfilment.delivery';
 }

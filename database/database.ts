@@ -4,8 +4,10 @@ import { PrismaClient } from '../generated/prisma/client';
 import { createClosing } from './closing';
 import type { DatabaseContext } from './context';
 import { createDeliveries } from './deliveries';
+import { createDependencies } from './dependencies';
 import { createEffects } from './effects';
 import { createFieldCipher } from './field-encryption';
+import { createGiveUp } from './give-up';
 import { createHealth } from './health';
 import { createInbox } from './inbox';
 import { createInterventionList } from './intervention-list';
@@ -17,6 +19,7 @@ import { createOverdue } from './overdue';
 import { createPrepays } from './prepays';
 import { createProducts } from './products';
 import { createQueries } from './queries';
+import { createRetryBudgets } from './retry-budgets';
 import { createRetryPolicies } from './retry-policies';
 import { createRunViews } from './run-view';
 import { createRuntimeSettings } from './runtime-settings';
@@ -93,6 +96,9 @@ export function openDatabase(options: DatabaseOptions) {
     interventions: createInterventionList(context),
     policies: createRetryPolicies(context),
     settings: createRuntimeSettings(context),
+    budgets: createRetryBudgets(context),
+    giveUp: createGiveUp(context),
+    dependencies: createDependencies(context),
     health: createHealth(pool),
     async end(): Promise<void> {
       await prisma.$disconnect();

@@ -11,6 +11,8 @@ export interface NewIntervention {
   readonly subject: string;
   /** What a person needs to decide; never personal data. */
   readonly evidence: Readonly<Record<string, unknown>>;
+  /** What an action may move, in fen; left out where no money is in question. */
+  readonly amountFen?: number | null;
   readonly now: Date;
 }
 
@@ -28,9 +30,10 @@ export async function resolveMoot(tx: Transaction, outTradeNo: string, now: Date
 /** Opens a question for a person; one that is open already for the same matter stays as it is. True when it is news. */
 export async function openIntervention(tx: Transaction, entry: NewIntervention): Promise<boolean> {
   const opened = await tx.$executeRaw`
-    INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, since, previous_id)
+    INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen, since, previous_id)
     VALUES (${uuidv7()}::uuid, ${entry.outTradeNo}, ${entry.ours ? entry.outTradeNo : null},
-      ${entry.reason}, ${entry.subject}, ${JSON.stringify(entry.evidence)}::jsonb, ${entry.now},
+      ${entry.reason}, ${entry.subject}, ${JSON.stringify(entry.evidence)}::jsonb,
+      ${entry.amountFen ?? null}::int, ${entry.now},
       (SELECT id FROM interventions WHERE out_trade_no = ${entry.outTradeNo}
         AND reason = ${entry.reason} AND subject = ${entry.subject}
         ORDER BY since DESC LIMIT 1))

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Channel, PrepayApi } from '../domain/channels';
+import type { ErrorCode } from '../domain/error-catalogue';
 import type { PaymentNotice } from '../domain/payment-notice';
 import {
   openCallback,
@@ -33,8 +34,10 @@ export type WechatPayEvent =
       readonly outTradeNo: string;
       readonly outcome: WechatOutcome<unknown>['kind'];
       readonly status: number | null;
-      /** Of the error catalogue; null when it went well. */
-      readonly code: string | null;
+      /** Null when it went well. */
+      readonly code: ErrorCode | null;
+      /** As WeChat wrote it; null when it went well, or the answer was not WeChat's. */
+      readonly wechatCode: string | null;
       readonly requestId: string | null;
       readonly durationMs: number;
     };
@@ -246,6 +249,7 @@ function describeCall(
     outcome: outcome.kind,
     status: outcome.kind === 'ok' ? null : outcome.status,
     code: outcome.kind === 'ok' ? null : outcome.code,
+    wechatCode: outcome.kind === 'ok' ? null : outcome.wechatCode,
     requestId: outcome.requestId,
     durationMs,
   };

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { Agent } from 'undici';
 import { createLoggedMessages, createWebhookPort, nowhere } from '../activities/delivery-ports';
-import { withDatabaseRetry } from '../activities/failures';
 import { createOutboundActivities } from '../activities/notification';
 import { createOrderActivities } from '../activities/orders';
 import { createQueryActivities } from '../activities/queries';
+import type { Judge } from '../activities/retry/judge';
+import type { QueryGaps } from '../activities/wechat-deps';
 import { createWechatActivities } from '../activities/wechatpay';
 import type { Logger } from '../config/logger';
 import { packageRoot, workflowBundlePath } from '../config/paths';
@@ -15,15 +16,17 @@ import type { Database } from '../database/database';
 import { TASK_QUEUES, type TaskQueue } from '../domain/task-queues';
 import type { WechatPayClient } from '../wechatpay/client';
 import { parseNotice } from '../wechatpay/notice-parser';
+import { createRetryInterceptor } from './interceptors/retry';
 
 export interface WorkerDeps {
-  readonly settings: Pick<
-    Settings,
-    'temporal' | 'taskQueues' | 'queryGapsMs' | 'webhook' | 'buildId'
-  >;
+  readonly settings: Pick<Settings, 'temporal' | 'taskQueues' | 'webhook' | 'buildId'>;
   readonly connection: NativeConnection;
   readonly database: Database;
   readonly wechatpay: WechatPayClient;
+  /** The query schedule as it stands. */
+  readonly queryGapsMs: QueryGaps;
+  /** Decides what follows a failed attempt. */
+  readonly judge: Judge;
   readonly logger: Logger;
   readonly now: () => number;
 }
@@ -48,6 +51,7 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     namespace: settings.temporal.namespace,
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     shutdownForceTime: SHUTDOWN_FORCE_MS,
+    interceptors: { activity: [createRetryInterceptor(deps.judge)] },
     ...(settings.buildId === null ? {} : { identity: `${settings.buildId}@${process.pid}` }),
   } satisfies Partial<WorkerOptions>;
   const queues = optionsByQueue(deps);
@@ -59,47 +63,41 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
 }
 
 function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<WorkerOptions>>> {
-  const { settings, database, wechatpay, logger, now } = deps;
-  const { queryGapsMs, webhook } = settings;
+  const { settings, database, wechatpay, queryGapsMs, logger, now } = deps;
+  const { webhook } = settings;
   const autoscaling = { type: 'autoscaling' } as const;
   return {
     [TASK_QUEUES.orders]: {
       ...workflowSource(),
-      activities: withDatabaseRetry(createOrderActivities({ database, parseNotice, now })),
+      activities: createOrderActivities({ database, parseNotice, now }),
       maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
       maxConcurrentLocalActivityExecutions: 32,
       maxConcurrentActivityTaskExecutions: 32,
       workflowTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.wechatpay]: {
-      activities: withDatabaseRetry(
-        createWechatActivities({ database, wechatpay, queryGapsMs, now }),
-      ),
+      activities: createWechatActivities({ database, wechatpay, queryGapsMs, now }),
       maxConcurrentActivityTaskExecutions: 64,
       maxTaskQueueActivitiesPerSecond: ATTEMPTS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.wechatpayQuery]: {
-      activities: withDatabaseRetry(
-        createQueryActivities({ database, wechatpay, queryGapsMs, now }),
-      ),
+      activities: createQueryActivities({ database, wechatpay, queryGapsMs, now }),
       maxConcurrentActivityTaskExecutions: 32,
       maxTaskQueueActivitiesPerSecond: ATTEMPTS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.outbound]: {
-      activities: withDatabaseRetry(
-        createOutboundActivities({
-          database,
-          now,
-          ports: {
-            webhook: webhook
-              ? createWebhookPort({ ...webhook, dispatcher: new Agent(), now })
-              : nowhere,
-            message: createLoggedMessages((event, ids) => logger.info(ids, event)),
-          },
-        }),
-      ),
+      activities: createOutboundActivities({
+        database,
+        now,
+        ports: {
+          webhook: webhook
+            ? createWebhookPort({ ...webhook, dispatcher: new Agent(), now })
+            : nowhere,
+          message: createLoggedMessages((event, ids) => logger.info(ids, event)),
+        },
+      }),
       maxConcurrentActivityTaskExecutions: 64,
       maxTaskQueueActivitiesPerSecond: ATTEMPTS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { createRetryControl } from '../activities/retry/control';
+import { createJudge } from '../activities/retry/judge';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
 import { openDatabase } from '../database/database';
+import { createSettingsProvider } from '../database/runtime-settings';
 import { createWechatPayClient } from '../wechatpay/client';
 import { createWorkers } from './create-workers';
 import { startHealthServer } from './health-server';
@@ -38,6 +41,18 @@ async function main(): Promise<void> {
     now: Date.now,
     onEvent: ({ event, ...ids }) => logger.debug(ids, event),
   });
+  const now = Date.now;
+  const control = createRetryControl({ database, now });
+  const judge = createJudge({
+    database,
+    control,
+    log: (event, ids) => logger.warn(ids, event),
+    now,
+    random: Math.random,
+  });
+  const overrides = createSettingsProvider(database.settings, now);
+  const queryGapsMs = async () =>
+    (await overrides.current()).query_schedule ?? settings.queryGapsMs;
   let running: Worker[] = [];
   const health = await startHealthServer(settings.port, () =>
     running.length > 0 && running.every((worker) => worker.getState() === 'RUNNING')
@@ -52,8 +67,10 @@ async function main(): Promise<void> {
           connection,
           database,
           wechatpay,
+          queryGapsMs,
+          judge,
           logger,
-          now: Date.now,
+          now,
         });
         return running;
       });
