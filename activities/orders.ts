@@ -3,8 +3,9 @@ import type { Database } from '../database/database';
 import { isInterventionAction } from '../domain/interventions';
 import type { Notice } from '../domain/payment-notice';
 import type { EffectActivities, OrderActivities } from '../workflows/activity-contract';
-import { retryIn } from './failures';
 import { runs } from './runs';
+import type { RetryOperation } from '../domain/retry-policy';
+import { OperationFailures } from './failures';
 
 export interface OrderActivityDeps {
   readonly database: Pick<
@@ -15,9 +16,6 @@ export interface OrderActivityDeps {
   readonly parseNotice: (resource: string) => Notice;
   readonly now: () => number;
 }
-
-/** Between two tries of effects that failed: they are few (see MAX_EFFECT_ATTEMPTS), so a fixed pause serves. */
-const EFFECT_RETRY_MS = 2_000;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Of a proposal by hand; the API takes as much. */
@@ -35,12 +33,23 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
       return { view: applied.view, more: applied.more };
     },
 
-    runEffects: (outTradeNo) => database.effects.run(outTradeNo, now()),
+    async runEffects(outTradeNo) {
+      return (await database.effects.run(outTradeNo, now())).view;
+    },
 
     async finishEffects(outTradeNo) {
-      const view = await database.effects.run(outTradeNo, now());
-      if (view && view.effectsDue > 0) throw retryIn(EFFECT_RETRY_MS, 'EFFECT_FAILED', 'effects');
-      return view;
+      const { view, failed } = await database.effects.run(outTradeNo, now());
+      if (failed.length === 0) return view;
+      throw new OperationFailures(
+        failed.map(({ effect, code, attempts, sqlState }) => ({
+          operation: operationOf(effect),
+          number: outTradeNo,
+          subject: effect,
+          code,
+          evidence: { effect, sql_state: sqlState },
+          attempts,
+        })),
+      );
     },
 
     async beginClose(outTradeNo, cause) {
@@ -68,4 +77,11 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
       return status === 'succeeded' || status === 'closed' ? status : 'under_way';
     },
   } satisfies OrderActivities & EffectActivities;
+}
+
+/** The policy that an effect goes by; what a refund takes back goes by that of what it took. */
+function operationOf(effect: string): RetryOperation {
+  if (effect.startsWith('stock')) return 'inventory.stock';
+  if (effect.startsWith('points')) return 'fulfilment.points';
+  return effect.startsWith('sales') ? 'fulfilment.sales' : 'fulfilment.delivery';
 }

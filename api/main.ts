@@ -3,7 +3,8 @@ import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
 import { openDatabase, type Database } from '../database/database';
 import { createInboxWriter } from '../database/inbox-writer';
-import { createWechatPayClient } from '../wechatpay/client';
+import { createSettingsProvider } from '../database/runtime-settings';
+import { createWechatPayClient, type WechatPayClient } from '../wechatpay/client';
 import { createApp } from './app';
 import { createCallbackHandler } from './callbacks/callback-handler';
 import { createDeliveryLog } from './callbacks/delivery-log';
@@ -13,6 +14,7 @@ import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
 import { createMetrics } from './metrics';
 import { createPatrolMetrics } from './patrol-metrics';
+import type { Operation } from './operations';
 import { createPayments } from './payments';
 import { createReadiness } from './readiness';
 import { callbackDeliveryOperations } from './routes/callback-deliveries';
@@ -22,6 +24,8 @@ import { patrolOperations } from './routes/patrol';
 import { pointsOperations } from './routes/points';
 import { productOperations } from './routes/products';
 import { refundOperations } from './routes/refunds';
+import { retryPolicyOperations } from './routes/retry-policies';
+import { settingOperations } from './routes/settings';
 import { listen, stopListening } from './server';
 import { connectTemporal } from './temporal/connection';
 import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
@@ -59,26 +63,13 @@ function compose(settings: Settings, logger: Logger) {
     logger,
     now,
   });
-  const metrics = createMetrics();
   createPatrolMetrics({
     registry: metrics.registry,
     lastFinishedAt: () => database.patrol.lastFinishedAt(),
     now,
   });
-  const dispatcher = createDispatcher({ runs, metrics, logger, now });
-  const sweep = createSweep({ overdue: database.overdue, runs, logger, now });
-  const payments = createPayments({ database, runs, wechatpay, now });
   const app = createApp({
-    operations: [
-      ...orderOperations({ database, payments, runs, settings, now }),
-      ...productOperations(database),
-      ...pointsOperations(database),
-      ...interventionOperations({ database, runs, settings, now }),
-      ...refundOperations(database),
-      ...callbackDeliveryOperations(database),
-      ...interventionOperations(database),
-      ...patrolOperations(database),
-    ],
+    operations: composeOperations({ settings, database, runs, wechatpay, now }),
     authenticate: createAuthentication(settings.apiKeys),
     callback: createCallbackHandler({
       wechatpay,
@@ -108,6 +99,30 @@ function compose(settings: Settings, logger: Logger) {
       await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
     },
   };
+}
+
+/** Everything under `/v1`. */
+function composeOperations(deps: {
+  settings: Settings;
+  database: Database;
+  runs: OrderRuns;
+  wechatpay: WechatPayClient;
+  now: () => number;
+}): Operation[] {
+  const { settings, database, runs, now } = deps;
+  const overrides = createSettingsProvider(database.settings, now);
+  const payments = createPayments(deps);
+  return [
+    ...orderOperations({ database, payments, runs, settings, overrides, now }),
+    ...refundOperations(database),
+    ...productOperations(database),
+    ...pointsOperations(database),
+    ...interventionOperations({ database, runs, settings, now }),
+    ...retryPolicyOperations(database),
+    ...settingOperations({ database, settings, forget: () => overrides.forget() }),
+    ...patrolOperations(database),
+    ...callbackDeliveryOperations(database),
+  ];
 }
 
 /** What comes after a callback's answer: its run is told, its delivery logged, all of it counted. */

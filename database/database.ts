@@ -6,8 +6,10 @@ import { createCallbackDeliveries } from './callback-deliveries';
 import { createClosing } from './closing';
 import type { DatabaseContext } from './context';
 import { createDeliveries } from './deliveries';
+import { createDependencies } from './dependencies';
 import { createEffects } from './effects';
 import { createFieldCipher } from './field-encryption';
+import { createGiveUp } from './give-up';
 import { createHealth } from './health';
 import { createInbox } from './inbox';
 import { createInterventionList } from './intervention-list';
@@ -21,7 +23,10 @@ import { createPrepays } from './prepays';
 import { createProducts } from './products';
 import { createQueries } from './queries';
 import { createRefunds } from './refunds';
+import { createRetryBudgets } from './retry-budgets';
+import { createRetryPolicies } from './retry-policies';
 import { createRunViews } from './run-view';
+import { createRuntimeSettings } from './runtime-settings';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -100,6 +105,11 @@ export function openDatabase(options: DatabaseOptions) {
     interventions: createInterventionList(context),
     answers: createAnswers(context),
     refunds: createRefunds(context),
+    policies: createRetryPolicies(context),
+    settings: createRuntimeSettings(context),
+    budgets: createRetryBudgets(context),
+    giveUp: createGiveUp(context),
+    dependencies: createDependencies(context),
     health: createHealth(pool),
     async end(): Promise<void> {
       await prisma.$disconnect();

@@ -2,9 +2,6 @@ import type { OrderStatus } from '../domain/order-state';
 import type { RunView } from '../domain/run-view';
 import type { DatabaseContext, Transaction } from './context';
 
-/** Tries of an effect that failed without a reason a person must clear. */
-export const MAX_EFFECT_ATTEMPTS = 6;
-
 export function createRunViews({ prisma }: DatabaseContext) {
   return {
     /** null when no such order is ours. */
@@ -46,8 +43,7 @@ export async function readRunView(
         WHERE r.out_trade_no = o.out_trade_no AND r.status = 'approved') AS open_notices,
       (SELECT count(*)::int FROM order_effects e
         WHERE e.out_trade_no = o.out_trade_no AND o.status = 'paid' AND NOT i.held
-          AND (e.status = 'pending' OR (e.status = 'failed' AND e.error_code = 'EFFECT_FAILED'
-            AND e.attempts < ${MAX_EFFECT_ATTEMPTS}))) AS effects_due,
+          AND (e.status = 'pending' OR (e.status = 'failed' AND NOT e.spent))) AS effects_due,
       (SELECT count(*)::int FROM deliveries d
         WHERE d.out_trade_no = o.out_trade_no AND d.status = 'pending') AS deliveries_due,
       i.open AS open_interventions, i.oldest AS attention, i.oldest_id AS attention_id, i.close_failed,

@@ -29,6 +29,7 @@ export const ERRORS = {
   MOOT: { status: 409, retry: false, title: 'The question has ended by itself' },
   NOTHING_TO_REFUND: { status: 409, retry: false, title: 'Nothing is left to refund' },
   REFUND_RESERVED: { status: 409, retry: false, title: 'A refund stands in the way' },
+  VERSION_CONFLICT: { status: 409, retry: false, title: 'It was changed in the meantime' },
   CODE_TAKEN: { status: 409, retry: false, title: 'A code belongs to another product' },
   // What WeChat Pay answered (its own aliases are mapped in wechatpay/error-mapping.ts).
   WECHAT_REFUSED: { status: 502, retry: false, title: 'WeChat Pay refused the request' },

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../domain/error-catalogue';
 import { judge, type WechatOutcome } from './outcome';
 import type { PlatformKeys } from './platform-keys';
 import type { Send } from './request-signing';
@@ -20,8 +21,10 @@ export type CallEvent = CallSubject & {
   readonly event: 'wechat.called';
   readonly outcome: WechatOutcome<unknown>['kind'];
   readonly status: number | null;
-  /** Of the error catalogue; null when it went well. */
-  readonly code: string | null;
+  /** Null when it went well. */
+  readonly code: ErrorCode | null;
+  /** As WeChat wrote it; null when it went well, or the answer was not WeChat's. */
+  readonly wechatCode: string | null;
   readonly requestId: string | null;
   readonly durationMs: number;
 };
@@ -56,6 +59,7 @@ export function createPerform(deps: {
       outcome: outcome.kind,
       status: outcome.kind === 'ok' ? null : outcome.status,
       code: outcome.kind === 'ok' ? null : outcome.code,
+      wechatCode: outcome.kind === 'ok' ? null : outcome.wechatCode,
       requestId: outcome.requestId,
       durationMs: Math.round(performance.now() - startedMs),
     });

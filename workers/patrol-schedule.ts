@@ -5,10 +5,7 @@ import {
   ScheduleOverlapPolicy,
   type ConnectionLike,
 } from '@temporalio/client';
-import { parseDurationMs } from '../config/durations';
 import type { Logger } from '../config/logger';
-import { PATROL_INTERVAL_LIMITS } from '../config/settings';
-import type { Database } from '../database/database';
 import { TASK_QUEUES } from '../domain/task-queues';
 import { PATROL_WORKFLOW_TYPE } from '../domain/workflow-ids';
 
@@ -24,9 +21,8 @@ const CALL_TIMEOUT_MS = 5_000;
 export interface PatrolScheduleDeps {
   readonly connection: ConnectionLike;
   readonly namespace: string;
-  readonly patrol: Pick<Database['patrol'], 'intervalText'>;
-  /** Where the operators have set none, in ms. */
-  readonly intervalMs: number;
+  /** As it stands now; rejects while the database can't be asked. */
+  readonly intervalMs: () => Promise<number>;
   readonly logger: Logger;
 }
 
@@ -50,34 +46,23 @@ export function keepPatrolSchedule(deps: PatrolScheduleDeps): () => void {
 
 async function ensurePatrolSchedule(
   client: ScheduleClient,
-  { connection, patrol, intervalMs, logger }: PatrolScheduleDeps,
+  { connection, intervalMs, logger }: PatrolScheduleDeps,
 ): Promise<void> {
-  // A database that is away says nothing about the interval: what is there stays.
-  const asked = await patrol.intervalText().catch(() => undefined);
-  const wanted = asked === undefined ? undefined : (readInterval(asked, logger) ?? intervalMs);
+  // While the database is away the interval is not known: what is there stays.
+  const wanted = await intervalMs();
   await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
     try {
       const handle = client.getHandle(PATROL_SCHEDULE_ID);
       const { spec } = await handle.describe();
-      if (wanted === undefined || spec.intervals?.[0]?.every === wanted) return;
+      if (spec.intervals?.[0]?.every === wanted) return;
       await handle.update((previous) => ({ ...previous, spec: specOf(wanted) }));
       logger.warn({ intervalMs: wanted }, 'patrol_schedule.changed');
     } catch (error) {
       if (!(error instanceof ScheduleNotFoundError)) throw error;
-      await create(client, wanted ?? intervalMs);
-      logger.warn({ intervalMs: wanted ?? intervalMs }, 'patrol_schedule.created');
+      await create(client, wanted);
+      logger.warn({ intervalMs: wanted }, 'patrol_schedule.created');
     }
   });
-}
-
-/** null when none is set, or none that can be used: the environment's then counts. */
-function readInterval(text: string | null, logger: Logger): number | null {
-  if (text === null) return null;
-  const ms = parseDurationMs(text);
-  const { minMs, maxMs } = PATROL_INTERVAL_LIMITS;
-  if (ms !== null && ms >= minMs && ms <= maxMs) return ms;
-  logger.warn({ value: text }, 'patrol_schedule.bad_interval');
-  return null;
 }
 
 const specOf = (everyMs: number) => ({ intervals: [{ every: everyMs }] });

@@ -4,6 +4,15 @@ import { BUDGET_SPENT } from '../domain/retry-policy';
 
 export type FlightName = 'prepay' | 'query' | 'close' | 'effects' | 'deliver';
 
+/** True for an activity that was given up: a person is asked, and the rows say so. */
+export function isBudgetSpent(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === BUDGET_SPENT
+  );
+}
+
 /**
  * Activities under way beside the main loop. Each name is under way once; when one lands, its result is
  * handed over and the loop wakes. What is still waiting for its next attempt when the run ends is left

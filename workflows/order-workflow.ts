@@ -19,7 +19,7 @@ import {
 } from '../domain/run-view';
 import type { QueryFinding } from './activity-contract';
 import { createDisplay } from './display';
-import { createFlights, type FlightName, type Flights } from './flights';
+import { createFlights, isBudgetSpent, type FlightName, type Flights } from './flights';
 import { createMemory, type Memory } from './memory';
 import {
   closeUpdate,
@@ -128,8 +128,15 @@ async function settle(outTradeNo: string, memory: Memory, flights: Flights): Pro
 function launch(outTradeNo: string, memory: Memory, flights: Flights): void {
   const { view } = memory;
   if (!view) return;
+  const start = (name: FlightName, activity: () => Promise<void>) =>
+    flights.start(name, () =>
+      activity().catch((error: unknown) => {
+        if (!isBudgetSpent(error)) throw error;
+        memory.stale = true;
+      }),
+    );
   const fly = (name: FlightName, activity: () => Promise<RunView | null>) =>
-    flights.start(name, () => memory.refresh(activity()));
+    start(name, () => memory.refresh(activity()));
   if (canBePaid(view.status)) {
     if (view.closeRequested) memory.closeWanted ??= 'close_requested';
     const cause = memory.closeWanted;
@@ -147,7 +154,7 @@ function launch(outTradeNo: string, memory: Memory, flights: Flights): void {
       fly('close', () => close(outTradeNo, cause));
     } else if (cause === null || view.closeFailed) {
       // As long as nobody closes it, it may be paid, and a callback may be lost.
-      flights.start('query', async () => heed(memory, await queries.queryPayment(outTradeNo)));
+      start('query', async () => heed(memory, await queries.queryPayment(outTradeNo)));
     }
   }
   if (view.effectsDue > 0) fly('effects', () => finishEffects(outTradeNo));
