@@ -1,7 +1,7 @@
 import { deliveryId } from '../domain/workflow-ids';
 import type { DeliveryKind, OrderEventName } from '../domain/effects';
 import type { DatabaseContext, Transaction } from './context';
-import type { RefundRow } from './refund-rows';
+import type { RefundRow } from './refund-row';
 import type { LockedOrder } from './status-change';
 
 /** What each event is told by: the shop hears of all, the user of the payment. */

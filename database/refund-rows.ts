@@ -1,16 +1,12 @@
 import type { InterventionReason } from '../domain/interventions';
-import {
-  refundTransition,
-  type RefundEvent,
-  type RefundStatus,
-  type RefundTransition,
-} from '../domain/refund-state';
+import { refundTransition, type RefundEvent, type RefundTransition } from '../domain/refund-state';
 import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
 import { addRefundDelivery } from './delivery-rows';
 import { cancelEffects, restoreEffects } from './effect-holds';
 import { endMoot, openIntervention } from './interventions';
 import { releaseStock } from './reservations';
+import type { RefundRow } from './refund-row';
 import { changeStatus, lockOrder } from './status-change';
 
 export type RefundOrigin = 'late_payment' | 'surplus_payment' | 'resolution';
@@ -91,26 +87,6 @@ export async function reserveRefund(tx: Transaction, refund: NewRefund): Promise
     await cancelEffects(tx, paid.order_no, now);
   }
   return 'reserved';
-}
-
-export interface RefundRow {
-  readonly out_refund_no: string;
-  readonly out_trade_no: string;
-  readonly order_no: string | null;
-  readonly transaction_key: string;
-  readonly merchant_id: string;
-  readonly transaction_id: string;
-  readonly amount_fen: number;
-  readonly total_fen: number;
-  readonly currency: string;
-  readonly reason: string | null;
-  readonly notify_url: string;
-  readonly origin: string;
-  readonly status: RefundStatus;
-  readonly refund_id: string | null;
-  readonly abnormal_encrypted: string | null;
-  readonly next_query_at: Date | null;
-  readonly accepted_at: Date | null;
 }
 
 /** Locks a refund, and the order it belongs to first, so that everybody locks in one order. */

@@ -2,7 +2,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { isSettled, type RefundStatus } from '../domain/refund-state';
 import type { AttemptOutcome } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
-import { lockRefund, settleRefund, type RefundRow, type RefundWord } from './refund-rows';
+import type { RefundRow } from './refund-row';
+import { lockRefund, settleRefund, type RefundWord } from './refund-rows';
 
 /** Where an abnormal refund shall go. */
 export type RefundTarget =

@@ -36,7 +36,16 @@ export function createRetryBudgets({ prisma }: DatabaseContext) {
   };
 }
 
-/** Gives back what was spent on a number, when a person says `retry`: its attempts count from 1 again. */
-export async function resetBudgets(tx: Transaction, number: string): Promise<void> {
-  await tx.retryBudget.deleteMany({ where: { number } });
+/**
+ * Gives back what was spent on a number, when a person says `retry`: its attempts count from 1 again.
+ * @param operation one operation alone; all of the number when left out
+ */
+export async function resetBudgets(
+  tx: Transaction,
+  number: string,
+  operation?: string,
+): Promise<void> {
+  await tx.retryBudget.deleteMany({
+    where: { number, ...(operation === undefined ? {} : { operation }) },
+  });
 }

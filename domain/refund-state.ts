@@ -17,9 +17,6 @@ export type RefundStatus = (typeof REFUND_STATUSES)[number];
 
 /** What WeChat says of a refund, by answer, query or callback; the same names as the states. */
 export type RefundEvent = Exclude<RefundStatus, 'pending'>;
-export const REFUND_EVENTS = REFUND_STATUSES.filter(
-  (status): status is RefundEvent => status !== 'pending',
-);
 
 type Step = 'moves' | 'duplicate' | 'refused';
 

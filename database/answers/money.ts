@@ -4,8 +4,8 @@ import { closeLocked } from '../order-close';
 import { becomePaid } from '../payment-application';
 import { freeHold, lockRefund, reserveRefund } from '../refund-rows';
 import { reserveAgain } from '../reservations';
+import { resetBudgets } from '../retry-budgets';
 import { currentOrder, DONE, refused, type Answering, type Outcome } from './answer-scope';
-import { forgetBudgets } from './budgets';
 
 interface Payment {
   readonly id: string;
@@ -178,7 +178,7 @@ export async function retryRefund(answering: Answering): Promise<Outcome> {
   const { scope } = answering;
   const outRefundNo = await refundNoOf(answering);
   if (outRefundNo === null) return refundNamed(answering);
-  await forgetBudgets(scope.tx, outRefundNo);
+  await resetBudgets(scope.tx, outRefundNo);
   await scope.tx.refund.updateMany({
     where: { outRefundNo, status: { in: ['pending', 'processing'] } },
     data: { dueAt: scope.now, nextQueryAt: scope.now },
@@ -255,7 +255,7 @@ export async function redirectRefund(
       dueAt: scope.now,
     },
   });
-  await forgetBudgets(scope.tx, refund.out_refund_no);
+  await resetBudgets(scope.tx, refund.out_refund_no);
   scope.refunds.add(refund.out_refund_no);
   return DONE;
 }

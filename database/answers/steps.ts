@@ -3,8 +3,8 @@ import { DUE_GRACE_MS } from '../attempts';
 import { fulfilIfDone } from '../effects';
 import { openIntervention } from '../interventions';
 import { releaseStock } from '../reservations';
+import { resetBudgets } from '../retry-budgets';
 import { currentOrder, DONE, refused, type Answering, type Outcome } from './answer-scope';
-import { forgetBudgets } from './budgets';
 
 /** `retry` of an effect: its budget starts again, and the run does it. */
 export async function retryEffect({ scope, question }: Answering): Promise<Outcome> {
@@ -33,7 +33,7 @@ export async function skipEffect({ scope, context, question }: Answering): Promi
 /** `retry` of what WeChat refused: the refusal is forgotten, and the run asks again. */
 export async function retryAtWechat({ scope, question }: Answering): Promise<Outcome> {
   const { tx, outTradeNo, now, order } = scope;
-  await forgetBudgets(tx, outTradeNo, `wechat.${question.subject}`);
+  await resetBudgets(tx, outTradeNo, `wechat.${question.subject}`);
   if (!order || !canBePaid(order.status)) return DONE;
   const refusal = { refusalCode: null, refusalWechatCode: null, refusalMessage: null };
   await tx.order.updateMany({
@@ -51,7 +51,7 @@ export async function retryAtWechat({ scope, question }: Answering): Promise<Out
 export async function closeInstead({ scope }: Answering): Promise<Outcome> {
   const { tx, outTradeNo, now, order } = scope;
   if (!order || !canBePaid(order.status)) return DONE;
-  await forgetBudgets(tx, outTradeNo, 'wechat.close');
+  await resetBudgets(tx, outTradeNo, 'wechat.close');
   await tx.order.updateMany({
     where: { outTradeNo },
     data: {
@@ -109,7 +109,7 @@ export async function unstick({ scope, question }: Answering): Promise<Outcome> 
   const { tx, outTradeNo, now } = scope;
   const { kind, id } = split(question.subject);
   if (kind === 'refund') {
-    await forgetBudgets(tx, id);
+    await resetBudgets(tx, id);
     await tx.refund.updateMany({
       where: { outRefundNo: id, dueAt: { not: null } },
       data: { dueAt: now },
@@ -121,7 +121,7 @@ export async function unstick({ scope, question }: Answering): Promise<Outcome> 
     const failed = { id, outTradeNo, status: 'pending' };
     await tx.delivery.updateMany({ where: failed, data: { nextAttemptAt: now, wokenAt: null } });
   }
-  await forgetBudgets(tx, outTradeNo);
+  await resetBudgets(tx, outTradeNo);
   await tx.order.updateMany({ where: { outTradeNo, dueAt: { not: null } }, data: { dueAt: now } });
   return DONE;
 }

@@ -95,34 +95,59 @@ test('a number that is not ours becomes a transaction and an intervention, and i
   ]);
 });
 
-test('a second payment is kept as surplus; the order stays fulfilled with its first', async () => {
+test('a second payment goes back by its own number; the order stays fulfilled with its first', async () => {
   const no = await oncepay.newOrder();
   const first = await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.untilStatus(no, 'fulfilled');
   const second = await oncepay.simulator.pay({ outTradeNo: no, force: true });
   expect(second.transactionId).not.toBe(first.transactionId);
-  const order = await oncepay.untilOrder(no, 'attention', ({ attention }) => attention !== null);
+  const order = await oncepay.untilOrder(no, 'the second is back', ({ refunds }) =>
+    refunds.some(({ status }) => status === 'succeeded'),
+  );
   expect(order).toMatchObject({
     status: 'fulfilled',
     transaction_id: first.transactionId,
-    attention: { reason: 'surplus_payment', open_count: 1 },
+    attention: null,
     amount: { total: 300, refunded: 0 },
+    refunds: [{ transaction_id: second.transactionId, amount: 300, origin: 'surplus_payment' }],
   });
   expect(order.transactions.map(({ status }) => status)).toEqual(['applied', 'surplus']);
+  expect(oncepay.simulator.refundsOf(no)).toMatchObject([
+    { transactionId: second.transactionId, status: 'SUCCESS', refundFen: 300 },
+  ]);
   expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
 });
 
-test('a payment after the close becomes paid_late, runs no effects and asks a person', async () => {
+test('a payment after the close becomes paid_late, runs no effects and goes back by itself', async () => {
   const no = await oncepay.newOrder();
   expect((await oncepay.call('POST', `/v1/orders/${no}/close`)).status).toBe(200);
   await oncepay.untilStatus(no, 'closed');
-  await oncepay.simulator.pay({ outTradeNo: no, force: true });
-  const order = await oncepay.untilStatus(no, 'paid_late');
-  expect(order).toMatchObject({ attention: { reason: 'late_payment' }, effects: [] });
-  expect(oncepay.webhooks.of(no).map(({ type }) => type)).toEqual([
-    'order.closed',
-    'order.paid_late',
+  const paid = await oncepay.simulator.pay({ outTradeNo: no, force: true });
+  const order = await oncepay.untilStatus(no, 'refunded');
+  expect(order).toMatchObject({
+    attention: null,
+    effects: [],
+    amount: { total: 300, refunded: 300 },
+    refunds: [
+      {
+        out_refund_no: `op_${paid.transactionId}`,
+        amount: 300,
+        status: 'succeeded',
+        origin: 'late_payment',
+      },
+    ],
+  });
+  expect(order.history.map(({ to }) => to)).toEqual([
+    'created',
+    'awaiting_payment',
+    'closed',
+    'paid_late',
+    'refunded',
   ]);
+  await until('the shop has heard', async () =>
+    oncepay.webhooks.of(no).some(({ type }) => type === 'refund.succeeded') ? true : null,
+  );
+  expect(oncepay.simulator.refundsOf(no)).toHaveLength(1);
 });
 
 test('a payment WeChat already speaks of as refunded is recorded and its effects wait for a person', async () => {

@@ -103,11 +103,7 @@ export async function lateOrder(oncepay: TestOncepay, items?: object[]): Promise
 }
 
 /** Waits until the newest refund of an order has this status. */
-export function untilRefund(
-  oncepay: TestOncepay,
-  no: string,
-  status: string,
-): Promise<OrderView> {
+export function untilRefund(oncepay: TestOncepay, no: string, status: string): Promise<OrderView> {
   return oncepay.untilOrder(no, `a refund is ${status}`, ({ refunds }) =>
     refunds.some((refund) => refund.status === status),
   );
