@@ -5,7 +5,6 @@ import {
   ScheduleOverlapPolicy,
   type ConnectionLike,
 } from '@temporalio/client';
-import { parseDurationMs } from '../config/durations';
 import type { Logger } from '../config/logger';
 import { PATROL_INTERVAL_LIMITS } from '../config/settings';
 import type { Database } from '../database/database';
@@ -24,7 +23,7 @@ const CALL_TIMEOUT_MS = 5_000;
 export interface PatrolScheduleDeps {
   readonly connection: ConnectionLike;
   readonly namespace: string;
-  readonly patrol: Pick<Database['patrol'], 'intervalText'>;
+  readonly patrol: Pick<Database['patrol'], 'intervalMs'>;
   /** Where the operators have set none, in ms. */
   readonly intervalMs: number;
   readonly logger: Logger;
@@ -53,8 +52,8 @@ async function ensurePatrolSchedule(
   { connection, patrol, intervalMs, logger }: PatrolScheduleDeps,
 ): Promise<void> {
   // A database that is away says nothing about the interval: what is there stays.
-  const asked = await patrol.intervalText().catch(() => undefined);
-  const wanted = asked === undefined ? undefined : (readInterval(asked, logger) ?? intervalMs);
+  const asked = await patrol.intervalMs().catch(() => undefined);
+  const wanted = asked === undefined ? undefined : usable(asked, logger) ? asked : intervalMs;
   await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
     try {
       const handle = client.getHandle(PATROL_SCHEDULE_ID);
@@ -70,14 +69,13 @@ async function ensurePatrolSchedule(
   });
 }
 
-/** null when none is set, or none that can be used: the environment's then counts. */
-function readInterval(text: string | null, logger: Logger): number | null {
-  if (text === null) return null;
-  const ms = parseDurationMs(text);
+/** False when none is set, or none that can be used: the environment's then counts. */
+function usable(ms: number | null, logger: Logger): ms is number {
+  if (ms === null) return false;
   const { minMs, maxMs } = PATROL_INTERVAL_LIMITS;
-  if (ms !== null && ms >= minMs && ms <= maxMs) return ms;
-  logger.warn({ value: text }, 'patrol_schedule.bad_interval');
-  return null;
+  if (ms >= minMs && ms <= maxMs) return true;
+  logger.warn({ intervalMs: ms }, 'patrol_schedule.bad_interval');
+  return false;
 }
 
 const specOf = (everyMs: number) => ({ intervals: [{ every: everyMs }] });

@@ -89,13 +89,13 @@ export function createPatrolRuns({ prisma }: DatabaseContext) {
       return (await lastDone(prisma))?.finished_at ?? null;
     },
 
-    /** The operators' interval, as they wrote it; null when they have set none. */
-    async intervalText(): Promise<string | null> {
+    /** The operators' interval in ms; null when they have set none. */
+    async intervalMs(): Promise<number | null> {
       const row = await prisma.runtimeSetting.findUnique({
         where: { name: INTERVAL_SETTING },
         select: { value: true },
       });
-      return typeof row?.value === 'string' ? row.value : null;
+      return typeof row?.value === 'number' ? row.value : null;
     },
   };
 }
