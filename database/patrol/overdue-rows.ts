@@ -76,49 +76,12 @@ export function createOverdueRows(context: DatabaseContext) {
     find: (kind: OverdueKind, nowMs: number) => findOverdue(context, kind, nowMs),
 
     /** Notes that runs were woken, where what is due has not moved meanwhile. */
-    async woken(kind: OverdueKind, rows: readonly OverdueRow[], nowMs: number): Promise<void> {
-      if (rows.length === 0) return;
-      const now = new Date(nowMs);
-      const keys = rows.map(({ key }) => key);
-      const late = new Date(nowMs - LATE_MS);
-      switch (kind) {
-        case 'order_overdue':
-          await prisma.$executeRaw`UPDATE orders SET woken_at = ${now}
-            WHERE out_trade_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL`;
-          return;
-        case 'refund_overdue':
-          await prisma.$executeRaw`UPDATE refunds SET woken_at = ${now}
-            WHERE out_refund_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL`;
-          return;
-        case 'delivery_overdue':
-          await prisma.$executeRaw`UPDATE deliveries SET woken_at = ${now}
-            WHERE id = ANY(${keys}) AND status = 'pending' AND next_attempt_at <= ${late}`;
-          return;
-      }
-    },
+    woken: (kind: OverdueKind, rows: readonly OverdueRow[], nowMs: number) =>
+      noteWoken(context, kind, rows, nowMs),
 
     /** Asks a person about a row, unless it has moved. @returns true when it is news */
-    openStuck(kind: OverdueKind, row: OverdueRow, run: object, nowMs: number): Promise<boolean> {
-      return prisma.$transaction(async (tx) => {
-        const [still] = await tx.$queryRaw<{ key: string }[]>`
-          SELECT v.key FROM ${view(kind, nowMs)} v
-          WHERE v.key = ${row.key} AND v.due_at = ${row.dueAt} LIMIT 1`;
-        if (!still) return false;
-        return openIntervention(tx, {
-          outTradeNo: row.outTradeNo,
-          ours: row.ours,
-          reason: 'stuck',
-          subject: row.subject,
-          evidence: {
-            due_at: row.dueAt.toISOString(),
-            status: row.status,
-            woken_at: row.wokenAt?.toISOString() ?? null,
-            run,
-          },
-          now: new Date(nowMs),
-        });
-      });
-    },
+    openStuck: (kind: OverdueKind, row: OverdueRow, run: object, nowMs: number) =>
+      openStuck(context, kind, row, run, nowMs),
 
     /**
      * Something that orders need is down, or came back less than a minute ago: what is late for that
@@ -133,7 +96,7 @@ export function createOverdueRows(context: DatabaseContext) {
 
     /**
      * Gives open orders that nobody will come for a time that has come: the sweep, the run and the next
-     * patrol take it from there. A paid one that waits for a person is left.
+     * patrol take it from there. A paid one with nothing to do, or that waits for a person, is left.
      * @returns their numbers
      */
     async attend(nowMs: number): Promise<string[]> {
@@ -143,8 +106,11 @@ export function createOverdueRows(context: DatabaseContext) {
           SELECT o.out_trade_no FROM orders o
           WHERE o.due_at IS NULL AND o.status IN ('created', 'awaiting_payment', 'paid')
             AND o.created_at <= ${new Date(nowMs - UNATTENDED_MS)}
-            AND NOT (o.status = 'paid' AND EXISTS (SELECT 1 FROM interventions i
-              WHERE i.order_no = o.out_trade_no AND i.status = 'open'))
+            AND (o.status <> 'paid' OR (
+              EXISTS (SELECT 1 FROM order_effects e
+                WHERE e.out_trade_no = o.out_trade_no AND e.status IN ('pending', 'failed'))
+              AND NOT EXISTS (SELECT 1 FROM interventions i
+                WHERE i.order_no = o.out_trade_no AND i.status = 'open')))
           ORDER BY o.created_at LIMIT ${MAX_UNATTENDED} FOR NO KEY UPDATE SKIP LOCKED)
         RETURNING out_trade_no`;
       return rows.map((row) => row.out_trade_no);
@@ -176,4 +142,58 @@ async function findOverdue(
           OR (i.resolution = 'dismiss' AND i.evidence->>'due_at' = ${DUE_TEXT})))
     ORDER BY v.due_at LIMIT ${MAX_STUCK + 1}`;
   return { keys, toWake, stuck };
+}
+
+async function noteWoken(
+  { prisma }: DatabaseContext,
+  kind: OverdueKind,
+  rows: readonly OverdueRow[],
+  nowMs: number,
+): Promise<void> {
+  if (rows.length === 0) return;
+  const now = new Date(nowMs);
+  const keys = rows.map(({ key }) => key);
+  const late = new Date(nowMs - LATE_MS);
+  switch (kind) {
+    case 'order_overdue':
+      await prisma.$executeRaw`UPDATE orders SET woken_at = ${now}
+        WHERE out_trade_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL`;
+      return;
+    case 'refund_overdue':
+      await prisma.$executeRaw`UPDATE refunds SET woken_at = ${now}
+        WHERE out_refund_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL`;
+      return;
+    case 'delivery_overdue':
+      await prisma.$executeRaw`UPDATE deliveries SET woken_at = ${now}
+        WHERE id = ANY(${keys}) AND status = 'pending' AND next_attempt_at <= ${late}`;
+      return;
+  }
+}
+
+function openStuck(
+  { prisma }: DatabaseContext,
+  kind: OverdueKind,
+  row: OverdueRow,
+  run: object,
+  nowMs: number,
+): Promise<boolean> {
+  return prisma.$transaction(async (tx) => {
+    const [still] = await tx.$queryRaw<{ key: string }[]>`
+      SELECT v.key FROM ${view(kind, nowMs)} v
+      WHERE v.key = ${row.key} AND v.due_at = ${row.dueAt} LIMIT 1`;
+    if (!still) return false;
+    return openIntervention(tx, {
+      outTradeNo: row.outTradeNo,
+      ours: row.ours,
+      reason: 'stuck',
+      subject: row.subject,
+      evidence: {
+        due_at: row.dueAt.toISOString(),
+        status: row.status,
+        woken_at: row.wokenAt?.toISOString() ?? null,
+        run,
+      },
+      now: new Date(nowMs),
+    });
+  });
 }

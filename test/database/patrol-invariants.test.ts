@@ -308,14 +308,14 @@ describe('where the patrol stopped', () => {
     const young = await someOrder(patrol.sql, { status: 'paid' });
     await patrol.sql.query(`DELETE FROM payment_transactions`);
     const [first, last] = await steps();
-    const { check } = patrol.database.patrol.invariants;
+    const { invariants } = patrol.database.patrol;
     const soon = () => Date.now() + 1_000;
-    const changed = await check(at(first?.id ?? '', '99'), soon(), Date.now);
+    const changed = await invariants.check(at(first?.id ?? '', '99'), soon(), Date.now);
     expect(changed.findings).toMatchObject([{ sample: [young] }]);
     expect(changed.position).toEqual({ history: last?.id, order: '' });
-    const passed = await check(at(last?.id ?? '', ''), soon(), Date.now);
+    const passed = await invariants.check(at(last?.id ?? '', ''), soon(), Date.now);
     expect(passed.findings).toMatchObject([{ sample: [old, young] }]);
-    const nothing = await check(at(last?.id ?? '', '99'), soon(), Date.now);
+    const nothing = await invariants.check(at(last?.id ?? '', '99'), soon(), Date.now);
     expect(nothing.findings).toEqual([]);
   });
 

@@ -68,17 +68,18 @@ test('an overdue order is woken first, and a person is asked when that changed n
 
   await wokenLongAgo('orders');
   expect(await overdue('order_overdue')).toMatchObject({ healed: 0, opened: 1, left: 0 });
-  const [row] = (
-    await patrol.sql.query(`SELECT due_at, woken_at FROM orders WHERE out_trade_no = $1`, [no])
-  ).rows;
+  const { rows } = await patrol.sql.query<{ due_at: Date; woken_at: Date }>(
+    `SELECT due_at, woken_at FROM orders WHERE out_trade_no = $1`,
+    [no],
+  );
   expect(await patrol.open(no)).toEqual([
     {
       reason: 'stuck',
       subject: 'run',
       evidence: {
         status: 'awaiting_payment',
-        due_at: (row as { due_at: Date }).due_at.toISOString(),
-        woken_at: (row as { woken_at: Date }).woken_at.toISOString(),
+        due_at: rows[0]?.due_at.toISOString(),
+        woken_at: rows[0]?.woken_at.toISOString(),
         run: { workflow_id: no, status: 'RUNNING' },
       },
     },
@@ -189,6 +190,12 @@ test.each([
   },
 );
 
+test('a paid order that waits for its refund, its effects cancelled, is left', async () => {
+  await someOrder(patrol.sql, { status: 'paid' });
+  await patrol.sql.query(`UPDATE order_effects SET status = 'cancelled'`);
+  expect(await overdue('order_created_unattended')).toBeNull();
+});
+
 test('a young order without due_at is left to those who make it', async () => {
   await someOrder(patrol.sql, { status: 'created' });
   await patrol.sql.query(`UPDATE orders SET created_at = now() - interval '50 seconds'`);
@@ -204,7 +211,7 @@ describe('an outage', () => {
     await wokenLongAgo('orders');
   }
   const questions = async () =>
-    (await patrol.sql.query(`SELECT count(*)::int AS n FROM interventions`)).rows;
+    (await patrol.sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM interventions`)).rows;
 
   test('of more rows than people can answer opens none and calls for somebody once', async () => {
     await stuckOrders(MAX_STUCK + 10);

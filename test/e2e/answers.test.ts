@@ -205,8 +205,8 @@ function opened(reason: Reason): Provoke {
     await oncepay.simulator.pay({ outTradeNo: no });
     await oncepay.untilStatus(no, 'fulfilled');
     await oncepay.sql.query(
-      `INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence)
-       VALUES (gen_random_uuid(), $1, $1, $2, 'run', '{}')`,
+      `INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen)
+       VALUES (gen_random_uuid(), $1, $1, $2, 'run', '{}', 100)`,
       [no, reason],
     );
     return asked(no, reason);

@@ -1,6 +1,7 @@
 import type * as patrolActivities from '../../../activities/patrol';
 import type * as orderNumbers from '../../../database/order-numbers';
 import type * as orderReading from '../../../database/order-reading';
+import type * as patrolRoom from '../../../database/patrol/patrol';
 import type * as databases from '../../../database/database';
 import type * as prismaClient from '../../../generated/prisma/client';
 import type * as prismaPg from '@prisma/adapter-pg';
@@ -28,5 +29,6 @@ export const { createOrderNumbers } = built(
 export const { createOrderReading } = built(
   'dist/database/order-reading.js',
 ) as typeof orderReading;
+export const { createPatrol } = built('dist/database/patrol/patrol.js') as typeof patrolRoom;
 export const { PrismaClient } = built('dist/generated/prisma/client.js') as typeof prismaClient;
 export const { PrismaPg } = built('node_modules/@prisma/adapter-pg') as typeof prismaPg;
