@@ -48,7 +48,7 @@ export function createBreaker({ now, logger }: { now: () => number; logger: Logg
 
   function failed(startedAt: number, error: unknown): void {
     // Calls that were under way when one failed say the same as that one.
-    if (openedAt !== null || startedAt < lastFailureAt) return;
+    if (openedAt !== null || startedAt <= lastFailureAt) return;
     failures += 1;
     lastFailureAt = now();
     if (failures < OPENS_AFTER) return;
