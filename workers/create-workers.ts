@@ -22,15 +22,20 @@ import type { WechatPayClient } from '../wechatpay/client';
 import { parseNotice } from '../wechatpay/notice-parser';
 import { createRetryInterceptor } from './interceptors/retry';
 
+/** Times that operators turn while everything runs, in ms; each rejects while it can't be known. */
+export interface TimesInForce {
+  readonly queryGapsMs: QueryGaps;
+  /** Least time between two refunds of one payment. */
+  readonly refundSpacingMs: () => Promise<number>;
+  readonly patrolIntervalMs: () => Promise<number>;
+}
+
 export interface WorkerDeps {
   readonly settings: Pick<Settings, 'temporal' | 'taskQueues' | 'webhook' | 'buildId'>;
   readonly connection: NativeConnection;
   readonly database: Database;
   readonly wechatpay: WechatPayClient;
-  /** The query schedule as it stands. */
-  readonly queryGapsMs: QueryGaps;
-  /** Least time between two refunds of one payment, as it stands. */
-  readonly refundSpacingMs: () => Promise<number>;
+  readonly times: Pick<TimesInForce, 'queryGapsMs' | 'refundSpacingMs'>;
   /** Decides what follows a failed attempt. */
   readonly judge: Judge;
   readonly logger: Logger;
@@ -71,7 +76,8 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
 }
 
 function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<WorkerOptions>>> {
-  const { settings, database, wechatpay, queryGapsMs, refundSpacingMs, logger, now } = deps;
+  const { settings, database, wechatpay, logger, now } = deps;
+  const { queryGapsMs, refundSpacingMs } = deps.times;
   const { webhook } = settings;
   const autoscaling = { type: 'autoscaling' } as const;
   return {

@@ -4,10 +4,12 @@ import { createRetryControl } from '../activities/retry/control';
 import { createJudge } from '../activities/retry/judge';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
+import type { Cached } from '../database/cached';
 import { openDatabase } from '../database/database';
 import { createSettingsProvider } from '../database/runtime-settings';
+import type { RuntimeOverrides } from '../domain/runtime-settings';
 import { createWechatPayClient } from '../wechatpay/client';
-import { createWorkers } from './create-workers';
+import { createWorkers, type TimesInForce } from './create-workers';
 import { startHealthServer } from './health-server';
 import { ensureNamespace } from './namespace';
 import { keepPatrolSchedule } from './patrol-schedule';
@@ -53,13 +55,7 @@ async function main(): Promise<void> {
     now,
     random: Math.random,
   });
-  const overrides = createSettingsProvider(database.settings, now);
-  const queryGapsMs = async () =>
-    (await overrides.current()).query_schedule ?? settings.queryGapsMs;
-  const refundSpacingMs = async () =>
-    (await overrides.current()).refund_spacing ?? settings.refundSpacingMs;
-  const patrolIntervalMs = async () =>
-    (await overrides.current()).patrol_interval ?? settings.patrolIntervalMs;
+  const times = timesInForce(settings, createSettingsProvider(database.settings, now));
   let running: Worker[] = [];
   const health = await startHealthServer(settings.port, () =>
     running.length > 0 && running.every((worker) => worker.getState() === 'RUNNING')
@@ -68,14 +64,13 @@ async function main(): Promise<void> {
   );
   while (!stopping.signal.aborted) {
     try {
-      await serve(settings, logger, patrolIntervalMs, stopping.signal, async (connection) => {
+      await serve(settings, logger, times.patrolIntervalMs, stopping.signal, async (connection) => {
         running = await createWorkers({
           settings,
           connection,
           database,
           wechatpay,
-          queryGapsMs,
-          refundSpacingMs,
+          times,
           judge,
           logger,
           now,
@@ -91,6 +86,17 @@ async function main(): Promise<void> {
   health.close();
   await Promise.all([wechatpay.end(), database.end()]);
   logger.info('worker.stopped');
+}
+
+/** The environment's times, with what the operators have put in their place. */
+function timesInForce(settings: Settings, overrides: Cached<RuntimeOverrides>): TimesInForce {
+  return {
+    queryGapsMs: async () => (await overrides.current()).query_schedule ?? settings.queryGapsMs,
+    refundSpacingMs: async () =>
+      (await overrides.current()).refund_spacing ?? settings.refundSpacingMs,
+    patrolIntervalMs: async () =>
+      (await overrides.current()).patrol_interval ?? settings.patrolIntervalMs,
+  };
 }
 
 /** Serves until asked to stop; throws when Temporal can't be reached or ends a worker. */

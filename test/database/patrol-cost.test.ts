@@ -123,6 +123,7 @@ async function readsOf(
       cipher: createFieldCipher(secrets.encryptionKeys),
       hash: createKeyedHash(secrets.hashKey),
       webhooks: false,
+      notifyUrl: secrets.notifyUrl,
     }),
   );
   await prisma.$disconnect();

@@ -68,11 +68,10 @@ const refunded: Expectation = async ({ question }) => {
 };
 const backWithPayer: Expectation = async ({ question }) => {
   const { out_trade_no: no } = question;
-  await until('WeChat has paid it back once', async () =>
-    oncepay.simulator.refundsOf(no).filter(({ status }) => status === 'SUCCESS').length === 1
-      ? true
-      : null,
-  );
+  await until('WeChat has paid it back once', () => {
+    const back = oncepay.simulator.refundsOf(no).filter(({ status }) => status === 'SUCCESS');
+    return Promise.resolve(back.length === 1 ? true : null);
+  });
 };
 const isOver: Expectation = async ({ question }) => {
   await untilAnswered(oncepay, question.id);

@@ -144,9 +144,10 @@ test('a payment after the close becomes paid_late, runs no effects and goes back
     'paid_late',
     'refunded',
   ]);
-  await until('the shop has heard', async () =>
-    oncepay.webhooks.of(no).some(({ type }) => type === 'refund.succeeded') ? true : null,
-  );
+  await until('the shop has heard', () => {
+    const told = oncepay.webhooks.of(no).some(({ type }) => type === 'refund.succeeded');
+    return Promise.resolve(told ? true : null);
+  });
   expect(oncepay.simulator.refundsOf(no)).toHaveLength(1);
 });
 
