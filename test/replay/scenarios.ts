@@ -166,11 +166,23 @@ async function unknownOrder(oncepay: TestOncepay): Promise<PlayedRun> {
   return ended(oncepay, run);
 }
 
+/** The run that hears of a second payment sends it back, and ends when the shop has heard. */
 async function secondPayment(oncepay: TestOncepay): Promise<PlayedRun> {
   const { outTradeNo: no } = await paidByCallback(oncepay);
   await oncepay.simulator.pay({ outTradeNo: no, force: true });
-  await oncepay.untilOrder(no, 'attention', ({ attention }) => attention !== null);
-  return waiting(oncepay, no, 'surplus_payment');
+  return refundedOnce(oncepay, no);
+}
+
+async function refundedOnce(oncepay: TestOncepay, no: string): Promise<PlayedRun> {
+  await oncepay.untilOrder(
+    no,
+    'its refund is done and told',
+    ({ refunds, deliveries }) =>
+      refunds.every(({ status }) => status === 'succeeded') &&
+      deliveries.some(({ event, status }) => event === 'refund.succeeded' && status === 'done'),
+    RECOVERY_MS,
+  );
+  return endedLatest(oncepay, no);
 }
 
 /** The row of a fulfilled order says that something is due; the next run finds nothing and notes it. */
@@ -190,8 +202,8 @@ async function dueWithNothingLeft(oncepay: TestOncepay): Promise<PlayedRun> {
 async function latePayment(oncepay: TestOncepay): Promise<PlayedRun> {
   const { outTradeNo: no } = await closedByRequest(oncepay);
   await oncepay.simulator.pay({ outTradeNo: no, force: true });
-  await oncepay.untilStatus(no, 'paid_late');
-  return waiting(oncepay, no, 'late_payment');
+  await oncepay.untilStatus(no, 'refunded', RECOVERY_MS);
+  return refundedOnce(oncepay, no);
 }
 
 async function expired(oncepay: TestOncepay): Promise<PlayedRun> {
