@@ -30,6 +30,7 @@ const OPERATIONS: [string, string, RoleName[], number][] = [
   ['POST', '/v1/products/nothing/codes', ['merchant', 'admin'], 400],
   ['GET', '/v1/users/nobody/points', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/interventions', ['merchant', 'operator', 'admin', 'viewer'], 200],
+  ['GET', '/v1/callback-deliveries', ['merchant', 'operator', 'admin', 'viewer'], 200],
 ];
 const ROLES: RoleName[] = ['merchant', 'operator', 'admin', 'viewer'];
 
