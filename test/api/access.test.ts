@@ -30,12 +30,18 @@ const OPERATIONS: [string, string, RoleName[], number][] = [
   ['POST', '/v1/products/nothing/codes', ['merchant', 'admin'], 400],
   ['GET', '/v1/users/nobody/points', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/interventions', ['merchant', 'operator', 'admin', 'viewer'], 200],
-  ['GET', '/v1/retry-policies', ['operator', 'admin', 'viewer'], 200],
-  ['GET', '/v1/retry-policies/wechat.prepay', ['operator', 'admin', 'viewer'], 200],
+  ['POST', '/v1/interventions/resolve', ['operator', 'admin'], 400],
+  ['POST', '/v1/interventions/nothing/resolution', ['operator', 'admin'], 400],
+  ['POST', `/v1/orders/${NO}/resolution`, ['operator', 'admin'], 400],
+  ['GET', `/v1/orders/${NO}/refunds/nothing`, ['merchant', 'operator', 'admin', 'viewer'], 400],
+  ['GET', '/v1/patrol/runs', ['merchant', 'operator', 'admin', 'viewer'], 200],
+  ['GET', '/v1/retry-policies', ['merchant', 'operator', 'admin', 'viewer'], 200],
+  ['GET', '/v1/retry-policies/wechat.prepay', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['PUT', '/v1/retry-policies/wechat.prepay', ['admin'], 400],
-  ['GET', '/v1/settings', ['operator', 'admin', 'viewer'], 200],
-  ['GET', '/v1/settings/late_payment', ['operator', 'admin', 'viewer'], 200],
+  ['GET', '/v1/settings', ['merchant', 'operator', 'admin', 'viewer'], 200],
+  ['GET', '/v1/settings/late_payment', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['PUT', '/v1/settings/late_payment', ['admin'], 400],
+  ['GET', '/v1/callback-deliveries', ['merchant', 'operator', 'admin', 'viewer'], 200],
 ];
 const ROLES: RoleName[] = ['merchant', 'operator', 'admin', 'viewer'];
 
