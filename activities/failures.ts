@@ -1,57 +1,86 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
-import { isUnavailable } from '../database/errors';
 import type { ErrorCode } from '../domain/error-catalogue';
-import { RETRY_POLICIES, retryDelayMs, type Operation } from '../domain/retry-policy';
+import type { RetryOperation } from '../domain/retry-policy';
 
-/**
- * Ends an attempt whose operation is to be tried again, with the delay its policy says. Temporal keeps
- * the time; a spent budget ends the activity for good.
- * @param attempt Temporal's number of this attempt, from 1
- */
-export function retryByPolicy(
-  operation: Operation,
-  attempt: number,
-  code: ErrorCode,
-): ApplicationFailure {
-  const delayMs = retryDelayMs(RETRY_POLICIES[operation], attempt - 1, Math.random());
-  if (delayMs === null) return ApplicationFailure.nonRetryable(`${operation}: ${code}`, code);
-  return retryIn(delayMs, code, operation);
+/** What was decided about a failed operation. */
+export type Verdict =
+  /** It is tried again after this. */
+  | { readonly kind: 'again'; readonly delayMs: number; readonly attempts: number }
+  /** It is not; a person is asked. `isNews` when the question was opened by this. */
+  | { readonly kind: 'spent'; readonly isNews: boolean; readonly attempts: number };
+
+/** What a person needs to decide; never personal data. */
+export interface FailureEvidence {
+  readonly message?: string | null;
+  /** As WeChat wrote it. */
+  readonly wechat_code?: string | null;
+  /** WeChat's `Request-ID`, which its support asks for first. */
+  readonly request_id?: string | null;
+  /** HTTP status; null when no answer came. */
+  readonly status?: number | null;
+  readonly [name: string]: unknown;
 }
 
-/** Ends an attempt that is to be made again after `delayMs`. The retries add no events (P9). */
+/** One operation that failed. Activities state facts; the interceptor alone decides what follows. */
+export interface FailedOperation {
+  readonly operation: RetryOperation;
+  /** Of the order or the refund. */
+  readonly number: string;
+  /** What of it: an effect, a delivery, an activity. Attempts are counted per subject. */
+  readonly subject: string;
+  readonly code: ErrorCode;
+  readonly evidence: FailureEvidence;
+  /** Failed attempts, this one included, where a row of its own counts them; else they are counted. */
+  readonly attempts?: number;
+  /** Called with the decision, before the attempt ends: for times that are kept in rows. */
+  readonly settle?: (verdict: Verdict) => Promise<void>;
+  /** After its budget is spent and a person was asked it goes on at this pace, instead of ending. */
+  readonly afterSpent?: { readonly delayMs: number };
+}
+
+/** Several operations of one attempt that failed, each decided on its own. */
+export class OperationFailures extends Error {
+  override readonly name: string = 'OperationFailures';
+  readonly failures: readonly FailedOperation[];
+  /** What follows the decisions: when the next of them is tried, in ms; null when none is. */
+  readonly finish: (nextDelayMs: number | null) => Promise<void>;
+  /** The next attempt comes no later than this: something else waits for it too. */
+  readonly withinMs: number;
+
+  constructor(
+    failures: readonly FailedOperation[],
+    more: {
+      readonly finish?: (nextDelayMs: number | null) => Promise<void>;
+      readonly withinMs?: number;
+    } = {},
+  ) {
+    super(failures.map(({ operation, code }) => `${operation}: ${code}`).join(', '));
+    this.failures = failures;
+    this.finish = more.finish ?? (() => Promise.resolve());
+    this.withinMs = more.withinMs ?? Number.POSITIVE_INFINITY;
+  }
+}
+
+/** An operation that failed. */
+export class OperationFailure extends OperationFailures {
+  override readonly name = 'OperationFailure';
+
+  constructor(failure: FailedOperation, more: { readonly withinMs?: number } = {}) {
+    super([failure], more);
+  }
+}
+
+/**
+ * Ends an attempt in which nothing failed: there is nothing to tell yet, and it is made again after
+ * `delayMs`. The retries add no events (P9); no budget pays for them.
+ */
 export function retryIn(delayMs: number, code: ErrorCode, what: string): ApplicationFailure {
   return ApplicationFailure.create({
     message: `${what}: ${code}`,
     type: code,
     nextRetryDelay: Math.max(1, Math.round(delayMs)),
-    // "Nothing yet" is no failure: it is not worth a line in the log at each attempt.
-    ...(code === 'NOT_YET' ? { category: ApplicationFailureCategory.BENIGN } : {}),
+    // Not worth a line in the log at each attempt.
+    category: ApplicationFailureCategory.BENIGN,
   });
-}
-
-/** Below the promise that everything open goes on within a minute when the database is back. */
-const DATABASE_RETRY_MS = { base: 3_000, spread: 4_000 };
-
-type Activities = Record<string, (...args: never[]) => Promise<unknown>>;
-
-/**
- * Gives every activity the same answer to a database that is away: again in some seconds, however many
- * attempts there were before (Temporal's own back-off counts them all). A local activity keeps its few
- * quick tries: what it can't do becomes a regular one.
- */
-export function withDatabaseRetry<T extends Activities>(activities: T): T {
-  const guarded = Object.entries(activities).map(([name, run]) => [
-    name,
-    async (...args: never[]) => {
-      try {
-        return await run(...args);
-      } catch (error) {
-        if (!isUnavailable(error) || Context.current().info.isLocal) throw error;
-        const delayMs = DATABASE_RETRY_MS.base + DATABASE_RETRY_MS.spread * Math.random();
-        throw retryIn(delayMs, 'TEMPORARY_FAILURE', name);
-      }
-    },
-  ]);
-  return Object.fromEntries(guarded) as T;
 }

@@ -1,9 +1,7 @@
-import { Context } from '@temporalio/activity';
 import type { Database } from '../database/database';
 import type { DueDelivery } from '../database/deliveries';
-import { RETRY_POLICIES, retryDelayMs } from '../domain/retry-policy';
 import type { OutboundActivities } from '../workflows/activity-contract';
-import { retryIn } from './failures';
+import { OperationFailures, retryIn, type FailedOperation } from './failures';
 
 /** Where a delivery goes: the shop's webhook, the user's messages. */
 export interface DeliveryPort {
@@ -35,6 +33,24 @@ export function createOutboundActivities({ database, ports, now }: OutboundActiv
     return results;
   }
 
+  function failureOf(outTradeNo: string, delivery: DueDelivery, error: string): FailedOperation {
+    const { kind, id, event } = delivery;
+    const attempts = delivery.attempts + 1;
+    return {
+      operation: `notification.${kind}`,
+      number: outTradeNo,
+      subject: `${kind}:${id}`,
+      code: 'DELIVERY_FAILED',
+      evidence: { kind, event, message: error },
+      attempts,
+      settle: async (verdict) => {
+        if (verdict.kind !== 'again') return;
+        const retryAtMs = now() + verdict.delayMs;
+        await database.deliveries.failed(delivery, { error, attempts, retryAtMs });
+      },
+    };
+  }
+
   return {
     async deliver(outTradeNo) {
       const pending = await database.deliveries.pending(outTradeNo);
@@ -47,22 +63,27 @@ export function createOutboundActivities({ database, ports, now }: OutboundActiv
         taken.map(({ delivery }) => delivery),
         now(),
       );
-      const times = pending
+      const laterMs = pending
         .filter((delivery) => !due.includes(delivery))
         .map(({ nextAttemptAt }) => nextAttemptAt.getTime());
-      for (const { delivery, error } of results) {
-        if (error === null) continue;
-        const policy = RETRY_POLICIES[`notification.${delivery.kind}`];
-        const delayMs = retryDelayMs(policy, delivery.attempts, Math.random());
-        const retryAtMs = delayMs === null ? null : now() + delayMs;
-        await database.deliveries.failed(outTradeNo, delivery, { error, retryAtMs, nowMs: now() });
-        if (retryAtMs !== null) times.push(retryAtMs);
+      const finish = (times: readonly number[]) =>
+        database.deliveries.finishRound(outTradeNo, times.length > 0 ? Math.min(...times) : null);
+      const untilLaterMs = Math.max(0, Math.min(...laterMs) - now());
+      const withinMs = Math.min(untilLaterMs, LOOK_AGAIN_MS);
+      const failures = results.flatMap(({ delivery, error }) =>
+        error === null ? [] : [failureOf(outTradeNo, delivery, error)],
+      );
+      if (failures.length === 0) {
+        const view = await finish(laterMs);
+        if (laterMs.length === 0) return view;
+        throw retryIn(withinMs, 'NOT_YET', 'notification');
       }
-      const nextAtMs = times.length > 0 ? Math.min(...times) : null;
-      const view = await database.deliveries.finishRound(outTradeNo, nextAtMs);
-      if (nextAtMs === null) return view;
-      Context.current().log.info('delivery.again', { outTradeNo, nextAtMs });
-      throw retryIn(Math.min(nextAtMs - now(), LOOK_AGAIN_MS), 'DELIVERY_FAILED', 'notification');
+      throw new OperationFailures(failures, {
+        withinMs,
+        finish: async (delayMs) => {
+          await finish(delayMs === null ? laterMs : [...laterMs, now() + delayMs]);
+        },
+      });
     },
   } satisfies OutboundActivities;
 }

@@ -1,17 +1,25 @@
+import { Context } from '@temporalio/activity';
 import type { Database } from '../database/database';
+import { isInterventionAction } from '../domain/interventions';
 import type { Notice } from '../domain/payment-notice';
 import type { EffectActivities, OrderActivities } from '../workflows/activity-contract';
-import { retryIn } from './failures';
+import { runs } from './runs';
+import type { RetryOperation } from '../domain/retry-policy';
+import { OperationFailures } from './failures';
 
 export interface OrderActivityDeps {
-  readonly database: Pick<Database, 'runs' | 'notices' | 'effects' | 'closing' | 'deliveries'>;
+  readonly database: Pick<
+    Database,
+    'runs' | 'notices' | 'effects' | 'closing' | 'deliveries' | 'answers' | 'refunds'
+  >;
   /** Reads a decrypted notice, see wechatpay/notice-parser. */
   readonly parseNotice: (resource: string) => Notice;
   readonly now: () => number;
 }
 
-/** Between two tries of effects that failed: they are few (see MAX_EFFECT_ATTEMPTS), so a fixed pause serves. */
-const EFFECT_RETRY_MS = 2_000;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Of a proposal by hand; the API takes as much. */
+const MAX_NOTE = 1_000;
 
 /** The database steps of an order's run. */
 export function createOrderActivities({ database, parseNotice, now }: OrderActivityDeps) {
@@ -19,16 +27,29 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
     loadRun: (outTradeNo) => database.runs.load(outTradeNo),
 
     async applyNotices(outTradeNo) {
-      const { view, more } = await database.notices.apply(outTradeNo, parseNotice, now());
-      return { view, more };
+      const applied = await database.notices.apply(outTradeNo, parseNotice, now());
+      // Their rows are due: should a message get lost, the sweep starts the run.
+      await Promise.allSettled(applied.refunds.map((refundNo) => runs.wakeRefund(refundNo)));
+      return { view: applied.view, more: applied.more };
     },
 
-    runEffects: (outTradeNo) => database.effects.run(outTradeNo, now()),
+    async runEffects(outTradeNo) {
+      return (await database.effects.run(outTradeNo, now())).view;
+    },
 
     async finishEffects(outTradeNo) {
-      const view = await database.effects.run(outTradeNo, now());
-      if (view && view.effectsDue > 0) throw retryIn(EFFECT_RETRY_MS, 'EFFECT_FAILED', 'effects');
-      return view;
+      const { view, failed } = await database.effects.run(outTradeNo, now());
+      if (failed.length === 0) return view;
+      throw new OperationFailures(
+        failed.map(({ effect, code, attempts, sqlState }) => ({
+          operation: operationOf(effect),
+          number: outTradeNo,
+          subject: effect,
+          code,
+          evidence: { effect, sql_state: sqlState },
+          attempts,
+        })),
+      );
     },
 
     async beginClose(outTradeNo, cause) {
@@ -37,5 +58,30 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
     },
 
     rest: (outTradeNo) => database.deliveries.finishRound(outTradeNo, null),
+
+    async propose(outTradeNo, { interventionId, action, note }) {
+      const made =
+        isInterventionAction(action) &&
+        UUID.test(interventionId) &&
+        (await database.answers.propose(
+          outTradeNo,
+          { interventionId, action, note: note.slice(0, MAX_NOTE) },
+          now(),
+        ));
+      if (!made) Context.current().log.warn('proposal.ignored', { outTradeNo });
+    },
+
+    async readRefund(outRefundNo) {
+      const status = await database.refunds.status(outRefundNo);
+      if (status === null) return 'unknown_refund';
+      return status === 'succeeded' || status === 'closed' ? status : 'under_way';
+    },
   } satisfies OrderActivities & EffectActivities;
+}
+
+/** The policy that an effect goes by; what a refund takes back goes by that of what it took. */
+function operationOf(effect: string): RetryOperation {
+  if (effect.startsWith('stock')) return 'inventory.stock';
+  if (effect.startsWith('points')) return 'fulfilment.points';
+  return effect.startsWith('sales') ? 'fulfilment.sales' : 'fulfilment.delivery';
 }

@@ -1,11 +1,16 @@
 import type { Database } from '../database/database';
 import type { ErrorCode } from '../domain/error-catalogue';
 import type { WechatPayClient } from '../wechatpay/client';
+import type { WechatOutcome } from '../wechatpay/outcome';
+import type { FailureEvidence } from './failures';
+
+/** The query schedule as it stands now: an operator may change it at any time. */
+export type QueryGaps = () => Promise<readonly number[]>;
 
 export interface WechatActivityDeps {
   readonly database: Pick<Database, 'prepays' | 'closing' | 'queries' | 'runs'>;
   readonly wechatpay: Pick<WechatPayClient, 'prepay' | 'query' | 'close'>;
-  readonly queryGapsMs: readonly number[];
+  readonly queryGapsMs: QueryGaps;
   readonly now: () => number;
 }
 
@@ -17,4 +22,16 @@ const OF_SETTINGS: readonly ErrorCode[] = ['CONFIGURATION_ERROR', 'WECHAT_PERMIS
 
 export function isOfSettings(code: ErrorCode): boolean {
   return OF_SETTINGS.includes(code);
+}
+
+/** What WeChat answered, for the person who may be asked; no personal data is in it. */
+export function evidenceOf(
+  outcome: Exclude<WechatOutcome<unknown>, { kind: 'ok' }>,
+): FailureEvidence {
+  return {
+    message: outcome.kind === 'refused' ? outcome.message : outcome.detail,
+    wechat_code: outcome.wechatCode,
+    status: outcome.status,
+    request_id: outcome.requestId,
+  };
 }

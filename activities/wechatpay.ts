@@ -1,17 +1,14 @@
-import { Context } from '@temporalio/activity';
 import { ERRORS } from '../domain/error-catalogue';
 import type { WechatActivities } from '../workflows/activity-contract';
 import { closeAtWechat } from './close-at-wechat';
-import { retryByPolicy } from './failures';
-import { ATTEMPT_LIFE_MS, isOfSettings, type WechatActivityDeps } from './wechat-deps';
+import { OperationFailure, type FailedOperation } from './failures';
+import { ATTEMPT_LIFE_MS, evidenceOf, isOfSettings, type WechatActivityDeps } from './wechat-deps';
 
 /** What the order's run asks of WeChat: prepay and close. */
 export function createWechatActivities(deps: WechatActivityDeps) {
   const { database, wechatpay, now } = deps;
-  const firstGapMs = deps.queryGapsMs[0] ?? 0;
   return {
     async prepay(outTradeNo, round) {
-      const { attempt } = Context.current().info;
       const start = await database.prepays.start(outTradeNo, round, ATTEMPT_LIFE_MS, now());
       if (start.kind === 'settled') return database.runs.load(outTradeNo);
       const { attemptId, request } = start;
@@ -23,6 +20,7 @@ export function createWechatActivities(deps: WechatActivityDeps) {
         clientIp: clientIp ?? undefined,
       });
       if (outcome.kind === 'ok') {
+        const [firstGapMs = 0] = await deps.queryGapsMs();
         const nowMs = now();
         return database.prepays.accepted(outTradeNo, {
           round,
@@ -33,20 +31,35 @@ export function createWechatActivities(deps: WechatActivityDeps) {
           nowMs,
         });
       }
+      const { code, requestId } = outcome;
+      const failure = {
+        operation: 'wechat.prepay',
+        number: outTradeNo,
+        subject: 'prepay',
+        code,
+        evidence: evidenceOf(outcome),
+      } satisfies FailedOperation;
       if (outcome.kind === 'unknown') {
-        await database.prepays.unknown(attemptId, outcome.code, outcome.requestId, now());
-        throw retryByPolicy('wechat.prepay', attempt, outcome.code);
+        await database.prepays.unknown(attemptId, code, requestId, now());
+        throw new OperationFailure(failure);
       }
-      if (ERRORS[outcome.code].retry) {
-        await database.prepays.notNow(attemptId, outcome.wechatCode, outcome.requestId, now());
-        throw retryByPolicy('wechat.prepay', attempt, outcome.code);
+      const refused = () =>
+        database.prepays.refused(outTradeNo, {
+          attemptId,
+          refusal: outcome,
+          ofSettings: isOfSettings(code),
+          nowMs: now(),
+        });
+      if (isOfSettings(code) || ERRORS[code].retry) {
+        await database.prepays.notNow(attemptId, outcome.wechatCode, requestId, now());
+        throw new OperationFailure({
+          ...failure,
+          settle: async ({ kind }) => {
+            if (kind === 'spent' && isOfSettings(code)) await refused();
+          },
+        });
       }
-      return database.prepays.refused(outTradeNo, {
-        attemptId,
-        refusal: outcome,
-        ofSettings: isOfSettings(outcome.code),
-        nowMs: now(),
-      });
+      return refused();
     },
 
     closeAtWechat: (outTradeNo, cause) => closeAtWechat(deps, outTradeNo, cause),

@@ -1,26 +1,34 @@
 import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
-import { openDatabase } from '../database/database';
+import { openDatabase, type Database } from '../database/database';
 import { createInboxWriter } from '../database/inbox-writer';
-import { createWechatPayClient } from '../wechatpay/client';
+import { createSettingsProvider } from '../database/runtime-settings';
+import { createWechatPayClient, type WechatPayClient } from '../wechatpay/client';
 import { createApp } from './app';
 import { createCallbackHandler } from './callbacks/callback-handler';
+import { createDeliveryLog } from './callbacks/delivery-log';
+import { createBreaker } from './dispatcher/breaker';
 import { createDispatcher } from './dispatcher/dispatcher';
 import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
 import { createMetrics } from './metrics';
 import { createPatrolMetrics } from './patrol-metrics';
+import type { Operation } from './operations';
 import { createPayments } from './payments';
 import { createReadiness } from './readiness';
+import { callbackDeliveryOperations } from './routes/callback-deliveries';
 import { orderOperations } from './routes/orders';
 import { interventionOperations } from './routes/interventions';
 import { patrolOperations } from './routes/patrol';
 import { pointsOperations } from './routes/points';
 import { productOperations } from './routes/products';
+import { refundOperations } from './routes/refunds';
+import { retryPolicyOperations } from './routes/retry-policies';
+import { settingOperations } from './routes/settings';
 import { listen, stopListening } from './server';
 import { connectTemporal } from './temporal/connection';
-import { createOrderRuns } from './temporal/order-runs';
+import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
 
 /** WeChat's platform certificates change every few years, announced by new ones in the list. */
 const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
@@ -34,7 +42,9 @@ function compose(settings: Settings, logger: Logger) {
     hashKey: settings.hashKey,
     onIdleError: (error: Error) => logger.warn({ err: error }, 'database.connection_lost'),
   };
-  const database = openDatabase({ ...stores, webhooks: settings.webhook !== null });
+  const { notifyUrl } = settings.wechatpay;
+  const webhooks = settings.webhook !== null;
+  const database = openDatabase({ ...stores, webhooks, notifyUrl });
   const inbox = createInboxWriter(stores);
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,
@@ -46,29 +56,27 @@ function compose(settings: Settings, logger: Logger) {
   const runs = createOrderRuns(temporal.client, (error, outTradeNo) =>
     logger.warn({ err: error, outTradeNo }, 'temporal.no_answer'),
   );
-  const metrics = createMetrics();
+  const { metrics, sweep, dispatcher, deliveries } = composeFlow({
+    database,
+    temporal,
+    runs,
+    logger,
+    now,
+  });
   createPatrolMetrics({
     registry: metrics.registry,
     lastFinishedAt: () => database.patrol.lastFinishedAt(),
     now,
   });
-  const dispatcher = createDispatcher({ runs, metrics, logger, now });
-  const sweep = createSweep({ overdue: database.overdue, runs, logger, now });
-  const payments = createPayments({ database, runs, wechatpay, now });
   const app = createApp({
-    operations: [
-      ...orderOperations({ database, payments, runs, settings, now }),
-      ...productOperations(database),
-      ...pointsOperations(database),
-      ...interventionOperations(database),
-      ...patrolOperations(database),
-    ],
+    operations: composeOperations({ settings, database, runs, wechatpay, now }),
     authenticate: createAuthentication(settings.apiKeys),
     callback: createCallbackHandler({
       wechatpay,
       inbox,
       merchantId: settings.wechatpay.merchantId,
       dispatch: (id, outTradeNo) => dispatcher.offer(id, outTradeNo),
+      deliveries,
       metrics,
       logger,
       now,
@@ -87,9 +95,63 @@ function compose(settings: Settings, logger: Logger) {
     sweep,
     wechatpay,
     async end(): Promise<void> {
-      await Promise.all([sweep.stop(), dispatcher.stop()]);
+      await Promise.all([sweep.stop(), dispatcher.stop(), deliveries.stop()]);
       await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
     },
+  };
+}
+
+/** Everything under `/v1`. */
+function composeOperations(deps: {
+  settings: Settings;
+  database: Database;
+  runs: OrderRuns;
+  wechatpay: WechatPayClient;
+  now: () => number;
+}): Operation[] {
+  const { settings, database, runs, now } = deps;
+  const overrides = createSettingsProvider(database.settings, now);
+  const payments = createPayments(deps);
+  return [
+    ...orderOperations({ database, payments, runs, settings, overrides, now }),
+    ...refundOperations(database),
+    ...productOperations(database),
+    ...pointsOperations(database),
+    ...interventionOperations({ database, runs, settings, now }),
+    ...retryPolicyOperations(database),
+    ...settingOperations({ database, settings, forget: () => overrides.forget() }),
+    ...patrolOperations(database),
+    ...callbackDeliveryOperations(database),
+  ];
+}
+
+/** What comes after a callback's answer: its run is told, its delivery logged, all of it counted. */
+function composeFlow(deps: {
+  database: Database;
+  temporal: ReturnType<typeof connectTemporal>;
+  runs: OrderRuns;
+  logger: Logger;
+  now: () => number;
+}) {
+  const { database, temporal, runs, logger, now } = deps;
+  const breaker = createBreaker({ now, logger });
+  const ping = () => temporal.ping();
+  const metrics = createMetrics({
+    inbox: () => database.inbox.open(),
+    temporalUp: async () => breaker.state() === 'closed' && (await ping().then(() => true)),
+    now,
+  });
+  const sweep = createSweep({ overdue: database.overdue, runs, breaker, ping, logger, now });
+  return {
+    metrics,
+    sweep,
+    dispatcher: createDispatcher({ runs, breaker, sweep, metrics, logger }),
+    deliveries: createDeliveryLog({
+      append: (batch) => database.callbackDeliveries.append(batch),
+      metrics,
+      logger,
+      now,
+    }),
   };
 }
 

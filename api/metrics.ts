@@ -1,15 +1,36 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import type { OpenInbox } from '../database/inbox';
+import { orElse, shared } from './readings';
 
-/** Counters in memory: the only trace a rejected callback leaves. */
-export function createMetrics() {
+/** Scrapers that come together share one reading. */
+const READING_AGE_MS = 2_000;
+/** A database or a Temporal that hangs must not hang the other metrics. */
+const READING_TIMEOUT_MS = 1_500;
+
+/** What is read when somebody asks for the metrics. */
+export interface MetricSources {
+  readonly inbox: () => Promise<OpenInbox>;
+  readonly temporalUp: () => Promise<boolean>;
+  readonly now: () => number;
+}
+
+/** The api's metrics. Counters are in memory: for most refused callbacks they are the only trace. */
+export function createMetrics(sources: MetricSources) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'oncepay_api_' });
   const registers = [registry];
+  registerReadings(registers, sources);
   return {
     registry,
     callbacks: new Counter({
       name: 'oncepay_callbacks_total',
       help: 'Callbacks by outcome: added, duplicate, conflicting, or why they were refused',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    deliveryLog: new Counter({
+      name: 'oncepay_callback_log_total',
+      help: 'Rows of the log of callback deliveries: written, dropped, overflowed, sampled_out',
       labelNames: ['outcome'],
       registers,
     }),
@@ -21,7 +42,7 @@ export function createMetrics() {
     }),
     signals: new Counter({
       name: 'oncepay_dispatches_total',
-      help: 'Runs told of an inbox row, by outcome',
+      help: 'Inbox rows by what the dispatcher did: told, refused, left_to_sweep',
       labelNames: ['outcome'],
       registers,
     }),
@@ -34,3 +55,41 @@ export function createMetrics() {
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Read at each scrape. What can't be read in time is left out, so that nobody takes it for a number. */
+function registerReadings(registers: Registry[], { inbox, temporalUp, now }: MetricSources): void {
+  const readInbox = shared(READING_AGE_MS, now, () => orElse(inbox(), READING_TIMEOUT_MS, null));
+  const readTemporal = shared(READING_AGE_MS, now, () =>
+    orElse(temporalUp(), READING_TIMEOUT_MS, false),
+  );
+  const show = (gauge: Gauge, value: number | null) => {
+    if (value === null) gauge.remove();
+    else gauge.set(value);
+  };
+  new Gauge({
+    name: 'oncepay_temporal_up',
+    help: '1 while Temporal takes what it is told',
+    registers,
+    async collect() {
+      show(this, (await readTemporal()) ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'oncepay_inbox_open',
+    help: 'Inbox rows without a verdict',
+    registers,
+    async collect() {
+      show(this, (await readInbox())?.count ?? null);
+    },
+  });
+  new Gauge({
+    name: 'oncepay_inbox_lag_seconds',
+    help: 'Age of the oldest inbox row without a verdict, but for those a person is asked about',
+    registers,
+    async collect() {
+      const open = await readInbox();
+      const sinceMs = open?.oldestReceivedAt?.getTime() ?? now();
+      show(this, open && Math.max(0, now() - sinceMs) / 1_000);
+    },
+  });
+}

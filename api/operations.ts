@@ -40,3 +40,6 @@ export interface Operation {
 export const ALL_ROLES: readonly Role[] = ['merchant', 'operator', 'admin', 'viewer'];
 export const SHOP_ROLES: readonly Role[] = ['merchant', 'admin'];
 export const CLOSING_ROLES: readonly Role[] = ['merchant', 'operator', 'admin'];
+export const OPERATOR_ROLES: readonly Role[] = ['operator', 'admin'];
+/** Those who watch and run the service; the shop has no say in it. */
+export const RUNNING_ROLES: readonly Role[] = ['operator', 'admin', 'viewer'];

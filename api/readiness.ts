@@ -1,9 +1,11 @@
 import type { Database } from '../database/database';
+import { orElse, shared } from './readings';
 import type { TemporalHealth } from './temporal/connection';
 
 /** An answer is shared by everybody who asks within this. */
 const CACHE_MS = 1_000;
 const DATABASE_TIMEOUT_MS = 2_000;
+const NO_ANSWER = { reachable: false, pendingMigrations: null };
 
 export interface Readiness {
   readonly ready: boolean;
@@ -20,11 +22,9 @@ export function createReadiness(deps: {
   temporal: () => Promise<TemporalHealth>;
   now: () => number;
 }): () => Promise<Readiness> {
-  let cached: { at: number; answer: Promise<Readiness> } | null = null;
-
   async function check(): Promise<Readiness> {
     const [database, temporal] = await Promise.all([
-      Promise.race([deps.health.check(deps.migrationsDir), noAnswer()]),
+      orElse(deps.health.check(deps.migrationsDir), DATABASE_TIMEOUT_MS, NO_ANSWER),
       deps.temporal(),
     ]);
     const pending = database.pendingMigrations;
@@ -45,14 +45,5 @@ export function createReadiness(deps: {
     };
   }
 
-  return () => {
-    if (!cached || deps.now() - cached.at > CACHE_MS) cached = { at: deps.now(), answer: check() };
-    return cached.answer;
-  };
-}
-
-function noAnswer(): Promise<{ reachable: false; pendingMigrations: null }> {
-  return new Promise((resolve) => {
-    setTimeout(() => resolve({ reachable: false, pendingMigrations: null }), DATABASE_TIMEOUT_MS);
-  });
+  return shared(CACHE_MS, deps.now, check);
 }

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { CHANNEL_NAMES } from '../domain/channels';
 import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../domain/effects';
 import { ORDER_STATUSES } from '../domain/order-state';
-import type { OrderDetails } from '../database/order-details';
+import { REFUND_STATUSES } from '../domain/refund-state';
+import type { OrderDetails, RefundView } from '../database/order-details';
+import type { CallbackDeliveryView } from '../database/callback-deliveries';
 import type { Attention, OrderSummary, PayableOrder } from '../database/order-reading';
-import type { InterventionView } from '../database/intervention-list';
 import type { PointsView, ProductView } from '../database/products';
 import type { ClientPayParameters } from '../wechatpay/pay-parameters';
 import { json } from './schemas';
@@ -43,6 +44,20 @@ const summaryShape = {
 export const orderListReply = z.object({
   data: z.array(z.object(summaryShape)),
   next_cursor: z.string().nullable(),
+});
+
+export const refundReply = z.object({
+  out_refund_no: z.string(),
+  out_trade_no: z.string(),
+  transaction_id: z.string(),
+  amount: z.int(),
+  currency: z.string(),
+  status: z.enum(REFUND_STATUSES),
+  reason: z.string().nullable(),
+  origin: z.string(),
+  replaces: z.string().nullable(),
+  created_at: time,
+  succeeded_at: time.nullable(),
 });
 
 export const orderReply = z.object({
@@ -91,7 +106,7 @@ export const orderReply = z.object({
       created_at: time,
     }),
   ),
-  refunds: z.array(json),
+  refunds: z.array(refundReply),
   codes: z
     .array(z.object({ sku: z.string(), code: z.string(), delivered_at: time.nullable() }))
     .optional()
@@ -115,17 +130,16 @@ export const pointsReply = z.object({
   ),
 });
 
-export const interventionListReply = z.object({
+export const callbackDeliveryListReply = z.object({
   data: z.array(
     z.object({
       id: z.string(),
-      out_trade_no: z.string(),
-      reason: z.string(),
-      subject: z.string(),
-      status: z.enum(['open', 'resolved']),
-      since: time,
-      actions: z.array(z.string()),
-      evidence: json,
+      received_at: time,
+      notification_id: z.string().nullable(),
+      out_trade_no: z.string().nullable(),
+      outcome: z.string(),
+      http_status: z.int(),
+      duration_ms: z.number(),
     }),
   ),
   next_cursor: z.string().nullable(),
@@ -203,7 +217,7 @@ export function renderOrder(order: OrderDetails) {
       amount: { total: transaction.totalFen, currency: transaction.currency },
       created_at: transaction.createdAt.toISOString(),
     })),
-    refunds: [],
+    refunds: order.refunds.map(renderRefund),
     ...(order.codes && {
       codes: order.codes.map(({ sku, code, deliveredAt }) => ({
         sku,
@@ -211,6 +225,22 @@ export function renderOrder(order: OrderDetails) {
         delivered_at: iso(deliveredAt),
       })),
     }),
+  };
+}
+
+export function renderRefund(refund: RefundView) {
+  return {
+    out_refund_no: refund.outRefundNo,
+    out_trade_no: refund.outTradeNo,
+    transaction_id: refund.transactionId,
+    amount: refund.amountFen,
+    currency: refund.currency,
+    status: refund.status,
+    reason: refund.reason,
+    origin: refund.origin,
+    replaces: refund.replaces,
+    created_at: refund.createdAt.toISOString(),
+    succeeded_at: iso(refund.succeededAt),
   };
 }
 
@@ -230,6 +260,14 @@ export function renderPoints({ balance, entries }: PointsView) {
   };
 }
 
-export function renderIntervention({ outTradeNo, since, ...rest }: InterventionView) {
-  return { ...rest, out_trade_no: outTradeNo, since: since.toISOString(), actions: [] };
+export function renderCallbackDelivery(delivery: CallbackDeliveryView) {
+  return {
+    id: delivery.id,
+    received_at: delivery.receivedAt.toISOString(),
+    notification_id: delivery.notificationId,
+    out_trade_no: delivery.outTradeNo,
+    outcome: delivery.outcome,
+    http_status: delivery.httpStatus,
+    duration_ms: Math.round(delivery.durationMs * 100) / 100,
+  };
 }

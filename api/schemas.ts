@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CHANNELS, CHANNEL_NAMES } from '../domain/channels';
-import { isInterventionReason } from '../domain/interventions';
+import { INTERVENTION_REASONS, isInterventionReason } from '../domain/interventions';
 import { MAX_FEN, sumOfItems } from '../domain/money';
 import { ORDER_STATUSES } from '../domain/order-state';
 import { isAskableTime } from './http/times';
@@ -25,7 +25,8 @@ export const json: z.ZodType<Json> = z
 
 const CONTROL = /\p{Cc}/u;
 
-const line = (min: number, max: number) =>
+/** One line of text, its length in characters. */
+export const line = (min: number, max: number) =>
   z
     .string()
     .refine((text) => {
@@ -133,6 +134,15 @@ export const orderListQuery = z.strictObject({
 
 export const interventionListQuery = z.strictObject({
   status: z.enum(['open', 'resolved']).optional(),
+  reason: z.enum(INTERVENTION_REASONS).optional(),
+  out_trade_no: line(1, 64).optional(),
+  cursor: orderListQuery.shape.cursor,
+  limit: orderListQuery.shape.limit,
+});
+
+export const callbackDeliveryListQuery = z.strictObject({
+  out_trade_no: line(1, 64).optional(),
+  outcome: line(1, 64).optional().describe('added, duplicate, conflicting, or why it was refused'),
   cursor: orderListQuery.shape.cursor,
   limit: orderListQuery.shape.limit,
 });

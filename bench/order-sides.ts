@@ -54,10 +54,11 @@ interface Rooms {
 function openRooms(env: Readonly<Record<string, string>>): Rooms {
   const settings = loadSettings({ ...env, PORT: '1' });
   const { databaseUrl: url, encryptionKeys, hashKey } = settings;
+  const { notifyUrl } = settings.wechatpay;
   const stores = { url, encryptionKeys, hashKey };
   return {
     settings,
-    database: openDatabase({ ...stores, webhooks: true }),
+    database: openDatabase({ ...stores, webhooks: true, notifyUrl }),
     inbox: createInboxWriter(stores),
   };
 }

@@ -157,6 +157,11 @@ export const duration = (range: { minMs: number; maxMs: number }) => {
   });
 };
 
+/** Times that the environment says and an operator can override; both are checked by these. */
+export const paymentWindow = duration({ minMs: 1_000, maxMs: MAX_DURATION_MS });
+export const refundSpacing = duration({ minMs: 0, maxMs: MAX_DURATION_MS });
+export const patrolInterval = duration({ minMs: 1_000, maxMs: 24 * 3_600_000 });
+
 export const fenLimit = z.string().transform((value, context): number => {
   if (/^\d{1,10}$/.test(value) && Number(value) <= MAX_FEN) return Number(value);
   context.addIssue({ code: 'custom', message: `must be an amount in fen, 0 to ${MAX_FEN}` });

@@ -2,8 +2,8 @@ import type { KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
+import type { RuntimeSettingName } from '../domain/runtime-settings';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/task-queues';
-import { MAX_DURATION_MS } from './durations';
 import * as field from './fields';
 import type { ApiKey, EncryptionKey } from './fields';
 
@@ -28,6 +28,8 @@ export interface Settings {
   readonly refundSpacingMs: number;
   readonly patrolIntervalMs: number;
   readonly queryGapsMs: readonly number[];
+  /** Which of the settings that can be overridden the environment names; the others have defaults. */
+  readonly given: readonly RuntimeSettingName[];
   readonly taskQueues: readonly TaskQueue[];
   readonly buildId: string | null;
 }
@@ -65,8 +67,6 @@ interface FilledEnvironment {
 const SECRET = /^(WECHATPAY|ONCEPAY|FEISHU)_|^DATABASE_URL_FILE$|^TEMPORAL_API_KEY_FILE$/;
 /** The names of `@temporalio/envconfig` whose values it looks up: files, and profiles in one of them. */
 const OF_TEMPORAL_FILES = /^TEMPORAL_(PROFILE|CONFIG_FILE|TLS_.+_(PATH|DATA))$/;
-/** Of the patrol's interval, wherever it is set. */
-export const PATROL_INTERVAL_LIMITS = { minMs: 1_000, maxMs: 24 * 3_600_000 } as const;
 const DEFAULT_LOG_LEVEL = { development: 'info', test: 'warn', production: 'info' } as const;
 
 function schema(production: boolean) {
@@ -95,12 +95,10 @@ function schema(production: boolean) {
     ONCEPAY_HASH_KEY: field.hashKey,
     ONCEPAY_WEBHOOK_URL: field.url({ production, allowQuery: true }).optional(),
     ONCEPAY_WEBHOOK_SECRET: field.webhookSecret.optional(),
-    ONCEPAY_PAYMENT_WINDOW: field
-      .duration({ minMs: 1_000, maxMs: MAX_DURATION_MS })
-      .default(30 * 60_000),
+    ONCEPAY_PAYMENT_WINDOW: field.paymentWindow.default(30 * 60_000),
     ONCEPAY_QUERY_SCHEDULE: field.durations.default([30_000, 60_000, 120_000, 300_000, 600_000]),
-    ONCEPAY_REFUND_SPACING: field.duration({ minMs: 0, maxMs: MAX_DURATION_MS }).default(60_000),
-    ONCEPAY_PATROL_INTERVAL: field.duration(PATROL_INTERVAL_LIMITS).default(5 * 60_000),
+    ONCEPAY_REFUND_SPACING: field.refundSpacing.default(60_000),
+    ONCEPAY_PATROL_INTERVAL: field.patrolInterval.default(5 * 60_000),
     ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(100_000),
     ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
     ONCEPAY_BUILD_ID: field.text(/^[\w.-]{1,128}$/, 'must be 1–128 of [A-Za-z0-9_.-]').optional(),
@@ -129,8 +127,17 @@ export function loadSettings(env: Environment = process.env): Settings {
     const list = [...new Set(problems)].map((problem) => `  ${problem}`).join('\n');
     throw new ConfigurationError(`The environment is not complete:\n${list}`);
   }
-  return toSettings(profile, parsed.data, temporal);
+  const given = OVERRIDABLE.filter((name) => values[variableOf(name)] !== undefined);
+  return toSettings(profile, parsed.data, temporal, given);
 }
+
+const OVERRIDABLE: readonly RuntimeSettingName[] = [
+  'payment_window',
+  'query_schedule',
+  'refund_spacing',
+  'patrol_interval',
+];
+const variableOf = (name: RuntimeSettingName) => `ONCEPAY_${name.toUpperCase()}`;
 
 /** Reads `DATABASE_URL` (or `DATABASE_URL_FILE`) alone, for the migrations. */
 export function loadDatabaseUrl(env: Environment = process.env): string {
@@ -203,6 +210,7 @@ function toSettings(
   profile: Profile,
   env: z.output<ReturnType<typeof schema>>,
   temporal: TemporalSettings,
+  given: readonly RuntimeSettingName[],
 ): Settings {
   return {
     profile,
@@ -223,6 +231,7 @@ function toSettings(
     refundSpacingMs: env.ONCEPAY_REFUND_SPACING,
     patrolIntervalMs: env.ONCEPAY_PATROL_INTERVAL,
     queryGapsMs: env.ONCEPAY_QUERY_SCHEDULE,
+    given,
     taskQueues: env.ONCEPAY_TASK_QUEUES,
     buildId: env.ONCEPAY_BUILD_ID ?? null,
   };

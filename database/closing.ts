@@ -1,15 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import { canBePaid, type OrderStatus } from '../domain/order-state';
 import type { CloseCause, RunView } from '../domain/run-view';
-import {
-  DUE_GRACE_MS,
-  mayExistAtWechat,
-  settleAttempt,
-  type AttemptOutcome,
-  type Refusal,
-} from './attempts';
+import { DUE_GRACE_MS, mayExistAtWechat, settleAttempt, type AttemptOutcome } from './attempts';
 import type { Actor, DatabaseContext } from './context';
-import { openIntervention } from './interventions';
 import { closeLocked } from './order-close';
 import { readRunView } from './run-view';
 import { lockOrder } from './status-change';
@@ -54,18 +47,6 @@ export function createClosing(context: DatabaseContext) {
     /** WeChat says closed: nobody can pay any more. */
     finish: (outTradeNo: string, cause: CloseCause, nowMs: number) =>
       finishClose(context, outTradeNo, cause, nowMs),
-
-    /**
-     * WeChat refuses an operation for a reason that only a person can clear.
-     * @returns true when this is news
-     */
-    failed: (outTradeNo: string, operation: 'close' | 'query', refusal: Refusal, nowMs: number) =>
-      askAboutRefusal(context, outTradeNo, operation, refusal, nowMs),
-    /** How often WeChat refused to close the order so far. */
-    refusals: (outTradeNo: string): Promise<number> =>
-      context.prisma.providerAttempt.count({
-        where: { outTradeNo, operation: 'close', outcome: 'refused' },
-      }),
   };
 }
 
@@ -162,27 +143,5 @@ function finishClose(
       await closeLocked(context, tx, order, cause, new Date(nowMs));
     }
     return readRunView(tx, outTradeNo);
-  });
-}
-
-function askAboutRefusal(
-  { prisma }: DatabaseContext,
-  outTradeNo: string,
-  operation: 'close' | 'query',
-  refusal: Refusal,
-  nowMs: number,
-): Promise<boolean> {
-  return prisma.$transaction(async (tx) => {
-    const order = await lockOrder(tx, outTradeNo);
-    // Paid or closed meanwhile: there is nothing to ask any more.
-    if (!order || !canBePaid(order.status)) return false;
-    return openIntervention(tx, {
-      outTradeNo,
-      ours: true,
-      reason: 'wechat_failed',
-      subject: operation,
-      evidence: { operation, ...refusal },
-      now: new Date(nowMs),
-    });
   });
 }

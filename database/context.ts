@@ -8,6 +8,8 @@ export interface DatabaseContext {
   readonly cipher: FieldCipher;
   readonly hash: KeyedHash;
   readonly webhooks: boolean;
+  /** Where WeChat tells of refunds of money that belongs to no order of ours. */
+  readonly notifyUrl: string;
 }
 
 export type Transaction = Prisma.TransactionClient;

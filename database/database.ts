@@ -1,11 +1,15 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Pool } from 'pg';
 import { PrismaClient } from '../generated/prisma/client';
+import { createAnswers } from './answers/answers';
+import { createCallbackDeliveries } from './callback-deliveries';
 import { createClosing } from './closing';
 import type { DatabaseContext } from './context';
 import { createDeliveries } from './deliveries';
+import { createDependencies } from './dependencies';
 import { createEffects } from './effects';
 import { createFieldCipher } from './field-encryption';
+import { createGiveUp } from './give-up';
 import { createHealth } from './health';
 import { createInbox } from './inbox';
 import { createInterventionList } from './intervention-list';
@@ -18,7 +22,11 @@ import { createPatrol } from './patrol/patrol';
 import { createPrepays } from './prepays';
 import { createProducts } from './products';
 import { createQueries } from './queries';
+import { createRefunds } from './refunds';
+import { createRetryBudgets } from './retry-budgets';
+import { createRetryPolicies } from './retry-policies';
 import { createRunViews } from './run-view';
+import { createRuntimeSettings } from './runtime-settings';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -28,6 +36,8 @@ export interface DatabaseOptions {
   readonly maxConnections?: number;
   /** Whether shop webhooks are configured: decides if their rows are written. */
   readonly webhooks: boolean;
+  /** Where WeChat tells of refunds of money that belongs to no order of ours. */
+  readonly notifyUrl: string;
   /** Lost idle connections; the pool replaces them. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -76,6 +86,7 @@ export function openDatabase(options: DatabaseOptions) {
     cipher: createFieldCipher(options.encryptionKeys),
     hash: createKeyedHash(options.hashKey),
     webhooks: options.webhooks,
+    notifyUrl: options.notifyUrl,
   };
   return {
     orders: { ...createOrderCreation(context), ...createOrderReading(context) },
@@ -87,10 +98,18 @@ export function openDatabase(options: DatabaseOptions) {
     effects: createEffects(context),
     deliveries: createDeliveries(context),
     inbox: createInbox(context),
+    callbackDeliveries: createCallbackDeliveries(context),
     overdue: createOverdue(context),
     patrol: createPatrol(context),
     products: createProducts(context),
     interventions: createInterventionList(context),
+    answers: createAnswers(context),
+    refunds: createRefunds(context),
+    policies: createRetryPolicies(context),
+    settings: createRuntimeSettings(context),
+    budgets: createRetryBudgets(context),
+    giveUp: createGiveUp(context),
+    dependencies: createDependencies(context),
     health: createHealth(pool),
     async end(): Promise<void> {
       await prisma.$disconnect();

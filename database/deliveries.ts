@@ -3,7 +3,6 @@ import { canBePaid } from '../domain/order-state';
 import type { RunView } from '../domain/run-view';
 import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext } from './context';
-import { openIntervention } from './interventions';
 import { readRunView } from './run-view';
 
 export interface DueDelivery {
@@ -20,9 +19,8 @@ type SentDelivery = Pick<DueDelivery, 'id' | 'kind'>;
 
 interface DeliveryFailure {
   readonly error: string;
-  /** null when its attempts are spent. */
-  readonly retryAtMs: number | null;
-  readonly nowMs: number;
+  readonly attempts: number;
+  readonly retryAtMs: number;
 }
 
 /** What leaves the house: at least once, under one stable id. */
@@ -34,9 +32,14 @@ export function createDeliveries(context: DatabaseContext) {
     /** The receiver took them. */
     done: (sent: readonly SentDelivery[], nowMs: number) => noteDelivered(context, sent, nowMs),
 
-    /** It did not: again later, or, when its attempts are spent, a person. */
-    failed: (outTradeNo: string, delivery: DueDelivery, failure: DeliveryFailure) =>
-      noteUndelivered(context, outTradeNo, delivery, failure),
+    /** It did not: again later. What is given up is written with the question it opens (give-up). */
+    failed: async ({ id, kind }: SentDelivery, failure: DeliveryFailure): Promise<void> => {
+      const { error, attempts, retryAtMs } = failure;
+      await context.prisma.delivery.updateMany({
+        where: { id, kind, status: 'pending' },
+        data: { attempts, lastError: error, nextAttemptAt: new Date(retryAtMs) },
+      });
+    },
 
     /**
      * The last look of a round: what is left, as the run sees it. When nothing is, nothing is due (P12).
@@ -85,35 +88,6 @@ async function noteDelivered(
       attempts: { increment: 1 },
       lastError: null,
     },
-  });
-}
-
-async function noteUndelivered(
-  { prisma }: DatabaseContext,
-  outTradeNo: string,
-  { id, kind, event, attempts }: DueDelivery,
-  failure: DeliveryFailure,
-): Promise<void> {
-  const { error, retryAtMs, nowMs } = failure;
-  const spent = retryAtMs === null;
-  await prisma.$transaction(async (tx) => {
-    await tx.delivery.updateMany({
-      where: { id, kind, status: 'pending' },
-      data: {
-        attempts: attempts + 1,
-        lastError: error,
-        ...(spent ? { status: 'failed' } : { nextAttemptAt: new Date(retryAtMs) }),
-      },
-    });
-    if (!spent) return;
-    await openIntervention(tx, {
-      outTradeNo,
-      ours: true,
-      reason: 'undeliverable',
-      subject: `${kind}:${id}`,
-      evidence: { kind, event, attempts: attempts + 1, error },
-      now: new Date(nowMs),
-    });
   });
 }
 

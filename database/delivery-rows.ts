@@ -1,6 +1,7 @@
 import { deliveryId } from '../domain/workflow-ids';
 import type { DeliveryKind, OrderEventName } from '../domain/effects';
 import type { DatabaseContext, Transaction } from './context';
+import type { RefundRow } from './refund-rows';
 import type { LockedOrder } from './status-change';
 
 /** What each event is told by: the shop hears of all, the user of the payment. */
@@ -41,11 +42,59 @@ export async function addDeliveries(
     },
   };
   const kinds = TOLD_BY[event].filter((kind) => kind !== 'webhook' || webhooks);
+  const id = deliveryId(order.out_trade_no, event);
+  await insert(tx, { id, kinds, outTradeNo: order.out_trade_no, event, payload, now });
+}
+
+/** The shop hears that a refund's money is back with the payer. */
+export async function addRefundDelivery(
+  { webhooks }: Pick<DatabaseContext, 'webhooks'>,
+  tx: Transaction,
+  order: LockedOrder,
+  refund: RefundRow,
+  now: Date,
+): Promise<void> {
+  if (!webhooks) return;
+  const event = 'refund.succeeded';
+  const { out_trade_no: outTradeNo } = order;
+  const payload = {
+    type: event,
+    timestamp: now.toISOString(),
+    data: {
+      out_trade_no: outTradeNo,
+      out_refund_no: refund.out_refund_no,
+      shop_order_no: order.shop_order_no,
+      transaction_id: refund.transaction_id,
+      refund_amount: refund.amount_fen,
+      status: order.status,
+      amount: {
+        total: order.total_fen,
+        currency: order.currency,
+        refunded: order.refunded_fen,
+      },
+      metadata: order.metadata,
+    },
+  };
+  const id = deliveryId(outTradeNo, event, refund.out_refund_no);
+  await insert(tx, { id, kinds: ['webhook'], outTradeNo, event, payload, now });
+}
+
+async function insert(
+  tx: Transaction,
+  told: {
+    id: string;
+    kinds: readonly DeliveryKind[];
+    outTradeNo: string;
+    event: string;
+    payload: object;
+    now: Date;
+  },
+): Promise<void> {
+  const { id, kinds, outTradeNo, event, payload, now } = told;
   if (kinds.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO deliveries (id, kind, out_trade_no, event, payload, next_attempt_at, created_at)
-    SELECT ${deliveryId(order.out_trade_no, event)}, kind, ${order.out_trade_no}, ${event},
-      ${JSON.stringify(payload)}::jsonb, ${now}, ${now}
-    FROM unnest(${kinds}::text[]) AS kind
+    SELECT ${id}, kind, ${outTradeNo}, ${event}, ${JSON.stringify(payload)}::jsonb, ${now}, ${now}
+    FROM unnest(${[...kinds]}::text[]) AS kind
     ON CONFLICT (id, kind) DO NOTHING`;
 }

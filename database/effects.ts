@@ -1,6 +1,5 @@
 import type { DatabaseEffect } from '../domain/effects';
 import type { ErrorCode } from '../domain/error-catalogue';
-import type { InterventionReason } from '../domain/interventions';
 import { pointsFor } from '../domain/money';
 import { shanghaiDay } from '../domain/order-number';
 import type { RunView } from '../domain/run-view';
@@ -9,8 +8,7 @@ import type { DatabaseContext, Transaction } from './context';
 import { addDeliveries } from './delivery-rows';
 import { handOutCodes } from './code-pool';
 import { isUnavailable, sqlStateOf } from './errors';
-import { openIntervention } from './interventions';
-import { MAX_EFFECT_ATTEMPTS, readRunView } from './run-view';
+import { readRunView } from './run-view';
 import { changeStatus, lockOrder, type LockedOrder } from './status-change';
 
 /** Why an effect can't be done, in words of the catalogue. */
@@ -26,13 +24,23 @@ interface EffectRow {
   readonly effect: string;
   readonly status: string;
   readonly attempts: number;
-  readonly errorCode: string | null;
+  readonly spent: boolean;
 }
 
-const REASONS: Partial<Record<ErrorCode, InterventionReason>> = {
-  NO_STOCK: 'no_stock',
-  NO_CODES: 'no_codes',
-};
+/** An effect that was tried and could not be done. */
+export interface FailedEffect {
+  readonly effect: string;
+  readonly code: ErrorCode;
+  /** Tries so far, this one included. */
+  readonly attempts: number;
+  /** Of PostgreSQL, where it was its error. */
+  readonly sqlState: string | null;
+}
+
+export interface EffectsRun {
+  readonly view: RunView | null;
+  readonly failed: readonly FailedEffect[];
+}
 
 /** The effects ledger: every effect of a paid order exactly once, none waiting for one that fails. */
 export function createEffects(context: DatabaseContext) {
@@ -41,34 +49,37 @@ export function createEffects(context: DatabaseContext) {
     /**
      * Does what is left of an order's effects in one transaction, a savepoint each: one that fails
      * leaves its row `failed`, the others commit. When all are done the order is fulfilled with them.
+     * Whether one that failed is tried again is not decided here.
      */
-    run(outTradeNo: string, nowMs: number): Promise<RunView | null> {
+    run(outTradeNo: string, nowMs: number): Promise<EffectsRun> {
       const now = new Date(nowMs);
       return prisma.$transaction(async (tx) => {
         const order = await lockOrder(tx, outTradeNo);
+        const failed: FailedEffect[] = [];
         if (order?.status === 'paid' && !order.effects_held) {
           await lockProducts(tx, outTradeNo);
           const rows = await tx.orderEffect.findMany({
             where: { outTradeNo, status: { notIn: ['done', 'skipped'] } },
-            select: { effect: true, status: true, attempts: true, errorCode: true },
+            select: { effect: true, status: true, attempts: true, spent: true },
             orderBy: { effect: 'asc' },
           });
           const done: string[] = [];
           for (const row of rows.filter(isDue)) {
-            if (await attempt(tx, order, row, now)) done.push(row.effect);
+            const failure = await attempt(tx, order, row, now);
+            if (failure === null) done.push(row.effect);
+            else failed.push(failure);
           }
           await markDone(tx, outTradeNo, done, now);
           if (done.length === rows.length) await fulfil(context, tx, order, now);
         }
-        return readRunView(tx, outTradeNo);
+        return { view: await readRunView(tx, outTradeNo), failed };
       });
     },
   };
 }
 
-function isDue(row: EffectRow): boolean {
-  if (row.status === 'pending') return true;
-  return row.errorCode === 'EFFECT_FAILED' && row.attempts < MAX_EFFECT_ATTEMPTS;
+function isDue({ status, spent }: EffectRow): boolean {
+  return status === 'pending' || (status === 'failed' && !spent);
 }
 
 /** All rows an effect may touch, locked in sku order before the first one: no two orders can wait for each other. */
@@ -84,16 +95,15 @@ async function attempt(
   order: LockedOrder,
   row: EffectRow,
   now: Date,
-): Promise<boolean> {
+): Promise<FailedEffect | null> {
   await tx.$executeRaw`SAVEPOINT effect`;
   try {
     await EFFECTS[row.effect as DatabaseEffect](tx, order, now);
-    return true;
+    return null;
   } catch (error) {
     if (isUnavailable(error)) throw error;
     await tx.$executeRaw`ROLLBACK TO SAVEPOINT effect`;
-    await fail(tx, order, row, error, now);
-    return false;
+    return fail(tx, order.out_trade_no, row, error);
   }
 }
 
@@ -112,28 +122,31 @@ async function markDone(
 
 async function fail(
   tx: Transaction,
-  order: LockedOrder,
-  row: EffectRow,
+  outTradeNo: string,
+  { effect, attempts: before }: EffectRow,
   error: unknown,
-  now: Date,
-): Promise<void> {
-  const outTradeNo = order.out_trade_no;
+): Promise<FailedEffect> {
   const code = error instanceof EffectError ? error.code : 'EFFECT_FAILED';
-  const attempts = row.attempts + 1;
+  const attempts = before + 1;
   await tx.orderEffect.updateMany({
-    where: { outTradeNo, effect: row.effect },
+    where: { outTradeNo, effect },
     data: { status: 'failed', errorCode: code, attempts },
   });
-  const reason = REASONS[code] ?? (attempts >= MAX_EFFECT_ATTEMPTS ? 'effect_failed' : null);
-  if (reason === null) return;
-  await openIntervention(tx, {
-    outTradeNo,
-    ours: true,
-    reason,
-    subject: row.effect,
-    evidence: { effect: row.effect, code, attempts, sql_state: sqlStateOf(error) },
-    now,
+  return { effect, code, attempts, sqlState: sqlStateOf(error) };
+}
+
+/** A person skipped an effect: when none is left, the order is fulfilled with that. */
+export async function fulfilIfDone(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  now: Date,
+): Promise<void> {
+  if (order.status !== 'paid') return;
+  const left = await tx.orderEffect.count({
+    where: { outTradeNo: order.out_trade_no, status: { notIn: ['done', 'skipped'] } },
   });
+  if (left === 0) await fulfil(context, tx, order, now);
 }
 
 /** No effect is left: the order is fulfilled in the transaction of the last one. */

@@ -51,7 +51,7 @@ const QUERY_TIMEOUT_MS = 2_500;
  */
 const PLAN_ANEW = '-c plan_cache_mode=force_custom_plan';
 /** A row is looked at by the sweep after this, should its run never hear of it. */
-const FIRST_SWEEP_MS = 15_000;
+export const FIRST_SWEEP_MS = 15_000;
 
 interface Row {
   readonly id: string;

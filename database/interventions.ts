@@ -11,29 +11,45 @@ export interface NewIntervention {
   readonly subject: string;
   /** What a person needs to decide; never personal data. */
   readonly evidence: Readonly<Record<string, unknown>>;
+  /** The most that an answer may move; left out where no money is in question. */
+  readonly amountFen?: number | null;
   readonly now: Date;
-}
-
-/**
- * What WeChat refused (prepay, close) is no question any more once the order is paid or closed: its
- * open interventions end with that.
- */
-export async function resolveMoot(tx: Transaction, outTradeNo: string, now: Date): Promise<void> {
-  await tx.intervention.updateMany({
-    where: { orderNo: outTradeNo, reason: 'wechat_failed', status: 'open' },
-    data: { status: 'resolved', resolvedAt: now },
-  });
 }
 
 /** Opens a question for a person; one that is open already for the same matter stays as it is. True when it is news. */
 export async function openIntervention(tx: Transaction, entry: NewIntervention): Promise<boolean> {
   const opened = await tx.$executeRaw`
-    INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, since, previous_id)
+    INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen, since,
+      previous_id)
     VALUES (${uuidv7()}::uuid, ${entry.outTradeNo}, ${entry.ours ? entry.outTradeNo : null},
-      ${entry.reason}, ${entry.subject}, ${JSON.stringify(entry.evidence)}::jsonb, ${entry.now},
+      ${entry.reason}, ${entry.subject}, ${JSON.stringify(entry.evidence)}::jsonb,
+      ${entry.amountFen ?? null}, ${entry.now},
       (SELECT id FROM interventions WHERE out_trade_no = ${entry.outTradeNo}
         AND reason = ${entry.reason} AND subject = ${entry.subject}
         ORDER BY since DESC LIMIT 1))
     ON CONFLICT (out_trade_no, reason, subject) WHERE status = 'open' DO NOTHING`;
   return opened === 1;
+}
+
+/**
+ * Ends questions that something else has answered: nobody has to decide any more. An answer that was
+ * given meanwhile is withdrawn when its run comes to it.
+ * @param subject one matter of these reasons; all of the number when left out
+ */
+export async function endMoot(
+  tx: Transaction,
+  outTradeNo: string,
+  reasons: readonly InterventionReason[],
+  now: Date,
+  subject?: string,
+): Promise<void> {
+  await tx.intervention.updateMany({
+    where: {
+      outTradeNo,
+      reason: { in: [...reasons] },
+      status: 'open',
+      ...(subject === undefined ? {} : { subject }),
+    },
+    data: { status: 'resolved', resolvedAt: now, resolution: 'moot' },
+  });
 }

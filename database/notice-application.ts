@@ -1,11 +1,14 @@
 import type { Notice } from '../domain/payment-notice';
 import type { RunView } from '../domain/run-view';
+import { currentOrder, openScope } from './answers/answer-scope';
+import { carryOutApproved } from './answers/carry-out';
+import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext } from './context';
-import { askAboutUnreadable, noteForeignRefund } from './notice-questions';
+import { askAboutUnreadable } from './notice-questions';
 import type { InboxRow, Scope, Verdict } from './notice-scope';
 import { applyPayment } from './payment-application';
+import { applyRefundNotice } from './refund-application';
 import { readRunView } from './run-view';
-import { lockOrder } from './status-change';
 
 /** Inbox rows that one transaction applies; a run asks again while some are left. */
 const BATCH = 50;
@@ -17,12 +20,14 @@ export interface Application {
   readonly conflicts: number;
   /** More rows wait than one transaction takes. */
   readonly more: boolean;
+  /** Refunds whose runs have something to do now. */
+  readonly refunds: readonly string[];
 }
 
 /**
- * The way from the inbox into the books. Every row of a number without a verdict is decided under the
- * order's row lock; the verdict is written in the transaction that applies it (P3), so a crash leaves
- * both or neither.
+ * The way into the books of all that waits for a number's run: inbox rows without a verdict, then the
+ * answers of persons. Each is decided under the order's row lock, and what came of it is written in the
+ * transaction that applies it (P3), so a crash leaves both or neither.
  */
 export function createNoticeApplication(context: DatabaseContext) {
   return {
@@ -42,8 +47,7 @@ async function applyNotices(
   nowMs: number,
 ): Promise<Application> {
   return context.prisma.$transaction(async (tx) => {
-    const scope: Scope = { tx, outTradeNo, now: new Date(nowMs), order: null, changed: false };
-    scope.order = await lockOrder(tx, outTradeNo);
+    const scope = await openScope(tx, outTradeNo, new Date(nowMs));
     const rows = await tx.inboxNotification.findMany({
       where: { outTradeNo, verdict: null },
       select: { id: true, notificationId: true, source: true, resourceEncrypted: true },
@@ -57,10 +61,7 @@ async function applyNotices(
       ignored: [],
     };
     for (const row of rows) {
-      if (scope.changed) {
-        scope.order = await lockOrder(tx, outTradeNo);
-        scope.changed = false;
-      }
+      await currentOrder(scope);
       verdicts[await applyRow(context, scope, row, parse)].push(row.id);
     }
     for (const [verdict, ids] of Object.entries(verdicts)) {
@@ -70,13 +71,22 @@ async function applyNotices(
         data: { verdict, verdictAt: scope.now },
       });
     }
+    const moreAnswers = await carryOutApproved(context, scope);
+    if (scope.order && scope.changed) await keepDue(scope);
     return {
       view: scope.order && (await readRunView(tx, outTradeNo)),
       applied: verdicts.applied.length,
       conflicts: verdicts.conflict.length,
-      more: rows.length === BATCH,
+      more: rows.length === BATCH || moreAnswers,
+      refunds: [...scope.refunds],
     };
   });
+}
+
+/** What was changed sets the run to work: should that get lost, it is looked for. */
+async function keepDue({ tx, outTradeNo, now }: Scope): Promise<void> {
+  const dueAt = new Date(now.getTime() + SETTLE_GRACE_MS);
+  await tx.order.updateMany({ where: { outTradeNo, dueAt: null }, data: { dueAt } });
 }
 
 async function applyRow(
@@ -88,7 +98,7 @@ async function applyRow(
   const notice = open(context, row, parse);
   if (!notice) return askAboutUnreadable(scope, row);
   if (notice.kind === 'payment') return applyPayment(context, scope, notice, row);
-  if (notice.kind === 'refund') return noteForeignRefund(scope, notice, row);
+  if (notice.kind === 'refund') return applyRefundNotice(context, scope, notice, row);
   return 'ignored';
 }
 

@@ -16,23 +16,20 @@ export async function askAboutPayment(
     reason,
     subject: notice.transactionId ?? row.id,
     evidence: evidence(notice, row, mismatches),
+    amountFen: notice.totalFen,
     now,
   });
 }
 
-/**
- * A refund that Oncepay did not make (it makes none yet), told by WeChat for an order of ours: its money
- * moved outside, and a person has to know.
- */
-export async function noteForeignRefund(
+/** A refund that Oncepay did not make, or not like this: a person has to know. */
+export async function askAboutRefund(
   { tx, outTradeNo, order, now }: Scope,
   notice: RefundNotice,
   row: InboxRow,
 ): Promise<Verdict> {
-  if (!order) return 'ignored';
   await openIntervention(tx, {
     outTradeNo,
-    ours: true,
+    ours: order !== null,
     reason: 'reconciliation',
     subject: notice.outRefundNo,
     evidence: {
@@ -43,6 +40,7 @@ export async function noteForeignRefund(
       refund_status: notice.refundStatus,
       amount: { refund: notice.refundFen, total: notice.totalFen },
     },
+    amountFen: notice.totalFen,
     now,
   });
   return 'conflict';

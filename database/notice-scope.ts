@@ -19,4 +19,6 @@ export interface Scope {
   order: LockedOrder | null;
   /** The order's row was changed after it was read. */
   changed: boolean;
+  /** Refunds whose runs have something to do, by number. */
+  readonly refunds: Set<string>;
 }

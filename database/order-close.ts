@@ -2,7 +2,7 @@ import type { CloseCause } from '../domain/run-view';
 import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
 import { addDeliveries } from './delivery-rows';
-import { resolveMoot } from './interventions';
+import { endMoot } from './interventions';
 import { releaseStock } from './reservations';
 import { changeStatus, type LockedOrder } from './status-change';
 
@@ -11,7 +11,7 @@ export async function closeLocked(
   context: DatabaseContext,
   tx: Transaction,
   order: LockedOrder,
-  cause: CloseCause,
+  cause: CloseCause | 'mismatch_refunded',
   now: Date,
 ): Promise<void> {
   const outTradeNo = order.out_trade_no;
@@ -24,7 +24,7 @@ export async function closeLocked(
     dueAt: new Date(now.getTime() + SETTLE_GRACE_MS),
   });
   if (change.kind !== 'moved') return;
-  await resolveMoot(tx, outTradeNo, now);
+  await endMoot(tx, outTradeNo, ['wechat_failed'], now);
   await releaseStock(tx, outTradeNo);
   const told = { event: 'order.closed', status: 'closed', transactionId: null, now } as const;
   await addDeliveries(context, tx, order, told);

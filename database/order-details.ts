@@ -3,6 +3,34 @@ import type { Channel } from '../domain/channels';
 import type { OrderStatus } from '../domain/order-state';
 import type { DatabaseContext } from './context';
 
+const REFUND = {
+  outRefundNo: true,
+  outTradeNo: true,
+  transactionId: true,
+  amountFen: true,
+  currency: true,
+  status: true,
+  reason: true,
+  origin: true,
+  replaces: true,
+  createdAt: true,
+  succeededAt: true,
+} as const satisfies Prisma.RefundSelect;
+
+export interface RefundView {
+  readonly outRefundNo: string;
+  readonly outTradeNo: string;
+  readonly transactionId: string;
+  readonly amountFen: number;
+  readonly currency: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly origin: string;
+  readonly replaces: string | null;
+  readonly createdAt: Date;
+  readonly succeededAt: Date | null;
+}
+
 export type OrderDetails = NonNullable<Awaited<ReturnType<typeof findOrder>>>;
 
 const DETAILS = {
@@ -44,6 +72,7 @@ const DETAILS = {
     select: { transactionId: true, status: true, totalFen: true, currency: true, createdAt: true },
     orderBy: { createdAt: 'asc' },
   },
+  refunds: { select: REFUND, orderBy: [{ createdAt: 'asc' }, { outRefundNo: 'asc' }] },
   interventions: {
     where: { status: 'open' },
     select: { id: true, reason: true, since: true },
@@ -103,4 +132,13 @@ export async function findOrder(
         }))
       : null,
   };
+}
+
+/** One refund of an order; null when the order has none of that number. */
+export async function findRefund(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+  outRefundNo: string,
+): Promise<RefundView | null> {
+  return prisma.refund.findFirst({ where: { outRefundNo, orderNo: outTradeNo }, select: REFUND });
 }

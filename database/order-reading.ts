@@ -2,7 +2,7 @@ import { Prisma } from '../generated/prisma/client';
 import type { Channel } from '../domain/channels';
 import type { OrderStatus } from '../domain/order-state';
 import type { DatabaseContext } from './context';
-import { findOrder, type OrderDetails } from './order-details';
+import { findOrder, findRefund, type OrderDetails, type RefundView } from './order-details';
 
 /** What the API needs to answer for an order's payment. */
 export interface PayableOrder {
@@ -89,6 +89,10 @@ export function createOrderReading(context: DatabaseContext) {
     /** The order with all that hangs on it; codes in clear text only when asked for. */
     findOrder: (outTradeNo: string, withCodes: boolean): Promise<OrderDetails | null> =>
       findOrder(context, outTradeNo, withCodes),
+
+    /** null when the order has no refund of that number. */
+    findRefund: (outTradeNo: string, outRefundNo: string): Promise<RefundView | null> =>
+      findRefund(context, outTradeNo, outRefundNo),
 
     /** Newest first. Cost grows with the page, not with the number of orders. */
     async list(filter: OrderFilter): Promise<OrderSummary[]> {

@@ -2,17 +2,20 @@ import { v7 as uuidv7 } from 'uuid';
 import { effectsFor } from '../domain/effects';
 import { decidePayment, type PaymentDecision } from '../domain/payment-decision';
 import type { PaymentNotice } from '../domain/payment-notice';
+import { refundNumberOf } from '../domain/refund-number';
 import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
 import { addDeliveries } from './delivery-rows';
-import { resolveMoot } from './interventions';
+import { endMoot } from './interventions';
 import { askAboutPayment } from './notice-questions';
 import type { InboxRow, Scope, Verdict } from './notice-scope';
+import { reserveRefund } from './refund-rows';
+import { latePaymentPolicy } from './runtime-settings';
 import { changeStatus, type LockedOrder } from './status-change';
 
 /**
  * Books one payment that WeChat told of, under the order's lock: the transaction's row (P11), the
- * order's change when it fits, a question for a person when it does not.
+ * order's change when it fits, its way back or a question for a person when it does not.
  */
 export async function applyPayment(
   context: DatabaseContext,
@@ -25,41 +28,94 @@ export async function applyPayment(
   if (decision.kind === 'ignored' || decision.kind === 'already_applied') return decision.kind;
   const transactionId = notice.transactionId ?? `missing:${row.id}`;
   const status = decision.kind === 'applied' ? 'applied' : decision.transactionStatus;
-  if (!(await addTransaction(scope, notice, transactionId, status))) {
-    return knownBefore(scope, notice, transactionId, row);
+  const key = await addTransaction(scope, notice, transactionId, status);
+  if (key === null) return knownBefore(context, scope, notice, row, decision);
+  if (decision.kind === 'applied') {
+    await pay(context, scope, { notice, row, decision, key });
+    return 'applied';
   }
-  if (decision.kind === 'conflict') {
-    await askAboutPayment(scope, row, notice, decision);
-    return 'conflict';
+  if (decision.transactionStatus === 'surplus' && notice.tradeState === 'SUCCESS') {
+    const returned = await giveBack(context, scope, key, notice, 'surplus_payment');
+    if (returned) return 'conflict';
   }
-  if (!order) throw new Error('A payment was applied to no order');
-  await pay(context, scope, order, notice, row, decision);
-  scope.changed = true;
-  return 'applied';
+  await askAboutPayment(scope, row, notice, decision);
+  return 'conflict';
 }
 
-/** WeChat told of this transaction before: with the same content it is nothing new (S7). */
+type Decision = PaymentDecision & { kind: 'applied' | 'conflict' };
+
+/**
+ * WeChat told of this transaction before: with the same content it is nothing new (S7). Asked again on a
+ * person's word, a transaction that did not match is judged anew.
+ */
 async function knownBefore(
+  context: DatabaseContext,
   scope: Scope,
   notice: PaymentNotice,
-  transactionId: string,
   row: InboxRow,
+  decision: Decision,
 ): Promise<Verdict> {
+  const transactionId = notice.transactionId ?? '';
   const known = await scope.tx.paymentTransaction.findFirst({
     where: { provider: 'wechatpay', merchantId: notice.merchantId ?? '', transactionId },
-    select: { outTradeNo: true, totalFen: true, currency: true, appId: true },
+    select: {
+      id: true,
+      status: true,
+      outTradeNo: true,
+      totalFen: true,
+      currency: true,
+      appId: true,
+      heldFen: true,
+    },
   });
   const same =
     known?.outTradeNo === scope.outTradeNo &&
     known.totalFen === notice.totalFen &&
     known.currency === notice.currency &&
     known.appId === notice.appId;
-  if (same) return 'already_applied';
+  const open = known?.status === 'rejected' && known.heldFen === 0 && row.source === 'query';
+  if (open && decision.kind === 'applied' && known.outTradeNo === scope.outTradeNo) {
+    const { totalFen, currency, appId } = notice;
+    await scope.tx.paymentTransaction.updateMany({
+      where: { id: known.id, status: 'rejected' },
+      data: { status: 'applied', totalFen, currency, appId },
+    });
+    await endMoot(scope.tx, scope.outTradeNo, ['amount_mismatch'], scope.now, transactionId);
+    await pay(context, scope, { notice, row, decision, key: known.id });
+    return 'applied';
+  }
+  if (same && !(open && decision.kind === 'conflict')) return 'already_applied';
   await askAboutPayment(scope, row, notice, {
     reason: scope.order === null ? 'unknown_order' : 'amount_mismatch',
-    mismatches: [],
+    mismatches: decision.kind === 'conflict' ? decision.mismatches : [],
   });
   return 'conflict';
+}
+
+/** Reserves the way back of a whole transaction. @returns false when there is nothing to give back */
+async function giveBack(
+  { notifyUrl }: DatabaseContext,
+  scope: Scope,
+  transactionKey: string,
+  notice: PaymentNotice,
+  origin: 'late_payment' | 'surplus_payment',
+): Promise<boolean> {
+  const { tx, outTradeNo, now } = scope;
+  if (notice.transactionId === null) return false;
+  const outRefundNo = refundNumberOf(notice.transactionId);
+  const reserved = await reserveRefund(tx, {
+    outRefundNo,
+    outTradeNo,
+    transactionKey,
+    origin,
+    amountFen: null,
+    notifyUrl,
+    replaces: null,
+    now,
+  });
+  if (reserved === 'nothing_left') return false;
+  scope.refunds.add(outRefundNo);
+  return true;
 }
 
 function expected(order: LockedOrder) {
@@ -73,55 +129,84 @@ function expected(order: LockedOrder) {
   };
 }
 
-/** Books the transaction. @returns false when this transaction has its row already */
+/** Books the transaction. @returns the key of its row; null when it has one already */
 async function addTransaction(
   { tx, outTradeNo, order, now }: Scope,
   notice: PaymentNotice,
   transactionId: string,
   status: 'applied' | 'rejected' | 'surplus',
-): Promise<boolean> {
+): Promise<string | null> {
+  const key = uuidv7();
   const successMs = notice.successTime === null ? Number.NaN : Date.parse(notice.successTime);
   const added = await tx.$executeRaw`
     INSERT INTO payment_transactions (id, provider, merchant_id, transaction_id, out_trade_no, order_no,
       status, trade_state, trade_type, app_id, total_fen, payer_total_fen, currency, success_time,
       created_at)
-    VALUES (${uuidv7()}::uuid, 'wechatpay', ${notice.merchantId ?? ''}, ${transactionId}, ${outTradeNo},
+    VALUES (${key}::uuid, 'wechatpay', ${notice.merchantId ?? ''}, ${transactionId}, ${outTradeNo},
       ${order ? outTradeNo : null}, ${status}, ${notice.tradeState}, ${notice.tradeType},
       ${notice.appId}, ${notice.totalFen}, ${notice.payerTotalFen}, ${notice.currency},
       ${Number.isNaN(successMs) ? null : new Date(successMs)}, ${now})
     ON CONFLICT (provider, merchant_id, transaction_id) DO NOTHING`;
-  return added === 1;
+  return added === 1 ? key : null;
 }
 
-/** Moves the order, and writes what follows from its payment: effects and what must be told (P7). */
+/** Moves the order, and writes what follows from its payment: effects, what must be told, or its way back. */
 async function pay(
   context: DatabaseContext,
   scope: Scope,
+  payment: {
+    notice: PaymentNotice;
+    row: InboxRow;
+    decision: PaymentDecision & { kind: 'applied' };
+    key: string;
+  },
+): Promise<void> {
+  const { tx, outTradeNo, now, order } = scope;
+  const { notice, row, decision, key } = payment;
+  const { to, attention } = decision;
+  if (!order) throw new Error('A payment was applied to no order');
+  await becomePaid(context, scope, order, {
+    to,
+    cause: row.source === 'query' ? 'payment_found_by_query' : 'payment_notice',
+    transactionId: notice.transactionId,
+  });
+  if (order.in_question) await endMoot(tx, outTradeNo, ['wechat_failed'], now);
+  if (attention === null) return;
+  if (attention === 'late_payment' && (await latePaymentPolicy(tx)) === 'refund') {
+    if (await giveBack(context, scope, key, notice, 'late_payment')) return;
+  }
+  await askAboutPayment(scope, row, notice, { reason: attention, mismatches: [] });
+}
+
+/** The order's move, with its effects and what must be told (P7). */
+export async function becomePaid(
+  context: DatabaseContext,
+  scope: Scope,
   order: LockedOrder,
-  notice: PaymentNotice,
-  row: InboxRow,
-  decision: PaymentDecision & { kind: 'applied' },
+  step: {
+    to: 'paid' | 'paid_late';
+    cause: string;
+    transactionId: string | null;
+    event?: 'paid' | 'late_payment_accepted';
+  },
 ): Promise<void> {
   const { tx, outTradeNo, now } = scope;
-  const { to, attention } = decision;
+  const { to, cause, transactionId } = step;
   const change = await changeStatus(tx, {
     outTradeNo,
     status: order.status,
-    event: 'paid',
-    cause: row.source === 'query' ? 'payment_found_by_query' : 'payment_notice',
+    event: step.event ?? 'paid',
+    cause,
     now,
     dueAt: new Date(now.getTime() + SETTLE_GRACE_MS),
   });
   if (change.kind !== 'moved' || change.to !== to) {
     throw new Error(`Order ${outTradeNo} can't become ${to} from ${order.status}`);
   }
-  if (order.in_question) await resolveMoot(tx, outTradeNo, now);
+  scope.changed = true;
   if (to === 'paid') await addEffects(tx, outTradeNo);
   const event = to === 'paid' ? 'order.paid' : 'order.paid_late';
-  const told = { event, status: to, transactionId: notice.transactionId, now } as const;
-  await addDeliveries(context, tx, order, told);
-  if (attention === null) return;
-  await askAboutPayment(scope, row, notice, { reason: attention, mismatches: [] });
+  await addDeliveries(context, tx, order, { event, status: to, transactionId, now });
 }
 
 /** The ledger's rows: one per effect that applies. */

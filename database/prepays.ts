@@ -5,7 +5,6 @@ import { canBePaid } from '../domain/order-state';
 import type { RunView } from '../domain/run-view';
 import { DUE_GRACE_MS, mayExistAtWechat, settleAttempt, type Refusal } from './attempts';
 import type { DatabaseContext } from './context';
-import { openIntervention } from './interventions';
 import { closeLocked } from './order-close';
 import { readRunView } from './run-view';
 import { changeStatus, lockOrder } from './status-change';
@@ -78,7 +77,8 @@ export function createPrepays(context: DatabaseContext) {
 
     /**
      * A definite refusal. Of the request's content: the order is closed, unless an attempt before it may
-     * have been taken, then WeChat is asked to close it. Of our permission or settings: a person.
+     * have been taken, then WeChat is asked to close it. Of our permission or settings: it stays, with
+     * the refusal noted, until a person acts.
      */
     refused: (outTradeNo: string, result: RefusedPrepay) =>
       refusePrepay(context, outTradeNo, result),
@@ -191,16 +191,7 @@ function refusePrepay(
         ...(ofSettings ? {} : { closeRequestedAt: order.close_requested_at ?? now }),
       },
     });
-    if (ofSettings) {
-      await openIntervention(tx, {
-        outTradeNo,
-        ours: true,
-        reason: 'wechat_failed',
-        subject: 'prepay',
-        evidence: { operation: 'prepay', ...refusal },
-        now,
-      });
-    } else if (!(await mayExistAtWechat(tx, outTradeNo))) {
+    if (!ofSettings && !(await mayExistAtWechat(tx, outTradeNo))) {
       await closeLocked(context, tx, order, 'prepay_refused', now);
     }
     return readRunView(tx, outTradeNo);

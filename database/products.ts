@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import { audit } from './audit';
 import type { Actor, DatabaseContext, Transaction } from './context';
 import type { ItemKind } from './reservations';
 
@@ -193,16 +194,4 @@ async function view(tx: Transaction, sku: string): Promise<ProductView | null> {
 async function viewed(tx: Transaction, sku: string): Promise<ProductChange> {
   const product = await view(tx, sku);
   return product ? { kind: 'ok', product } : { kind: 'not_found' };
-}
-
-async function audit(
-  tx: Transaction,
-  actor: Actor,
-  action: string,
-  subject: string,
-  details: object,
-): Promise<void> {
-  await tx.auditEntry.createMany({
-    data: [{ actor: actor.name, role: actor.role, action, subject, details }],
-  });
 }

@@ -80,6 +80,28 @@ export async function releaseStock(tx: Transaction, outTradeNo: string): Promise
       SELECT p.sku, held.quantity FROM products p JOIN held USING (sku)
       ORDER BY p.sku FOR NO KEY UPDATE OF p
     )
-    UPDATE products SET reserved = reserved - locked.quantity FROM locked
+    UPDATE products SET reserved = greatest(reserved - locked.quantity, 0) FROM locked
     WHERE products.sku = locked.sku`;
+}
+
+/**
+ * Reserves again what an order gave back with its close: its late payment is accepted. The order's row
+ * is locked.
+ * @returns false when there is not enough any more; nothing is reserved then
+ */
+export async function reserveAgain(tx: Transaction, outTradeNo: string): Promise<boolean> {
+  const wanted = await tx.$queryRaw<{ sku: string; enough: boolean }[]>`
+    SELECT p.sku, p.stock IS NULL OR p.stock - p.reserved >= r.quantity AS enough
+    FROM products p JOIN stock_reservations r USING (sku)
+    WHERE r.out_trade_no = ${outTradeNo} AND r.status = 'released'
+    ORDER BY p.sku FOR NO KEY UPDATE OF p`;
+  if (wanted.some(({ enough }) => !enough)) return false;
+  await tx.$executeRaw`
+    WITH again AS (
+      UPDATE stock_reservations SET status = 'reserved'
+      WHERE out_trade_no = ${outTradeNo} AND status = 'released' RETURNING sku, quantity
+    )
+    UPDATE products SET reserved = reserved + again.quantity FROM again
+    WHERE products.sku = again.sku`;
+  return true;
 }

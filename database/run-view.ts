@@ -2,9 +2,6 @@ import type { OrderStatus } from '../domain/order-state';
 import type { RunView } from '../domain/run-view';
 import type { DatabaseContext, Transaction } from './context';
 
-/** Tries of an effect that failed without a reason a person must clear. */
-export const MAX_EFFECT_ATTEMPTS = 6;
-
 export function createRunViews({ prisma }: DatabaseContext) {
   return {
     /** null when no such order is ours. */
@@ -25,6 +22,9 @@ interface Row {
   deliveries_due: number;
   open_interventions: number;
   close_failed: boolean;
+  prepay_failed: boolean;
+  retries: number;
+  attention_id: string | null;
   due: boolean;
   attention: string | null;
 }
@@ -38,19 +38,27 @@ export async function readRunView(
     SELECT o.status, o.channel, o.total_fen, o.prepay_rounds, o.refusal_code IS NOT NULL AS refused,
       o.close_requested_at IS NOT NULL AS close_requested, o.expires_at,
       (SELECT count(*)::int FROM notification_inbox n
-        WHERE n.out_trade_no = o.out_trade_no AND n.verdict IS NULL) AS open_notices,
+        WHERE n.out_trade_no = o.out_trade_no AND n.verdict IS NULL) + (SELECT count(*)::int
+        FROM intervention_resolutions r
+        WHERE r.out_trade_no = o.out_trade_no AND r.status = 'approved') AS open_notices,
       (SELECT count(*)::int FROM order_effects e
         WHERE e.out_trade_no = o.out_trade_no AND o.status = 'paid' AND NOT i.held
-          AND (e.status = 'pending' OR (e.status = 'failed' AND e.error_code = 'EFFECT_FAILED'
-            AND e.attempts < ${MAX_EFFECT_ATTEMPTS}))) AS effects_due,
+          AND (e.status = 'pending' OR (e.status = 'failed' AND NOT e.spent))) AS effects_due,
       (SELECT count(*)::int FROM deliveries d
         WHERE d.out_trade_no = o.out_trade_no AND d.status = 'pending') AS deliveries_due,
-      i.open AS open_interventions, i.oldest AS attention, i.close_failed, o.due_at IS NOT NULL AS due
+      i.open AS open_interventions, i.oldest AS attention, i.oldest_id AS attention_id, i.close_failed,
+      i.prepay_failed, i.retries, o.due_at IS NOT NULL AS due
     FROM orders o CROSS JOIN LATERAL (
-      SELECT count(*)::int AS open, coalesce(bool_or(reason = 'reconciliation'), false) AS held,
-        coalesce(bool_or(reason = 'wechat_failed' AND subject = 'close'), false) AS close_failed,
-        (array_agg(reason ORDER BY since, id))[1] AS oldest
-      FROM interventions WHERE order_no = o.out_trade_no AND status = 'open'
+      SELECT count(*) FILTER (WHERE status = 'open')::int AS open,
+        coalesce(bool_or(status = 'open' AND reason = 'reconciliation'), false) AS held,
+        coalesce(bool_or(status = 'open' AND reason = 'wechat_failed' AND subject = 'close'), false)
+          AS close_failed,
+        coalesce(bool_or(status = 'open' AND reason = 'wechat_failed' AND subject = 'prepay'), false)
+          AS prepay_failed,
+        count(*) FILTER (WHERE reason = 'wechat_failed' AND resolution = 'retry')::int AS retries,
+        (array_agg(reason ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest,
+        (array_agg(id::text ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest_id
+      FROM interventions WHERE order_no = o.out_trade_no
     ) i
     WHERE o.out_trade_no = ${outTradeNo}`;
   if (!row) return null;
@@ -68,6 +76,9 @@ export async function readRunView(
     deliveriesDue: row.deliveries_due,
     openInterventions: row.open_interventions,
     attention: row.attention,
+    attentionId: row.attention_id,
+    prepayFailed: row.prepay_failed,
+    retries: row.retries,
     due: row.due,
   };
 }

@@ -38,7 +38,12 @@ export interface RefundNotice {
   readonly refundId: string | null;
   readonly refundStatus: string;
   readonly refundFen: number | null;
+  /** Of the payment. */
   readonly totalFen: number | null;
+  readonly currency: string | null;
+  readonly merchantId: string | null;
+  /** RFC 3339 as WeChat wrote it. */
+  readonly successTime: string | null;
 }
 
 export interface ProfitSharingNotice {

@@ -17,7 +17,7 @@ export interface RunView {
   readonly closeFailed: boolean;
   /** Unix ms. */
   readonly expiresAtMs: number;
-  /** Inbox rows without a verdict. */
+  /** What waits for the run: inbox rows without a verdict, and answers not yet carried out. */
   readonly openNotices: number;
   /** Effects to do now; held ones don't count. */
   readonly effectsDue: number;
@@ -26,6 +26,12 @@ export interface RunView {
   /** Open interventions, and the reason of the oldest. */
   readonly openInterventions: number;
   readonly attention: string | null;
+  // The three below are missing in what runs of 0.1.0 have heard.
+  readonly attentionId?: string | null;
+  /** No prepay goes out until a person acts. */
+  readonly prepayFailed?: boolean;
+  /** How often a person said "again" to what WeChat refused. */
+  readonly retries?: number;
   /** The row says that something must happen by some time. */
   readonly due: boolean;
 }
@@ -41,6 +47,7 @@ export function prepayAnswer(view: RunView | null, round: number): PrepayAnswer 
   if (!canBePaid(view.status)) return view.status;
   if (view.prepayRounds >= round) return view.status;
   if (view.refused) return 'refused';
+  if (view.prepayFailed === true) return 'unsettled';
   return view.closeRequested ? 'closing' : undefined;
 }
 
@@ -51,7 +58,8 @@ export function closeAnswered(view: RunView | null): boolean {
 
 /** What a run does next with an order that can still be paid. */
 export function wantsPrepay(view: RunView, askedRound: number, nowMs: number): number | null {
-  if (view.refused || view.closeRequested || view.expiresAtMs <= nowMs) return null;
+  if (view.refused || view.prepayFailed === true) return null;
+  if (view.closeRequested || view.expiresAtMs <= nowMs) return null;
   const round = Math.max(1, askedRound);
   return view.prepayRounds < round ? round : null;
 }

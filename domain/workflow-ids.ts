@@ -29,7 +29,10 @@ export function prepayUpdateId(round: number): string {
 /** The close update's id: every close request of an order shares one update. */
 export const CLOSE_UPDATE_ID = 'close';
 
-/** Stable over every attempt, so that the receiver can drop repeats. */
-export function deliveryId(outTradeNo: string, event: string): string {
-  return `${outTradeNo}:${event}`;
+/**
+ * Stable over every attempt, so that the receiver can drop repeats.
+ * @param number the refund's, for events of a refund
+ */
+export function deliveryId(outTradeNo: string, event: string, number?: string): string {
+  return [outTradeNo, event, ...(number === undefined ? [] : [number])].join(':');
 }

@@ -30,7 +30,7 @@ export interface CallbackSchedule {
     kind: 'resent' | 'raw',
     tamper?: Tamper,
   ) => Promise<Delivery>;
-  /** The latest notification of an order. */
+  /** The latest notification of an order's payment. */
   latest: (outTradeNo: string) => Notification | null;
   /** Null: back to normal. What is held for reordering goes out. */
   setBehaviour: (behaviour: CallbackBehaviour | null) => void;
@@ -59,7 +59,7 @@ function createBehaviours(): {
   };
 }
 
-/** The latest notification of each order, the oldest forgotten beyond the bound. */
+/** The latest notification of each order's payment, the oldest forgotten beyond the bound. */
 function createMemory(): {
   keep: (notification: Notification) => void;
   of: (outTradeNo: string) => Notification | null;
@@ -68,6 +68,7 @@ function createMemory(): {
   const latest = new Map<string, Notification>();
   return {
     keep: (notification) => {
+      if (notification.outRefundNo !== null) return;
       latest.set(notification.outTradeNo, notification);
       if (latest.size <= REMEMBERED_NOTIFICATIONS) return;
       const oldest = latest.keys().next().value;

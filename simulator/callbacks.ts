@@ -17,6 +17,8 @@ export interface Notification {
   readonly id: string;
   readonly merchant: Merchant;
   readonly outTradeNo: string;
+  /** Of a refund's callback. */
+  readonly outRefundNo: string | null;
   readonly url: string;
   readonly body: string;
 }
@@ -56,7 +58,12 @@ export interface TryResult {
  */
 export function buildNotification(
   merchant: Merchant,
-  target: { readonly outTradeNo: string; readonly url: string; readonly id?: string | undefined },
+  target: {
+    readonly outTradeNo: string;
+    readonly outRefundNo?: string | undefined;
+    readonly url: string;
+    readonly id?: string | undefined;
+  },
   content: NotificationContent,
   nowMs: number,
   apiV3Key = merchant.apiV3Key,
@@ -71,7 +78,8 @@ export function buildNotification(
     summary: content.summary,
     resource: { original_type: content.originalType, ...resource },
   });
-  return { id, merchant, outTradeNo: target.outTradeNo, url: target.url, body };
+  const { outTradeNo, outRefundNo = null, url } = target;
+  return { id, merchant, outTradeNo, outRefundNo, url, body };
 }
 
 function signedMessage(

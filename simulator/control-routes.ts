@@ -8,8 +8,10 @@ import {
   faultSchema,
   notifySchema,
   paySchema,
+  refundOutcomeSchema,
   rotationSchema,
   sendRawSchema,
+  settleRefundSchema,
 } from './control-schemas';
 import type { Simulator } from './simulator';
 
@@ -82,6 +84,14 @@ function addReads(router: Router, simulator: Simulator): void {
     if (order === null) throw new ControlRefusal(404, 'ORDER_NOT_EXIST', 'no such order');
     res.json(writeKeys(order));
   });
+  router.get('/refunds', (req, res) => {
+    res.json(writeKeys(simulator.refundsOf(listQuery.parse(req.query).out_trade_no)));
+  });
+  router.get('/refunds/:no', (req, res) => {
+    const refund = simulator.refund(req.params.no);
+    if (refund === null) throw new ControlRefusal(404, 'RESOURCE_NOT_EXISTS', 'no such refund');
+    res.json(writeKeys(refund));
+  });
   router.get('/requests', (req, res) => {
     const { out_trade_no: outTradeNo } = listQuery.parse(req.query);
     const of = outTradeNo === undefined ? [] : simulator.requestsOf(outTradeNo);
@@ -113,6 +123,8 @@ export function createControlRoutes(simulator: Simulator): Router {
       simulator.setCallbackBehaviour(Object.keys(rule).length === 0 ? null : rule),
     ),
   );
+  router.post('/refund-outcome', action(refundOutcomeSchema, simulator.setRefundOutcome));
+  router.post('/settle-refund', action(settleRefundSchema, simulator.settleRefund));
   router.post('/faults', action(faultSchema, simulator.setFault));
   router.delete('/faults', action(z.unknown(), simulator.clearFaults));
   router.post(

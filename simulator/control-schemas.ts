@@ -3,8 +3,9 @@ import { MAX_FEN } from '../domain/money';
 import { TRADE_STATES } from '../domain/payment-notice';
 import { TAMPERS } from './callbacks';
 import { FAULT_KINDS } from './faults';
-import { OPERATIONS } from './records';
 import { RAW_KINDS } from './raw-callbacks';
+import { OPERATIONS } from './records';
+import { REFUND_ENDS, REFUND_STATUSES } from './refund-store';
 
 /** More callbacks than this in one call are a mistake. */
 const MAX_COPIES = 1000;
@@ -74,6 +75,23 @@ export const faultSchema = z.strictObject({
   times: z.int().min(1).optional(),
   delayMs: delayMs.optional(),
   outTradeNo: number.optional(),
+  outRefundNo: number.optional(),
+});
+
+export const refundOutcomeSchema = z.strictObject({
+  status: z.enum(REFUND_STATUSES),
+  afterMs: delayMs.optional(),
+  outRefundNo: number.optional(),
+  outTradeNo: number.optional(),
+  callbacks: copies.optional(),
+  times: z.int().min(1).optional(),
+});
+
+export const settleRefundSchema = z.strictObject({
+  outRefundNo: number,
+  status: z.enum(REFUND_ENDS),
+  callbacks: copies.optional(),
+  wait: z.boolean().optional(),
 });
 
 export const clockSchema = z.strictObject({ speed: z.number().positive() });

@@ -1,7 +1,9 @@
 import {
+  constants,
   createCipheriv,
   createHash,
   generateKeyPair,
+  privateDecrypt,
   randomBytes,
   randomInt,
   sign,
@@ -71,6 +73,20 @@ export function encryptResource(
     associated_data: associatedData,
     ciphertext: Buffer.concat([encrypted, cipher.getAuthTag()]).toString('base64'),
   };
+}
+
+/**
+ * A field that was encrypted for WeChat, RSA-OAEP with SHA-1 in Base64, or null when this key can't
+ * read it (https://pay.weixin.qq.com/doc/v3/merchant/4013053257).
+ */
+export function decryptField(privateKey: KeyObject, text: string): string | null {
+  const padding = constants.RSA_PKCS1_OAEP_PADDING;
+  try {
+    const key = { key: privateKey, padding, oaepHash: 'sha1' };
+    return privateDecrypt(key, Buffer.from(text, 'base64')).toString();
+  } catch {
+    return null;
+  }
 }
 
 /** Random letters and digits. */

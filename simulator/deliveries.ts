@@ -8,6 +8,8 @@ export interface Delivery {
   /** When it ended. */
   readonly at: string;
   readonly outTradeNo: string;
+  /** Of a refund's callback. */
+  readonly outRefundNo: string | null;
   readonly notificationId: string;
   /** 1 for the first try. */
   readonly attempt: number;
@@ -42,10 +44,11 @@ const NOT_SENT: TryResult = { status: null, error: null, durationMs: 0 };
 export function createDeliveries(sender: CallbackSender, now: () => number): Deliveries {
   const log = createKeyedLog<Delivery>(DELIVERY_LIMIT);
   const note = (trial: Try, outcome: Delivery['outcome'], result: TryResult): Delivery => {
-    const { outTradeNo, id: notificationId } = trial.notification;
+    const { outTradeNo, outRefundNo, id: notificationId } = trial.notification;
     const { attempt, kind } = trial;
     const at = new Date(now()).toISOString();
-    const delivery = { at, outTradeNo, notificationId, attempt, kind, outcome, ...result };
+    const about = { outTradeNo, outRefundNo, notificationId };
+    const delivery = { at, ...about, attempt, kind, outcome, ...result };
     log.add(outTradeNo, delivery);
     return delivery;
   };

@@ -1,4 +1,4 @@
-import type { Operation } from './records';
+import type { Operation, Subject } from './records';
 
 /**
  * `error`: WeChat's error answer, signed unless `signed` is false. `timeout`: no answer, nothing
@@ -34,12 +34,14 @@ export interface Fault {
   readonly delayMs?: number | undefined;
   /** Only requests about this order. */
   readonly outTradeNo?: string | undefined;
+  /** Only requests about this refund. */
+  readonly outRefundNo?: string | undefined;
 }
 
 export interface Faults {
   add: (fault: Fault) => void;
   /** The oldest fault that meets this request, counted down. */
-  take: (operation: Operation, outTradeNo: string | null) => Fault | null;
+  take: (operation: Operation, subject: Subject) => Fault | null;
   open: () => readonly (Fault & { readonly left: number })[];
   clear: () => void;
 }
@@ -51,11 +53,12 @@ export function createFaults(): Faults {
     add: (fault) => {
       waiting.push({ fault, left: fault.times ?? 1 });
     },
-    take: (operation, outTradeNo) => {
+    take: (operation, subject) => {
       const index = waiting.findIndex(
         ({ fault }) =>
           (fault.operation === '*' || fault.operation === operation) &&
-          (fault.outTradeNo === undefined || fault.outTradeNo === outTradeNo),
+          (fault.outTradeNo === undefined || fault.outTradeNo === subject.outTradeNo) &&
+          (fault.outRefundNo === undefined || fault.outRefundNo === subject.outRefundNo),
       );
       const found = waiting[index];
       if (found === undefined) return null;

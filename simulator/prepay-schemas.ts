@@ -2,26 +2,10 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { PrepayApi } from '../domain/channels';
 import { MAX_FEN } from '../domain/money';
-import { paramError, type Answer } from './answer';
+import type { Answer } from './answer';
+import { notifyUrl, outTradeNo, paramErrorOf, text } from './request-fields';
 
-/** `out_trade_no`: 6–32 characters of these. */
-export const OUT_TRADE_NO = /^[0-9A-Za-z_\-|*]{6,32}$/;
 const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
-
-/** Text of at most `limit` characters, counted as people do. */
-const text = (limit: number) =>
-  z
-    .string()
-    .min(1)
-    .refine((value) => Array.from(value).length <= limit, `at most ${limit} characters`);
-
-function isNotifyUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  if (url.search !== '' || url.hash !== '' || value.includes('?')) return false;
-  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname));
-}
 
 const amount = z.strictObject({
   total: z.int().min(1).max(MAX_FEN),
@@ -63,17 +47,14 @@ const common = {
   appid: text(32),
   mchid: text(32),
   description: text(127),
-  out_trade_no: z.string().regex(OUT_TRADE_NO),
+  out_trade_no: outTradeNo,
   time_expire: z
     .string()
     .regex(RFC3339, 'RFC 3339 with an offset')
     .refine((value) => !Number.isNaN(Date.parse(value)), 'no such time')
     .optional(),
   attach: text(128).optional(),
-  notify_url: z
-    .string()
-    .max(255)
-    .refine(isNotifyUrl, 'https (http on loopback only) without a query string'),
+  notify_url: notifyUrl,
   goods_tag: text(32).optional(),
   support_fapiao: z.boolean().optional(),
   amount,
@@ -111,20 +92,6 @@ const schemas: Readonly<Record<PrepayApi, z.ZodType<PrepayBody>>> = {
   app: ordinary,
   native: ordinary,
 };
-
-/** The first thing a schema found, as WeChat's PARAM_ERROR that names the field. */
-export function paramErrorOf(error: z.ZodError): Answer {
-  const [issue] = error.issues;
-  if (issue === undefined) return paramError('参数错误', { issue: 'invalid', location: 'body' });
-  const path =
-    issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
-  const field = `/${path.map(String).join('/')}`;
-  return paramError(`输入源“${field}”不符合规则：${issue.message}`, {
-    field,
-    issue: issue.message,
-    location: 'body',
-  });
-}
 
 /**
  * Reads a prepay body as strictly as WeChat v3 does: unknown fields and nulls are refused.

@@ -38,13 +38,33 @@ export function createKeyedLog<T>(limit: number): KeyedLog<T> {
   };
 }
 
-export const OPERATIONS = ['prepay', 'query', 'close', 'certificates', 'unknown'] as const;
+export const OPERATIONS = [
+  'prepay',
+  'query',
+  'close',
+  'refund',
+  'refund_query',
+  'abnormal_refund',
+  'certificates',
+  'unknown',
+] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
-export interface RequestRecord {
+/** What a request is about, as far as it can be told. */
+export interface Subject {
+  readonly outTradeNo: string | null;
+  readonly outRefundNo: string | null;
+}
+
+export const aboutOrder = (outTradeNo: string | null): Subject => ({
+  outTradeNo,
+  outRefundNo: null,
+});
+export const aboutNothing = (): Subject => aboutOrder(null);
+
+export interface RequestRecord extends Subject {
   readonly at: string;
   readonly operation: Operation;
-  readonly outTradeNo: string | null;
   /** What was answered; null when the connection was cut or left without an answer. */
   readonly status: number | null;
   /** SHA-256 in hex of the raw request body, null when there was none. */
@@ -55,12 +75,13 @@ export interface RequestRecord {
 
 const REQUEST_LIMIT = 200_000;
 
-/** Counts every request by operation and status, and keeps what was asked for each order. */
+/** Counts every request by operation and status, and keeps what was asked for each order and refund. */
 export function createRequestRecords(): {
   record: (entry: RequestRecord) => void;
   counts: () => Record<Operation, number>;
   statuses: () => Record<string, number>;
-  of: (outTradeNo: string) => readonly RequestRecord[];
+  /** Of an order's number, its refunds included, or of a refund's. */
+  of: (number: string) => readonly RequestRecord[];
   clear: () => void;
 } {
   const log = createKeyedLog<RequestRecord>(REQUEST_LIMIT);
@@ -71,17 +92,22 @@ export function createRequestRecords(): {
       counts.set(entry.operation, (counts.get(entry.operation) ?? 0) + 1);
       const status = `${entry.operation} ${entry.status ?? 'cut'}`;
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
-      if (entry.outTradeNo !== null) log.add(entry.outTradeNo, entry);
+      const { outTradeNo, outRefundNo } = entry;
+      if (outTradeNo !== null) log.add(outTradeNo, entry);
+      if (outRefundNo !== null && outRefundNo !== outTradeNo) log.add(outRefundNo, entry);
     },
     counts: () => ({
       prepay: counts.get('prepay') ?? 0,
       query: counts.get('query') ?? 0,
       close: counts.get('close') ?? 0,
+      refund: counts.get('refund') ?? 0,
+      refund_query: counts.get('refund_query') ?? 0,
+      abnormal_refund: counts.get('abnormal_refund') ?? 0,
       certificates: counts.get('certificates') ?? 0,
       unknown: counts.get('unknown') ?? 0,
     }),
     statuses: () => Object.fromEntries(statuses),
-    of: (outTradeNo) => log.of(outTradeNo),
+    of: (number) => log.of(number),
     clear: () => {
       log.clear();
       counts.clear();

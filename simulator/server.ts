@@ -13,8 +13,11 @@ import type { SimulatorOptions } from './options';
 import { createPayments, merchantOf } from './payments';
 import { sendRaw } from './raw-callbacks';
 import { createRequestRecords } from './records';
+import { createRefundSettlement } from './refund-settlement';
+import { createRefundStore } from './refund-store';
+import { createRefunds } from './refunds';
 import { createNonceMemory, createRequestVerifier } from './request-verification';
-import { viewOf, type Simulator } from './simulator';
+import { viewOf, viewOfRefund, type Simulator } from './simulator';
 import { createTimers } from './timers';
 import { createTransactions } from './transactions';
 import { createWechatRoutes } from './wechat-routes';
@@ -70,16 +73,21 @@ async function createParts(options: SimulatorOptions) {
   const faults = createFaults();
   const requests = createRequestRecords();
   const deps = { merchants, transactions, schedule, now };
+  const store = createRefundStore();
+  const settlement = createRefundSettlement({ ...deps, store, timers });
   const routes = createWechatRoutes({
     verify: createRequestVerifier(merchants, nonces, now),
     transactions,
+    store,
+    refunds: createRefunds({ transactions, store, now, begin: settlement.begin }),
     faults,
     requests,
     timers,
     requirePlatformSerial: options.requirePlatformSerial ?? true,
     now,
   });
-  return { deps, deliveries, retries, timers, sender, nonces, faults, requests, routes };
+  const refunds = { store, settlement };
+  return { deps, refunds, deliveries, retries, timers, sender, nonces, faults, requests, routes };
 }
 
 type Parts = Awaited<ReturnType<typeof createParts>>;
@@ -103,6 +111,25 @@ function keyMethods(
   };
 }
 
+function refundMethods({
+  deps,
+  refunds: { store, settlement },
+}: Parts): Pick<Simulator, 'setRefundOutcome' | 'settleRefund' | 'refund' | 'refundsOf'> {
+  return {
+    setRefundOutcome: settlement.setOutcome,
+    settleRefund: settlement.settle,
+    refund: (outRefundNo) => {
+      const refund = store.findAnywhere(outRefundNo);
+      return refund === null ? null : viewOfRefund(refund);
+    },
+    refundsOf: (outTradeNo) => {
+      if (outTradeNo === undefined) return store.all().map(viewOfRefund);
+      const payments = deps.transactions.findAnywhere(outTradeNo)?.payments ?? [];
+      return payments.flatMap((payment) => store.of(payment).map(viewOfRefund));
+    },
+  };
+}
+
 function createSimulator(parts: Parts, server: Server, url: string, port: number): Simulator {
   const { deps, deliveries, retries, faults, requests } = parts;
   const { transactions, schedule } = deps;
@@ -111,6 +138,7 @@ function createSimulator(parts: Parts, server: Server, url: string, port: number
     port,
     ...createPayments(deps),
     ...keyMethods(deps.merchants),
+    ...refundMethods(parts),
     sendRaw: (request) => sendRaw(deps, request),
     setCallbackBehaviour: schedule.setBehaviour,
     setFault: faults.add,
@@ -128,6 +156,8 @@ function createSimulator(parts: Parts, server: Server, url: string, port: number
     pendingCallbacks: retries.pending,
     reset: () => {
       transactions.clear();
+      parts.refunds.store.clear();
+      parts.refunds.settlement.clear();
       schedule.clear();
       retries.clear();
       deliveries.clear();

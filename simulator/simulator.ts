@@ -5,6 +5,9 @@ import type { Fault } from './faults';
 import type { NotifyRequest, Payments } from './payments';
 import type { SendRawRequest } from './raw-callbacks';
 import type { Operation, RequestRecord } from './records';
+import type { RefundOutcome, SettledRefund, SettleRefundRequest } from './refund-settlement';
+import type { RefundStatus, SimulatedRefund } from './refund-store';
+import { tradeStateOf } from './transaction-body';
 import type { Payment, SimulatedOrder } from './transactions';
 
 /** An order as the simulator's WeChat knows it. */
@@ -27,6 +30,26 @@ export interface OrderView {
   readonly closes: number;
 }
 
+/** A refund as the simulator's WeChat knows it. */
+export interface RefundView {
+  readonly outRefundNo: string;
+  readonly refundId: string;
+  readonly outTradeNo: string;
+  readonly transactionId: string;
+  readonly merchantId: string;
+  readonly status: RefundStatus;
+  readonly refundFen: number;
+  /** Of the payment. */
+  readonly totalFen: number;
+  readonly currency: string;
+  readonly reason: string | null;
+  readonly notifyUrl: string | null;
+  readonly createdAt: string;
+  readonly successTime: string | null;
+  /** Where an abnormal one was sent, as WeChat reads it; null for the way it came. */
+  readonly sentTo: SimulatedRefund['sentTo'];
+}
+
 export interface RequestCounts {
   readonly counts: Record<Operation, number>;
   /** By `<operation> <status>`; `cut` for those left without an answer. */
@@ -46,6 +69,13 @@ export interface Simulator {
   readonly sendRaw: (request: SendRawRequest) => Promise<Delivery>;
   /** How the callbacks that follow behave; null: normally. */
   readonly setCallbackBehaviour: (behaviour: CallbackBehaviour | null) => void;
+  /** How the refunds that follow end. Default: SUCCESS after 300 ms, told by one callback. */
+  readonly setRefundOutcome: (outcome: RefundOutcome) => void;
+  /** Ends a refund now. @throws ControlRefusal when there is none, or it ended otherwise. */
+  readonly settleRefund: (request: SettleRefundRequest) => Promise<SettledRefund>;
+  readonly refund: (outRefundNo: string) => RefundView | null;
+  /** The refunds of one order, or all, the oldest first. */
+  readonly refundsOf: (outTradeNo?: string) => RefundView[];
   readonly setFault: (fault: Fault) => void;
   readonly clearFaults: () => void;
   /** Divides the gaps of the retry schedule, also of those already waiting. */
@@ -61,11 +91,12 @@ export interface Simulator {
   readonly orders: () => OrderView[];
   readonly order: (outTradeNo: string) => OrderView | null;
   readonly requests: () => RequestCounts;
-  readonly requestsOf: (outTradeNo: string) => readonly RequestRecord[];
+  /** What was asked about an order and its refunds, or about one refund. */
+  readonly requestsOf: (number: string) => readonly RequestRecord[];
   readonly deliveries: (outTradeNo?: string) => readonly Delivery[];
   /** How many callbacks wait for another try. */
   readonly pendingCallbacks: () => number;
-  /** Forgets orders, faults, records, behaviour and what waits; keys and merchants stay. */
+  /** Forgets orders, refunds, faults, records, behaviour and what waits; keys and merchants stay. */
   readonly reset: () => void;
   /** Leaves no timer and no socket. */
   readonly close: () => Promise<void>;
@@ -80,7 +111,7 @@ export function viewOf(order: SimulatedOrder): OrderView {
     api: order.api,
     description: order.description,
     totalFen: order.totalFen,
-    tradeState: order.state,
+    tradeState: tradeStateOf(order, order.payments[0] ?? null),
     notifyUrl: order.notifyUrl,
     profitSharing: order.profitSharing,
     timeExpire: order.timeExpireMs === null ? null : new Date(order.timeExpireMs).toISOString(),
@@ -88,5 +119,26 @@ export function viewOf(order: SimulatedOrder): OrderView {
     payments: [...order.payments],
     tokens: order.tokens.map(({ token }) => token),
     closes: order.closes,
+  };
+}
+
+/** What of a refund others may see. */
+export function viewOfRefund(refund: SimulatedRefund): RefundView {
+  const { order, payment, successTimeMs } = refund;
+  return {
+    outRefundNo: refund.outRefundNo,
+    refundId: refund.refundId,
+    outTradeNo: order.outTradeNo,
+    transactionId: payment.transactionId,
+    merchantId: order.merchantId,
+    status: refund.status,
+    refundFen: refund.refundFen,
+    totalFen: payment.totalFen,
+    currency: payment.currency,
+    reason: refund.body.reason ?? null,
+    notifyUrl: refund.body.notify_url ?? null,
+    createdAt: new Date(refund.createdAtMs).toISOString(),
+    successTime: successTimeMs === null ? null : new Date(successTimeMs).toISOString(),
+    sentTo: refund.sentTo,
   };
 }

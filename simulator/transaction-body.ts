@@ -19,6 +19,11 @@ const DESCRIPTIONS: Readonly<Record<TradeState, string>> = {
   PAYERROR: '支付失败',
 };
 
+/** REFUND means: paid, and a refund of this payment was asked for. */
+export function tradeStateOf(order: SimulatedOrder, payment: Payment | null): TradeState {
+  return payment?.refundAsked === true ? 'REFUND' : order.state;
+}
+
 /**
  * A transaction as WeChat tells of it, the same in queries and callbacks
  * (https://pay.weixin.qq.com/doc/v3/merchant/4012791902).
@@ -26,9 +31,10 @@ const DESCRIPTIONS: Readonly<Record<TradeState, string>> = {
  */
 export function transactionBody(order: SimulatedOrder, payment: Payment | null): object {
   const tradeType = TRADE_TYPES[order.api ?? 'jsapi'];
+  const tradeState = tradeStateOf(order, payment);
   const state = {
-    trade_state: order.state,
-    trade_state_desc: DESCRIPTIONS[order.state],
+    trade_state: tradeState,
+    trade_state_desc: DESCRIPTIONS[tradeState],
     attach: order.attach,
   };
   if (payment === null) {

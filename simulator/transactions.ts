@@ -21,6 +21,8 @@ export interface Payment {
   readonly currency: string;
   readonly openid: string;
   readonly successTimeMs: number;
+  /** From the first refund on, also when none comes through. */
+  refundAsked: boolean;
 }
 
 export interface PrepayToken {

@@ -7,37 +7,22 @@ import {
   type OpenedCallback,
   type RejectedCallback,
 } from './callback';
+import { createPerform, createSendWithin, type CallEvent } from './calls';
 import { parseNotice, parseObject } from './notice-parser';
-import { judge, type WechatOutcome } from './outcome';
+import type { WechatOutcome } from './outcome';
 import { makePayParameters, type ClientPayParameters } from './pay-parameters';
 import {
   CERTIFICATE_FETCH_TIMEOUT_MS,
   createPlatformKeys,
   type PlatformKeysEvent,
 } from './platform-keys';
-import { createSignedCalls, type PrepayBody, type Send } from './request-signing';
+import { createRefundCalls, type RefundCalls } from './refunds';
+import { createSignedCalls, type PrepayBody } from './request-signing';
 import { readApiV3Keys } from './resource-cipher';
 import { prepayAnswers } from './response-schemas';
-import { createTransport, type Transport, type TransportAnswer } from './transport';
+import { createTransport } from './transport';
 
-/** WeChat answers within 5 s or not at all; the rest is the way there. */
-const DEFAULT_REQUEST_TIMEOUT_MS = 8_000;
-
-const USER_AGENT = 'oncepay';
-
-export type WechatPayEvent =
-  | PlatformKeysEvent
-  | {
-      readonly event: 'wechat.called';
-      readonly operation: 'prepay' | 'query' | 'close';
-      readonly outTradeNo: string;
-      readonly outcome: WechatOutcome<unknown>['kind'];
-      readonly status: number | null;
-      /** Of the error catalogue; null when it went well. */
-      readonly code: string | null;
-      readonly requestId: string | null;
-      readonly durationMs: number;
-    };
+export type WechatPayEvent = PlatformKeysEvent | CallEvent;
 
 export interface WechatPayDeps {
   /** An origin; the path is WeChat's. */
@@ -84,7 +69,7 @@ export interface OrderReference {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface WechatPayClient {
+export interface WechatPayClient extends RefundCalls {
   /** `token` is the `prepay_id`, `h5_url` or `code_url`. */
   prepay(request: PrepayRequest): Promise<WechatOutcome<{ readonly token: string }>>;
   /** `raw` is WeChat's answer as it came, with personal data: to be stored encrypted. */
@@ -121,7 +106,7 @@ export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
   const transport = createTransport(deps.baseUrl);
   const apiV3Keys = readApiV3Keys(deps.apiV3Keys);
   const calls = createSignedCalls(deps);
-  const sendWithin = createSender(transport, deps.publicKey?.id);
+  const sendWithin = createSendWithin(transport, deps.publicKey?.id);
   const keys = createPlatformKeys({
     publicKey: deps.publicKey,
     apiV3Keys,
@@ -130,42 +115,30 @@ export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
       calls.certificates(deps.merchantId, sendWithin(CERTIFICATE_FETCH_TIMEOUT_MS)),
     onEvent: deps.onEvent,
   });
-  const timeoutMs = deps.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
-  const perform = async <T>(
-    operation: 'prepay' | 'query' | 'close',
-    order: { outTradeNo: string; signal?: AbortSignal | undefined },
-    call: (send: Send) => Promise<TransportAnswer>,
-    read: (status: number, text: string) => { readonly value: T } | null,
-  ): Promise<WechatOutcome<T>> => {
-    const startedMs = performance.now();
-    const answer = await call(sendWithin(timeoutMs, order.signal));
-    const outcome = await judge(answer, { keys, now: deps.now, read });
-    const durationMs = Math.round(performance.now() - startedMs);
-    deps.onEvent?.(describeCall(operation, order.outTradeNo, outcome, durationMs));
-    return outcome;
-  };
+  const { now, requestTimeoutMs, onEvent } = deps;
+  const perform = createPerform({ sendWithin, keys, now, requestTimeoutMs, onEvent });
   return {
     prepay: (request) =>
-      perform(
-        'prepay',
-        request,
-        (send) => calls.prepay(request.api, prepayBody(request), request.merchantId, send),
-        (status, text) => readToken(request.api, status, text),
-      ),
-    query: (order) =>
-      perform(
-        'query',
-        order,
-        (send) => calls.query(order.outTradeNo, order.merchantId, send),
-        (status, text) => readPayment(order.outTradeNo, status, text),
-      ),
-    close: (order) =>
-      perform(
-        'close',
-        order,
-        (send) => calls.close(order.outTradeNo, order.merchantId, send),
-        (status) => (status === 204 || status === 200 ? { value: null } : null),
-      ),
+      perform({
+        subject: { operation: 'prepay', outTradeNo: request.outTradeNo },
+        make: (send) => calls.prepay(request.api, prepayBody(request), request.merchantId, send),
+        read: (status, text) => readToken(request.api, status, text),
+      }),
+    query: ({ outTradeNo, merchantId, signal }) =>
+      perform({
+        subject: { operation: 'query', outTradeNo },
+        signal,
+        make: (send) => calls.query(outTradeNo, merchantId, send),
+        read: (status, text) => readPayment(outTradeNo, status, text),
+      }),
+    close: ({ outTradeNo, merchantId, signal }) =>
+      perform({
+        subject: { operation: 'close', outTradeNo },
+        signal,
+        make: (send) => calls.close(outTradeNo, merchantId, send),
+        read: (status) => (status === 204 || status === 200 ? { value: null } : null),
+      }),
+    ...createRefundCalls({ perform, calls, keys }),
     openCallback: (input) => openCallback(input, { keys, apiV3Keys }),
     payParameters: (order) =>
       makePayParameters(
@@ -176,20 +149,6 @@ export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
     refreshCertificates: () => keys.refresh(),
     end: () => transport.end(),
   };
-}
-
-/** Adds the headers that every request carries, and its limits. */
-function createSender(transport: Transport, publicKeyId: string | undefined) {
-  const fixedHeaders = {
-    'User-Agent': USER_AGENT,
-    // Says which key the answer shall be signed with.
-    ...(publicKeyId === undefined ? {} : { 'Wechatpay-Serial': publicKeyId }),
-  };
-  return (timeoutMs: number, signal?: AbortSignal): Send =>
-    (request) => {
-      const headers = { ...request.headers, ...fixedHeaders };
-      return transport.send({ ...request, headers, timeoutMs, signal });
-    };
 }
 
 /** One fixed order of keys; what is absent is left out, because v3 refuses nulls. */
@@ -231,22 +190,4 @@ function readPayment(
   const notice = parseNotice(raw);
   if (notice.kind !== 'payment' || notice.outTradeNo !== outTradeNo) return null;
   return { value: { notice, raw } };
-}
-
-function describeCall(
-  operation: 'prepay' | 'query' | 'close',
-  outTradeNo: string,
-  outcome: WechatOutcome<unknown>,
-  durationMs: number,
-): WechatPayEvent {
-  return {
-    event: 'wechat.called',
-    operation,
-    outTradeNo,
-    outcome: outcome.kind,
-    status: outcome.kind === 'ok' ? null : outcome.status,
-    code: outcome.kind === 'ok' ? null : outcome.code,
-    requestId: outcome.requestId,
-    durationMs,
-  };
 }

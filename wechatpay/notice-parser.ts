@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { isFen } from '../domain/money';
 import {
   TRADE_STATES,
   type Notice,
@@ -8,19 +7,17 @@ import {
   type RefundNotice,
   type UnknownNotice,
 } from '../domain/payment-notice';
+import {
+  amountFen,
+  lenient,
+  merchantNo,
+  optional,
+  outTradeNo,
+  shortText,
+  wechatNo,
+} from './fields';
 
 /** WeChat adds fields now and then: those named here are read, all others are passed over. */
-const outTradeNo = z.string().regex(/^[0-9A-Za-z_\-|*]{6,32}$/);
-const wechatNo = z.string().regex(/^[0-9A-Za-z]{1,64}$/);
-const merchantNo = z.string().regex(/^[0-9A-Za-z_\-|*@]{1,64}$/);
-/** Currency, appid, …: short, and stored in rows. */
-const shortText = z.string().regex(/^[\x20-\x7e]{1,64}$/);
-const amountFen = z.custom<number>(isFen);
-
-function optional<T>(schema: z.ZodType<T>) {
-  return schema.nullish().transform((value): T | null => value ?? null);
-}
-
 const paymentSchema = z
   .object({
     out_trade_no: outTradeNo,
@@ -61,7 +58,15 @@ const refundSchema = z
     out_refund_no: merchantNo,
     refund_id: optional(wechatNo),
     refund_status: z.string().regex(/^[A-Z_]{1,32}$/),
-    amount: z.object({ refund: optional(amountFen), total: optional(amountFen) }).nullish(),
+    success_time: lenient(shortText),
+    mchid: lenient(shortText),
+    amount: z
+      .object({
+        refund: optional(amountFen),
+        total: optional(amountFen),
+        currency: lenient(shortText),
+      })
+      .nullish(),
   })
   .transform((seen): RefundNotice => ({
     kind: 'refund',
@@ -72,6 +77,9 @@ const refundSchema = z
     refundStatus: seen.refund_status,
     refundFen: seen.amount?.refund ?? null,
     totalFen: seen.amount?.total ?? null,
+    currency: seen.amount?.currency ?? null,
+    merchantId: seen.mchid,
+    successTime: seen.success_time,
   }));
 
 const profitSharingSchema = z

@@ -26,6 +26,8 @@ export type WechatOutcome<T> =
   | {
       readonly kind: 'unknown';
       readonly code: ErrorCode;
+      /** The code in WeChat's own error body; null when no such body came. */
+      readonly wechatCode: string | null;
       readonly detail: string;
       /** Null when no answer came. */
       readonly status: number | null;
@@ -50,18 +52,19 @@ export async function judge<T>(
 ): Promise<WechatOutcome<T>> {
   if (answer.kind === 'failed') {
     const { code, detail } = answer;
-    return { kind: 'unknown', code, detail, status: null, requestId: null };
+    return { kind: 'unknown', code, wechatCode: null, detail, status: null, requestId: null };
   }
   const { status } = answer;
   const requestId = readRequestId(answer.headers);
+  const error = readError(answer);
   const unknown = (code: ErrorCode, detail: string): WechatOutcome<T> => ({
     kind: 'unknown',
     code,
+    wechatCode: error?.code ?? null,
     detail,
     status,
     requestId,
   });
-  const error = readError(answer);
   const isSuccess = status >= 200 && status < 300;
   const isRefusal = status >= 400 && status < 500;
   if (!isSuccess && !isRefusal) {

@@ -38,6 +38,11 @@ export interface PlatformKeys {
   known(serial: string): KeyObject | null;
   /** As {@link known}; an unknown serial is looked for at WeChat, now and then. Never throws. */
   keyFor(serial: string): Promise<KeyObject | null>;
+  /**
+   * The key that fields for WeChat are encrypted with: the public key, else the newest certificate.
+   * Null where there is none, also after a look. Never throws.
+   */
+  encryptionKey(): Promise<{ readonly serial: string; readonly key: KeyObject } | null>;
   /** Looks for new certificates where any are in use; to be called every 12 h. Never throws. */
   refresh(): Promise<void>;
   /** The first look, where there is no public key. Never throws: the api starts without WeChat. */
@@ -96,6 +101,15 @@ export function createPlatformKeys(deps: PlatformKeysDeps): PlatformKeys {
       await fetchNowAndThen();
       return known(serial);
     },
+    async encryptionKey() {
+      if (deps.publicKey !== undefined) {
+        return { serial: deps.publicKey.id, key: deps.publicKey.key };
+      }
+      const known = newest(certificates, deps.now());
+      if (known !== null) return known;
+      await fetchNowAndThen();
+      return newest(certificates, deps.now());
+    },
     refresh: () =>
       deps.publicKey === undefined || certificates.size > 0 ? fetchNowAndThen() : Promise.resolve(),
     warmUp: () => (deps.publicKey === undefined ? fetchNowAndThen() : Promise.resolve()),
@@ -111,6 +125,15 @@ export async function verifyWithRing(
   if (verdict.kind !== 'unknown_serial') return verdict;
   const key = await keys.keyFor(verdict.serial);
   return key === null ? verdict : verifyMessage({ ...input, keyOf: () => key });
+}
+
+/** Of those within their dates. */
+function newest(
+  certificates: ReadonlyMap<string, PlatformCertificate>,
+  nowMs: number,
+): PlatformCertificate | null {
+  const usable = [...certificates.values()].filter((one) => isValid(one, nowMs));
+  return usable.sort((a, b) => b.notBeforeMs - a.notBeforeMs)[0] ?? null;
 }
 
 function dropOldest(certificates: Map<string, PlatformCertificate>): void {

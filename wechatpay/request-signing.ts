@@ -9,6 +9,8 @@ const LIBRARY_ORIGIN = 'https://api.mch.weixin.qq.com';
 
 const NONCE_BYTES = 16;
 
+const KEY_SERIAL = 'Wechatpay-Serial';
+
 /** The library wants files in PEM and parses them on each call; ours are parsed once, elsewhere. */
 const NO_FILE = Buffer.alloc(0);
 
@@ -27,6 +29,31 @@ export interface PrepayBody {
     readonly payer_client_ip: string;
     readonly h5_info?: { readonly type: string };
   };
+}
+
+/** The body of a refund, likewise. */
+export interface RefundBody {
+  readonly transaction_id: string;
+  readonly out_refund_no: string;
+  readonly reason?: string;
+  readonly notify_url: string;
+  readonly amount: { readonly refund: number; readonly total: number; readonly currency: string };
+}
+
+/** Where an abnormal refund goes instead; account and name encrypted, in Base64. */
+export interface AbnormalRefundBody {
+  readonly out_refund_no: string;
+  readonly type: 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD';
+  readonly bank_type?: string;
+  readonly bank_account?: string;
+  readonly real_name?: string;
+}
+
+interface AbnormalRefundCall {
+  readonly refundId: string;
+  readonly body: AbnormalRefundBody;
+  /** Names WeChat's key that the body was encrypted with; null when nothing in it is. */
+  readonly keySerial: string | null;
 }
 
 /** The prepay calls as WeChat documents them; the library's types miss fields or ask for more. */
@@ -90,6 +117,17 @@ class RequestSigner extends Pay {
     const url = `${LIBRARY_ORIGIN}/v3/certificates`;
     await this.httpService.get(url, this.getHeaders(this.buildAuthorization('GET', url)));
   }
+
+  /** A call that the library has not. */
+  async applyAbnormalRefund({ refundId, body, keySerial }: AbnormalRefundCall): Promise<void> {
+    const refund = `${LIBRARY_ORIGIN}/v3/refund/domestic/refunds/${encodeURIComponent(refundId)}`;
+    const url = `${refund}/apply-abnormal-refund`;
+    const headers = this.getHeaders(this.buildAuthorization('POST', url, body), {
+      'Content-Type': 'application/json',
+      ...(keySerial === null ? {} : { [KEY_SERIAL]: keySerial }),
+    });
+    await this.httpService.post(url, body, headers);
+  }
 }
 
 /** The calls of WeChat Pay v3 made here, signed, each handing one request to its `send`. */
@@ -103,6 +141,12 @@ export interface SignedCalls {
   ): Promise<TransportAnswer>;
   query(outTradeNo: string, merchantId: string, send: Send): Promise<TransportAnswer>;
   close(outTradeNo: string, merchantId: string, send: Send): Promise<TransportAnswer>;
+  refund(body: RefundBody, merchantId: string, send: Send): Promise<TransportAnswer>;
+  queryRefund(outRefundNo: string, merchantId: string, send: Send): Promise<TransportAnswer>;
+  applyAbnormalRefund(
+    call: AbnormalRefundCall & { readonly merchantId: string },
+    send: Send,
+  ): Promise<TransportAnswer>;
   certificates(merchantId: string, send: Send): Promise<TransportAnswer>;
 }
 
@@ -132,6 +176,11 @@ export function createSignedCalls(signer: Signer): SignedCalls {
       ),
     close: (outTradeNo, merchantId, send) =>
       run(merchantId, send, (library) => library.close(encodeURIComponent(outTradeNo))),
+    refund: (body, merchantId, send) => run(merchantId, send, (library) => library.refunds(body)),
+    queryRefund: (outRefundNo, merchantId, send) =>
+      run(merchantId, send, (library) => library.find_refunds(encodeURIComponent(outRefundNo))),
+    applyAbnormalRefund: (call, send) =>
+      run(call.merchantId, send, (library) => library.applyAbnormalRefund(call)),
     certificates: (merchantId, send) => run(merchantId, send, (library) => library.certificates()),
   };
 }
@@ -178,12 +227,13 @@ async function runThroughLibrary(
   return answer;
 }
 
-/** Of the library's headers those that say what is sent; not its `Accept-Encoding: gzip`. */
+/** What says what is sent; not the library's `Accept-Encoding: gzip`. */
+const SENT_HEADERS = new Set(['Authorization', 'Content-Type', 'Accept', KEY_SERIAL]);
+
 function pickHeaders(headers: object): Record<string, string> {
   const picked: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    const isWanted = name === 'Authorization' || name === 'Content-Type' || name === 'Accept';
-    if (isWanted && typeof value === 'string') picked[name] = value;
+    if (SENT_HEADERS.has(name) && typeof value === 'string') picked[name] = value;
   }
   return picked;
 }

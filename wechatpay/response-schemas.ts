@@ -1,4 +1,13 @@
 import { z } from 'zod';
+import {
+  amountFen,
+  lenient,
+  merchantNo,
+  optional,
+  outTradeNo,
+  shortText,
+  wechatNo,
+} from './fields';
 import { RESOURCE_ALGORITHM, RESOURCE_NONCE_BYTES } from './resource-cipher';
 
 /** Ends up in a signed text of lines, or in a link: no space, no line break. */
@@ -15,6 +24,35 @@ export const prepayAnswers = {
   h5: z.object({ h5_url: visible(1024) }).transform((answer) => answer.h5_url),
   native: z.object({ code_url: visible(512) }).transform((answer) => answer.code_url),
 } as const;
+
+/** A refund, the same when it is made, asked for, and sent elsewhere. */
+export const refundAnswer = z
+  .object({
+    out_refund_no: merchantNo,
+    out_trade_no: outTradeNo,
+    refund_id: wechatNo,
+    transaction_id: wechatNo,
+    status: z.enum(['SUCCESS', 'CLOSED', 'PROCESSING', 'ABNORMAL']),
+    success_time: lenient(shortText),
+    amount: z
+      .object({
+        refund: optional(amountFen),
+        total: optional(amountFen),
+        currency: lenient(shortText),
+      })
+      .nullish(),
+  })
+  .transform((seen) => ({
+    outRefundNo: seen.out_refund_no,
+    outTradeNo: seen.out_trade_no,
+    refundId: seen.refund_id,
+    transactionId: seen.transaction_id,
+    status: seen.status,
+    refundFen: seen.amount?.refund ?? null,
+    totalFen: seen.amount?.total ?? null,
+    currency: seen.amount?.currency ?? null,
+    successTime: seen.success_time,
+  }));
 
 /** WeChat's error body. A proxy's page, or JSON of somebody else, has another shape. */
 export const errorAnswer = z.object({

@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { Agent } from 'undici';
 import { createLoggedMessages, createWebhookPort, nowhere } from '../activities/delivery-ports';
-import { withDatabaseRetry } from '../activities/failures';
 import { createOutboundActivities } from '../activities/notification';
 import { createOrderActivities } from '../activities/orders';
 import { createPatrolActivities } from '../activities/patrol';
 import { createQueryActivities } from '../activities/queries';
+import { createMoneyActivities } from '../activities/refunds';
 import { describeRun } from '../activities/run-descriptions';
 import { runs } from '../activities/runs';
+import type { Judge } from '../activities/retry/judge';
+import type { QueryGaps } from '../activities/wechat-deps';
 import { createWechatActivities } from '../activities/wechatpay';
 import type { Logger } from '../config/logger';
 import { packageRoot, workflowBundlePath } from '../config/paths';
@@ -18,15 +20,19 @@ import type { Database } from '../database/database';
 import { TASK_QUEUES, type TaskQueue } from '../domain/task-queues';
 import type { WechatPayClient } from '../wechatpay/client';
 import { parseNotice } from '../wechatpay/notice-parser';
+import { createRetryInterceptor } from './interceptors/retry';
 
 export interface WorkerDeps {
-  readonly settings: Pick<
-    Settings,
-    'temporal' | 'taskQueues' | 'queryGapsMs' | 'webhook' | 'buildId'
-  >;
+  readonly settings: Pick<Settings, 'temporal' | 'taskQueues' | 'webhook' | 'buildId'>;
   readonly connection: NativeConnection;
   readonly database: Database;
   readonly wechatpay: WechatPayClient;
+  /** The query schedule as it stands. */
+  readonly queryGapsMs: QueryGaps;
+  /** Least time between two refunds of one payment, as it stands. */
+  readonly refundSpacingMs: () => Promise<number>;
+  /** Decides what follows a failed attempt. */
+  readonly judge: Judge;
   readonly logger: Logger;
   readonly now: () => number;
 }
@@ -42,6 +48,8 @@ const MAX_CACHED_WORKFLOWS = 400;
  * WeChat's own limit is answered by its 429.
  */
 const ATTEMPTS_PER_SECOND = 1_000;
+/** WeChat takes 150 refunds a second of a merchant; queries of refunds go through the same queue. */
+const REFUNDS_PER_SECOND = 100;
 
 /** One worker per task queue that this process serves, each with its own limits. */
 export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
@@ -51,6 +59,7 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     namespace: settings.temporal.namespace,
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     shutdownForceTime: SHUTDOWN_FORCE_MS,
+    interceptors: { activity: [createRetryInterceptor(deps.judge)] },
     ...(settings.buildId === null ? {} : { identity: `${settings.buildId}@${process.pid}` }),
   } satisfies Partial<WorkerOptions>;
   const queues = optionsByQueue(deps);
@@ -62,13 +71,13 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
 }
 
 function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<WorkerOptions>>> {
-  const { settings, database, wechatpay, logger, now } = deps;
-  const { queryGapsMs, webhook } = settings;
+  const { settings, database, wechatpay, queryGapsMs, refundSpacingMs, logger, now } = deps;
+  const { webhook } = settings;
   const autoscaling = { type: 'autoscaling' } as const;
   return {
     [TASK_QUEUES.orders]: {
       ...workflowSource(),
-      activities: withDatabaseRetry({
+      activities: {
         ...createOrderActivities({ database, parseNotice, now }),
         ...createPatrolActivities({
           database,
@@ -77,41 +86,41 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
           alarm: (event, facts) => logger.error(facts, event),
           now,
         }),
-      }),
+      },
       maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
       maxConcurrentLocalActivityExecutions: 32,
       maxConcurrentActivityTaskExecutions: 32,
       workflowTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.wechatpay]: {
-      activities: withDatabaseRetry(
-        createWechatActivities({ database, wechatpay, queryGapsMs, now }),
-      ),
+      activities: createWechatActivities({ database, wechatpay, queryGapsMs, now }),
       maxConcurrentActivityTaskExecutions: 64,
       maxTaskQueueActivitiesPerSecond: ATTEMPTS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.wechatpayQuery]: {
-      activities: withDatabaseRetry(
-        createQueryActivities({ database, wechatpay, queryGapsMs, now }),
-      ),
+      activities: createQueryActivities({ database, wechatpay, queryGapsMs, now }),
       maxConcurrentActivityTaskExecutions: 32,
       maxTaskQueueActivitiesPerSecond: ATTEMPTS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,
     },
+    [TASK_QUEUES.wechatpayMoney]: {
+      activities: createMoneyActivities({ database, wechatpay, refundSpacingMs, now }),
+      maxConcurrentActivityTaskExecutions: 32,
+      maxTaskQueueActivitiesPerSecond: REFUNDS_PER_SECOND,
+      activityTaskPollerBehavior: autoscaling,
+    },
     [TASK_QUEUES.outbound]: {
-      activities: withDatabaseRetry(
-        createOutboundActivities({
-          database,
-          now,
-          ports: {
-            webhook: webhook
-              ? createWebhookPort({ ...webhook, dispatcher: new Agent(), now })
-              : nowhere,
-            message: createLoggedMessages((event, ids) => logger.info(ids, event)),
-          },
-        }),
-      ),
+      activities: createOutboundActivities({
+        database,
+        now,
+        ports: {
+          webhook: webhook
+            ? createWebhookPort({ ...webhook, dispatcher: new Agent(), now })
+            : nowhere,
+          message: createLoggedMessages((event, ids) => logger.info(ids, event)),
+        },
+      }),
       maxConcurrentActivityTaskExecutions: 64,
       maxTaskQueueActivitiesPerSecond: ATTEMPTS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,

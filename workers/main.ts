@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { createRetryControl } from '../activities/retry/control';
+import { createJudge } from '../activities/retry/judge';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
-import { openDatabase, type Database } from '../database/database';
+import { openDatabase } from '../database/database';
+import { createSettingsProvider } from '../database/runtime-settings';
 import { createWechatPayClient } from '../wechatpay/client';
 import { createWorkers } from './create-workers';
 import { startHealthServer } from './health-server';
@@ -32,6 +35,7 @@ async function main(): Promise<void> {
     encryptionKeys: settings.encryptionKeys,
     hashKey: settings.hashKey,
     webhooks: settings.webhook !== null,
+    notifyUrl: settings.wechatpay.notifyUrl,
     onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
   });
   const wechatpay = createWechatPayClient({
@@ -40,6 +44,22 @@ async function main(): Promise<void> {
     now: Date.now,
     onEvent: ({ event, ...ids }) => logger.debug(ids, event),
   });
+  const now = Date.now;
+  const control = createRetryControl({ database, now });
+  const judge = createJudge({
+    database,
+    control,
+    log: (event, ids) => logger.warn(ids, event),
+    now,
+    random: Math.random,
+  });
+  const overrides = createSettingsProvider(database.settings, now);
+  const queryGapsMs = async () =>
+    (await overrides.current()).query_schedule ?? settings.queryGapsMs;
+  const refundSpacingMs = async () =>
+    (await overrides.current()).refund_spacing ?? settings.refundSpacingMs;
+  const patrolIntervalMs = async () =>
+    (await overrides.current()).patrol_interval ?? settings.patrolIntervalMs;
   let running: Worker[] = [];
   const health = await startHealthServer(settings.port, () =>
     running.length > 0 && running.every((worker) => worker.getState() === 'RUNNING')
@@ -48,14 +68,17 @@ async function main(): Promise<void> {
   );
   while (!stopping.signal.aborted) {
     try {
-      await serve(settings, logger, database, stopping.signal, async (connection) => {
+      await serve(settings, logger, patrolIntervalMs, stopping.signal, async (connection) => {
         running = await createWorkers({
           settings,
           connection,
           database,
           wechatpay,
+          queryGapsMs,
+          refundSpacingMs,
+          judge,
           logger,
-          now: Date.now,
+          now,
         });
         return running;
       });
@@ -74,7 +97,7 @@ async function main(): Promise<void> {
 async function serve(
   settings: Settings,
   logger: Logger,
-  { patrol }: Pick<Database, 'patrol'>,
+  patrolIntervalMs: () => Promise<number>,
   stopping: AbortSignal,
   create: (connection: NativeConnection) => Promise<Worker[]>,
 ): Promise<void> {
@@ -90,8 +113,7 @@ async function serve(
     };
     await ensure();
     const workers = await create(connection);
-    const intervalMs = settings.patrolIntervalMs;
-    const schedule = { connection, namespace, patrol, intervalMs, logger };
+    const schedule = { connection, namespace, intervalMs: patrolIntervalMs, logger };
     const leaveSchedule = keepPatrolSchedule(schedule);
     const check = setInterval(() => {
       ensure().catch((error: unknown) => logger.warn({ err: error }, 'search_attributes.unknown'));

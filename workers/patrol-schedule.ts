@@ -6,8 +6,6 @@ import {
   type ConnectionLike,
 } from '@temporalio/client';
 import type { Logger } from '../config/logger';
-import { PATROL_INTERVAL_LIMITS } from '../config/settings';
-import type { Database } from '../database/database';
 import { TASK_QUEUES } from '../domain/task-queues';
 import { PATROL_WORKFLOW_TYPE } from '../domain/workflow-ids';
 
@@ -23,9 +21,8 @@ const CALL_TIMEOUT_MS = 5_000;
 export interface PatrolScheduleDeps {
   readonly connection: ConnectionLike;
   readonly namespace: string;
-  readonly patrol: Pick<Database['patrol'], 'intervalMs'>;
-  /** Where the operators have set none, in ms. */
-  readonly intervalMs: number;
+  /** As it stands now; rejects while the database can't be asked. */
+  readonly intervalMs: () => Promise<number>;
   readonly logger: Logger;
 }
 
@@ -49,33 +46,23 @@ export function keepPatrolSchedule(deps: PatrolScheduleDeps): () => void {
 
 async function ensurePatrolSchedule(
   client: ScheduleClient,
-  { connection, patrol, intervalMs, logger }: PatrolScheduleDeps,
+  { connection, intervalMs, logger }: PatrolScheduleDeps,
 ): Promise<void> {
-  // A database that is away says nothing about the interval: what is there stays.
-  const asked = await patrol.intervalMs().catch(() => undefined);
-  const wanted = asked === undefined ? undefined : usable(asked, logger) ? asked : intervalMs;
+  // While the database is away the interval is not known: what is there stays.
+  const wanted = await intervalMs();
   await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
     try {
       const handle = client.getHandle(PATROL_SCHEDULE_ID);
       const { spec } = await handle.describe();
-      if (wanted === undefined || spec.intervals?.[0]?.every === wanted) return;
+      if (spec.intervals?.[0]?.every === wanted) return;
       await handle.update((previous) => ({ ...previous, spec: specOf(wanted) }));
       logger.warn({ intervalMs: wanted }, 'patrol_schedule.changed');
     } catch (error) {
       if (!(error instanceof ScheduleNotFoundError)) throw error;
-      await create(client, wanted ?? intervalMs);
-      logger.warn({ intervalMs: wanted ?? intervalMs }, 'patrol_schedule.created');
+      await create(client, wanted);
+      logger.warn({ intervalMs: wanted }, 'patrol_schedule.created');
     }
   });
-}
-
-/** False when none is set, or none that can be used: the environment's then counts. */
-function usable(ms: number | null, logger: Logger): ms is number {
-  if (ms === null) return false;
-  const { minMs, maxMs } = PATROL_INTERVAL_LIMITS;
-  if (ms >= minMs && ms <= maxMs) return true;
-  logger.warn({ intervalMs: ms }, 'patrol_schedule.bad_interval');
-  return false;
 }
 
 const specOf = (everyMs: number) => ({ intervals: [{ every: everyMs }] });

@@ -5,12 +5,23 @@ import type { CloseCause, RunView } from '../domain/run-view';
 export interface OrderActivities {
   /** null when the number is not one of our orders. */
   loadRun(outTradeNo: string): Promise<RunView | null>;
+  /** Applies what waits for the run: inbox rows without a verdict, then the answers of persons. */
   applyNotices(outTradeNo: string): Promise<AppliedNotices>;
   runEffects(outTradeNo: string): Promise<RunView | null>;
   /** Begins a close; one that WeChat can't know of is carried out at once. */
   beginClose(outTradeNo: string, cause: CloseCause): Promise<RunView | null>;
   /** Notes that nothing is due any more. */
   rest(outTradeNo: string): Promise<RunView | null>;
+  /** Commits what somebody proposed by hand in Web UI; what makes no sense is only logged. */
+  propose(outTradeNo: string, proposal: Proposal): Promise<void>;
+  readRefund(outRefundNo: string): Promise<RefundStanding>;
+}
+
+/** An answer to a question, as a signal by hand gives it. */
+export interface Proposal {
+  readonly interventionId: string;
+  readonly action: string;
+  readonly note: string;
 }
 
 export interface AppliedNotices {
@@ -29,6 +40,17 @@ export interface WechatActivities {
   prepay(outTradeNo: string, round: number): Promise<RunView | null>;
   /** Ends when the order is closed at WeChat, was paid meanwhile, or a person is needed. */
   closeAtWechat(outTradeNo: string, cause: CloseCause): Promise<RunView | null>;
+}
+
+export type RefundStanding =
+  'succeeded' | 'closed' | 'under_way' | 'person_needed' | 'unknown_refund';
+
+export interface MoneyActivities {
+  /**
+   * Sends a refund and asks until WeChat has decided: one activity, whose retries add no events (P9).
+   * Ends when it is settled or a person is needed.
+   */
+  settleRefund(outRefundNo: string): Promise<RefundStanding>;
 }
 
 export type QueryFinding =

@@ -1,6 +1,7 @@
 // Sandbox: deterministic only.
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { actionsFor } from '../domain/interventions';
 import { formatFen } from '../domain/money';
 import type { RunView } from '../domain/run-view';
 import { SEARCH_ATTRIBUTES } from '../domain/task-queues';
@@ -40,7 +41,14 @@ function details(view: RunView): string {
   ];
   if (view.closeRequested) lines.push('- close: requested');
   if (view.attention !== null) {
-    lines.push('', `⚠ **${view.attention}**: a person is needed (${view.openInterventions} open)`);
+    lines.push(
+      '',
+      `⚠ **${view.attention}**: a person is needed (${view.openInterventions} open)`,
+      '',
+      `- answers: ${actionsFor(view.attention).join(' · ')}`,
+      `- intervention: ${view.attentionId ?? 'see the API'}`,
+      `- POST /v1/interventions/${view.attentionId ?? '{id}'}/resolution, or propose here with the signal \`propose\``,
+    );
   }
   return lines.join('\n');
 }

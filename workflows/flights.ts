@@ -1,7 +1,17 @@
 // Sandbox: deterministic only.
-import { condition } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, condition } from '@temporalio/workflow';
+import { BUDGET_SPENT } from '../domain/retry-policy';
 
 export type FlightName = 'prepay' | 'query' | 'close' | 'effects' | 'deliver';
+
+/** True for an activity that was given up: a person is asked, and the rows say so. */
+export function isBudgetSpent(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === BUDGET_SPENT
+  );
+}
 
 /**
  * Activities under way beside the main loop. Each name is under way once; when one lands, its result is
@@ -13,14 +23,19 @@ export interface Flights {
   has(name: FlightName): boolean;
   /** Does nothing when one of that name is under way. */
   start(name: FlightName, activity: () => Promise<void>): void;
-  /** Waits until something landed or a message came. @throws what an activity failed with for good */
-  landing(): Promise<void>;
+  /**
+   * Waits until something landed or a message came.
+   * @returns true when an activity has spent its budget: the rows say what a person is asked
+   * @throws what an activity failed with for good
+   */
+  landing(): Promise<boolean>;
 }
 
 export function createFlights(): Flights {
   const underWay = new Set<FlightName>();
   let woken = false;
   let failure: { readonly error: unknown } | null = null;
+  let spent = false;
 
   const wake = () => {
     woken = true;
@@ -37,14 +52,27 @@ export function createFlights(): Flights {
         wake();
       };
       activity().then(landed, (error: unknown) => {
-        failure = { error };
+        if (isSpent(error)) spent = true;
+        else failure = { error };
         landed();
       });
     },
-    async landing(): Promise<void> {
+    async landing(): Promise<boolean> {
       await condition(() => woken);
       woken = false;
       if (failure) throw failure.error;
+      const wasSpent = spent;
+      spent = false;
+      return wasSpent;
     },
   };
+}
+
+/** The budget of attempts is spent: the question for a person is in the rows. */
+export function isSpent(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === BUDGET_SPENT
+  );
 }

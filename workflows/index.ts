@@ -1,3 +1,4 @@
 // Sandbox: what the bundle offers.
 export { orderWorkflow } from './order-workflow';
+export { refundWorkflow } from './refund-workflow';
 export { patrolWorkflow } from './patrol-workflow';

@@ -1,5 +1,6 @@
 // Sandbox: deterministic only.
 import type { CloseCause, RunView } from '../domain/run-view';
+import type { Proposal } from './activity-contract';
 
 /** What a run remembers between two steps; everything that counts is in the rows. */
 export interface Memory {
@@ -7,12 +8,19 @@ export interface Memory {
   view: RunView | null | undefined;
   /** Two answers crossed: the rows have to be read again. */
   stale: boolean;
-  /** The inbox may have something new. */
+  /** The inbox or the answers may have something new. */
   hinted: boolean;
+  /** Counts what was asked to be looked at, and how much of it has been. */
+  asked: number;
+  looked: number;
+  /** Answers that somebody proposed by hand. */
+  readonly proposals: Proposal[];
   /** The highest prepay round asked for. */
   askedRound: number;
   /** The last prepay round sent off: a round ends settled one way or the other, so each goes once. */
   launchedRound: number;
+  /** How often a person said "again" when that round was sent. */
+  launchedRetries: number;
   closeWanted: CloseCause | null;
   ending: boolean;
   /**
@@ -28,8 +36,12 @@ export function createMemory(): Memory {
     view: undefined,
     stale: false,
     hinted: false,
+    asked: 0,
+    looked: 0,
+    proposals: [],
     askedRound: 0,
     launchedRound: 0,
+    launchedRetries: 0,
     closeWanted: null,
     ending: false,
     async refresh(answer) {

@@ -19,9 +19,15 @@ import {
 } from '../domain/run-view';
 import type { QueryFinding } from './activity-contract';
 import { createDisplay } from './display';
-import { createFlights, type FlightName, type Flights } from './flights';
+import { createFlights, isBudgetSpent, type FlightName, type Flights } from './flights';
 import { createMemory, type Memory } from './memory';
-import { closeUpdate, noticeSignal, prepayUpdate } from './messages';
+import {
+  closeUpdate,
+  noticeSignal,
+  prepayUpdate,
+  proposeSignal,
+  resolutionUpdate,
+} from './messages';
 import { finishEffects, outbound, queries, steps, wechat } from './steps';
 
 /**
@@ -49,7 +55,7 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
       if (memory.hinted || memory.stale) continue;
       if (isAtRest(memory.view)) break;
     }
-    await flights.landing();
+    memory.stale = (await flights.landing()) || memory.stale;
     if (workflowInfo().continueAsNewSuggested && allHandlersFinished()) {
       await continueAsNew<typeof orderWorkflow>(outTradeNo);
     }
@@ -63,6 +69,18 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
 function listen(memory: Memory, wake: () => void): void {
   setHandler(noticeSignal, () => {
     memory.hinted = true;
+    wake();
+  });
+  setHandler(resolutionUpdate, async () => {
+    memory.hinted = true;
+    memory.asked += 1;
+    const ticket = memory.asked;
+    wake();
+    await condition(() => memory.ending || memory.looked >= ticket);
+    return undefined;
+  });
+  setHandler(proposeSignal, (proposal) => {
+    memory.proposals.push(proposal);
     wake();
   });
   setHandler(prepayUpdate, async (round): Promise<PrepayAnswer> => {
@@ -90,15 +108,15 @@ function answerOf(memory: Memory, round: number): PrepayAnswer | undefined {
 /** Does the database steps that are left: what the inbox has first, then the effects. */
 async function settle(outTradeNo: string, memory: Memory, flights: Flights): Promise<void> {
   if (memory.stale) await memory.refresh(steps.loadRun(outTradeNo));
+  for (const proposal of memory.proposals.splice(0)) await steps.propose(outTradeNo, proposal);
   while (memory.hinted || (memory.view?.openNotices ?? 0) > 0) {
     memory.hinted = false;
-    let more = false;
-    const applied = steps.applyNotices(outTradeNo).then((result) => {
-      more = result.more;
-      return result.view;
-    });
-    await memory.refresh(applied);
+    const { asked } = memory;
+    const applied = steps.applyNotices(outTradeNo);
+    await memory.refresh(applied.then(({ view }) => view));
+    const { more } = await applied;
     memory.hinted ||= more;
+    if (!more) memory.looked = asked;
   }
   const { view } = memory;
   if (view?.status === 'paid' && view.effectsDue > 0 && !flights.has('effects')) {
@@ -110,14 +128,24 @@ async function settle(outTradeNo: string, memory: Memory, flights: Flights): Pro
 function launch(outTradeNo: string, memory: Memory, flights: Flights): void {
   const { view } = memory;
   if (!view) return;
+  const start = (name: FlightName, activity: () => Promise<void>) =>
+    flights.start(name, () =>
+      activity().catch((error: unknown) => {
+        if (!isBudgetSpent(error)) throw error;
+        memory.stale = true;
+      }),
+    );
   const fly = (name: FlightName, activity: () => Promise<RunView | null>) =>
-    flights.start(name, () => memory.refresh(activity()));
+    start(name, () => memory.refresh(activity()));
   if (canBePaid(view.status)) {
     if (view.closeRequested) memory.closeWanted ??= 'close_requested';
     const cause = memory.closeWanted;
     const round = wantsPrepay(view, memory.askedRound, Date.now());
-    if (cause === null && round !== null && round > memory.launchedRound) {
+    const retries = view.retries ?? 0;
+    const isNew = round !== null && round > memory.launchedRound;
+    if (cause === null && round !== null && (isNew || retries > memory.launchedRetries)) {
       memory.launchedRound = round;
+      memory.launchedRetries = retries;
       fly('prepay', () => wechat.prepay(outTradeNo, round));
     }
     // What WeChat says it has closed is closed, also where a person is asked about the close.
@@ -126,7 +154,7 @@ function launch(outTradeNo: string, memory: Memory, flights: Flights): void {
       fly('close', () => close(outTradeNo, cause));
     } else if (cause === null || view.closeFailed) {
       // As long as nobody closes it, it may be paid, and a callback may be lost.
-      flights.start('query', async () => heed(memory, await queries.queryPayment(outTradeNo)));
+      start('query', async () => heed(memory, await queries.queryPayment(outTradeNo)));
     }
   }
   if (view.effectsDue > 0) fly('effects', () => finishEffects(outTradeNo));

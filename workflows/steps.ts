@@ -3,8 +3,10 @@ import { ActivityFailure, proxyActivities, proxyLocalActivities } from '@tempora
 import { TASK_QUEUES } from '../domain/task-queues';
 import type {
   EffectActivities,
+  MoneyActivities,
   OrderActivities,
   OutboundActivities,
+  Proposal,
   QueryActivities,
   WechatActivities,
 } from './activity-contract';
@@ -46,6 +48,13 @@ export const queries = proxyActivities<QueryActivities>({
   retry: STATIC_RETRY,
 });
 
+/** One call of at most 8 s, or a query and a call. */
+export const money = proxyActivities<MoneyActivities>({
+  taskQueue: TASK_QUEUES.wechatpayMoney,
+  startToCloseTimeout: '45s',
+  retry: STATIC_RETRY,
+});
+
 export const outbound = proxyActivities<OutboundActivities>({
   taskQueue: TASK_QUEUES.outbound,
   startToCloseTimeout: '40s',
@@ -75,4 +84,8 @@ export const steps = {
   beginClose: (no: string, cause: Cause) =>
     step('beginClose', local.beginClose(no, cause), () => regular.beginClose(no, cause)),
   rest: (no: string) => step('rest', local.rest(no), () => regular.rest(no)),
+  propose: (no: string, proposal: Proposal) =>
+    step('propose', local.propose(no, proposal), () => regular.propose(no, proposal)),
+  readRefund: (refundNo: string) =>
+    step('readRefund', local.readRefund(refundNo), () => regular.readRefund(refundNo)),
 } as const;

@@ -5,6 +5,7 @@ import type { WechatPayClient } from '../../wechatpay/client';
 import { readRawBody } from '../http/json-body';
 import { ApiError } from '../http/problem';
 import type { Metrics } from '../metrics';
+import type { DeliveryLog } from './delivery-log';
 
 export interface CallbackDeps {
   readonly wechatpay: Pick<WechatPayClient, 'openCallback'>;
@@ -12,6 +13,7 @@ export interface CallbackDeps {
   readonly merchantId: string;
   /** Tells the order's run, after the answer. */
   readonly dispatch: (inboxId: string, outTradeNo: string) => void;
+  readonly deliveries: Pick<DeliveryLog, 'record'>;
   readonly metrics: Pick<Metrics, 'callbacks'>;
   readonly logger: Logger;
   readonly now: () => number;
@@ -21,6 +23,15 @@ export interface CallbackDeps {
 const MAX_CALLBACK_BYTES = 64 * 1024;
 /** WeChat waits 5 s; one deadline for all that happens before the answer (P2). */
 const DEADLINE_MS = 4_000;
+
+/** One delivery, as far as it is known when it is answered. */
+interface Delivery {
+  /** Unix ms, and the monotonic clock: from the moment Node has read the request's head. */
+  readonly receivedAtMs: number;
+  readonly startedAtMs: number;
+  notificationId: string | null;
+  outTradeNo: string | null;
+}
 
 interface Answer {
   readonly status: number;
@@ -34,22 +45,32 @@ interface Answer {
  */
 export function createCallbackHandler(deps: CallbackDeps) {
   return (request: IncomingMessage, response: ServerResponse): void => {
+    const delivery: Delivery = {
+      receivedAtMs: deps.now(),
+      startedAtMs: performance.now(),
+      notificationId: null,
+      outTradeNo: null,
+    };
     const timer = setTimeout(() => {
       // Who sends a body that doesn't end is at fault; else it is us.
       const tooSlow = request.complete
         ? { status: 503, outcome: 'unavailable' }
         : { status: 408, outcome: 'too_slow' };
       response.shouldKeepAlive = false;
-      answer(deps, response, tooSlow);
+      answer(deps, response, delivery, tooSlow);
     }, DEADLINE_MS);
-    void handle(deps, request)
+    void handle(deps, request, delivery)
       .catch((error: unknown) => failed(deps, error))
-      .then((result) => answer(deps, response, result))
+      .then((result) => answer(deps, response, delivery, result))
       .finally(() => clearTimeout(timer));
   };
 }
 
-async function handle(deps: CallbackDeps, request: IncomingMessage): Promise<Answer> {
+async function handle(
+  deps: CallbackDeps,
+  request: IncomingMessage,
+  delivery: Delivery,
+): Promise<Answer> {
   if (request.method !== 'POST') {
     request.resume();
     return { status: 405, outcome: 'method' };
@@ -64,6 +85,8 @@ async function handle(deps: CallbackDeps, request: IncomingMessage): Promise<Ans
   const { notice, notificationId } = opened;
   const outTradeNo =
     notice.kind === 'payment' || notice.kind === 'refund' ? notice.outTradeNo : null;
+  delivery.notificationId = notificationId;
+  delivery.outTradeNo = outTradeNo;
   const stored = await deps.inbox.add({
     notificationId,
     merchantId: deps.merchantId,
@@ -92,13 +115,22 @@ function failed(deps: CallbackDeps, error: unknown): Answer {
   return { status: 503, outcome: 'unavailable' };
 }
 
-function answer(deps: CallbackDeps, response: ServerResponse, { status, outcome }: Answer): void {
+function answer(
+  deps: CallbackDeps,
+  response: ServerResponse,
+  delivery: Delivery,
+  { status, outcome }: Answer,
+): void {
   if (response.headersSent) return;
   deps.metrics.callbacks.inc({ outcome });
-  if (status === 204) {
-    response.writeHead(204).end();
-    return;
-  }
+  if (status === 204) response.writeHead(204).end();
+  else refuse(response, status, outcome);
+  const { startedAtMs, ...known } = delivery;
+  const durationMs = performance.now() - startedAtMs;
+  deps.deliveries.record({ ...known, outcome, httpStatus: status, durationMs });
+}
+
+function refuse(response: ServerResponse, status: number, outcome: string): void {
   const body = JSON.stringify({ code: 'FAIL', message: outcome });
   response.writeHead(status, {
     'content-type': 'application/json',

@@ -1,13 +1,14 @@
 import type { Logger } from '../../config/logger';
 import type { Metrics } from '../metrics';
+import { isTemporalAway } from '../temporal/errors';
 import type { OrderRuns } from '../temporal/order-runs';
+import type { Breaker } from './breaker';
+import type { Sweep } from './sweep';
 
 /** Ids that wait in memory; the rows of all others wait in the database for the sweep (P3). */
 const MAX_WAITING = 1_000;
 /** Signals under way at once. */
 const CONCURRENCY = 24;
-/** After a failure nothing is sent for this long: the sweep takes over what was missed. */
-const PAUSE_MS = 2_000;
 
 export interface Dispatcher {
   /** Tells an order's run of its inbox row; never waits, never throws. */
@@ -16,28 +17,42 @@ export interface Dispatcher {
   stop(): Promise<void>;
 }
 
-/** After the answer: from the inbox to the runs, at the speed Temporal takes it. */
+/**
+ * After the answer: from the inbox to the runs, at the speed Temporal takes it. When that is too slow,
+ * or Temporal is away, all that waits is left to the sweep, and so is what comes until the sweep has told
+ * it: one line, the oldest first.
+ */
 export function createDispatcher(deps: {
   runs: Pick<OrderRuns, 'notify'>;
+  breaker: Pick<Breaker, 'call'>;
+  sweep: Pick<Sweep, 'hasBacklog' | 'takeOver'>;
   metrics: Pick<Metrics, 'signals' | 'waiting'>;
   logger: Logger;
-  now: () => number;
 }): Dispatcher {
+  const { runs, breaker, sweep, metrics, logger } = deps;
   const waiting: { inboxId: string; outTradeNo: string }[] = [];
   const underWay = new Set<Promise<void>>();
-  let pausedUntil = 0;
   let stopped = false;
+
+  const leave = (rows: number) => metrics.signals.inc({ outcome: 'left_to_sweep' }, rows);
+
+  function handOver(why: 'overflow' | 'temporal_away'): void {
+    // The one in question, too.
+    leave(1 + waiting.splice(0).length);
+    sweep.takeOver(why);
+  }
 
   async function tell(inboxId: string, outTradeNo: string): Promise<void> {
     try {
-      await deps.runs.notify(outTradeNo, inboxId);
-      deps.metrics.signals.inc({ outcome: 'told' });
+      await breaker.call(() => runs.notify(outTradeNo, inboxId));
+      metrics.signals.inc({ outcome: 'told' });
     } catch (error) {
-      if (deps.now() >= pausedUntil) {
-        deps.logger.warn({ err: error, outTradeNo }, 'dispatcher.paused');
+      if (isTemporalAway(error)) {
+        handOver('temporal_away');
+        return;
       }
-      pausedUntil = deps.now() + PAUSE_MS;
-      deps.metrics.signals.inc({ outcome: 'left_to_sweep' });
+      logger.warn({ err: error, outTradeNo }, 'dispatcher.refused');
+      metrics.signals.inc({ outcome: 'refused' });
     }
   }
 
@@ -45,26 +60,20 @@ export function createDispatcher(deps: {
     while (underWay.size < CONCURRENCY && !stopped) {
       const next = waiting.shift();
       if (!next) break;
-      if (deps.now() < pausedUntil) {
-        deps.metrics.signals.inc({ outcome: 'left_to_sweep' });
-        continue;
-      }
       const told = tell(next.inboxId, next.outTradeNo).finally(() => {
         underWay.delete(told);
         pump();
       });
       underWay.add(told);
     }
-    deps.metrics.waiting.set(waiting.length);
+    metrics.waiting.set(waiting.length);
   }
 
   return {
     offer(inboxId, outTradeNo) {
-      if (stopped || waiting.length >= MAX_WAITING) {
-        deps.metrics.signals.inc({ outcome: 'left_to_sweep' });
-        return;
-      }
-      waiting.push({ inboxId, outTradeNo });
+      if (stopped || sweep.hasBacklog()) leave(1);
+      else if (waiting.length >= MAX_WAITING) handOver('overflow');
+      else waiting.push({ inboxId, outTradeNo });
       pump();
     },
     async stop() {

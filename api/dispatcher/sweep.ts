@@ -1,61 +1,72 @@
-import type { Logger } from '../../config/logger';
-import type { Database } from '../../database/database';
-import { isTemporalAway } from '../temporal/errors';
-import type { OrderRuns } from '../temporal/order-runs';
+import { createBacklog, type Backlog } from './backlog';
+import { createSweepBatches, type Batch, type SweepBatches, type SweepDeps } from './sweep-batches';
 
 /** Every open thing is taken up again within a minute: lease (30 s) and two of these. */
 const SWEEP_INTERVAL_MS = 10_000;
 /** A new process looks soon: it may be the one that comes after a crash. */
 const FIRST_SWEEP_MS = 1_000;
+/** Between two looks at a Temporal that has just failed and is not given up yet. */
+const RETRY_MS = 1_000;
 /** Rows leased at once; a sweep goes on while it finds as many. */
 const BATCH = 200;
-const CONCURRENCY = 24;
-/** Then the other kind has its turn. */
+/** Then the other kinds have their turn. */
 const MAX_BATCHES = 5;
 
 export interface Sweep {
   start(): void;
+  /** Inbox rows wait in the database, so new ones get in line behind them. */
+  hasBacklog(): boolean;
+  /** Leaves to the sweep what the dispatcher could not tell, and wakes it. */
+  takeOver(why: 'overflow' | 'temporal_away'): void;
   stop(): Promise<void>;
 }
 
-interface SweepDeps {
-  readonly overdue: Database['overdue'];
-  readonly runs: Pick<OrderRuns, 'notify' | 'ensure'>;
-  readonly logger: Logger;
-  readonly now: () => number;
-}
+type Deps = SweepDeps & {
+  /** Asks Temporal something small, for when there is nothing to tell. */
+  readonly ping: () => Promise<unknown>;
+};
 
 /**
- * Finds what nobody took up: inbox rows whose run was never told, orders whose run was never started or
- * is gone (P3). Any number of api processes sweep at once, each leases other rows.
+ * Finds what nobody took up: inbox rows whose run was never told, orders and refunds whose run was never
+ * started or is gone, answers that no run heard (P3). Any number of api processes sweep at once, each
+ * leases other rows. After an outage or a burst it tells the backlog, oldest first and without a pause,
+ * until none is left.
  */
-export function createSweep(deps: SweepDeps): Sweep {
+export function createSweep(deps: Deps): Sweep {
   let timer: NodeJS.Timeout | null = null;
-  let current: Promise<void> = Promise.resolve();
+  let current: Promise<void> | null = null;
   let stopped = false;
-  const isStopped = () => stopped;
+  const backlog = createBacklog(deps);
+  const batches = createSweepBatches(deps, () => stopped);
 
-  async function sweep(): Promise<void> {
-    // Each for itself: what is wrong with one kind must not hide the other.
-    for (const batch of [sweepNotices, sweepOrders]) {
-      try {
-        for (let n = 0; n < MAX_BATCHES && (await batch(deps, isStopped)); n += 1);
-      } catch (error) {
-        deps.logger.error({ err: error }, 'sweep.failed');
-      }
+  async function run(): Promise<void> {
+    let nextMs = SWEEP_INTERVAL_MS;
+    try {
+      nextMs = await sweep(deps, batches, backlog);
+    } catch (error) {
+      deps.logger.error({ err: error }, 'sweep.failed');
     }
+    current = null;
+    plan(nextMs);
   }
 
   function plan(delayMs: number): void {
+    if (timer) clearTimeout(timer);
+    if (stopped) return;
     timer = setTimeout(() => {
-      current = sweep().finally(() => {
-        if (!stopped) plan(SWEEP_INTERVAL_MS);
-      });
+      current = run();
     }, delayMs);
   }
 
   return {
     start: () => plan(FIRST_SWEEP_MS),
+    hasBacklog: () => backlog.waits(),
+    takeOver(why) {
+      if (backlog.waits() || stopped) return;
+      backlog.begin(why);
+      // One that is under way comes back by itself.
+      if (!current) plan(0);
+    },
     async stop() {
       stopped = true;
       if (timer) clearTimeout(timer);
@@ -64,68 +75,75 @@ export function createSweep(deps: SweepDeps): Sweep {
   };
 }
 
-/** One batch of inbox rows. @returns true when there may be more to do now */
-async function sweepNotices(deps: SweepDeps, isStopped: () => boolean): Promise<boolean> {
-  const { overdue, runs, logger, now } = deps;
-  const rows = await overdue.leaseNotices(BATCH, now());
-  const failed = await tellEach(deps, isStopped, rows, ({ id, outTradeNo }) =>
-    runs.notify(outTradeNo, id),
-  );
-  if (rows.length > 0) logger.info({ found: rows.length, failed: failed.length }, 'sweep.notices');
-  if (failed.length > 0) {
-    const ids = failed.map(({ id }) => id);
-    await overdue.returnNotices(ids, now());
-  }
-  return failed.length === 0 && rows.length === BATCH && !isStopped();
+/** One round over all kinds. @returns when to look again, ms */
+async function sweep(deps: Deps, batches: SweepBatches, backlog: Backlog): Promise<number> {
+  const { breaker } = deps;
+  if (breaker.state() === 'half_open') await probe(deps, batches);
+  if (breaker.state() !== 'closed') return Math.max(breaker.waitMs(), RETRY_MS);
+  const notices = await guarded(deps, () => sweepNotices(batches, backlog));
+  const last =
+    notices?.left === true ? [notices] : [notices, ...(await sweepOthers(deps, batches))];
+  if (last.some((batch) => batch?.left)) return Math.max(breaker.waitMs(), RETRY_MS);
+  await batches.giveUp(BATCH);
+  if (last.some((batch) => batch?.found === BATCH)) return 0;
+  // A backlog that began after the notices had their turn; not when the database failed them.
+  return backlog.waits() && notices ? RETRY_MS : SWEEP_INTERVAL_MS;
 }
 
-/** One batch of orders. @returns true when there may be more to do now */
-async function sweepOrders(deps: SweepDeps, isStopped: () => boolean): Promise<boolean> {
-  const { overdue, runs, logger, now } = deps;
-  const rows = await overdue.leaseOrders(BATCH, now());
-  // A start wakes nobody who is there already and costs no event; a close must be heard of.
-  const failed = await tellEach(deps, isStopped, rows, ({ outTradeNo, closeRequested }) =>
-    closeRequested ? runs.notify(outTradeNo, 'close') : runs.ensure(outTradeNo),
-  );
-  if (rows.length > 0) logger.info({ found: rows.length, failed: failed.length }, 'sweep.orders');
-  if (failed.length > 0) {
-    const numbers = failed.map(({ outTradeNo }) => outTradeNo);
-    await overdue.returnOrders(numbers, now());
-  }
-  return failed.length === 0 && rows.length === BATCH && !isStopped();
+/** @returns the last batch */
+async function sweepNotices(batches: SweepBatches, backlog: Backlog): Promise<Batch> {
+  const tell = async (early: boolean) => {
+    const batch = await batches.notices(BATCH, early);
+    if (batch.left) backlog.begin('temporal_away');
+    else if (batch.found === BATCH) backlog.begin('many_rows');
+    backlog.told(batch.told);
+    return batch;
+  };
+  const last = await several(() => tell(backlog.waits()));
+  if (mayBeMore(last) || last.left || !backlog.waits()) return last;
+  // From here on new ids are told at once; one more look takes those that came before that.
+  backlog.end();
+  return tell(true);
 }
 
-/**
- * The first one alone: when Temporal is away, one wait tells. A row that Temporal refuses for a reason
- * of its own is left to its lease and holds nobody back.
- * @returns those that were not told because Temporal is away
- */
-async function tellEach<T>(
-  { logger }: SweepDeps,
-  isStopped: () => boolean,
-  all: readonly T[],
-  tell: (one: T) => Promise<void>,
-): Promise<T[]> {
-  const left = [...all];
-  const failed: T[] = [];
-  const take = async (one: T) => {
-    await tell(one).catch((error: unknown) => {
-      const away = isTemporalAway(error);
-      if (failed.length === 0) {
-        logger.warn({ err: error }, away ? 'sweep.temporal_away' : 'sweep.refused');
-      }
-      if (away) failed.push(one);
-    });
-  };
-  const [first] = left.splice(0, 1);
-  if (first !== undefined) await take(first);
-  const worker = async () => {
-    while (failed.length === 0 && !isStopped()) {
-      const next = left.shift();
-      if (next === undefined) return;
-      await take(next);
-    }
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
-  return [...failed, ...left];
+/** The others have no line to keep. @returns the last batch of each kind */
+async function sweepOthers(deps: Deps, batches: SweepBatches): Promise<(Batch | null)[]> {
+  const last: (Batch | null)[] = [];
+  for (const kind of batches.others) {
+    const batch = await guarded(deps, () => several(() => kind(BATCH)));
+    last.push(batch);
+    if (batch?.left === true) break;
+  }
+  return last;
+}
+
+/** Temporal was away: one row finds out whether it still is, or a ping when there is none. */
+async function probe(deps: Deps, batches: SweepBatches): Promise<void> {
+  const kinds = [(limit: number) => batches.notices(limit, true), ...batches.others];
+  for (const kind of kinds) {
+    const batch = await guarded(deps, () => kind(1));
+    if (batch && batch.found > 0) return;
+  }
+  await deps.breaker.call(deps.ping).catch(() => undefined);
+}
+
+const mayBeMore = (batch: Batch) => batch.found === BATCH && !batch.left;
+
+async function several(one: () => Promise<Batch>): Promise<Batch> {
+  let batch = await one();
+  for (let n = 1; n < MAX_BATCHES && mayBeMore(batch); n += 1) batch = await one();
+  return batch;
+}
+
+/** What is wrong with one kind must not hide the others. @returns null when it failed */
+async function guarded(
+  { logger }: Pick<Deps, 'logger'>,
+  work: () => Promise<Batch>,
+): Promise<Batch | null> {
+  try {
+    return await work();
+  } catch (error) {
+    logger.error({ err: error }, 'sweep.failed');
+    return null;
+  }
 }

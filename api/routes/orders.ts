@@ -1,8 +1,9 @@
 import type { Settings } from '../../config/settings';
+import type { Cached } from '../../database/cached';
 import type { Database } from '../../database/database';
 import type { CreationResult, NewOrder } from '../../database/order-creation';
 import { canBePaid } from '../../domain/order-state';
-import { parseOrderNumber } from '../../domain/order-number';
+import type { RuntimeOverrides } from '../../domain/runtime-settings';
 import { readCursor, writeCursor } from '../http/cursor';
 import { inTime } from '../http/deadline';
 import { ApiError, invalidField } from '../http/problem';
@@ -26,12 +27,15 @@ import {
 } from '../replies';
 import * as schemas from '../schemas';
 import type { OrderRuns } from '../temporal/order-runs';
+import { numberOf } from './order-number';
 
 export interface OrderRouteDeps {
   readonly database: Pick<Database, 'orders' | 'closing'>;
   readonly payments: Payments;
   readonly runs: Pick<OrderRuns, 'close'>;
   readonly settings: Pick<Settings, 'wechatpay' | 'paymentWindowMs'>;
+  /** What operators set in place of the environment. */
+  readonly overrides: Pick<Cached<RuntimeOverrides>, 'current'>;
   readonly now: () => number;
 }
 
@@ -125,19 +129,6 @@ function orderCreation(deps: OrderRouteDeps): Operation {
   };
 }
 
-/** The number of the path. @throws ApiError 400 before any look-up when it is mistyped */
-function numberOf(call: Call): string {
-  const parsed = parseOrderNumber(call.params['no'] ?? '');
-  if (parsed.kind === 'valid') return parsed.number;
-  throw new ApiError(
-    'IDENTIFIER_INVALID',
-    parsed.kind === 'malformed'
-      ? 'This is not an order number'
-      : 'The check digits of this order number are wrong',
-    { errors: [{ field: 'no', message: parsed.kind.replaceAll('_', ' ') }] },
-  );
-}
-
 async function createOrder(deps: OrderRouteDeps, call: Call): Promise<Reply> {
   const body = call.body as schemas.NewOrderBody;
   const header = call.header('idempotency-key');
@@ -156,8 +147,13 @@ async function createOrder(deps: OrderRouteDeps, call: Call): Promise<Reply> {
           body: canonical(body),
         };
   const nowMs = deps.now();
-  const order = toNewOrder(deps.settings, body, nowMs);
-  const result = await inTime(deps.database.orders.create(order, guard, caller, nowMs));
+  const create = async () => {
+    const { payment_window: windowMs = deps.settings.paymentWindowMs } =
+      await deps.overrides.current();
+    const order = toNewOrder(deps.settings.wechatpay, body, windowMs, nowMs);
+    return deps.database.orders.create(order, guard, caller, nowMs);
+  };
+  const result = await inTime(create());
   const outTradeNo = numberFrom(result, body);
   const created = result.kind === 'created';
   const answer = await (created
@@ -194,8 +190,9 @@ function numberFrom(result: CreationResult, body: schemas.NewOrderBody): string 
 }
 
 function toNewOrder(
-  { wechatpay, paymentWindowMs }: OrderRouteDeps['settings'],
+  wechatpay: Settings['wechatpay'],
   body: schemas.NewOrderBody,
+  paymentWindowMs: number,
   nowMs: number,
 ): NewOrder {
   const seconds = body.expires_in_seconds;

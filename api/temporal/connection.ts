@@ -40,6 +40,12 @@ export function connectTemporal({ connection: options, namespace }: TemporalSett
       }
     },
 
+    /** Asks the server for something small. @throws when it does not answer */
+    ping: (): Promise<unknown> =>
+      connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () =>
+        connection.workflowService.describeNamespace({ namespace }),
+      ),
+
     close: (): Promise<void> => connection.close(),
   };
 }

@@ -1,11 +1,26 @@
-import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
+import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { InterventionReason } from '../../domain/interventions';
 import type { PrepayAnswer } from '../../domain/run-view';
-import { orderRunStart } from '../../domain/run-start';
-import { CLOSE_UPDATE_ID, ORDER_WORKFLOW_TYPE, prepayUpdateId } from '../../domain/workflow-ids';
-import { closeUpdate, noticeSignal, prepayUpdate } from '../../workflows/messages';
+import { orderRunStart, refundRunStart } from '../../domain/run-start';
+import {
+  CLOSE_UPDATE_ID,
+  ORDER_WORKFLOW_TYPE,
+  orderWorkflowId,
+  prepayUpdateId,
+  REFUND_WORKFLOW_TYPE,
+  resolutionUpdateId,
+} from '../../domain/workflow-ids';
+import {
+  closeUpdate,
+  noticeSignal,
+  prepayUpdate,
+  resolutionUpdate,
+} from '../../workflows/messages';
 
 /** A run is told of its inbox row within this, or the sweep does it later. */
 const SIGNAL_TIMEOUT_MS = 5_000;
+/** A run that can't go on can't hear either: the next one begins with what the rows say (P5). */
+const STUCK: InterventionReason = 'stuck';
 
 /** What the api says to the runs of orders. Every message starts the run if there is none (P5). */
 export interface OrderRuns {
@@ -13,8 +28,26 @@ export interface OrderRuns {
   notify(outTradeNo: string, inboxId: string): Promise<void>;
   /** Makes sure that there is a run. @throws when Temporal did not take it in time */
   ensure(outTradeNo: string): Promise<void>;
+  /** Makes sure that a refund has its run. @throws when Temporal did not take it in time */
+  ensureRefund(outRefundNo: string): Promise<void>;
+  /**
+   * Tells an order's run of a person's approved answer.
+   * @param reason of the intervention that it answers
+   * @throws when Temporal did not take it in time
+   */
+  answer(outTradeNo: string, resolutionId: string, reason: string): Promise<void>;
   /** @returns null when there is no answer in time */
   prepay(outTradeNo: string, round: number, timeoutMs: number): Promise<PrepayAnswer | null>;
+  /**
+   * As `answer`, and waits until it is carried out or refused, at most `timeoutMs`.
+   * @param reason of the intervention that it answers
+   */
+  resolve(
+    outTradeNo: string,
+    resolutionId: string,
+    reason: string,
+    timeoutMs: number,
+  ): Promise<void>;
   /** @returns null when there is no answer in time */
   close(outTradeNo: string, timeoutMs: number): Promise<string | null>;
 }
@@ -44,23 +77,7 @@ export function createOrderRuns(
   }
 
   return {
-    async notify(outTradeNo, inboxId) {
-      await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, () =>
-        client.workflow.signalWithStart(ORDER_WORKFLOW_TYPE, {
-          ...orderRunStart(outTradeNo),
-          signal: noticeSignal,
-          signalArgs: [inboxId],
-        }),
-      );
-    },
-    async ensure(outTradeNo) {
-      await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, () =>
-        client.workflow.start(ORDER_WORKFLOW_TYPE, {
-          ...orderRunStart(outTradeNo),
-          workflowIdConflictPolicy: 'USE_EXISTING',
-        }),
-      );
-    },
+    ...createMessages(client),
     prepay: (outTradeNo, round, timeoutMs) =>
       answerWithin(outTradeNo, timeoutMs, () =>
         client.workflow.executeUpdateWithStart(prepayUpdate, {
@@ -69,6 +86,16 @@ export function createOrderRuns(
           updateId: prepayUpdateId(round),
         }),
       ),
+    async resolve(outTradeNo, resolutionId, reason, timeoutMs) {
+      await answerWithin(outTradeNo, timeoutMs, async () => {
+        if (reason === STUCK) await terminate(client, outTradeNo);
+        await client.workflow.executeUpdateWithStart(resolutionUpdate, {
+          startWorkflowOperation: operation(outTradeNo),
+          args: [resolutionId],
+          updateId: resolutionUpdateId(resolutionId),
+        });
+      });
+    },
     close: (outTradeNo, timeoutMs) =>
       answerWithin(outTradeNo, timeoutMs, () =>
         client.workflow.executeUpdateWithStart(closeUpdate, {
@@ -78,4 +105,52 @@ export function createOrderRuns(
         }),
       ),
   };
+}
+
+/** What needs no answer of the run: done when Temporal has it. */
+function createMessages(
+  client: Client,
+): Pick<OrderRuns, 'notify' | 'ensure' | 'ensureRefund' | 'answer'> {
+  const taken = async (tell: () => Promise<unknown>): Promise<void> => {
+    await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, tell);
+  };
+
+  const notify = (outTradeNo: string, hint: string) =>
+    taken(() =>
+      client.workflow.signalWithStart(ORDER_WORKFLOW_TYPE, {
+        ...orderRunStart(outTradeNo),
+        signal: noticeSignal,
+        signalArgs: [hint],
+      }),
+    );
+
+  return {
+    notify,
+    ensure: (outTradeNo) =>
+      taken(() =>
+        client.workflow.start(ORDER_WORKFLOW_TYPE, {
+          ...orderRunStart(outTradeNo),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+        }),
+      ),
+    ensureRefund: (outRefundNo) =>
+      taken(() =>
+        client.workflow.start(REFUND_WORKFLOW_TYPE, {
+          ...refundRunStart(outRefundNo),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+        }),
+      ),
+    async answer(outTradeNo, resolutionId, reason) {
+      if (reason === STUCK) await taken(() => terminate(client, outTradeNo));
+      await notify(outTradeNo, resolutionUpdateId(resolutionId));
+    },
+  };
+}
+
+async function terminate(client: Client, outTradeNo: string): Promise<void> {
+  try {
+    await client.workflow.getHandle(orderWorkflowId(outTradeNo)).terminate('A person said: again');
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
 }

@@ -23,8 +23,6 @@ const MAX_RUN_MS = 20 * 60_000;
 const OVERLAP_MS = 10 * 60_000;
 /** The first patrol looks this far back; the slow pass sees the rest. */
 const FIRST_LOOK_MS = 24 * 3_600_000;
-/** The operators' setting that replaces ONCEPAY_PATROL_INTERVAL. */
-const INTERVAL_SETTING = 'patrol_interval';
 
 /** The reports: one row per patrol, written first and filled at its end, so that a killed one shows. */
 export function createPatrolRuns({ prisma }: DatabaseContext) {
@@ -87,15 +85,6 @@ export function createPatrolRuns({ prisma }: DatabaseContext) {
     /** When a patrol last got through all of its sections; null when none ever did. */
     async lastFinishedAt(): Promise<Date | null> {
       return (await lastDone(prisma))?.finished_at ?? null;
-    },
-
-    /** The operators' interval in ms; null when they have set none. */
-    async intervalMs(): Promise<number | null> {
-      const row = await prisma.runtimeSetting.findUnique({
-        where: { name: INTERVAL_SETTING },
-        select: { value: true },
-      });
-      return typeof row?.value === 'number' ? row.value : null;
     },
   };
 }

@@ -30,6 +30,12 @@ const OPERATIONS: [string, string, RoleName[], number][] = [
   ['POST', '/v1/products/nothing/codes', ['merchant', 'admin'], 400],
   ['GET', '/v1/users/nobody/points', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/interventions', ['merchant', 'operator', 'admin', 'viewer'], 200],
+  ['GET', '/v1/retry-policies', ['operator', 'admin', 'viewer'], 200],
+  ['GET', '/v1/retry-policies/wechat.prepay', ['operator', 'admin', 'viewer'], 200],
+  ['PUT', '/v1/retry-policies/wechat.prepay', ['admin'], 400],
+  ['GET', '/v1/settings', ['operator', 'admin', 'viewer'], 200],
+  ['GET', '/v1/settings/late_payment', ['operator', 'admin', 'viewer'], 200],
+  ['PUT', '/v1/settings/late_payment', ['admin'], 400],
 ];
 const ROLES: RoleName[] = ['merchant', 'operator', 'admin', 'viewer'];
 
@@ -53,7 +59,9 @@ test('every documented operation is in that table', async () => {
     `${method} ${path}`
       .replace(NO, '{no}')
       .replace('/nothing', '/{sku}')
-      .replace('/nobody', '/{user_id}'),
+      .replace('/nobody', '/{user_id}')
+      .replace('/wechat.prepay', '/{operation}')
+      .replace('/late_payment', '/{name}'),
   );
   expect(documented.sort()).toEqual(shapes.sort());
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { interventionListReply } from '../../api/intervention-replies';
 import {
-  interventionListReply,
   orderListReply,
   orderReply,
   paymentReply,

@@ -83,6 +83,7 @@ async function planOf(filter: OrderFilter): Promise<{ nodes: Plan[]; found: numb
     cipher: createFieldCipher(secrets.encryptionKeys),
     hash: createKeyedHash(secrets.hashKey),
     webhooks: false,
+    notifyUrl: secrets.notifyUrl,
   });
   const found = await reading.list(filter);
   await prisma.$disconnect();

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
-import { RETRY_POLICIES, retryDelayMs, type RetryPolicy } from '../../domain/retry-policy';
+import { ERRORS, type ErrorCode } from '../../domain/error-catalogue';
+import {
+  DEFAULT_POLICIES,
+  delayAfterFailure,
+  delayInOutage,
+  POLICY_BOUNDS,
+  retryDelayMs,
+  type Backoff,
+  type RetryPolicy,
+} from '../../domain/retry-policy';
 
-const POLICY: RetryPolicy = {
+const POLICY: Backoff = {
   baseDelayMs: 1_000,
   factor: 3,
   jitter: 0.2,
@@ -9,7 +18,7 @@ const POLICY: RetryPolicy = {
   maxAttempts: 10,
 };
 
-const policies: fc.Arbitrary<RetryPolicy> = fc.record({
+const policies: fc.Arbitrary<Backoff> = fc.record({
   baseDelayMs: fc.integer({ min: 1, max: 600_000 }),
   factor: fc.double({ min: 1, max: 10, noNaN: true }),
   jitter: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -93,7 +102,7 @@ describe('the wait before the next attempt', () => {
 });
 
 describe('the policies of the operations', () => {
-  test.each(Object.entries(RETRY_POLICIES))(
+  test.each(Object.entries(DEFAULT_POLICIES))(
     'nothing in that of %s is unlimited',
     (_name, policy) => {
       expect(policy.baseDelayMs).toBeGreaterThan(0);
@@ -103,18 +112,36 @@ describe('the policies of the operations', () => {
       expect(policy.maxDelayMs).toBeGreaterThanOrEqual(policy.baseDelayMs);
       expect(Number.isInteger(policy.maxAttempts)).toBe(true);
       expect(policy.maxAttempts).toBeGreaterThan(1);
+      expect(policy.maxAttempts).toBeLessThanOrEqual(POLICY_BOUNDS.maxAttempts);
+      expect(policy.factor).toBeLessThanOrEqual(POLICY_BOUNDS.maxFactor);
+      expect(policy.maxDelayMs).toBeLessThanOrEqual(POLICY_BOUNDS.maxDelayMs);
+    },
+  );
+
+  test.each(Object.entries(DEFAULT_POLICIES))(
+    'permission and settings are never tried again in that of %s, and no code is in both lists',
+    (_name, { retryableCodes, nonRetryableCodes }) => {
+      expect(nonRetryableCodes).toEqual(
+        expect.arrayContaining([
+          'PERMISSION_DENIED',
+          'CONFIGURATION_ERROR',
+          'WECHAT_PERMISSION_DENIED',
+        ]),
+      );
+      expect(retryableCodes.filter((code) => nonRetryableCodes.includes(code))).toEqual([]);
+      expect(retryableCodes.length).toBeGreaterThan(0);
     },
   );
 
   test.each(['wechat.prepay', 'wechat.query', 'wechat.close'] as const)(
     '%s is tried again within 30 s, so that an order goes on soon after an outage',
     (operation) => {
-      expect(RETRY_POLICIES[operation].maxDelayMs).toBeLessThanOrEqual(30_000);
+      expect(DEFAULT_POLICIES[operation].maxDelayMs).toBeLessThanOrEqual(30_000);
     },
   );
 
   test('a webhook that is never taken is given up after about a day', () => {
-    const { 'notification.webhook': policy } = RETRY_POLICIES;
+    const { 'notification.webhook': policy } = DEFAULT_POLICIES;
     let totalMs = 0;
     for (let attempt = 0; ; attempt += 1) {
       const delay = retryDelayMs(policy, attempt, 0.5);
@@ -123,4 +150,60 @@ describe('the policies of the operations', () => {
     }
     expect(totalMs / 3_600_000).toBeCloseTo(22.73, 2);
   });
+});
+
+describe('what follows a failed attempt', () => {
+  const policy: RetryPolicy = {
+    ...POLICY,
+    retryableCodes: ['WECHAT_REFUSED', 'FREQUENCY_LIMITED'],
+    nonRetryableCodes: ['CONFIGURATION_ERROR', 'SYSTEM_ERROR'],
+  };
+  test.each<[ErrorCode, number, number | null]>([
+    ['WECHAT_REFUSED', 1, 1_000],
+    ['WECHAT_REFUSED', 2, 3_000],
+    ['WECHAT_REFUSED', 9, 60_000],
+    // The tenth of ten: the budget is spent.
+    ['WECHAT_REFUSED', 10, null],
+    ['WECHAT_REFUSED', 11, null],
+    // In the list of those no attempt can cure.
+    ['CONFIGURATION_ERROR', 1, null],
+    ['SYSTEM_ERROR', 1, null],
+    // In neither list: the catalogue says whether it can help.
+    ['TIMEOUT', 1, 1_000],
+    ['OUT_TRADE_NO_USED', 1, null],
+    // "Too often" waits four times as long, at least 5 s, never above the maximum.
+    ['FREQUENCY_LIMITED', 1, 5_000],
+    ['FREQUENCY_LIMITED', 2, 12_000],
+    ['FREQUENCY_LIMITED', 3, 36_000],
+    ['FREQUENCY_LIMITED', 4, 60_000],
+    ['FREQUENCY_LIMITED', 10, null],
+  ])('%s at attempt %i: %p', (code, attempts, expected) => {
+    expect(delayAfterFailure(policy, { attempts, code }, 0.5)).toBe(expected);
+  });
+
+  test('5 s for "too often" are cut by a smaller maximum', () => {
+    const quick = { ...policy, maxDelayMs: 2_000 };
+    expect(delayAfterFailure(quick, { attempts: 1, code: 'FREQUENCY_LIMITED' }, 0.5)).toBe(2_000);
+  });
+
+  test.each(Object.keys(ERRORS) as ErrorCode[])('%s has an answer in every policy', (code) => {
+    for (const each of Object.values(DEFAULT_POLICIES)) {
+      const delay = delayAfterFailure(each, { attempts: 1, code }, 0.5);
+      if (each.nonRetryableCodes.includes(code)) expect(delay).toBeNull();
+      if (each.retryableCodes.includes(code)) expect(delay).toBeGreaterThan(0);
+    }
+  });
+
+  test.each([
+    ['wechat.prepay', 1, 500],
+    ['wechat.prepay', 500, 30_000],
+    ['wechat.refund', 3, 8_000],
+    ['wechat.refund', 60, 30_000],
+    ['wechat.refund', 1_000_000, 30_000],
+  ] as const)(
+    'while WeChat is down, %s after %i attempts waits %i ms',
+    (operation, n, expected) => {
+      expect(delayInOutage(DEFAULT_POLICIES[operation], n, 0.5)).toBe(expected);
+    },
+  );
 });

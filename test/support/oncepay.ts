@@ -62,6 +62,14 @@ export interface OrderView {
   }[];
   readonly notices: { id: string; kind: string; verdict: string | null }[];
   readonly transactions: { transaction_id: string; status: string; amount: { total: number } }[];
+  readonly refunds: {
+    out_refund_no: string;
+    amount: number;
+    status: string;
+    origin: string;
+    replaces: string | null;
+    transaction_id: string;
+  }[];
   readonly codes?: { sku: string; code: string }[];
 }
 

@@ -53,7 +53,21 @@ describe('what a notice is', () => {
       refundStatus: 'SUCCESS',
       refundFen: 30,
       totalFen: 1230,
+      currency: null,
+      merchantId: '1900000109',
+      successTime: '2026-11-23T12:00:00+08:00',
     });
+  });
+
+  test.each([
+    ['success_time', undefined, { successTime: null }],
+    ['success_time', '', { successTime: null }],
+    ['mchid', 1900000109, { merchantId: null }],
+    ['amount', { refund: 30, currency: 'CNY' }, { refundFen: 30, currency: 'CNY' }],
+    ['amount', { refund: 30, currency: {} }, { refundFen: 30, currency: null }],
+    ['amount', undefined, { refundFen: null, totalFen: null, currency: null }],
+  ])('a refund whose %s is %j is still a refund', (field, value, expected) => {
+    expect(noticeOf({ ...REFUND, [field]: value })).toMatchObject({ kind: 'refund', ...expected });
   });
 
   test('a receiver, or several, makes it profit sharing', () => {

@@ -141,3 +141,26 @@ export async function closeOrder(fixture: Fixture, outTradeNo: string): Promise<
   const body = JSON.stringify({ mchid: fixture.credentials.merchantId });
   return call(fixture, { method: 'POST', path, body });
 }
+
+/** A refund of 30 of the 1230 that {@link prepayBody} asks for. */
+export function refundBody(
+  outRefundNo: string,
+  more: Record<string, unknown>,
+): Record<string, unknown> {
+  return {
+    out_refund_no: outRefundNo,
+    reason: '不想要了',
+    amount: { refund: 30, total: 1230, currency: 'CNY' },
+    ...more,
+  };
+}
+
+export async function refund(fixture: Fixture, body: Record<string, unknown>): Promise<Received> {
+  const path = '/v3/refund/domestic/refunds';
+  return call(fixture, { method: 'POST', path, body: JSON.stringify(body) });
+}
+
+export async function queryRefund(fixture: Fixture, outRefundNo: string): Promise<Received> {
+  const path = `/v3/refund/domestic/refunds/${encodeURIComponent(outRefundNo)}`;
+  return call(fixture, { method: 'GET', path });
+}

@@ -1,0 +1,177 @@
+import type { Database } from '../database/database';
+import type { RefundTurn, StoredRefund } from '../database/refunds';
+import { nextQueryAt } from '../domain/query-schedule';
+import { refundEvent, type RefundStatus } from '../domain/refund-state';
+import type { WechatPayClient } from '../wechatpay/client';
+import type { WechatOutcome } from '../wechatpay/outcome';
+import type { RefundState } from '../wechatpay/refunds';
+import type { MoneyActivities, RefundStanding } from '../workflows/activity-contract';
+import { OperationFailure, retryIn } from './failures';
+import { runs } from './runs';
+import { ATTEMPT_LIFE_MS } from './wechat-deps';
+
+export interface MoneyActivityDeps {
+  readonly database: Pick<Database, 'refunds'>;
+  readonly wechatpay: Pick<WechatPayClient, 'refund' | 'queryRefund' | 'applyAbnormalRefund'>;
+  /** Least time between two refunds of one payment. */
+  readonly refundSpacingMs: () => Promise<number>;
+  readonly now: () => number;
+}
+
+type Attempt = { readonly id: string; readonly requestId: string | null };
+type Unsettled = Exclude<WechatOutcome<unknown>, { kind: 'ok' }>;
+
+/**
+ * When WeChat is asked about a refund that it works on, counted from its acceptance; then the gap doubles
+ * up to an hour, for the days that a bank may take. A callback comes sooner.
+ */
+const QUERY_GAPS_MS = [5_000, 15_000, 60_000, 300_000, 900_000];
+
+/** The money that goes back. */
+export function createMoneyActivities(deps: MoneyActivityDeps) {
+  return {
+    async settleRefund(outRefundNo) {
+      const { database, refundSpacingMs, now } = deps;
+      const limits = { spacingMs: await refundSpacingMs(), attemptLifeMs: ATTEMPT_LIFE_MS };
+      const turn = await database.refunds.turn(outRefundNo, limits, now());
+      switch (turn.kind) {
+        case 'over':
+          return standingOf(turn.status);
+        case 'wait':
+          await database.refunds.dueAgain(outRefundNo, now() + turn.delayMs, null);
+          throw retryIn(turn.delayMs, 'NOT_YET', 'wechat.refund');
+        case 'send':
+          return send(deps, turn.refund, turn.attemptId);
+        case 'ask':
+          return ask(deps, turn);
+        case 'redirect':
+          return redirect(deps, turn);
+      }
+    },
+  } satisfies MoneyActivities;
+}
+
+function standingOf(status: RefundStatus | 'unknown_refund'): RefundStanding {
+  switch (status) {
+    case 'succeeded':
+    case 'closed':
+    case 'unknown_refund':
+      return status;
+    case 'pending':
+    case 'processing':
+    case 'abnormal':
+      return 'person_needed';
+  }
+}
+
+/** Sends the refund; a repeat is the same bytes under the same number (P8). */
+async function send(
+  deps: MoneyActivityDeps,
+  refund: StoredRefund,
+  attemptId: string,
+): Promise<RefundStanding> {
+  const outcome = await deps.wechatpay.refund(refund);
+  if (outcome.kind !== 'ok') return failed(deps, 'wechat.refund', refund, outcome, attemptId);
+  const attempt = { id: attemptId, requestId: outcome.requestId };
+  return heard(deps, refund, outcome.value, attempt, deps.now());
+}
+
+/** Asks first: after an unknown attempt WeChat may have it, or it works on it. */
+async function ask(
+  deps: MoneyActivityDeps,
+  turn: RefundTurn & { kind: 'ask' },
+): Promise<RefundStanding> {
+  const { refund, acceptedAtMs, mayBeAbsent } = turn;
+  const { outRefundNo } = refund;
+  const outcome = await deps.wechatpay.queryRefund(refund);
+  if (outcome.kind === 'ok') {
+    return heard(deps, refund, outcome.value, null, acceptedAtMs ?? deps.now());
+  }
+  const isAbsent =
+    outcome.kind === 'refused' &&
+    (outcome.code === 'RESOURCE_NOT_EXISTS' || outcome.code === 'ORDER_NOT_EXIST');
+  if (isAbsent && mayBeAbsent) {
+    const { database, now } = deps;
+    const attemptId = await database.refunds.startAfterAbsence(outRefundNo, ATTEMPT_LIFE_MS, now());
+    if (attemptId !== null) return send(deps, refund, attemptId);
+    throw retryIn(1_000, 'NOT_YET', 'wechat.refund');
+  }
+  return failed(deps, 'wechat.refund_query', refund, outcome, null);
+}
+
+/** Tells WeChat where the money of an abnormal refund shall go. */
+async function redirect(
+  deps: MoneyActivityDeps,
+  { refund, refundId, target, attemptId }: RefundTurn & { kind: 'redirect' },
+): Promise<RefundStanding> {
+  const { merchantId, outRefundNo } = refund;
+  const request = { merchantId, outRefundNo, refundId, to: target };
+  const outcome = await deps.wechatpay.applyAbnormalRefund(request);
+  if (outcome.kind !== 'ok') return failed(deps, 'wechat.refund', refund, outcome, attemptId);
+  const attempt = { id: attemptId, requestId: outcome.requestId };
+  return heard(deps, refund, outcome.value, attempt, deps.now());
+}
+
+/** Books what WeChat said; while it works on the refund, it is asked again ever more rarely. */
+async function heard(
+  deps: MoneyActivityDeps,
+  refund: StoredRefund,
+  state: RefundState,
+  attempt: Attempt | null,
+  acceptedAtMs: number,
+): Promise<RefundStanding> {
+  const { database, now } = deps;
+  const { outRefundNo, outTradeNo } = refund;
+  const event = refundEvent(state.status);
+  if (event === null) throw new Error(`WeChat says ${state.status} of refund ${outRefundNo}`);
+  const nextAtMs = nextQueryAt(acceptedAtMs, now(), QUERY_GAPS_MS);
+  const word = {
+    event,
+    refundId: state.refundId,
+    nextQueryAt: event === 'processing' ? new Date(nextAtMs) : null,
+    evidence: { source: attempt === null ? 'query' : 'answer', refund_id: state.refundId },
+  };
+  const status = await database.refunds.heard(outRefundNo, word, attempt, now());
+  if (status === 'processing') throw retryIn(nextAtMs - now(), 'NOT_YET', 'wechat.refund');
+  // The order's run tells the shop, and shows what a person is asked. Its row is due: the sweep makes
+  // good what gets lost here.
+  await runs.wakeOrder(outTradeNo, `refund:${outRefundNo}`).catch(() => undefined);
+  return standingOf(status);
+}
+
+/** WeChat could not say, or refused: the policy decides; the number stays the same. */
+async function failed(
+  { database, now }: MoneyActivityDeps,
+  operation: 'wechat.refund' | 'wechat.refund_query',
+  refund: StoredRefund,
+  outcome: Unsettled,
+  attemptId: string | null,
+): Promise<never> {
+  const { outRefundNo } = refund;
+  if (attemptId !== null) {
+    const code = outcome.kind === 'refused' ? outcome.wechatCode : outcome.code;
+    const { requestId } = outcome;
+    await database.refunds.attemptEnded(attemptId, outcome.kind, code, requestId, now());
+  }
+  throw new OperationFailure({
+    operation,
+    number: outRefundNo,
+    subject: outRefundNo,
+    code: outcome.code,
+    evidence: {
+      message: outcome.kind === 'refused' ? outcome.message : outcome.detail,
+      wechat_code: outcome.kind === 'refused' ? outcome.wechatCode : null,
+      request_id: outcome.requestId,
+      status: outcome.status,
+      out_refund_no: outRefundNo,
+      transaction_id: refund.transactionId,
+      amount: { refund: refund.refundFen, total: refund.totalFen, currency: refund.currency },
+    },
+    settle: async (verdict) => {
+      if (verdict.kind === 'again') {
+        await database.refunds.dueAgain(outRefundNo, now() + verdict.delayMs, null);
+      } else
+        await runs.wakeOrder(refund.outTradeNo, `refund:${outRefundNo}`).catch(() => undefined);
+    },
+  });
+}

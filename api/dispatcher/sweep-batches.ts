@@ -1,0 +1,145 @@
+import type { Logger } from '../../config/logger';
+import type { Database } from '../../database/database';
+import { isTemporalAway } from '../temporal/errors';
+import type { OrderRuns } from '../temporal/order-runs';
+import type { Breaker } from './breaker';
+
+/** Calls under way at once: what Temporal takes without its other callers noticing. */
+const CONCURRENCY = 24;
+
+export interface SweepDeps {
+  readonly overdue: Database['overdue'];
+  readonly runs: Pick<OrderRuns, 'notify' | 'ensure' | 'ensureRefund' | 'answer'>;
+  readonly breaker: Breaker;
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
+export interface Batch {
+  readonly found: number;
+  /** Told, or refused for a reason of their own. */
+  readonly told: number;
+  /** The rest was given back: Temporal is away, or we are asked to stop. */
+  readonly left: boolean;
+}
+
+export interface SweepBatches {
+  /** @param early see `leaseNotices` */
+  notices(limit: number, early: boolean): Promise<Batch>;
+  /** What hangs on `due_at` and its like. */
+  readonly others: readonly ((limit: number) => Promise<Batch>)[];
+  /** Leaves to a person what was tried in vain too often. */
+  giveUp(limit: number): Promise<void>;
+}
+
+interface Kind<T> {
+  readonly name: string;
+  readonly tell: (one: T) => Promise<void>;
+  readonly giveBack: (rows: readonly T[]) => Promise<void>;
+}
+
+/** One batch of each kind: lease, tell, give back what could not be told. */
+export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): SweepBatches {
+  const { overdue, runs, logger, now } = deps;
+
+  async function run<T>(kind: Kind<T>, rows: readonly T[]): Promise<Batch> {
+    const left = await tellEach(deps, isStopped, rows, kind.tell);
+    const told = rows.length - left.length;
+    if (rows.length > 0) logger.info({ found: rows.length, told }, `sweep.${kind.name}`);
+    if (left.length > 0) await kind.giveBack(left);
+    return { found: rows.length, told, left: left.length > 0 };
+  }
+
+  return {
+    notices: async (limit, early) =>
+      run(
+        {
+          name: 'notices',
+          tell: ({ id, outTradeNo }) => runs.notify(outTradeNo, id),
+          giveBack: (rows) => overdue.returnNotices(rows),
+        },
+        await overdue.leaseNotices(limit, now(), early),
+      ),
+    others: [
+      async (limit) =>
+        run(
+          {
+            name: 'orders',
+            // A start wakes nobody who is there already and costs no event; a close must be heard of.
+            tell: ({ outTradeNo, closeRequested }) =>
+              closeRequested ? runs.notify(outTradeNo, 'close') : runs.ensure(outTradeNo),
+            giveBack: (rows) => overdue.returnOrders(rows),
+          },
+          await overdue.leaseOrders(limit, now()),
+        ),
+      async (limit) =>
+        run(
+          {
+            name: 'refunds',
+            tell: ({ outRefundNo }) => runs.ensureRefund(outRefundNo),
+            giveBack: (rows) => overdue.returnRefunds(rows),
+          },
+          await overdue.leaseRefunds(limit, now()),
+        ),
+      async (limit) =>
+        run(
+          {
+            name: 'resolutions',
+            tell: ({ id, outTradeNo, reason }) => runs.answer(outTradeNo, id, reason),
+            giveBack: (rows) => overdue.returnResolutions(rows, now()),
+          },
+          await overdue.leaseResolutions(limit, now()),
+        ),
+    ],
+    async giveUp(limit) {
+      for (const notice of await overdue.spentNotices(limit, now())) {
+        // Each for itself: an order that somebody holds locked must not keep the others.
+        try {
+          const isNews = await overdue.giveUpNotice(notice, now());
+          if (isNews) logger.error(notice, 'sweep.undeliverable');
+        } catch (error) {
+          logger.error({ err: error, ...notice }, 'sweep.failed');
+        }
+      }
+    },
+  };
+}
+
+/**
+ * The first one alone: when Temporal is away, one wait tells. A row that Temporal refuses for a reason
+ * of its own is left to its lease and holds nobody back.
+ * @returns those that were not told because Temporal is away, or we stop
+ */
+async function tellEach<T>(
+  { breaker, logger }: SweepDeps,
+  isStopped: () => boolean,
+  all: readonly T[],
+  tell: (one: T) => Promise<void>,
+): Promise<T[]> {
+  const left = [...all];
+  const failed: T[] = [];
+  let refused = 0;
+  const take = async (one: T) => {
+    try {
+      await breaker.call(() => tell(one));
+    } catch (error) {
+      const away = isTemporalAway(error);
+      if (away) failed.push(one);
+      else refused += 1;
+      if (failed.length + refused === 1) {
+        logger.warn({ err: error }, away ? 'sweep.temporal_away' : 'sweep.refused');
+      }
+    }
+  };
+  const worker = async () => {
+    while (failed.length === 0 && !isStopped()) {
+      const next = left.shift();
+      if (next === undefined) return;
+      await take(next);
+    }
+  };
+  const [first] = left.splice(0, 1);
+  if (first !== undefined) await take(first);
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  return [...failed, ...left];
+}

@@ -1,0 +1,339 @@
+import { v7 as uuidv7 } from 'uuid';
+import { Prisma } from '../../generated/prisma/client';
+import type { ErrorCode } from '../../domain/error-catalogue';
+import { actionsFor, needsSecondKey, type InterventionAction } from '../../domain/interventions';
+import type { Actor, DatabaseContext, Transaction } from '../context';
+import type { Scope } from '../notice-scope';
+import { openScope, type OpenQuestion, type Params } from './answer-scope';
+import { carryOut } from './carry-out';
+
+export interface Answer {
+  readonly action: InterventionAction;
+  readonly note: string;
+  readonly params: Params;
+}
+
+export interface AnswerRequest extends Answer {
+  /** The question, or the order that has exactly one open. */
+  readonly to: { readonly interventionId: string } | { readonly outTradeNo: string };
+  readonly actor: Actor;
+  /** Actions that move more than this need a second key, in fen. */
+  readonly twoPersonFen: number;
+  readonly nowMs: number;
+}
+
+export type Submission =
+  /** Committed; the run carries it out. */
+  | { readonly kind: 'approved'; readonly resolutionId: string; readonly question: Asked }
+  /** Waits for a second key. */
+  | { readonly kind: 'proposed'; readonly resolutionId: string; readonly question: Asked }
+  /** This very answer was carried out before. */
+  | { readonly kind: 'done'; readonly resolutionId: string; readonly question: Asked }
+  | { readonly kind: 'not_found' }
+  | {
+      readonly kind: 'refused';
+      readonly code: ErrorCode;
+      readonly detail: string;
+      readonly extra: Readonly<Record<string, unknown>>;
+    };
+
+export interface Asked {
+  readonly interventionId: string;
+  readonly outTradeNo: string;
+  readonly reason: string;
+}
+
+/** The run is told at once; should that get lost, the sweep tells it after this. */
+const TELL_GRACE_MS = 15_000;
+
+interface QuestionRow extends OpenQuestion {
+  readonly outTradeNo: string;
+  readonly status: string;
+}
+
+/** Commits what a person answered, before anybody is told (design, section 7). */
+export async function submitAnswer(
+  context: DatabaseContext,
+  request: AnswerRequest,
+): Promise<Submission> {
+  return context.prisma.$transaction(async (tx) => {
+    const now = new Date(request.nowMs);
+    const outTradeNo = await numberOf(tx, request.to);
+    if (outTradeNo === null) return { kind: 'not_found' };
+    const scope = await openScope(tx, outTradeNo, now);
+    const found = await findQuestion(tx, request.to);
+    if ('kind' in found) return found;
+    if (found.status !== 'open') return answeredBefore(context, tx, found, request);
+    return answerOpen(context, scope, found, request);
+  });
+}
+
+async function numberOf(tx: Transaction, to: AnswerRequest['to']): Promise<string | null> {
+  if ('interventionId' in to) {
+    const row = await tx.intervention.findUnique({
+      where: { id: to.interventionId },
+      select: { outTradeNo: true },
+    });
+    return row?.outTradeNo ?? null;
+  }
+  const { outTradeNo } = to;
+  return (await tx.order.count({ where: { outTradeNo } })) === 1 ? outTradeNo : null;
+}
+
+async function findQuestion(
+  tx: Transaction,
+  to: AnswerRequest['to'],
+): Promise<QuestionRow | (Submission & { kind: 'refused' | 'not_found' })> {
+  const columns = Prisma.sql`id::text, out_trade_no AS "outTradeNo", reason, subject, status,
+    amount_fen AS "amountFen", evidence`;
+  if ('interventionId' in to) {
+    const [row] = await tx.$queryRaw<QuestionRow[]>`
+      SELECT ${columns} FROM interventions WHERE id = ${to.interventionId}::uuid FOR NO KEY UPDATE`;
+    return row ?? { kind: 'not_found' };
+  }
+  const open = await tx.$queryRaw<QuestionRow[]>`
+    SELECT ${columns} FROM interventions WHERE out_trade_no = ${to.outTradeNo} AND status = 'open'
+    ORDER BY since, id FOR NO KEY UPDATE`;
+  const [only] = open;
+  if (!only) return refusal('NOTHING_OPEN', 'No question is open on this order');
+  if (open.length > 1) {
+    const interventions = open.map(({ id, reason, subject }) => ({ id, reason, subject }));
+    const detail = `${open.length} questions are open: say which by intervention_id`;
+    return refusal('INTERVENTION_AMBIGUOUS', detail, { interventions });
+  }
+  return only;
+}
+
+function refusal(
+  code: ErrorCode,
+  detail: string,
+  extra: Readonly<Record<string, unknown>> = {},
+): Submission & { kind: 'refused' } {
+  return { kind: 'refused', code, detail, extra };
+}
+
+const asked = ({ id, outTradeNo, reason }: QuestionRow): Asked => ({
+  interventionId: id,
+  outTradeNo,
+  reason,
+});
+
+/** The second click of a double click, or somebody who comes too late. */
+async function answeredBefore(
+  { hash }: DatabaseContext,
+  tx: Transaction,
+  question: QuestionRow,
+  { action, params }: Answer,
+): Promise<Submission> {
+  const same = await tx.interventionResolution.findFirst({
+    where: {
+      interventionId: question.id,
+      action,
+      paramsHash: hashOf(hash, params),
+      status: 'done',
+    },
+    select: { id: true },
+  });
+  if (same) return { kind: 'done', resolutionId: same.id, question: asked(question) };
+  const ended = await tx.intervention.findUnique({
+    where: { id: question.id },
+    select: { resolution: true },
+  });
+  const resolution = ended?.resolution ?? null;
+  const detail =
+    resolution === 'moot'
+      ? 'This question has ended by itself'
+      : `This question was answered with ${resolution ?? 'something else'}`;
+  return refusal('INTERVENTION_RESOLVED', detail, { resolution });
+}
+
+function hashOf(hash: DatabaseContext['hash'], params: Params): string {
+  const sorted = Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1));
+  return hash.hex('body', JSON.stringify(sorted));
+}
+
+interface Pending {
+  readonly id: string;
+  readonly action: string;
+  readonly paramsHash: string;
+  readonly status: string;
+  readonly proposedBy: string | null;
+}
+
+async function answerOpen(
+  context: DatabaseContext,
+  scope: Scope,
+  question: QuestionRow,
+  request: AnswerRequest,
+): Promise<Submission> {
+  const { action, params } = request;
+  const actions = actionsFor(question.reason);
+  if (!actions.includes(action)) {
+    const detail = `${question.reason} can't be answered with ${action}`;
+    return refusal('ACTION_NOT_ALLOWED', detail, { reason: question.reason, actions });
+  }
+  const impossible = await tryOut(context, scope, question, request);
+  if (impossible) return impossible;
+  const pending: Pending | null = await scope.tx.interventionResolution.findFirst({
+    where: { interventionId: question.id, status: { in: ['proposed', 'approved'] } },
+    select: { id: true, action: true, paramsHash: true, status: true, proposedBy: true },
+  });
+  const same = pending?.action === action && pending.paramsHash === hashOf(context.hash, params);
+  if (!pending) return insertAnswer(context, scope, question, request);
+  if (pending.status === 'approved') {
+    if (same) return { kind: 'approved', resolutionId: pending.id, question: asked(question) };
+    const detail = `${pending.action} was given and is being carried out`;
+    return refusal('ANSWER_UNDER_WAY', detail);
+  }
+  if (same) return secondAnswer(scope, question, request, pending);
+  await scope.tx.interventionResolution.updateMany({
+    where: { id: pending.id, status: 'proposed' },
+    data: { status: 'withdrawn', finishedAt: scope.now },
+  });
+  return insertAnswer(context, scope, question, request);
+}
+
+/** Carries it out under a savepoint and takes that back: what can't be done is said at once. */
+async function tryOut(
+  context: DatabaseContext,
+  scope: Scope,
+  question: QuestionRow,
+  { action, params }: Answer,
+): Promise<(Submission & { kind: 'refused' }) | null> {
+  await scope.tx.$executeRaw`SAVEPOINT try_out`;
+  const trial: Scope = { ...scope, refunds: new Set() };
+  const outcome = await carryOut(context, trial, question, action, params);
+  await scope.tx.$executeRaw`ROLLBACK TO SAVEPOINT try_out`;
+  return outcome.kind === 'refused' ? refusal(outcome.code, outcome.detail) : null;
+}
+
+async function insertAnswer(
+  { cipher, hash }: DatabaseContext,
+  scope: Scope,
+  question: QuestionRow,
+  request: AnswerRequest,
+): Promise<Submission> {
+  const { action, note, params, actor, twoPersonFen } = request;
+  const { tx, now } = scope;
+  const id = uuidv7();
+  const place = { table: 'intervention_resolutions', column: 'params', row: id };
+  const given = Object.keys(params).length > 0;
+  const kind = needsSecondKey(action, question.amountFen, twoPersonFen) ? 'proposed' : 'approved';
+  await tx.interventionResolution.createMany({
+    data: [
+      {
+        id,
+        interventionId: question.id,
+        outTradeNo: question.outTradeNo,
+        action,
+        paramsEncrypted: given ? cipher.encrypt(place, JSON.stringify(params)) : null,
+        paramsHash: hashOf(hash, params),
+        note,
+        status: kind,
+        proposedBy: actor.name,
+        proposedAt: now,
+        ...(kind === 'approved' ? approval(actor, now) : {}),
+      },
+    ],
+  });
+  await audit(tx, actor, `intervention.${kind}`, question, id, request);
+  return { kind, resolutionId: id, question: asked(question) };
+}
+
+const approval = (actor: Actor, now: Date) => ({
+  approvedBy: actor.name,
+  approvedAt: now,
+  nextAttemptAt: new Date(now.getTime() + TELL_GRACE_MS),
+});
+
+/** The same answer as the one that is proposed: a second key approves it, the first one repeats itself. */
+async function secondAnswer(
+  scope: Scope,
+  question: QuestionRow,
+  request: AnswerRequest,
+  pending: Pending,
+): Promise<Submission> {
+  const { tx, now } = scope;
+  const { actor, action, twoPersonFen } = request;
+  const { id: resolutionId, proposedBy } = pending;
+  const answer = { resolutionId, question: asked(question) };
+  if (proposedBy === actor.name) return { kind: 'proposed', ...answer };
+  // One that came by hand from Temporal's Web UI has no key behind it yet.
+  const alone = proposedBy === null && needsSecondKey(action, question.amountFen, twoPersonFen);
+  await tx.interventionResolution.updateMany({
+    where: { id: resolutionId, status: 'proposed' },
+    data: alone
+      ? { proposedBy: actor.name, proposedAt: now }
+      : { status: 'approved', ...approval(actor, now) },
+  });
+  const kind = alone ? 'proposed' : 'approved';
+  await audit(tx, actor, `intervention.${kind}`, question, resolutionId, request);
+  return { kind, ...answer };
+}
+
+async function audit(
+  tx: Transaction,
+  actor: Actor,
+  what: string,
+  question: QuestionRow,
+  resolutionId: string,
+  { action, note }: Answer,
+): Promise<void> {
+  const { id, outTradeNo, reason, subject } = question;
+  await tx.auditEntry.createMany({
+    data: [
+      {
+        actor: actor.name,
+        role: actor.role,
+        action: what,
+        subject: outTradeNo,
+        details: {
+          intervention_id: id,
+          resolution_id: resolutionId,
+          reason,
+          subject,
+          action,
+          note,
+        },
+      },
+    ],
+  });
+}
+
+/**
+ * A signal sent by hand in Temporal's Web UI: it only proposes, and a key has to approve it.
+ * @returns false when there is nothing like that to propose
+ */
+export async function proposeByHand(
+  { prisma, hash }: DatabaseContext,
+  outTradeNo: string,
+  given: { interventionId: string; action: InterventionAction; note: string },
+  nowMs: number,
+): Promise<boolean> {
+  const now = new Date(nowMs);
+  return prisma.$transaction(async (tx) => {
+    await openScope(tx, outTradeNo, now);
+    const row = await tx.intervention.findFirst({
+      where: { id: given.interventionId, outTradeNo, status: 'open' },
+      select: { reason: true },
+    });
+    if (!row || !actionsFor(row.reason).includes(given.action)) return false;
+    const { count } = await tx.interventionResolution.createMany({
+      data: [
+        {
+          id: uuidv7(),
+          interventionId: given.interventionId,
+          outTradeNo,
+          action: given.action,
+          paramsHash: hashOf(hash, {}),
+          note: given.note,
+          status: 'proposed',
+          proposedAt: now,
+        },
+      ],
+      // One answer at a time: what is there already stays.
+      skipDuplicates: true,
+    });
+    return count === 1;
+  });
+}

@@ -1,0 +1,33 @@
+import type { DatabaseContext } from './context';
+
+/** What all processes share of an outage. */
+export interface DependencyState {
+  readonly name: string;
+  readonly state: 'up' | 'down';
+  readonly since: Date;
+}
+
+/** Whether what we depend on is known to be down, over all processes. */
+export function createDependencies({ prisma }: DatabaseContext) {
+  return {
+    list: (): Promise<DependencyState[]> =>
+      prisma.$queryRaw<DependencyState[]>`SELECT name, state, since FROM dependencies`,
+
+    /**
+     * Notes that a dependency went down or came back.
+     * @returns true for the one process that is first to say so: it raises the alert
+     */
+    async mark(
+      name: string,
+      state: DependencyState['state'],
+      evidence: object,
+      nowMs: number,
+    ): Promise<boolean> {
+      const flipped = await prisma.$queryRaw<unknown[]>`
+        UPDATE dependencies SET state = ${state}, since = ${new Date(nowMs)},
+          evidence = ${JSON.stringify(evidence)}::jsonb
+        WHERE name = ${name} AND state <> ${state} RETURNING 1`;
+      return flipped.length > 0;
+    },
+  };
+}

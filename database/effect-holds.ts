@@ -1,0 +1,28 @@
+import type { InterventionReason } from '../domain/interventions';
+import type { Transaction } from './context';
+import { endMoot } from './interventions';
+
+/** Questions about effects: moot once the whole payment goes back. */
+const EFFECT_REASONS: readonly InterventionReason[] = ['effect_failed', 'no_stock', 'no_codes'];
+
+/** The whole payment is held for refunds: effects not yet done will not be. */
+export async function cancelEffects(tx: Transaction, outTradeNo: string, now: Date): Promise<void> {
+  await tx.orderEffect.updateMany({
+    where: { outTradeNo, status: { in: ['pending', 'failed'] } },
+    data: { status: 'cancelled', spent: false, errorCode: null },
+  });
+  await endMoot(tx, outTradeNo, EFFECT_REASONS, now);
+}
+
+/** A hold was freed, so some of the payment stays: the effects are to be done after all. */
+export async function restoreEffects(
+  tx: Transaction,
+  outTradeNo: string,
+  now: Date,
+): Promise<void> {
+  const { count } = await tx.orderEffect.updateMany({
+    where: { outTradeNo, status: 'cancelled' },
+    data: { status: 'pending', attempts: 0 },
+  });
+  if (count > 0) await tx.order.updateMany({ where: { outTradeNo }, data: { dueAt: now } });
+}

@@ -1,0 +1,142 @@
+import type { ErrorCode } from '../domain/error-catalogue';
+import type { InterventionReason } from '../domain/interventions';
+import { canBePaid } from '../domain/order-state';
+import type { RetryOperation } from '../domain/retry-policy';
+import type { DatabaseContext, Transaction } from './context';
+import { openIntervention } from './interventions';
+import { lockOrder } from './status-change';
+
+/** An operation that is not tried again: its budget is spent, or no attempt can cure its error. */
+export interface GivenUp {
+  readonly operation: RetryOperation;
+  /** Of the order or the refund. */
+  readonly number: string;
+  readonly subject: string;
+  readonly code: ErrorCode;
+  readonly attempts: number;
+  /** What a person needs to decide; never personal data. */
+  readonly evidence: Readonly<Record<string, unknown>>;
+}
+
+/** `opened`: news; `open`: the question was open already; `moot`: nobody needs the answer any more. */
+export type GiveUpResult = 'opened' | 'open' | 'moot';
+
+interface Question {
+  readonly outTradeNo: string;
+  readonly ours: boolean;
+  readonly reason: InterventionReason;
+  readonly subject: string;
+  readonly amountFen: number | null;
+}
+
+const EFFECT_REASONS: Partial<Record<ErrorCode, InterventionReason>> = {
+  NO_STOCK: 'no_stock',
+  NO_CODES: 'no_codes',
+};
+/** A refund that can still go on. */
+const OPEN_REFUND = ['pending', 'processing', 'abnormal'];
+
+/** What follows a spent budget: the row that was tried says so, and a person is asked, in one transaction. */
+export function createGiveUp({ prisma }: DatabaseContext) {
+  return {
+    open: (given: GivenUp, nowMs: number): Promise<GiveUpResult> =>
+      prisma.$transaction(async (tx): Promise<GiveUpResult> => {
+        const question = await questionOf(tx, given);
+        if (question === null) return 'moot';
+        const { operation, code, attempts, evidence } = given;
+        const now = new Date(nowMs);
+        const isNews = await openIntervention(tx, {
+          ...question,
+          evidence: { operation, code, attempts, last_at: now.toISOString(), ...evidence },
+          now,
+        });
+        return isNews ? 'opened' : 'open';
+      }),
+  };
+}
+
+/** What is asked, with the order locked; null when it is no question any more. */
+function questionOf(tx: Transaction, given: GivenUp): Promise<Question | null> {
+  switch (given.operation) {
+    case 'wechat.prepay':
+    case 'wechat.query':
+    case 'wechat.close':
+      return aboutWechat(tx, given);
+    case 'wechat.refund':
+    case 'wechat.refund_query':
+      return aboutRefund(tx, given);
+    case 'inventory.stock':
+    case 'fulfilment.points':
+    case 'fulfilment.sales':
+    case 'fulfilment.delivery':
+      return aboutEffect(tx, given);
+    case 'notification.webhook':
+    case 'notification.message':
+      return aboutDelivery(tx, given);
+    case 'database.read':
+    case 'database.write':
+      return aboutStep(tx, given);
+  }
+}
+
+/** Paid or closed meanwhile: there is nothing to ask any more. */
+async function aboutWechat(tx: Transaction, given: GivenUp): Promise<Question | null> {
+  const { number: outTradeNo, subject } = given;
+  const order = await lockOrder(tx, outTradeNo);
+  if (!order || !canBePaid(order.status)) return null;
+  return { outTradeNo, ours: true, reason: 'wechat_failed', subject, amountFen: null };
+}
+
+async function aboutRefund(tx: Transaction, given: GivenUp): Promise<Question | null> {
+  const { number: outRefundNo } = given;
+  const refund = await tx.refund.findUnique({
+    where: { outRefundNo },
+    select: { outTradeNo: true, orderNo: true, origin: true, amountFen: true },
+  });
+  if (!refund) return null;
+  const { outTradeNo, orderNo, origin, amountFen } = refund;
+  if (orderNo !== null) await lockOrder(tx, orderNo);
+  const open = await tx.refund.count({ where: { outRefundNo, status: { in: OPEN_REFUND } } });
+  if (open === 0) return null;
+  const reason = origin === 'surplus_payment' ? 'surplus_payment' : 'refund_failed';
+  return { outTradeNo, ours: orderNo !== null, reason, subject: outRefundNo, amountFen };
+}
+
+/** The effect counts as spent: it is no longer due, whoever looks. */
+async function aboutEffect(tx: Transaction, given: GivenUp): Promise<Question | null> {
+  const { number: outTradeNo, subject: effect, code } = given;
+  const order = await lockOrder(tx, outTradeNo);
+  if (!order) return null;
+  const { count } = await tx.orderEffect.updateMany({
+    where: { outTradeNo, effect, status: 'failed' },
+    data: { spent: true },
+  });
+  if (count === 0) return null;
+  const reason = EFFECT_REASONS[code] ?? 'effect_failed';
+  return { outTradeNo, ours: true, reason, subject: effect, amountFen: order.total_fen };
+}
+
+async function aboutDelivery(tx: Transaction, given: GivenUp): Promise<Question | null> {
+  const { number: outTradeNo, subject, attempts, evidence } = given;
+  const [kind = '', ...rest] = subject.split(':');
+  await lockOrder(tx, outTradeNo);
+  const lastError = typeof evidence['message'] === 'string' ? evidence['message'] : null;
+  const { count } = await tx.delivery.updateMany({
+    where: { id: rest.join(':'), kind, status: 'pending' },
+    data: { status: 'failed', attempts, lastError },
+  });
+  if (count === 0) return null;
+  return { outTradeNo, ours: true, reason: 'undeliverable', subject, amountFen: null };
+}
+
+/** A step of a refund's run is asked about at its order. */
+async function aboutStep(tx: Transaction, given: GivenUp): Promise<Question> {
+  const refund = await tx.refund.findUnique({
+    where: { outRefundNo: given.number },
+    select: { outTradeNo: true },
+  });
+  const outTradeNo = refund?.outTradeNo ?? given.number;
+  const order = await lockOrder(tx, outTradeNo);
+  const { subject } = given;
+  return { outTradeNo, ours: order !== null, reason: 'stuck', subject, amountFen: null };
+}

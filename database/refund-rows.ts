@@ -1,0 +1,270 @@
+import type { InterventionReason } from '../domain/interventions';
+import {
+  refundTransition,
+  type RefundEvent,
+  type RefundStatus,
+  type RefundTransition,
+} from '../domain/refund-state';
+import { SETTLE_GRACE_MS } from './attempts';
+import type { DatabaseContext, Transaction } from './context';
+import { addRefundDelivery } from './delivery-rows';
+import { cancelEffects, restoreEffects } from './effect-holds';
+import { endMoot, openIntervention } from './interventions';
+import { releaseStock } from './reservations';
+import { changeStatus, lockOrder } from './status-change';
+
+export type RefundOrigin = 'late_payment' | 'surplus_payment' | 'resolution';
+
+/** A refund's run is started at once; should that get lost, it is looked for after this. */
+const START_GRACE_MS = 15_000;
+
+export interface NewRefund {
+  readonly outRefundNo: string;
+  readonly outTradeNo: string;
+  /** Key of the transaction's row. */
+  readonly transactionKey: string;
+  readonly origin: RefundOrigin;
+  /** null: all that is left of the transaction. */
+  readonly amountFen: number | null;
+  /** Where WeChat tells of it, when the number is not ours. */
+  readonly notifyUrl: string;
+  readonly replaces: string | null;
+  readonly now: Date;
+}
+
+export type Reservation = 'reserved' | 'exists' | 'nothing_left';
+
+interface LockedTransaction {
+  id: string;
+  merchant_id: string;
+  transaction_id: string;
+  order_no: string | null;
+  status: string;
+  total_fen: number | null;
+  held_fen: number;
+  currency: string | null;
+  notify_url: string | null;
+}
+
+/**
+ * Makes a refund and holds its amount on its transaction, under the transaction's row lock: whoever asks
+ * at once, no more is held than was paid (P11). The order's row is locked by the caller.
+ */
+export async function reserveRefund(tx: Transaction, refund: NewRefund): Promise<Reservation> {
+  const { outRefundNo, outTradeNo, now } = refund;
+  const [paid] = await tx.$queryRaw<LockedTransaction[]>`
+    SELECT t.id::text, t.merchant_id, t.transaction_id, t.order_no, t.status, t.total_fen, t.held_fen,
+      t.currency, (SELECT notify_url FROM orders o WHERE o.out_trade_no = t.order_no) AS notify_url
+    FROM payment_transactions t WHERE t.id = ${refund.transactionKey}::uuid FOR NO KEY UPDATE OF t`;
+  if (!paid) throw new Error(`No transaction ${refund.transactionKey} to refund`);
+  const known = await tx.refund.count({ where: { outRefundNo } });
+  if (known > 0) return 'exists';
+  const left = (paid.total_fen ?? 0) - paid.held_fen;
+  const amountFen = refund.amountFen ?? left;
+  if (amountFen <= 0 || amountFen > left) return 'nothing_left';
+  await tx.refund.createMany({
+    data: [
+      {
+        outRefundNo,
+        outTradeNo,
+        orderNo: paid.order_no,
+        transactionKey: paid.id,
+        merchantId: paid.merchant_id,
+        transactionId: paid.transaction_id,
+        amountFen,
+        totalFen: paid.total_fen ?? amountFen,
+        currency: paid.currency ?? 'CNY',
+        notifyUrl: paid.notify_url ?? refund.notifyUrl,
+        origin: refund.origin,
+        replaces: refund.replaces,
+        dueAt: new Date(now.getTime() + START_GRACE_MS),
+        createdAt: now,
+      },
+    ],
+  });
+  await tx.paymentTransaction.updateMany({
+    where: { id: paid.id },
+    data: { heldFen: { increment: amountFen } },
+  });
+  // Goods don't leave once the whole payment is on its way back.
+  if (paid.order_no !== null && paid.status === 'applied' && amountFen === left) {
+    await cancelEffects(tx, paid.order_no, now);
+  }
+  return 'reserved';
+}
+
+export interface RefundRow {
+  readonly out_refund_no: string;
+  readonly out_trade_no: string;
+  readonly order_no: string | null;
+  readonly transaction_key: string;
+  readonly merchant_id: string;
+  readonly transaction_id: string;
+  readonly amount_fen: number;
+  readonly total_fen: number;
+  readonly currency: string;
+  readonly reason: string | null;
+  readonly notify_url: string;
+  readonly origin: string;
+  readonly status: RefundStatus;
+  readonly refund_id: string | null;
+  readonly abnormal_encrypted: string | null;
+  readonly next_query_at: Date | null;
+  readonly accepted_at: Date | null;
+}
+
+/** Locks a refund, and the order it belongs to first, so that everybody locks in one order. */
+export async function lockRefund(tx: Transaction, outRefundNo: string): Promise<RefundRow | null> {
+  const found = await tx.refund.findUnique({ where: { outRefundNo }, select: { orderNo: true } });
+  if (!found) return null;
+  if (found.orderNo !== null) await lockOrder(tx, found.orderNo);
+  const [row] = await tx.$queryRaw<RefundRow[]>`
+    SELECT out_refund_no, out_trade_no, order_no, transaction_key::text, merchant_id, transaction_id,
+      amount_fen, total_fen, currency, reason, notify_url, origin, status, refund_id,
+      abnormal_encrypted, next_query_at, accepted_at
+    FROM refunds WHERE out_refund_no = ${outRefundNo} FOR NO KEY UPDATE`;
+  return row ?? null;
+}
+
+/** What WeChat said of a refund. */
+export interface RefundWord {
+  readonly event: RefundEvent;
+  readonly refundId: string | null;
+  /** When WeChat is asked again, while it is `processing`. */
+  readonly nextQueryAt: Date | null;
+  readonly evidence: Readonly<Record<string, unknown>>;
+}
+
+/** A query that should have come is looked for after this. */
+const QUERY_GRACE_MS = 60_000;
+
+/**
+ * Books what WeChat said of a locked refund, and all that follows: the success commits with the order's
+ * move to `refunded`, a close frees the hold, and what only a person can decide is asked.
+ */
+export async function settleRefund(
+  context: DatabaseContext,
+  tx: Transaction,
+  refund: RefundRow,
+  word: RefundWord,
+  now: Date,
+): Promise<RefundTransition> {
+  const { out_refund_no: outRefundNo } = refund;
+  const step = refundTransition(refund.status, word.event);
+  if (step.kind !== 'moved') return step;
+  const waiting = step.to === 'processing';
+  const nextQueryAt = waiting ? word.nextQueryAt : null;
+  const moved = await tx.refund.updateMany({
+    where: { outRefundNo, status: refund.status },
+    data: {
+      status: step.to,
+      nextQueryAt,
+      dueAt: nextQueryAt && new Date(nextQueryAt.getTime() + QUERY_GRACE_MS),
+      ...(word.refundId === null ? {} : { refundId: word.refundId }),
+      ...(refund.accepted_at === null ? { acceptedAt: now } : {}),
+      ...(step.to === 'succeeded' ? { succeededAt: now } : {}),
+      ...(step.to === 'closed' ? { closedAt: now } : {}),
+      // Where an abnormal refund shall go has been said to WeChat, or is to be said anew.
+      ...(waiting || step.to === 'abnormal' ? { abnormalEncrypted: null } : {}),
+    },
+  });
+  if (moved.count !== 1)
+    throw new Error(`Refund ${outRefundNo} left ${refund.status} under its lock`);
+  switch (step.to) {
+    case 'succeeded':
+      await succeed(context, tx, refund, now);
+      break;
+    case 'closed':
+      await freeHold(tx, refund, now);
+      await ask(tx, refund, 'refund_closed', word.evidence, now);
+      break;
+    case 'abnormal':
+      await ask(tx, refund, 'refund_abnormal', word.evidence, now);
+      break;
+    case 'processing':
+    case 'pending':
+      break;
+  }
+  return step;
+}
+
+async function ask(
+  tx: Transaction,
+  refund: RefundRow,
+  reason: InterventionReason,
+  evidence: Readonly<Record<string, unknown>>,
+  now: Date,
+): Promise<void> {
+  await openIntervention(tx, {
+    outTradeNo: refund.out_trade_no,
+    ours: refund.order_no !== null,
+    reason,
+    subject: refund.out_refund_no,
+    evidence: {
+      out_refund_no: refund.out_refund_no,
+      transaction_id: refund.transaction_id,
+      amount: { refund: refund.amount_fen, total: refund.total_fen, currency: refund.currency },
+      ...evidence,
+    },
+    amountFen: refund.amount_fen,
+    now,
+  });
+}
+
+/** Frees what a refund held: it can be refunded anew, and the goods may go out again. */
+export async function freeHold(tx: Transaction, refund: RefundRow, now: Date): Promise<void> {
+  await tx.paymentTransaction.updateMany({
+    where: { id: refund.transaction_key },
+    data: { heldFen: { decrement: refund.amount_fen } },
+  });
+  if (refund.order_no !== null && (await isApplied(tx, refund))) {
+    await restoreEffects(tx, refund.order_no, now);
+  }
+}
+
+async function isApplied(tx: Transaction, refund: RefundRow): Promise<boolean> {
+  const applied = { id: refund.transaction_key, status: 'applied' };
+  return (await tx.paymentTransaction.count({ where: applied })) === 1;
+}
+
+/** The money is back with the payer. Only refunds of the applied transaction count for the order (P11). */
+async function succeed(
+  context: DatabaseContext,
+  tx: Transaction,
+  refund: RefundRow,
+  now: Date,
+): Promise<void> {
+  const { out_trade_no: outTradeNo, out_refund_no: subject } = refund;
+  const [back] = await tx.$queryRaw<{ status: string; whole: boolean }[]>`
+    UPDATE payment_transactions SET refunded_fen = refunded_fen + ${refund.amount_fen}
+    WHERE id = ${refund.transaction_key}::uuid RETURNING status, refunded_fen = total_fen AS whole`;
+  await endMoot(
+    tx,
+    outTradeNo,
+    ['refund_failed', 'refund_abnormal', 'surplus_payment'],
+    now,
+    subject,
+  );
+  await endMoot(tx, outTradeNo, ['surplus_payment'], now, refund.transaction_id);
+  if (refund.order_no === null || !back) return;
+  const order = await lockOrder(tx, refund.order_no);
+  if (!order) throw new Error(`Refund ${subject} belongs to no order`);
+  const dueAt = new Date(now.getTime() + SETTLE_GRACE_MS);
+  if (back.status === 'applied') {
+    await tx.order.updateMany({
+      where: { outTradeNo },
+      data: { refundedFen: { increment: refund.amount_fen }, dueAt },
+    });
+    if (back.whole) {
+      const { status } = order;
+      const change = { outTradeNo, status, cause: 'refund_succeeded', now, dueAt };
+      const moved = await changeStatus(tx, { ...change, event: 'refunded' });
+      // What was reserved for goods that don't leave any more is free again.
+      if (moved.kind === 'moved') await releaseStock(tx, outTradeNo);
+    }
+  } else {
+    await tx.order.updateMany({ where: { outTradeNo }, data: { dueAt } });
+  }
+  const current = await lockOrder(tx, refund.order_no);
+  if (current) await addRefundDelivery(context, tx, current, refund, now);
+}

@@ -1,0 +1,23 @@
+/** WeChat's limit for `out_refund_no`. */
+const MAX_LENGTH = 64;
+/** Numbers that Oncepay makes; a caller's own may not start with it. */
+export const OWN_PREFIX = 'op_';
+
+/**
+ * The number of the refund that gives a whole transaction back: one per transaction, so that whoever
+ * asks for it, and however often, it is the same refund (a new number would pay twice).
+ */
+export function refundNumberOf(transactionId: string): string {
+  return `${OWN_PREFIX}${transactionId.slice(-(MAX_LENGTH - OWN_PREFIX.length - 4))}`;
+}
+
+/**
+ * The number that takes the place of one that WeChat has closed: made from it, so that a new number is
+ * made once, however often a person asks.
+ */
+export function replacementNumber(outRefundNo: string): string {
+  const [, stem = outRefundNo, count = '1'] = /^(.*)-(\d{1,3})$/.exec(outRefundNo) ?? [];
+  const suffix = `-${Number(count) + 1}`;
+  const own = stem.startsWith(OWN_PREFIX) ? stem : `${OWN_PREFIX}${stem}`;
+  return `${own.slice(0, MAX_LENGTH - suffix.length)}${suffix}`;
+}

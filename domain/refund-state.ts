@@ -1,0 +1,67 @@
+/**
+ * The states of a refund, and the only table that says how they change (S5). A refund holds its amount
+ * on its transaction in every state but `closed`.
+ */
+export const REFUND_STATUSES = [
+  /** Reserved; WeChat may have it or not. */
+  'pending',
+  /** WeChat has accepted it. */
+  'processing',
+  /** The money could not reach the payer's account: a person says where it shall go. */
+  'abnormal',
+  'succeeded',
+  /** WeChat will not carry it out, or never got it. */
+  'closed',
+] as const;
+export type RefundStatus = (typeof REFUND_STATUSES)[number];
+
+/** What WeChat says of a refund, by answer, query or callback; the same names as the states. */
+export type RefundEvent = Exclude<RefundStatus, 'pending'>;
+export const REFUND_EVENTS = REFUND_STATUSES.filter(
+  (status): status is RefundEvent => status !== 'pending',
+);
+
+type Step = 'moves' | 'duplicate' | 'refused';
+
+const TRANSITIONS = {
+  pending: { processing: 'moves', abnormal: 'moves', succeeded: 'moves', closed: 'moves' },
+  processing: { processing: 'duplicate', abnormal: 'moves', succeeded: 'moves', closed: 'moves' },
+  abnormal: { processing: 'moves', abnormal: 'duplicate', succeeded: 'moves', closed: 'moves' },
+  succeeded: {
+    processing: 'refused',
+    abnormal: 'refused',
+    succeeded: 'duplicate',
+    closed: 'refused',
+  },
+  closed: { processing: 'refused', abnormal: 'refused', succeeded: 'refused', closed: 'duplicate' },
+} as const satisfies Record<RefundStatus, Record<RefundEvent, Step>>;
+
+export type RefundTransition =
+  | { readonly kind: 'moved'; readonly from: RefundStatus; readonly to: RefundStatus }
+  | { readonly kind: 'duplicate'; readonly status: RefundStatus }
+  | { readonly kind: 'refused'; readonly status: RefundStatus; readonly event: RefundEvent };
+
+/** What WeChat's word does to a refund in `status`. */
+export function refundTransition(status: RefundStatus, event: RefundEvent): RefundTransition {
+  const step: Step = TRANSITIONS[status][event];
+  if (step === 'duplicate') return { kind: 'duplicate', status };
+  if (step === 'refused') return { kind: 'refused', status, event };
+  return { kind: 'moved', from: status, to: event };
+}
+
+/** True when nothing changes a refund any more. */
+export function isSettled(status: RefundStatus): boolean {
+  return status === 'succeeded' || status === 'closed';
+}
+
+const WECHAT_STATUSES: ReadonlyMap<string, RefundEvent> = new Map([
+  ['SUCCESS', 'succeeded'],
+  ['CLOSED', 'closed'],
+  ['PROCESSING', 'processing'],
+  ['ABNORMAL', 'abnormal'],
+]);
+
+/** WeChat's `status` or `refund_status` in our words; null for one that nobody here knows. */
+export function refundEvent(wechatStatus: string): RefundEvent | null {
+  return WECHAT_STATUSES.get(wechatStatus) ?? null;
+}

@@ -1,0 +1,167 @@
+import { ControlRefusal } from './answer';
+import { buildNotification, type Notification } from './callbacks';
+import type { Delivery } from './deliveries';
+import { merchantOf, type PaymentsDeps } from './payments';
+import { refundNoticeBody } from './refund-body';
+import type { RefundEnd, RefundStatus, RefundStore, SimulatedRefund } from './refund-store';
+import type { Timers } from './timers';
+
+/** WeChat needs days; here a shop's developer waits. */
+const SETTLES_AFTER_MS = 300;
+
+/** How refunds that follow end. The newest one that meets a refund counts. */
+export interface RefundOutcome {
+  /** PROCESSING: it stays so, until it is settled by hand. */
+  readonly status: RefundStatus;
+  readonly afterMs?: number | undefined;
+  /** Only this refund. */
+  readonly outRefundNo?: string | undefined;
+  /** Only refunds of this order. */
+  readonly outTradeNo?: string | undefined;
+  /** How many callbacks go out at once, under one id. 0: none, the refund must be queried. */
+  readonly callbacks?: number | undefined;
+  /** How many refunds it meets. Default: all. */
+  readonly times?: number | undefined;
+}
+
+export interface SettleRefundRequest {
+  readonly outRefundNo: string;
+  /** The status it has already: told once more, under another id. */
+  readonly status: RefundEnd;
+  readonly callbacks?: number | undefined;
+  /** False: don't wait for the first callback's answer. */
+  readonly wait?: boolean | undefined;
+}
+
+export interface SettledRefund {
+  readonly outRefundNo: string;
+  readonly status: RefundEnd;
+  readonly notificationId: string | null;
+  /** The first try of the callback; null when there is none, or nobody waited for it. */
+  readonly callback: Delivery | null;
+}
+
+export interface RefundSettlement {
+  /** For a refund that has just become PROCESSING. */
+  begin: (refund: SimulatedRefund) => void;
+  setOutcome: (outcome: RefundOutcome) => void;
+  /** @throws ControlRefusal when there is no such refund, or it ended otherwise. */
+  settle: (request: SettleRefundRequest) => Promise<SettledRefund>;
+  /** What waits never ends. */
+  clear: () => void;
+}
+
+const SUMMARIES: Readonly<Record<RefundEnd, string>> = {
+  SUCCESS: '退款成功',
+  CLOSED: '退款关闭',
+  ABNORMAL: '退款异常',
+};
+
+/** What a person or the bank can still change. */
+const MAY_BECOME: Readonly<Record<RefundStatus, readonly RefundEnd[]>> = {
+  PROCESSING: ['SUCCESS', 'CLOSED', 'ABNORMAL'],
+  ABNORMAL: ['ABNORMAL', 'SUCCESS', 'CLOSED'],
+  SUCCESS: ['SUCCESS'],
+  CLOSED: ['CLOSED'],
+};
+
+/** Which outcome a refund meets, counted down. */
+function createOutcomes() {
+  let rules: { rule: RefundOutcome; left: number }[] = [];
+  const isAbout = (rule: RefundOutcome, other: RefundOutcome): boolean =>
+    rule.outRefundNo === other.outRefundNo && rule.outTradeNo === other.outTradeNo;
+  return {
+    set: (rule: RefundOutcome): void => {
+      // One for all that follow takes the place of an older one: what it said can't be met again.
+      const kept = rules.filter((one) => !(rule.times === undefined && isAbout(one.rule, rule)));
+      rules = [{ rule, left: rule.times ?? Infinity }, ...kept];
+    },
+    take: ({ outRefundNo, order }: SimulatedRefund): RefundOutcome => {
+      const met = rules.find(
+        ({ rule }) =>
+          (rule.outRefundNo === undefined || rule.outRefundNo === outRefundNo) &&
+          (rule.outTradeNo === undefined || rule.outTradeNo === order.outTradeNo),
+      );
+      if (met === undefined) return { status: 'SUCCESS' };
+      met.left--;
+      rules = rules.filter(({ left }) => left > 0);
+      return met.rule;
+    },
+    clear: (): void => {
+      rules = [];
+    },
+  };
+}
+
+/** Null when the request for the refund named no address. */
+function notificationOf(
+  deps: Pick<PaymentsDeps, 'merchants' | 'now'>,
+  refund: SimulatedRefund,
+  status: RefundEnd,
+): Notification | null {
+  const { order, outRefundNo } = refund;
+  const url = refund.body.notify_url;
+  if (url === undefined) return null;
+  return buildNotification(
+    merchantOf(deps.merchants, order.merchantId),
+    { outTradeNo: order.outTradeNo, outRefundNo, url },
+    {
+      eventType: `REFUND.${status}`,
+      originalType: 'refund',
+      summary: SUMMARIES[status],
+      plaintext: JSON.stringify(refundNoticeBody(refund)),
+    },
+    deps.now(),
+  );
+}
+
+/** The banks' side of WeChat: ends refunds after a while, or when told, and tells Oncepay of it. */
+export function createRefundSettlement(
+  deps: Pick<PaymentsDeps, 'merchants' | 'schedule' | 'now'> & {
+    readonly store: RefundStore;
+    readonly timers: Timers;
+  },
+): RefundSettlement {
+  const outcomes = createOutcomes();
+  const waiting = new Map<SimulatedRefund, () => void>();
+
+  const end = (
+    refund: SimulatedRefund,
+    status: RefundEnd,
+    callbacks = 1,
+  ): { notification: Notification | null; first: Promise<Delivery> | null } => {
+    waiting.get(refund)?.();
+    waiting.delete(refund);
+    refund.status = status;
+    if (status === 'SUCCESS') refund.successTimeMs ??= deps.now();
+    const notification = callbacks === 0 ? null : notificationOf(deps, refund, status);
+    if (notification === null) return { notification, first: null };
+    return { notification, first: deps.schedule.schedule(notification, callbacks - 1) };
+  };
+  return {
+    begin: (refund) => {
+      const { status, afterMs = SETTLES_AFTER_MS, callbacks } = outcomes.take(refund);
+      if (status === 'PROCESSING') return;
+      const finish = (): void => {
+        end(refund, status, callbacks);
+      };
+      waiting.set(refund, deps.timers.after(afterMs, finish));
+    },
+    setOutcome: outcomes.set,
+    settle: async ({ outRefundNo, status, callbacks, wait }) => {
+      const refund = deps.store.findAnywhere(outRefundNo);
+      if (refund === null) throw new ControlRefusal(404, 'RESOURCE_NOT_EXISTS', 'no such refund');
+      if (!MAY_BECOME[refund.status].includes(status)) {
+        throw new ControlRefusal(409, 'REFUND_ENDED', `the refund is ${refund.status}`);
+      }
+      const { notification, first } = end(refund, status, callbacks);
+      const callback = wait === false ? null : await first;
+      return { outRefundNo, status, notificationId: notification?.id ?? null, callback };
+    },
+    clear: () => {
+      for (const cancel of waiting.values()) cancel();
+      waiting.clear();
+      outcomes.clear();
+    },
+  };
+}

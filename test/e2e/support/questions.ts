@@ -1,0 +1,114 @@
+import type { Answer } from '../../../stack/oncepay';
+import { someUser, type OrderView, type TestOncepay } from '../../support/oncepay';
+import { until } from '../../support/until';
+
+/** What `GET /v1/interventions` tells of one. */
+export interface Question {
+  readonly id: string;
+  readonly out_trade_no: string;
+  readonly reason: string;
+  readonly subject: string;
+  readonly status: string;
+  readonly actions: readonly string[];
+  readonly evidence: Readonly<Record<string, unknown>>;
+  readonly amount: number | null;
+  readonly resolution: string | null;
+  readonly previous_id: string | null;
+  readonly pending: { readonly action: string; readonly status: string } | null;
+}
+
+export async function questionsOf(
+  oncepay: TestOncepay,
+  no: string,
+  status = 'open',
+): Promise<Question[]> {
+  const path = `/v1/interventions?status=${status}&out_trade_no=${no}&limit=200`;
+  const { body } = await oncepay.call('GET', path);
+  return (body as unknown as { data: Question[] }).data;
+}
+
+/** Waits until a question of this reason is open on a number. */
+export function untilAsked(oncepay: TestOncepay, no: string, reason: string): Promise<Question> {
+  return until(`${no} asks ${reason}`, async () => {
+    const open = await questionsOf(oncepay, no);
+    return open.find((one) => one.reason === reason);
+  });
+}
+
+export function untilAnswered(oncepay: TestOncepay, id: string): Promise<void> {
+  return until(`${id} is answered`, async () => {
+    const { rows } = await oncepay.sql.query<{ status: string }>(
+      'SELECT status FROM interventions WHERE id = $1',
+      [id],
+    );
+    return rows[0]?.status === 'resolved' ? true : null;
+  }).then(() => undefined);
+}
+
+/** Answers a question as the operator. */
+export function answer(
+  oncepay: TestOncepay,
+  id: string,
+  action: string,
+  more: { params?: object; as?: 'operator' | 'admin' | 'merchant' } = {},
+): Promise<Answer> {
+  const { params, as = 'operator' } = more;
+  return oncepay.call('POST', `/v1/interventions/${id}/resolution`, {
+    as,
+    body: { action, note: 'looked into it', ...(params === undefined ? {} : { params }) },
+  });
+}
+
+/** Sets a field of a retry policy. */
+export async function setPolicy(
+  oncepay: TestOncepay,
+  operation: string,
+  fields: Record<string, number>,
+): Promise<void> {
+  const path = `/v1/retry-policies/${operation}`;
+  const { body } = await oncepay.call('GET', path);
+  const changed = await oncepay.call('PUT', path, { body: { ...(body as object), ...fields } });
+  if (changed.status !== 200) throw new Error(JSON.stringify(changed.body));
+}
+
+export async function setSetting(
+  oncepay: TestOncepay,
+  name: string,
+  value: string | null,
+): Promise<void> {
+  const changed = await oncepay.call('PUT', `/v1/settings/${name}`, { body: { value } });
+  if (changed.status !== 200) throw new Error(JSON.stringify(changed.body));
+}
+
+/** An order of a product that only this test knows. */
+export async function orderOf(
+  oncepay: TestOncepay,
+  product: { kind: 'physical' | 'virtual'; stock?: number; codes?: string[] },
+): Promise<{ no: string; sku: string }> {
+  const sku = `sku-${someUser()}`;
+  const { kind, stock, codes } = product;
+  await oncepay.call('PUT', `/v1/products/${sku}`, { body: { name: 'Thing', kind, stock } });
+  if (codes) await oncepay.call('POST', `/v1/products/${sku}/codes`, { body: { codes } });
+  const no = await oncepay.newOrder({ items: [{ sku, quantity: 2, unit_price: 150 }] });
+  return { no, sku };
+}
+
+/** An order that was closed and is paid after all. @returns its number */
+export async function lateOrder(oncepay: TestOncepay, items?: object[]): Promise<string> {
+  const no = await oncepay.newOrder(items ? { items } : {});
+  await oncepay.call('POST', `/v1/orders/${no}/close`);
+  await oncepay.untilStatus(no, 'closed');
+  await oncepay.simulator.pay({ outTradeNo: no, force: true });
+  return no;
+}
+
+/** Waits until the newest refund of an order has this status. */
+export function untilRefund(
+  oncepay: TestOncepay,
+  no: string,
+  status: string,
+): Promise<OrderView> {
+  return oncepay.untilOrder(no, `a refund is ${status}`, ({ refunds }) =>
+    refunds.some((refund) => refund.status === status),
+  );
+}

@@ -1,0 +1,27 @@
+import type { Context } from '@temporalio/activity';
+import type { ActivityInterceptorsFactory } from '@temporalio/worker';
+import type { Judge } from '../../activities/retry/judge';
+
+/**
+ * Stands around every activity and ends its failed attempts as the judge says. A local activity keeps
+ * its few quick tries: what it can't do becomes a regular one.
+ */
+export function createRetryInterceptor(judge: Judge): ActivityInterceptorsFactory {
+  return ({ info }: Context) => ({
+    inbound: {
+      async execute(input, next) {
+        try {
+          return await next(input);
+        } catch (error) {
+          if (info.isLocal) throw error;
+          const [number] = input.args;
+          throw await judge(error, {
+            activity: info.activityType,
+            number: typeof number === 'string' ? number : info.activityType,
+            attempt: info.attempt,
+          });
+        }
+      },
+    },
+  });
+}
