@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Pool } from 'pg';
 import { PrismaClient } from '../generated/prisma/client';
+import { createAnnouncements } from './announcements';
 import { createClosing } from './closing';
 import type { DatabaseContext } from './context';
 import { createDeliveries } from './deliveries';
@@ -99,6 +100,7 @@ export function openDatabase(options: DatabaseOptions) {
     budgets: createRetryBudgets(context),
     giveUp: createGiveUp(context),
     dependencies: createDependencies(context),
+    announcements: createAnnouncements(context),
     health: createHealth(pool),
     async end(): Promise<void> {
       await prisma.$disconnect();

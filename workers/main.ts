@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { createLoggedAlerts } from '../activities/alert-port';
 import { createRetryControl } from '../activities/retry/control';
 import { createJudge } from '../activities/retry/judge';
 import { createLogger, type Logger } from '../config/logger';
@@ -7,8 +8,11 @@ import { loadSettings, ConfigurationError, type Settings } from '../config/setti
 import { openDatabase } from '../database/database';
 import { createSettingsProvider } from '../database/runtime-settings';
 import { createWechatPayClient } from '../wechatpay/client';
+import { createAnnouncer } from './announcer';
 import { createWorkers } from './create-workers';
+import { createDatabaseWatch, createWechatWatch } from './dependency-watch';
 import { startHealthServer } from './health-server';
+import { createWorkerMetrics } from './metrics';
 import { ensureSearchAttributes } from './search-attributes';
 import { createTemporalLogger } from './temporal-logger';
 
@@ -16,6 +20,51 @@ import { createTemporalLogger } from './temporal-logger';
 const RESTART_PAUSE_MS = 2_000;
 /** A server that lost its data gets its search attributes back within this. */
 const SEARCH_ATTRIBUTE_CHECK_MS = 10_000;
+
+/** The worker's composition root: what its task queues work with. */
+function compose(settings: Settings, logger: Logger) {
+  const now = Date.now;
+  const database = openDatabase({
+    url: settings.databaseUrl,
+    encryptionKeys: settings.encryptionKeys,
+    hashKey: settings.hashKey,
+    webhooks: settings.webhook !== null,
+    onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
+  });
+  const alerts = createLoggedAlerts((event, alert) => logger.info(alert, event));
+  const watched = { alerts, logger, now };
+  const { announcements, dependencies } = database;
+  const control = createRetryControl({ database, now });
+  const databaseWatch = createDatabaseWatch(watched);
+  const metrics = createWorkerMetrics({
+    wechatpay: () => control.wechatIsDown(),
+    database: () => Promise.resolve(databaseWatch.isDown()),
+  });
+  const watchWechat = createWechatWatch({ ...watched, dependencies, control });
+  const wechatpay = createWechatPayClient({
+    ...settings.wechatpay,
+    publicKey: settings.wechatpay.publicKey ?? undefined,
+    now,
+    onEvent: (event) => {
+      const { event: name, ...ids } = event;
+      logger.debug(ids, name);
+      watchWechat(event);
+    },
+  });
+  const judge = createJudge({
+    database,
+    control,
+    onDatabaseAway: () => databaseWatch.failed(),
+    log: (event, ids) => logger.warn(ids, event),
+    now,
+    random: Math.random,
+  });
+  const overrides = createSettingsProvider(database.settings, now);
+  const queryGapsMs = async () =>
+    (await overrides.current()).query_schedule ?? settings.queryGapsMs;
+  const announcer = createAnnouncer({ announcements, alerts, databaseWatch, metrics, logger, now });
+  return { database, wechatpay, queryGapsMs, judge, announcer, metrics, now };
+}
 
 async function main(): Promise<void> {
   const settings = loadSettings();
@@ -28,37 +77,17 @@ async function main(): Promise<void> {
       stopping.abort();
     });
   }
-  const database = openDatabase({
-    url: settings.databaseUrl,
-    encryptionKeys: settings.encryptionKeys,
-    hashKey: settings.hashKey,
-    webhooks: settings.webhook !== null,
-    onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
-  });
-  const wechatpay = createWechatPayClient({
-    ...settings.wechatpay,
-    publicKey: settings.wechatpay.publicKey ?? undefined,
-    now: Date.now,
-    onEvent: ({ event, ...ids }) => logger.debug(ids, event),
-  });
-  const now = Date.now;
-  const control = createRetryControl({ database, now });
-  const judge = createJudge({
-    database,
-    control,
-    log: (event, ids) => logger.warn(ids, event),
-    now,
-    random: Math.random,
-  });
-  const overrides = createSettingsProvider(database.settings, now);
-  const queryGapsMs = async () =>
-    (await overrides.current()).query_schedule ?? settings.queryGapsMs;
+  const { database, wechatpay, announcer, metrics, ...parts } = compose(settings, logger);
   let running: Worker[] = [];
-  const health = await startHealthServer(settings.port, () =>
-    running.length > 0 && running.every((worker) => worker.getState() === 'RUNNING')
-      ? { task_queues: running.map((worker) => worker.options.taskQueue) }
-      : null,
+  const health = await startHealthServer(
+    settings.port,
+    () =>
+      running.length > 0 && running.every((worker) => worker.getState() === 'RUNNING')
+        ? { task_queues: running.map((worker) => worker.options.taskQueue) }
+        : null,
+    metrics.registry,
   );
+  const announcing = announcer.run(stopping.signal);
   while (!stopping.signal.aborted) {
     try {
       await serve(settings, logger, stopping.signal, async (connection) => {
@@ -67,10 +96,8 @@ async function main(): Promise<void> {
           connection,
           database,
           wechatpay,
-          queryGapsMs,
-          judge,
+          ...parts,
           logger,
-          now,
         });
         return running;
       });
@@ -81,6 +108,7 @@ async function main(): Promise<void> {
     await sleep(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
   }
   health.close();
+  await announcing;
   await Promise.all([wechatpay.end(), database.end()]);
   logger.info('worker.stopped');
 }
