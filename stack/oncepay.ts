@@ -103,9 +103,8 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
       return { ...started, port: listensAt };
     },
     async startWorker() {
-      workers += 1;
       const own = await freePort();
-      const worker = await options.stack.spawn(`worker-${port}-${workers}`, {
+      const worker = await options.stack.spawn(`worker-${port}-${(workers += 1)}`, {
         script: 'dist/workers/main.js',
         nodeArgs: NODE_ARGS,
         env: { ...env, PORT: String(own) },
