@@ -138,6 +138,7 @@ function composeFlow(deps: {
   const ping = () => temporal.ping();
   const metrics = createMetrics({
     inbox: () => database.inbox.open(),
+    interventions: () => database.interventions.openByReason(),
     temporalUp: async () => breaker.state() === 'closed' && (await ping().then(() => true)),
     now,
   });

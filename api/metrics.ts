@@ -1,5 +1,6 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { OpenInbox } from '../database/inbox';
+import { INTERVENTION_REASONS } from '../domain/interventions';
 import { orElse, shared } from './readings';
 
 /** Scrapers that come together share one reading. */
@@ -11,6 +12,7 @@ const READING_TIMEOUT_MS = 1_500;
 export interface MetricSources {
   readonly inbox: () => Promise<OpenInbox>;
   readonly temporalUp: () => Promise<boolean>;
+  readonly interventions: () => Promise<readonly { reason: string; count: number }[]>;
   readonly now: () => number;
 }
 
@@ -20,6 +22,7 @@ export function createMetrics(sources: MetricSources) {
   collectDefaultMetrics({ register: registry, prefix: 'oncepay_api_' });
   const registers = [registry];
   registerReadings(registers, sources);
+  registerInterventions(registers, sources);
   return {
     registry,
     callbacks: new Counter({
@@ -90,6 +93,24 @@ function registerReadings(registers: Registry[], { inbox, temporalUp, now }: Met
       const open = await readInbox();
       const sinceMs = open?.oldestReceivedAt?.getTime() ?? now();
       show(this, open && Math.max(0, now() - sinceMs) / 1_000);
+    },
+  });
+}
+
+/** A reason that nothing is open of any more is 0, so that an alert on it ends. */
+function registerInterventions(registers: Registry[], { interventions, now }: MetricSources): void {
+  const read = shared(READING_AGE_MS, now, () => orElse(interventions(), READING_TIMEOUT_MS, null));
+  new Gauge({
+    name: 'oncepay_interventions_open',
+    help: 'Questions that wait for a person, by reason',
+    labelNames: ['reason'],
+    registers,
+    async collect() {
+      const open = await read();
+      this.reset();
+      if (open === null) return;
+      for (const reason of INTERVENTION_REASONS) this.set({ reason }, 0);
+      for (const { reason, count } of open) this.set({ reason }, count);
     },
   });
 }

@@ -60,6 +60,12 @@ export function createInterventionList({ prisma }: DatabaseContext) {
       return select(conditions, limit);
     },
 
+    /** Open questions by reason, for the metrics. */
+    openByReason: (): Promise<{ readonly reason: string; readonly count: number }[]> =>
+      prisma.$queryRaw`
+        SELECT reason, count(*)::int AS count FROM interventions WHERE status = 'open'
+        GROUP BY reason`,
+
     /** null when there is none. */
     async find(id: string): Promise<InterventionView | null> {
       const [row] = await select([Prisma.sql`i.id = ${id}::uuid`], 1);

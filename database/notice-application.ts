@@ -4,6 +4,7 @@ import { currentOrder, openScope } from './answers/answer-scope';
 import { carryOutApproved } from './answers/carry-out';
 import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext } from './context';
+import { endMoot } from './interventions';
 import { askAboutUnreadable } from './notice-questions';
 import type { InboxRow, Scope, Verdict } from './notice-scope';
 import { applyPayment } from './payment-application';
@@ -50,7 +51,13 @@ async function applyNotices(
     const scope = await openScope(tx, outTradeNo, new Date(nowMs));
     const rows = await tx.inboxNotification.findMany({
       where: { outTradeNo, verdict: null },
-      select: { id: true, notificationId: true, source: true, resourceEncrypted: true },
+      select: {
+        id: true,
+        notificationId: true,
+        source: true,
+        resourceEncrypted: true,
+        undeliverableAt: true,
+      },
       orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
       take: BATCH,
     });
@@ -71,6 +78,7 @@ async function applyNotices(
         data: { verdict, verdictAt: scope.now },
       });
     }
+    await endUndeliverable(scope, rows);
     const moreAnswers = await carryOutApproved(context, scope);
     if (scope.order && scope.changed) await keepDue(scope);
     return {
@@ -81,6 +89,17 @@ async function applyNotices(
       refunds: [...scope.refunds],
     };
   });
+}
+
+/** Rows that a person was asked about have found their run after all. */
+async function endUndeliverable(
+  { tx, outTradeNo, now }: Scope,
+  rows: readonly { id: string; undeliverableAt: Date | null }[],
+): Promise<void> {
+  for (const { id, undeliverableAt } of rows) {
+    if (undeliverableAt === null) continue;
+    await endMoot(tx, outTradeNo, ['undeliverable'], now, `notice:${id}`);
+  }
 }
 
 /** What was changed sets the run to work: should that get lost, it is looked for. */

@@ -60,14 +60,12 @@ const READY_MS = 60_000;
 /** As `npm run start:api` and `start:worker` have it, which bounds their memory. */
 const NODE_ARGS = ['--max-semi-space-size=8', '--max-old-space-size=192'];
 
-/** Made-up secrets, as an operator would make them; every Oncepay has its own. */
-export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
-  const port = await freePort();
-  const apiUrl = `http://127.0.0.1:${port}`;
-  const notifyUrl = `${apiUrl}/callbacks/wechat`;
-  const secret = () => randomBytes(24).toString('base64url');
-  const keys = { merchant: secret(), operator: secret(), admin: secret(), viewer: secret() };
-  const env: Record<string, string> = {
+function environment(
+  options: OncepayOptions,
+  notifyUrl: string,
+  keys: Readonly<Record<RoleName, string>>,
+): Record<string, string> {
+  return {
     NODE_ENV: 'development',
     MALLOC_ARENA_MAX: '2',
     DATABASE_URL: options.databaseUrl,
@@ -81,6 +79,16 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
     ONCEPAY_HASH_KEY: randomBytes(32).toString('base64'),
     ...options.env,
   };
+}
+
+/** Made-up secrets, as an operator would make them; every Oncepay has its own. */
+export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
+  const port = await freePort();
+  const apiUrl = `http://127.0.0.1:${port}`;
+  const notifyUrl = `${apiUrl}/callbacks/wechat`;
+  const secret = () => randomBytes(24).toString('base64url');
+  const keys = { merchant: secret(), operator: secret(), admin: secret(), viewer: secret() };
+  const env = environment(options, notifyUrl, keys);
   let apis = 0;
   let workers = 0;
 
@@ -103,9 +111,8 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
       return { ...started, port: listensAt };
     },
     async startWorker() {
-      workers += 1;
       const own = await freePort();
-      const worker = await options.stack.spawn(`worker-${port}-${workers}`, {
+      const worker = await options.stack.spawn(`worker-${port}-${(workers += 1)}`, {
         script: 'dist/workers/main.js',
         nodeArgs: NODE_ARGS,
         env: { ...env, PORT: String(own) },

@@ -6,6 +6,8 @@ import type { Breaker } from './breaker';
 
 /** Calls under way at once: what Temporal takes without its other callers noticing. */
 const CONCURRENCY = 24;
+/** More at once than this is no trouble of rows: no worker takes them, and one line says so. */
+const MAX_GIVEN_UP = 50;
 
 export interface SweepDeps {
   readonly overdue: Database['overdue'];
@@ -92,7 +94,12 @@ export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): S
         ),
     ],
     async giveUp(limit) {
-      for (const notice of await overdue.spentNotices(limit, now())) {
+      const spent = await overdue.spentNotices(limit, now());
+      if (spent.length > MAX_GIVEN_UP) {
+        logger.error({ found: spent.length }, 'sweep.nobody_takes');
+        return;
+      }
+      for (const notice of spent) {
         // Each for itself: an order that somebody holds locked must not keep the others.
         try {
           const isNews = await overdue.giveUpNotice(notice, now());

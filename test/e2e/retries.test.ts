@@ -263,3 +263,19 @@ test('a step the database refuses is stuck, and goes on once it is repaired', as
   await oncepay.sql.query(`DROP TRIGGER not_now ON payment_transactions`);
   await oncepay.untilStatus(no, 'fulfilled', 75_000);
 });
+
+test('a query schedule that an operator sets counts for the next prepay, in every worker', async () => {
+  const { status } = await oncepay.call('PUT', '/v1/settings/query_schedule', {
+    body: { value: '1234ms,1m' },
+  });
+  expect(status).toBe(200);
+  await until('new orders go by it', async () => {
+    const no = await oncepay.newOrder({ expires_in_seconds: 3600 });
+    const { rows } = await oncepay.sql.query<{ gap: number }>(
+      `SELECT (extract(epoch FROM next_query_at - first_prepaid_at) * 1000)::int AS gap
+       FROM orders WHERE out_trade_no = $1`,
+      [no],
+    );
+    return rows[0]?.gap === 1_234 ? true : null;
+  });
+});

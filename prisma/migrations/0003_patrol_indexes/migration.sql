@@ -9,3 +9,6 @@ CREATE INDEX "stock_reservations_held_idx" ON "stock_reservations" ("sku") WHERE
 
 -- Refunds by their last change, so that those of the last minutes are found without reading all.
 CREATE INDEX "refunds_changed_idx" ON "refunds" (GREATEST("created_at", "accepted_at", "succeeded_at", "closed_at"));
+
+-- Refused deliveries of callbacks are few and looked for among many: by what refused them.
+CREATE INDEX "callback_deliveries_refused_idx" ON "callback_deliveries" ("outcome", "received_at", "id") WHERE "outcome" NOT IN ('added', 'duplicate');
