@@ -29,6 +29,7 @@ function start(now: () => number = Date.now) {
   const metrics = createMetrics({
     inbox: () => database.inbox.open(),
     temporalUp: () => Promise.resolve(true),
+    interventions: () => Promise.resolve([]),
     now,
   });
   const deliveries = createDeliveryLog({

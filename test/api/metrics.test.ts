@@ -6,6 +6,7 @@ async function read(sources: Partial<MetricSources>): Promise<Map<string, number
   const { registry } = createMetrics({
     inbox: () => Promise.resolve({ count: 0, oldestReceivedAt: null }),
     temporalUp: () => Promise.resolve(true),
+    interventions: () => Promise.resolve([]),
     now: () => NOW_MS,
     ...sources,
   });
@@ -55,8 +56,21 @@ test('scrapers that come together share one reading', async () => {
       return Promise.resolve({ count: 1, oldestReceivedAt: null });
     },
     temporalUp: () => Promise.resolve(true),
+    interventions: () => Promise.resolve([]),
     now: () => NOW_MS,
   });
   await Promise.all([registry.metrics(), registry.metrics(), registry.metrics()]);
   expect(readings).toBe(1);
+});
+
+test('open questions are told by reason, and a reason of which none is open is 0', async () => {
+  const { registry } = createMetrics({
+    inbox: () => Promise.resolve({ count: 0, oldestReceivedAt: null }),
+    temporalUp: () => Promise.resolve(true),
+    interventions: () => Promise.resolve([{ reason: 'no_codes', count: 3 }]),
+    now: () => NOW_MS,
+  });
+  const text = await registry.metrics();
+  expect(text).toContain('oncepay_interventions_open{reason="no_codes"} 3');
+  expect(text).toContain('oncepay_interventions_open{reason="stuck"} 0');
 });
