@@ -112,7 +112,7 @@ export interface RefundWord {
 }
 
 /** A query that should have come is looked for after this. */
-const QUERY_GRACE_MS = 60_000;
+const QUERY_GRACE_MS = 15_000;
 
 /**
  * Books what WeChat said of a locked refund, and all that follows: the success commits with the order's

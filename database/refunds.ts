@@ -110,7 +110,7 @@ export function createRefunds(context: DatabaseContext) {
 }
 
 /** A run is this late before it is looked for. */
-const DUE_GRACE_MS = 60_000;
+const DUE_GRACE_MS = 15_000;
 /** A query that comes this little too early is made at once. */
 const EARLY_MS = 500;
 
