@@ -36,6 +36,7 @@ const OPERATIONS: [string, string, RoleName[], number][] = [
   ['GET', '/v1/settings', ['operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/settings/late_payment', ['operator', 'admin', 'viewer'], 200],
   ['PUT', '/v1/settings/late_payment', ['admin'], 400],
+  ['GET', '/v1/callback-deliveries', ['merchant', 'operator', 'admin', 'viewer'], 200],
 ];
 const ROLES: RoleName[] = ['merchant', 'operator', 'admin', 'viewer'];
 

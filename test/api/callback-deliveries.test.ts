@@ -71,11 +71,6 @@ test.each(['?limit=0', '?cursor=x', '?nobody=1', '?outcome=', '?out_trade_no='])
   },
 );
 
-test.each(['merchant', 'operator', 'admin', 'viewer'] as const)('a %s may read it', async (as) => {
-  const { status } = await oncepay.call('GET', '/v1/callback-deliveries', { as });
-  expect(status).toBe(200);
-});
-
 test('an api that is asked to stop writes what it has logged', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });

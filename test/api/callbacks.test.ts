@@ -286,7 +286,10 @@ test('the same id with other content is kept beside the first, with an alarm', a
     `SELECT 1 FROM notification_inbox WHERE notification_id LIKE 'twice-1%'`,
   );
   expect(rows).toHaveLength(2);
-  expect(await oncepay.apis[0]?.output()).toContain('callback.same_id_other_content');
+  await until('the alarm is in the log', async () => {
+    const log = (await oncepay.apis[0]?.output()) ?? '';
+    return log.includes('callback.same_id_other_content') ? true : null;
+  });
 });
 
 test('after 100 bad signatures in a row a good callback is taken at once', async () => {

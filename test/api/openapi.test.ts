@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { interventionListReply } from '../../api/intervention-replies';
 import {
+  callbackDeliveryListReply,
   orderListReply,
   orderReply,
   paymentReply,
@@ -175,6 +176,7 @@ test('every route answers what its schema says, to the field', async () => {
   await expectReply(productReply, 200, 'POST', '/v1/products/ticket/stock', change);
   await expectReply(productReply, 200, 'POST', '/v1/products/ticket/codes', { codes: ['B-1'] });
   await expectReply(pointsReply, 200, 'GET', `/v1/users/${user}/points`);
+  await expectReply(callbackDeliveryListReply, 200, 'GET', '/v1/callback-deliveries?limit=1');
   const open_ = await expectReply(
     interventionListReply,
     200,

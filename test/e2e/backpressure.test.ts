@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
 
-const ORDERS = 180;
+const ORDERS = 150;
 /** The outage; the callbacks come spread over it. */
 const AWAY_MS = 30_000;
 /** Open things go on within 60 s when Temporal is back; some more for a busy machine. */
