@@ -50,6 +50,9 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
     async patrolOverdue() {
       const deadlineMs = now() + SECTION_MS;
       const attended = await patrol.overdue.attend(now());
+      const moved = await patrol.overdue.endMoved(now());
+      // A run with an open question waits for its answer; told, it sees that there is none to wait for.
+      await tellEach(deps, deadlineMs, moved, (no) => deps.runs.wakeOrder(no, HINT));
       const rounds = await Promise.all(
         OVERDUE_KINDS.map(async (kind) => ({ kind, ...(await patrol.overdue.find(kind, now())) })),
       );
@@ -57,7 +60,10 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
         deps,
         rounds.map(({ kind, stuck }) => ({ kind, stuck: stuck.length })),
       );
-      const findings = [finding('order_created_unattended', attended, { healed: attended.length })];
+      const findings = [
+        finding('order_created_unattended', attended, { healed: attended.length }),
+        finding('stuck_moved_on', moved, { healed: moved.length }),
+      ];
       for (const { kind, keys, toWake, stuck } of rounds) {
         const woken = await tellEach(deps, deadlineMs, toWake, (one) => wake(deps, kind, one));
         await patrol.overdue.woken(kind, woken, now());

@@ -41,5 +41,3 @@ export const ALL_ROLES: readonly Role[] = ['merchant', 'operator', 'admin', 'vie
 export const SHOP_ROLES: readonly Role[] = ['merchant', 'admin'];
 export const CLOSING_ROLES: readonly Role[] = ['merchant', 'operator', 'admin'];
 export const OPERATOR_ROLES: readonly Role[] = ['operator', 'admin'];
-/** Those who watch and run the service; the shop has no say in it. */
-export const RUNNING_ROLES: readonly Role[] = ['operator', 'admin', 'viewer'];

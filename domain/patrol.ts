@@ -12,6 +12,8 @@ export const PATROL_KINDS = {
   delivery_overdue: 'overdue',
   /** An open order without `due_at`: it gets one, and with it everybody who looks for such orders. */
   order_created_unattended: 'overdue',
+  /** A run that a person was asked about goes on by itself: the question is ended. */
+  stuck_moved_on: 'overdue',
   /** What was held or given back of a transaction is not what its refunds say. */
   transaction_overdrawn: 'invariants',
   /** Paid without an applied transaction, or one applied to an order that is not paid. */

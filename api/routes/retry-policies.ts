@@ -3,7 +3,7 @@ import type { Database } from '../../database/database';
 import { isRetryOperation, type RetryOperation } from '../../domain/retry-policy';
 import { inTime } from '../http/deadline';
 import { ApiError, invalidField } from '../http/problem';
-import { RUNNING_ROLES, type Call, type Operation, type Reply } from '../operations';
+import { ALL_ROLES, type Call, type Operation, type Reply } from '../operations';
 import * as schemas from '../policy-schemas';
 
 /** How operations are retried, changed while everything runs. */
@@ -14,7 +14,7 @@ export function retryPolicyOperations({ policies }: Pick<Database, 'policies'>):
       method: 'get',
       path: '/v1/retry-policies',
       summary: 'The retry policies, one per operation',
-      roles: RUNNING_ROLES,
+      roles: ALL_ROLES,
       reply: schemas.policyListReply,
       replies: { 200: 'All of them' },
       handle: async () => {
@@ -27,7 +27,7 @@ export function retryPolicyOperations({ policies }: Pick<Database, 'policies'>):
       method: 'get',
       path: '/v1/retry-policies/:operation',
       summary: 'How an operation is retried',
-      roles: RUNNING_ROLES,
+      roles: ALL_ROLES,
       reply: schemas.policyReply,
       replies: { 200: 'The policy', 404: 'No such operation' },
       handle: async (call) => {

@@ -15,7 +15,7 @@ import {
 import { inTime } from '../http/deadline';
 import { ApiError } from '../http/problem';
 import { parse } from '../http/validation';
-import { RUNNING_ROLES, type Call, type Operation, type Reply } from '../operations';
+import { ALL_ROLES, type Call, type Operation, type Reply } from '../operations';
 import * as schemas from '../policy-schemas';
 
 export interface SettingRouteDeps {
@@ -48,7 +48,7 @@ export function settingOperations(deps: SettingRouteDeps): Operation[] {
       method: 'get',
       path: '/v1/settings',
       summary: 'The settings that can be changed while everything runs',
-      roles: RUNNING_ROLES,
+      roles: ALL_ROLES,
       reply: schemas.settingListReply,
       replies: { 200: 'All of them' },
       handle: async () => {
@@ -62,7 +62,7 @@ export function settingOperations(deps: SettingRouteDeps): Operation[] {
       method: 'get',
       path: '/v1/settings/:name',
       summary: 'A setting, and where its value comes from',
-      roles: RUNNING_ROLES,
+      roles: ALL_ROLES,
       reply: schemas.settingReply,
       replies: { 200: 'The setting', 404: 'No such setting' },
       handle: async (call) => {

@@ -39,6 +39,8 @@ const MAX_COUNTED = 1_000;
 const MAX_WOKEN = 200;
 /** Orders given a time in one patrol. */
 const MAX_UNATTENDED = 200;
+/** Questions ended in one patrol. */
+const MAX_ENDED = 200;
 /** Everybody else has had the time to continue a new order. */
 const UNATTENDED_MS = 60_000;
 
@@ -82,6 +84,12 @@ export function createOverdueRows(context: DatabaseContext) {
     /** Asks a person about a row, unless it has moved. @returns true when it is news */
     openStuck: (kind: OverdueKind, row: OverdueRow, run: object, nowMs: number) =>
       openStuck(context, kind, row, run, nowMs),
+
+    /**
+     * Ends the questions about what has moved on by itself.
+     * @returns the numbers, whose runs should hear of it
+     */
+    endMoved: (nowMs: number): Promise<string[]> => endMoved(context, nowMs),
 
     /**
      * Something that orders need is down, or came back less than a minute ago: what is late for that
@@ -196,4 +204,24 @@ function openStuck(
       now: new Date(nowMs),
     });
   });
+}
+
+async function endMoved({ prisma }: DatabaseContext, nowMs: number): Promise<string[]> {
+  const now = new Date(nowMs);
+  const rows = await prisma.$queryRaw<{ out_trade_no: string }[]>`
+    UPDATE interventions SET status = 'resolved', resolved_at = ${now}, resolution = 'moot'
+    WHERE status = 'open' AND id IN (
+      SELECT i.id FROM interventions i WHERE i.status = 'open' AND i.reason = 'stuck' AND CASE
+        WHEN i.subject = 'run' THEN EXISTS (SELECT 1 FROM orders o
+          WHERE o.out_trade_no = i.out_trade_no AND coalesce(o.due_at > ${now}, true))
+        WHEN i.subject LIKE 'refund:%' THEN EXISTS (SELECT 1 FROM refunds r
+          WHERE 'refund:' || r.out_refund_no = i.subject AND r.out_trade_no = i.out_trade_no
+            AND coalesce(r.due_at > ${now}, true))
+        WHEN i.subject LIKE 'delivery:%' THEN NOT EXISTS (SELECT 1 FROM deliveries d
+          WHERE d.out_trade_no = i.out_trade_no AND 'delivery:' || d.id = i.subject
+            AND d.status = 'pending' AND d.next_attempt_at <= ${now})
+        ELSE false END
+      ORDER BY i.since LIMIT ${MAX_ENDED} FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING out_trade_no`;
+  return rows.map((row) => row.out_trade_no);
 }

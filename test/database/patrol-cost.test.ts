@@ -173,6 +173,7 @@ test('to look for forgotten notices and orders reads those, not the past', async
   await someOrder(patrol.sql, { status: 'created', user: 'new' });
   expectCheap(await readsOf((rows) => rows.notices.find(Date.now())));
   expectCheap(await readsOf((rows) => rows.overdue.attend(Date.now())));
+  expectCheap(await readsOf((rows) => rows.overdue.endMoved(Date.now())));
 });
 
 test('to check what changed and one slice of all orders reads some rows for each of them', async () => {

@@ -99,6 +99,36 @@ test('an order that moved on after its wake is no longer overdue, and is woken a
   expect(patrol.woken).toEqual([`${no} patrol`, `${no} patrol`]);
 });
 
+test('the question about a run that goes on by itself is ended, and its run hears of it', async () => {
+  const no = await someOrder(patrol.sql, { status: 'paid', dueAt: OVERDUE });
+  const refundNo = await someRefund(patrol.sql, no, { dueAt: OVERDUE });
+  const id = `${no}:order.paid`;
+  await patrol.sql.query(
+    `INSERT INTO deliveries (id, kind, out_trade_no, event, payload, next_attempt_at)
+     VALUES ($1, 'webhook', $2, 'order.paid', '{}', now() - interval '6 minutes')`,
+    [id, no],
+  );
+  await overdue('order_overdue');
+  for (const table of ['orders', 'refunds', 'deliveries'] as const) await wokenLongAgo(table);
+  await overdue('order_overdue');
+  const subjects = async () => (await patrol.open(no)).map(({ subject }) => subject);
+  expect(await subjects()).toEqual([`delivery:${id}`, `refund:${refundNo}`, 'run']);
+  expect(await overdue('stuck_moved_on')).toBeNull();
+
+  patrol.woken.length = 0;
+  await patrol.sql.query(`UPDATE orders SET due_at = now() + interval '1 minute'`);
+  expect(await overdue('stuck_moved_on')).toMatchObject({ found: 1, healed: 1, sample: [no] });
+  expect([await subjects(), patrol.woken]).toEqual([
+    [`delivery:${id}`, `refund:${refundNo}`],
+    [`${no} patrol`],
+  ]);
+  await patrol.sql.query(`UPDATE refunds SET due_at = NULL`);
+  await patrol.sql.query(`UPDATE deliveries SET status = 'done'`);
+  expect(await overdue('stuck_moved_on')).toMatchObject({ healed: 2, sample: [no] });
+  const { rows } = await patrol.sql.query(`SELECT DISTINCT status, resolution FROM interventions`);
+  expect(rows).toEqual([{ status: 'resolved', resolution: 'moot' }]);
+});
+
 test.each([
   ['dismiss', 'now()', 0],
   ['dismiss', `now() - interval '1 hour'`, 0],

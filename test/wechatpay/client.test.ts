@@ -209,6 +209,7 @@ describe('query and close', () => {
         outcome: 'ok',
         status: null,
         code: null,
+        wechatCode: null,
         requestId: '08F78BB4A5',
         durationMs: expect.any(Number) as unknown,
       },

@@ -143,6 +143,7 @@ describe('a refund', () => {
         outcome: 'refused',
         status: 403,
         code: 'NOT_ENOUGH',
+        wechatCode: 'NOT_ENOUGH',
         requestId: '08F78BB4A5',
         durationMs: expect.any(Number) as unknown,
       },
@@ -286,6 +287,7 @@ describe('an abnormal refund', () => {
     expect(await other.client.applyAbnormalRefund(TO_USER)).toEqual({
       kind: 'unknown',
       code: 'TEMPORARY_FAILURE',
+      wechatCode: null,
       detail: 'no certificate of WeChat to encrypt with',
       status: null,
       requestId: null,
