@@ -9,6 +9,7 @@ export function createWechatActivities(deps: WechatActivityDeps) {
   const { database, wechatpay, now } = deps;
   return {
     async prepay(outTradeNo, round) {
+      const [firstGapMs = 0] = await deps.queryGapsMs();
       const start = await database.prepays.start(outTradeNo, round, ATTEMPT_LIFE_MS, now());
       if (start.kind === 'settled') return database.runs.load(outTradeNo);
       const { attemptId, request } = start;
@@ -20,7 +21,6 @@ export function createWechatActivities(deps: WechatActivityDeps) {
         clientIp: clientIp ?? undefined,
       });
       if (outcome.kind === 'ok') {
-        const [firstGapMs = 0] = await deps.queryGapsMs();
         const nowMs = now();
         return database.prepays.accepted(outTradeNo, {
           round,

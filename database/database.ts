@@ -3,6 +3,7 @@ import { Pool } from 'pg';
 import { PrismaClient } from '../generated/prisma/client';
 import { createAnswers } from './answers/answers';
 import { createCallbackDeliveries } from './callback-deliveries';
+import { createAnnouncements } from './announcements';
 import { createClosing } from './closing';
 import type { DatabaseContext } from './context';
 import { createDeliveries } from './deliveries';
@@ -110,6 +111,7 @@ export function openDatabase(options: DatabaseOptions) {
     budgets: createRetryBudgets(context),
     giveUp: createGiveUp(context),
     dependencies: createDependencies(context),
+    announcements: createAnnouncements(context),
     health: createHealth(pool),
     async end(): Promise<void> {
       await prisma.$disconnect();

@@ -51,7 +51,8 @@ export interface Oncepay {
    * @param own variables of this process alone
    */
   startApi(own?: Readonly<Record<string, string>>): Promise<Managed & { readonly port: number }>;
-  startWorker(): Promise<Managed>;
+  /** Its health and metrics are at a port of its own. */
+  startWorker(): Promise<Managed & { readonly port: number }>;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
 }
 
@@ -104,12 +105,13 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
     async startWorker() {
       workers += 1;
       const own = await freePort();
-      return options.stack.spawn(`worker-${port}-${workers}`, {
+      const worker = await options.stack.spawn(`worker-${port}-${workers}`, {
         script: 'dist/workers/main.js',
         nodeArgs: NODE_ARGS,
         env: { ...env, PORT: String(own) },
         ready: { url: `http://127.0.0.1:${own}/readyz`, timeoutMs: READY_MS },
       });
+      return { ...worker, port: own };
     },
     async call(method, path, { body, rawBody, as = 'admin', headers, port: other } = {}) {
       const url = other === undefined ? apiUrl : `http://127.0.0.1:${other}`;

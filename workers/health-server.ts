@@ -1,9 +1,21 @@
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
+import type { Registry } from 'prom-client';
 
-/** `/healthz`: the process lives. `/readyz`: it takes work. */
-export async function startHealthServer(port: number, ready: () => object | null): Promise<Server> {
+/** `/healthz`: the process lives. `/readyz`: it takes work. `/metrics`: what it has counted. */
+export async function startHealthServer(
+  port: number,
+  ready: () => object | null,
+  registry?: Registry,
+): Promise<Server> {
   const server = createServer((request, response) => {
+    if (registry && request.url === '/metrics') {
+      registry.metrics().then(
+        (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+        () => response.writeHead(500).end(),
+      );
+      return;
+    }
     const body = request.url === '/readyz' ? ready() : request.url === '/healthz' ? {} : undefined;
     const status = body === undefined ? 404 : body === null ? 503 : 200;
     response.writeHead(status, { 'content-type': 'application/json' });

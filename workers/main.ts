@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { createLoggedAlerts } from '../activities/alert-port';
 import { createRetryControl } from '../activities/retry/control';
 import { createJudge } from '../activities/retry/judge';
 import { createLogger, type Logger } from '../config/logger';
@@ -9,8 +10,11 @@ import { openDatabase } from '../database/database';
 import { createSettingsProvider } from '../database/runtime-settings';
 import type { RuntimeOverrides } from '../domain/runtime-settings';
 import { createWechatPayClient } from '../wechatpay/client';
+import { createAnnouncer } from './announcer';
 import { createWorkers, type TimesInForce } from './create-workers';
+import { createDatabaseWatch, createWechatWatch } from './dependency-watch';
 import { startHealthServer } from './health-server';
+import { createWorkerMetrics } from './metrics';
 import { ensureNamespace } from './namespace';
 import { keepPatrolSchedule } from './patrol-schedule';
 import { ensureSearchAttributes } from './search-attributes';
@@ -20,6 +24,50 @@ import { createTemporalLogger } from './temporal-logger';
 const RESTART_PAUSE_MS = 2_000;
 /** A server that lost its data gets its namespace and its search attributes back within this. */
 const SEARCH_ATTRIBUTE_CHECK_MS = 10_000;
+
+/** The worker's composition root: what its task queues work with. */
+function compose(settings: Settings, logger: Logger) {
+  const now = Date.now;
+  const database = openDatabase({
+    url: settings.databaseUrl,
+    encryptionKeys: settings.encryptionKeys,
+    hashKey: settings.hashKey,
+    webhooks: settings.webhook !== null,
+    notifyUrl: settings.wechatpay.notifyUrl,
+    onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
+  });
+  const alerts = createLoggedAlerts((event, alert) => logger.info(alert, event));
+  const watched = { alerts, logger, now };
+  const { announcements, dependencies } = database;
+  const control = createRetryControl({ database, now });
+  const databaseWatch = createDatabaseWatch(watched);
+  const metrics = createWorkerMetrics({
+    wechatpay: () => control.wechatIsDown(),
+    database: () => Promise.resolve(databaseWatch.isDown()),
+  });
+  const watchWechat = createWechatWatch({ ...watched, dependencies, control });
+  const wechatpay = createWechatPayClient({
+    ...settings.wechatpay,
+    publicKey: settings.wechatpay.publicKey ?? undefined,
+    now,
+    onEvent: (event) => {
+      const { event: name, ...ids } = event;
+      logger.debug(ids, name);
+      watchWechat(event);
+    },
+  });
+  const judge = createJudge({
+    database,
+    control,
+    onDatabaseAway: () => databaseWatch.failed(),
+    log: (event, ids) => logger.warn(ids, event),
+    now,
+    random: Math.random,
+  });
+  const times = timesInForce(settings, createSettingsProvider(database.settings, now));
+  const announcer = createAnnouncer({ announcements, alerts, databaseWatch, metrics, logger, now });
+  return { database, wechatpay, times, judge, announcer, metrics, now };
+}
 
 async function main(): Promise<void> {
   const settings = loadSettings();
@@ -32,51 +80,36 @@ async function main(): Promise<void> {
       stopping.abort();
     });
   }
-  const database = openDatabase({
-    url: settings.databaseUrl,
-    encryptionKeys: settings.encryptionKeys,
-    hashKey: settings.hashKey,
-    webhooks: settings.webhook !== null,
-    notifyUrl: settings.wechatpay.notifyUrl,
-    onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
-  });
-  const wechatpay = createWechatPayClient({
-    ...settings.wechatpay,
-    publicKey: settings.wechatpay.publicKey ?? undefined,
-    now: Date.now,
-    onEvent: ({ event, ...ids }) => logger.debug(ids, event),
-  });
-  const now = Date.now;
-  const control = createRetryControl({ database, now });
-  const judge = createJudge({
-    database,
-    control,
-    log: (event, ids) => logger.warn(ids, event),
-    now,
-    random: Math.random,
-  });
-  const times = timesInForce(settings, createSettingsProvider(database.settings, now));
+  const { database, wechatpay, announcer, metrics, ...parts } = compose(settings, logger);
   let running: Worker[] = [];
-  const health = await startHealthServer(settings.port, () =>
-    running.length > 0 && running.every((worker) => worker.getState() === 'RUNNING')
-      ? { task_queues: running.map((worker) => worker.options.taskQueue) }
-      : null,
+  const health = await startHealthServer(
+    settings.port,
+    () =>
+      running.length > 0 && running.every((worker) => worker.getState() === 'RUNNING')
+        ? { task_queues: running.map((worker) => worker.options.taskQueue) }
+        : null,
+    metrics.registry,
   );
+  const announcing = announcer.run(stopping.signal);
   while (!stopping.signal.aborted) {
     try {
-      await serve(settings, logger, times.patrolIntervalMs, stopping.signal, async (connection) => {
-        running = await createWorkers({
-          settings,
-          connection,
-          database,
-          wechatpay,
-          times,
-          judge,
-          logger,
-          now,
-        });
-        return running;
-      });
+      await serve(
+        settings,
+        logger,
+        parts.times.patrolIntervalMs,
+        stopping.signal,
+        async (connection) => {
+          running = await createWorkers({
+            settings,
+            connection,
+            database,
+            wechatpay,
+            ...parts,
+            logger,
+          });
+          return running;
+        },
+      );
     } catch (error) {
       logger.error({ err: error }, 'worker.failed');
     }
@@ -84,6 +117,7 @@ async function main(): Promise<void> {
     await sleep(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
   }
   health.close();
+  await announcing;
   await Promise.all([wechatpay.end(), database.end()]);
   logger.info('worker.stopped');
 }

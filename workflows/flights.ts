@@ -23,19 +23,14 @@ export interface Flights {
   has(name: FlightName): boolean;
   /** Does nothing when one of that name is under way. */
   start(name: FlightName, activity: () => Promise<void>): void;
-  /**
-   * Waits until something landed or a message came.
-   * @returns true when an activity has spent its budget: the rows say what a person is asked
-   * @throws what an activity failed with for good
-   */
-  landing(): Promise<boolean>;
+  /** Waits until something landed or a message came. @throws what an activity failed with for good */
+  landing(): Promise<void>;
 }
 
 export function createFlights(): Flights {
   const underWay = new Set<FlightName>();
   let woken = false;
   let failure: { readonly error: unknown } | null = null;
-  let spent = false;
 
   const wake = () => {
     woken = true;
@@ -52,27 +47,14 @@ export function createFlights(): Flights {
         wake();
       };
       activity().then(landed, (error: unknown) => {
-        if (isSpent(error)) spent = true;
-        else failure = { error };
+        failure = { error };
         landed();
       });
     },
-    async landing(): Promise<boolean> {
+    async landing(): Promise<void> {
       await condition(() => woken);
       woken = false;
       if (failure) throw failure.error;
-      const wasSpent = spent;
-      spent = false;
-      return wasSpent;
     },
   };
-}
-
-/** The budget of attempts is spent: the question for a person is in the rows. */
-export function isSpent(error: unknown): boolean {
-  return (
-    error instanceof ActivityFailure &&
-    error.cause instanceof ApplicationFailure &&
-    error.cause.type === BUDGET_SPENT
-  );
 }

@@ -55,7 +55,7 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
       if (memory.hinted || memory.stale) continue;
       if (isAtRest(memory.view)) break;
     }
-    memory.stale = (await flights.landing()) || memory.stale;
+    await flights.landing();
     if (workflowInfo().continueAsNewSuggested && allHandlersFinished()) {
       await continueAsNew<typeof orderWorkflow>(outTradeNo);
     }

@@ -1,7 +1,7 @@
 // Sandbox: deterministic only.
 import { condition, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { RefundStanding } from './activity-contract';
-import { isSpent } from './flights';
+import { isBudgetSpent } from './flights';
 import { noticeSignal } from './messages';
 import { money, steps } from './steps';
 
@@ -49,7 +49,7 @@ function settle(outRefundNo: string): Landed {
 
 /** A spent budget has asked a person; anything else ends the run as failed. */
 function failedAs(error: unknown): RefundStanding {
-  if (isSpent(error)) return 'person_needed';
+  if (isBudgetSpent(error)) return 'person_needed';
   throw error;
 }
 

@@ -1,5 +1,5 @@
 // Sandbox: deterministic only.
-import { ActivityFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import { TASK_QUEUES } from '../domain/task-queues';
 import type {
   EffectActivities,
@@ -10,6 +10,7 @@ import type {
   QueryActivities,
   WechatActivities,
 } from './activity-contract';
+import { isBudgetSpent } from './flights';
 
 /**
  * A regular activity states its own next delay with every failure it knows; these only serve those it
@@ -63,29 +64,37 @@ export const outbound = proxyActivities<OutboundActivities>({
 
 export const finishEffects = regular.finishEffects;
 
-/** Tries a database step as a local activity, then as a regular one until it gets through (P9). */
-async function step<T>(name: string, first: Promise<T>, then: () => Promise<T>): Promise<T> {
+/**
+ * Tries a database step as a local activity, then as a regular one until it gets through (P9). How a
+ * local activity's failure is wrapped differs; only a cancel is none. A regular one that was given up
+ * is started again: it goes on slowly, and a person was asked.
+ */
+async function step<T>(first: Promise<T>, then: () => Promise<T>): Promise<T> {
   try {
     return await first;
   } catch (error) {
-    if (error instanceof ActivityFailure && error.activityType === name) return then();
-    throw error;
+    if (isCancellation(error)) throw error;
+  }
+  for (;;) {
+    try {
+      return await then();
+    } catch (error) {
+      if (!isBudgetSpent(error)) throw error;
+    }
   }
 }
 
 type Cause = Parameters<OrderActivities['beginClose']>[1];
 
 export const steps = {
-  loadRun: (no: string) => step('loadRun', local.loadRun(no), () => regular.loadRun(no)),
-  applyNotices: (no: string) =>
-    step('applyNotices', local.applyNotices(no), () => regular.applyNotices(no)),
-  runEffects: (no: string) =>
-    step('runEffects', local.runEffects(no), () => regular.runEffects(no)),
+  loadRun: (no: string) => step(local.loadRun(no), () => regular.loadRun(no)),
+  applyNotices: (no: string) => step(local.applyNotices(no), () => regular.applyNotices(no)),
+  runEffects: (no: string) => step(local.runEffects(no), () => regular.runEffects(no)),
   beginClose: (no: string, cause: Cause) =>
-    step('beginClose', local.beginClose(no, cause), () => regular.beginClose(no, cause)),
-  rest: (no: string) => step('rest', local.rest(no), () => regular.rest(no)),
+    step(local.beginClose(no, cause), () => regular.beginClose(no, cause)),
+  rest: (no: string) => step(local.rest(no), () => regular.rest(no)),
   propose: (no: string, proposal: Proposal) =>
-    step('propose', local.propose(no, proposal), () => regular.propose(no, proposal)),
+    step(local.propose(no, proposal), () => regular.propose(no, proposal)),
   readRefund: (refundNo: string) =>
-    step('readRefund', local.readRefund(refundNo), () => regular.readRefund(refundNo)),
+    step(local.readRefund(refundNo), () => regular.readRefund(refundNo)),
 } as const;

@@ -19,7 +19,7 @@ export type Classified =
   | { readonly kind: 'failed'; readonly failures: OperationFailures };
 
 /** Activities that only read. */
-const READING = ['loadRun'];
+const READING = ['loadRun', 'readRefund'];
 /** A step that a person was asked about is still tried this often: it may be repaired by then. */
 const STUCK_DELAY_MS = 30_000;
 /** Causes of causes that are shown. */

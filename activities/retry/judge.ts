@@ -14,7 +14,9 @@ import type { RetryControl } from './control';
 
 export interface JudgeDeps {
   readonly database: Pick<Database, 'budgets' | 'giveUp'>;
-  readonly control: RetryControl;
+  readonly control: Pick<RetryControl, 'policy' | 'wechatIsDown'>;
+  /** The database could not be asked. */
+  readonly onDatabaseAway: () => void;
   readonly log: (event: string, ids: Readonly<Record<string, unknown>>) => void;
   readonly now: () => number;
   /** 0 ≤ random < 1 */
@@ -33,6 +35,7 @@ export type Judge = ReturnType<typeof createJudge>;
  */
 export function createJudge(deps: JudgeDeps) {
   const away = (activity: string) => {
+    deps.onDatabaseAway();
     const delayMs = DATABASE_RETRY_MS.base + DATABASE_RETRY_MS.spread * deps.random();
     return again(`${activity}: TEMPORARY_FAILURE`, 'TEMPORARY_FAILURE', delayMs);
   };

@@ -23,7 +23,7 @@ export interface TestOncepay extends Oncepay {
   readonly temporal: Client;
   readonly sql: Pool;
   readonly apis: (Managed & { readonly port: number })[];
-  readonly workers: Managed[];
+  readonly workers: (Managed & { readonly port: number })[];
   /** Creates an order and expects it to be payable. @returns its number */
   newOrder(body?: Record<string, unknown>): Promise<string>;
   order(no: string): Promise<OrderView>;
