@@ -1,9 +1,17 @@
 // Sandbox: deterministic only. Deliberately wrong: a step that no recording knows comes first.
 import { sleep } from '@temporalio/workflow';
-import { orderWorkflow as realWorkflow } from '../../workflows/order-workflow';
+import { orderWorkflow as realOrder } from '../../workflows/order-workflow';
+import { patrolWorkflow as realPatrol } from '../../workflows/patrol-workflow';
+import { refundWorkflow as realRefund } from '../../workflows/refund-workflow';
 
 /** What a careless change of a released workflow looks like; the replay check must refuse it. */
-export async function orderWorkflow(outTradeNo: string): Promise<string> {
-  await sleep('1 second');
-  return realWorkflow(outTradeNo);
+function changed<A extends unknown[], R>(real: (...args: A) => Promise<R>) {
+  return async (...args: A): Promise<R> => {
+    await sleep('1 second');
+    return real(...args);
+  };
 }
+
+export const orderWorkflow = changed(realOrder);
+export const refundWorkflow = changed(realRefund);
+export const patrolWorkflow = changed(realPatrol);

@@ -25,8 +25,8 @@ if (missing.length === 0) {
     afterEach(() => oncepay.simulator.clearFaults());
 
     test.each(missing)('$name', async ({ name, play }) => {
-      const { outTradeNo, runId } = await play(oncepay);
-      const handle = oncepay.temporal.workflow.getHandle(outTradeNo, runId);
+      const { workflowId, runId } = await play(oncepay);
+      const handle = oncepay.temporal.workflow.getHandle(workflowId, runId);
       writeRecording(version, name, await handle.fetchHistory());
     });
   });

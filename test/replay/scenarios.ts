@@ -3,12 +3,8 @@ import { z } from 'zod';
 import { SEARCH_ATTRIBUTES } from '../../domain/task-queues';
 import { orderBody, someUser, type OrderView, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
-
-/** What a scenario has played: a run that has ended, or one that waits for a person. */
-export interface PlayedRun {
-  readonly outTradeNo: string;
-  readonly runId: string;
-}
+import * as badDays from './bad-days';
+import { ended, latestRun, type PlayedRun } from './played-run';
 
 export interface Scenario {
   /** Names the recording; never changed once a version with it is released. */
@@ -65,17 +61,16 @@ export const SCENARIOS: readonly Scenario[] = [
   scenario('effect-failing-then-done', effectFailingThenDone),
   scenario('webhook-failing-then-taken', webhookFailingThenTaken),
   scenario('started-by-the-sweep', startedByTheSweep, true),
+  scenario('refund-succeeded', badDays.refundSucceeded),
+  scenario('refund-told-by-callback', badDays.refundToldByCallback),
+  scenario('refund-given-up', badDays.refundGivenUp),
+  scenario('effect-retried', badDays.effectRetried),
+  scenario('prepay-retried', badDays.prepayRetried),
+  scenario('webhook-given-up', badDays.webhookGivenUp, true),
+  scenario('proposed-by-hand', badDays.proposedByHand),
+  scenario('unknown-refunded', badDays.unknownRefunded),
+  scenario('patrolled', badDays.patrolled),
 ];
-
-async function latestRun({ temporal }: TestOncepay, outTradeNo: string): Promise<PlayedRun> {
-  const { runId } = await temporal.workflow.getHandle(outTradeNo).describe();
-  return { outTradeNo, runId };
-}
-
-async function ended(oncepay: TestOncepay, run: PlayedRun): Promise<PlayedRun> {
-  await oncepay.temporal.workflow.getHandle(run.outTradeNo, run.runId).result();
-  return run;
-}
 
 async function endedLatest(oncepay: TestOncepay, outTradeNo: string): Promise<PlayedRun> {
   return ended(oncepay, await latestRun(oncepay, outTradeNo));
@@ -168,7 +163,7 @@ async function unknownOrder(oncepay: TestOncepay): Promise<PlayedRun> {
 
 /** The run that hears of a second payment sends it back, and ends when the shop has heard. */
 async function secondPayment(oncepay: TestOncepay): Promise<PlayedRun> {
-  const { outTradeNo: no } = await paidByCallback(oncepay);
+  const { workflowId: no } = await paidByCallback(oncepay);
   await oncepay.simulator.pay({ outTradeNo: no, force: true });
   return refundedOnce(oncepay, no);
 }
@@ -187,7 +182,7 @@ async function refundedOnce(oncepay: TestOncepay, no: string): Promise<PlayedRun
 
 /** The row of a fulfilled order says that something is due; the next run finds nothing and notes it. */
 async function dueWithNothingLeft(oncepay: TestOncepay): Promise<PlayedRun> {
-  const { outTradeNo: no } = await paidByCallback(oncepay);
+  const { workflowId: no } = await paidByCallback(oncepay);
   const later = "UPDATE orders SET due_at = now() + interval '1 hour' WHERE out_trade_no = $1";
   await oncepay.sql.query(later, [no]);
   await oncepay.simulator.notify({ outTradeNo: no, newId: true });
@@ -200,7 +195,7 @@ async function dueWithNothingLeft(oncepay: TestOncepay): Promise<PlayedRun> {
 }
 
 async function latePayment(oncepay: TestOncepay): Promise<PlayedRun> {
-  const { outTradeNo: no } = await closedByRequest(oncepay);
+  const { workflowId: no } = await closedByRequest(oncepay);
   await oncepay.simulator.pay({ outTradeNo: no, force: true });
   await oncepay.untilStatus(no, 'refunded', RECOVERY_MS);
   return refundedOnce(oncepay, no);
@@ -292,7 +287,7 @@ async function effectFailingThenDone(oncepay: TestOncepay): Promise<PlayedRun> {
 async function webhookFailingThenTaken(oncepay: TestOncepay): Promise<PlayedRun> {
   oncepay.webhooks.failNext(1);
   const run = await paidByCallback(oncepay);
-  const { deliveries } = await oncepay.order(run.outTradeNo);
+  const { deliveries } = await oncepay.order(run.workflowId);
   const attempts = deliveries.map((delivery) => delivery.attempts);
   if (!attempts.some((count) => count > 1)) throw new Error('no webhook was sent again');
   return run;

@@ -21,8 +21,8 @@ afterEach(() => oncepay.simulator.clearFaults());
 test.each(SCENARIOS.filter(({ slow }) => !slow))(
   'the scenario $name goes the same way when no run is kept in memory',
   async ({ name, play }) => {
-    const { outTradeNo, runId } = await play(oncepay);
-    const history = await oncepay.temporal.workflow.getHandle(outTradeNo, runId).fetchHistory();
+    const { workflowId, runId } = await play(oncepay);
+    const history = await oncepay.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
     const events = history.events ?? [];
     const failed = events.flatMap((event) => event.workflowTaskFailedEventAttributes ?? []);
     expect(failed).toEqual([]);
