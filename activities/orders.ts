@@ -59,15 +59,9 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
 
     rest: (outTradeNo) => database.deliveries.finishRound(outTradeNo, null),
 
-    async propose(outTradeNo, { interventionId, action, note }) {
-      const made =
-        isInterventionAction(action) &&
-        UUID.test(interventionId) &&
-        (await database.answers.propose(
-          outTradeNo,
-          { interventionId, action, note: note.slice(0, MAX_NOTE) },
-          now(),
-        ));
+    async propose(outTradeNo, proposal) {
+      const given = readProposal(proposal);
+      const made = given !== null && (await database.answers.propose(outTradeNo, given, now()));
       if (!made) Context.current().log.warn('proposal.ignored', { outTradeNo });
     },
 
@@ -77,6 +71,16 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
       return status === 'succeeded' || status === 'closed' ? status : 'under_way';
     },
   } satisfies OrderActivities & EffectActivities;
+}
+
+/** Typed by hand into Web UI, so it may be anything. @returns null when it is no proposal */
+function readProposal(proposal: unknown) {
+  if (typeof proposal !== 'object' || proposal === null) return null;
+  const { interventionId, action, note } = proposal as Readonly<Record<string, unknown>>;
+  if (typeof interventionId !== 'string' || !UUID.test(interventionId)) return null;
+  if (!isInterventionAction(action)) return null;
+  const text = typeof note === 'string' ? note.replaceAll(/\p{Cc}/gu, ' ').slice(0, MAX_NOTE) : '';
+  return { interventionId, action, note: text };
 }
 
 /** The policy that an effect goes by; what a refund takes back goes by that of what it took. */

@@ -8,7 +8,7 @@ import type { RunDescription } from './run-descriptions';
 import type { Runs } from './runs';
 
 export interface PatrolActivityDeps {
-  readonly database: Pick<Database, 'patrol'>;
+  readonly database: Pick<Database, 'patrol' | 'settings'>;
   readonly runs: Pick<Runs, 'wakeOrder' | 'wakeRefund'>;
   readonly describeRun: (workflowId: string) => Promise<RunDescription>;
   /** An error in the log that somebody should be called for. */
@@ -78,10 +78,11 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
     async patrolPurge() {
       const deadlineMs = now() + SECTION_MS;
       const findings: PatrolFinding[] = [];
+      const settings = await deps.database.settings.read();
       for (const kind of PURGE_KINDS) {
         let purged = 0;
         for (let n = 0; n < MAX_PURGE_BATCHES && now() < deadlineMs; n += 1) {
-          const rows = await patrol.purge.batch(kind, now());
+          const rows = await patrol.purge.batch(kind, settings, now());
           purged += rows;
           if (rows < PURGE_BATCH) break;
         }

@@ -162,6 +162,9 @@ export const paymentWindow = duration({ minMs: 1_000, maxMs: MAX_DURATION_MS });
 export const refundSpacing = duration({ minMs: 0, maxMs: MAX_DURATION_MS });
 export const patrolInterval = duration({ minMs: 1_000, maxMs: 24 * 3_600_000 });
 
+/** How long something is kept: a day at least, since WeChat repeats itself for as long. */
+export const keptTime = duration({ minMs: 24 * 3_600_000, maxMs: 3_650 * 24 * 3_600_000 });
+
 export const fenLimit = z.string().transform((value, context): number => {
   if (/^\d{1,10}$/.test(value) && Number(value) <= MAX_FEN) return Number(value);
   context.addIssue({ code: 'custom', message: `must be an amount in fen, 0 to ${MAX_FEN}` });

@@ -137,6 +137,6 @@ async function aboutStep(tx: Transaction, given: GivenUp): Promise<Question> {
   });
   const outTradeNo = refund?.outTradeNo ?? given.number;
   const order = await lockOrder(tx, outTradeNo);
-  const { subject } = given;
+  const subject = refund ? `refund:${given.number}` : given.subject;
   return { outTradeNo, ours: order !== null, reason: 'stuck', subject, amountFen: null };
 }

@@ -30,6 +30,7 @@ export interface LeasedResolution {
   readonly outTradeNo: string;
   /** Of the intervention that it answers. */
   readonly reason: string;
+  readonly subject: string;
 }
 
 /**
@@ -201,7 +202,7 @@ function resolutionLeases({ prisma }: DatabaseContext) {
           FROM due WHERE r.id = due.id
           RETURNING r.id, r.out_trade_no, r.intervention_id, r.approved_at
         )
-        SELECT leased.id::text, leased.out_trade_no AS "outTradeNo", i.reason
+        SELECT leased.id::text, leased.out_trade_no AS "outTradeNo", i.reason, i.subject
         FROM leased JOIN interventions i ON i.id = leased.intervention_id
         ORDER BY leased.approved_at, leased.id`;
     },

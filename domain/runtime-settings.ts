@@ -5,6 +5,9 @@ export interface RuntimeOverrides {
   readonly refund_spacing?: number;
   readonly patrol_interval?: number;
   readonly late_payment?: LatePaymentPolicy;
+  readonly keep_callback_bodies?: number;
+  readonly keep_idempotency_keys?: number;
+  readonly keep_delivery_logs?: number;
 }
 
 export type RuntimeSettingName = keyof RuntimeOverrides;
@@ -14,12 +17,26 @@ export const RUNTIME_SETTING_NAMES = [
   'refund_spacing',
   'patrol_interval',
   'late_payment',
+  'keep_callback_bodies',
+  'keep_idempotency_keys',
+  'keep_delivery_logs',
 ] as const satisfies readonly RuntimeSettingName[];
 
 /** What happens to money that comes after the close: it goes back by itself, or a person decides. */
 export const LATE_PAYMENT_POLICIES = ['refund', 'ask'] as const;
 export type LatePaymentPolicy = (typeof LATE_PAYMENT_POLICIES)[number];
 export const DEFAULT_LATE_PAYMENT: LatePaymentPolicy = 'refund';
+
+const DAY_MS = 24 * 3_600_000;
+
+/** How long the patrol keeps what it purges, in ms. Orders, money and the audit log are kept for ever. */
+export const DEFAULT_KEPT_MS = {
+  /** Raw bodies are personal data; three months cover every dispute about what WeChat said. */
+  keep_callback_bodies: 90 * DAY_MS,
+  /** Callers repeat a request within minutes or, after an outage of theirs, days. */
+  keep_idempotency_keys: 30 * DAY_MS,
+  keep_delivery_logs: 30 * DAY_MS,
+} as const;
 
 /** True for a string that names a setting. */
 export function isRuntimeSettingName(value: unknown): value is RuntimeSettingName {

@@ -87,7 +87,7 @@ export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): S
         run(
           {
             name: 'resolutions',
-            tell: ({ id, outTradeNo, reason }) => runs.answer(outTradeNo, id, reason),
+            tell: ({ id, outTradeNo, ...question }) => runs.answer(outTradeNo, id, question),
             giveBack: (rows) => overdue.returnResolutions(rows, now()),
           },
           await overdue.leaseResolutions(limit, now()),

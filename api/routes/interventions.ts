@@ -167,8 +167,7 @@ async function resolve(
   );
   const { resolutionId, question } = acceptedOf(submission, to);
   if (submission.kind === 'approved') {
-    const { outTradeNo, reason } = question;
-    await deps.runs.resolve(outTradeNo, resolutionId, reason, RESOLVE_WAIT_MS);
+    await deps.runs.resolve(question.outTradeNo, resolutionId, question, RESOLVE_WAIT_MS);
   }
   const state = await inTime(answers.state(resolutionId));
   if (!state) throw new Error(`Resolution ${resolutionId} is gone`);

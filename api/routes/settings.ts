@@ -5,6 +5,7 @@ import type { Settings } from '../../config/settings';
 import type { Database } from '../../database/database';
 import type { StoredSetting } from '../../database/runtime-settings';
 import {
+  DEFAULT_KEPT_MS,
   DEFAULT_LATE_PAYMENT,
   isRuntimeSettingName,
   LATE_PAYMENT_POLICIES,
@@ -37,6 +38,9 @@ const VALUES = {
   refund_spacing: field.refundSpacing,
   patrol_interval: field.patrolInterval,
   late_payment: z.enum(LATE_PAYMENT_POLICIES, 'must be refund or ask'),
+  keep_callback_bodies: field.keptTime,
+  keep_idempotency_keys: field.keptTime,
+  keep_delivery_logs: field.keptTime,
 } as const satisfies Record<RuntimeSettingName, z.ZodType>;
 
 /** What the environment says, unless somebody overrides it while everything runs. */
@@ -133,6 +137,7 @@ function inEnvironment(settings: EnvironmentTimes): Required<RuntimeOverrides> {
     refund_spacing: settings.refundSpacingMs,
     patrol_interval: settings.patrolIntervalMs,
     late_payment: DEFAULT_LATE_PAYMENT,
+    ...DEFAULT_KEPT_MS,
   };
 }
 

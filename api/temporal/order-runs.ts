@@ -7,6 +7,7 @@ import {
   ORDER_WORKFLOW_TYPE,
   orderWorkflowId,
   prepayUpdateId,
+  refundWorkflowId,
   REFUND_WORKFLOW_TYPE,
   resolutionUpdateId,
 } from '../../domain/workflow-ids';
@@ -19,8 +20,13 @@ import {
 
 /** A run is told of its inbox row within this, or the sweep does it later. */
 const SIGNAL_TIMEOUT_MS = 5_000;
-/** A run that can't go on can't hear either: the next one begins with what the rows say (P5). */
 const STUCK: InterventionReason = 'stuck';
+
+/** What the question is about that an answer is given to. */
+export interface AnsweredQuestion {
+  readonly reason: string;
+  readonly subject: string;
+}
 
 /** What the api says to the runs of orders. Every message starts the run if there is none (P5). */
 export interface OrderRuns {
@@ -32,20 +38,16 @@ export interface OrderRuns {
   ensureRefund(outRefundNo: string): Promise<void>;
   /**
    * Tells an order's run of a person's approved answer.
-   * @param reason of the intervention that it answers
    * @throws when Temporal did not take it in time
    */
-  answer(outTradeNo: string, resolutionId: string, reason: string): Promise<void>;
+  answer(outTradeNo: string, resolutionId: string, question: AnsweredQuestion): Promise<void>;
   /** @returns null when there is no answer in time */
   prepay(outTradeNo: string, round: number, timeoutMs: number): Promise<PrepayAnswer | null>;
-  /**
-   * As `answer`, and waits until it is carried out or refused, at most `timeoutMs`.
-   * @param reason of the intervention that it answers
-   */
+  /** As `answer`, and waits until it is carried out or refused, at most `timeoutMs`. */
   resolve(
     outTradeNo: string,
     resolutionId: string,
-    reason: string,
+    question: AnsweredQuestion,
     timeoutMs: number,
   ): Promise<void>;
   /** @returns null when there is no answer in time */
@@ -86,9 +88,9 @@ export function createOrderRuns(
           updateId: prepayUpdateId(round),
         }),
       ),
-    async resolve(outTradeNo, resolutionId, reason, timeoutMs) {
+    async resolve(outTradeNo, resolutionId, question, timeoutMs) {
       await answerWithin(outTradeNo, timeoutMs, async () => {
-        if (reason === STUCK) await terminate(client, outTradeNo);
+        await endStuckRun(client, outTradeNo, question);
         await client.workflow.executeUpdateWithStart(resolutionUpdate, {
           startWorkflowOperation: operation(outTradeNo),
           args: [resolutionId],
@@ -140,16 +142,25 @@ function createMessages(
           workflowIdConflictPolicy: 'USE_EXISTING',
         }),
       ),
-    async answer(outTradeNo, resolutionId, reason) {
-      if (reason === STUCK) await taken(() => terminate(client, outTradeNo));
+    async answer(outTradeNo, resolutionId, question) {
+      await taken(() => endStuckRun(client, outTradeNo, question));
       await notify(outTradeNo, resolutionUpdateId(resolutionId));
     },
   };
 }
 
-async function terminate(client: Client, outTradeNo: string): Promise<void> {
+/** A run that can't go on can't hear either: the next one begins with what the rows say (P5). */
+async function endStuckRun(
+  client: Client,
+  outTradeNo: string,
+  { reason, subject }: AnsweredQuestion,
+): Promise<void> {
+  if (reason !== STUCK) return;
+  const [kind, ...rest] = subject.split(':');
+  const workflowId =
+    kind === 'refund' ? refundWorkflowId(rest.join(':')) : orderWorkflowId(outTradeNo);
   try {
-    await client.workflow.getHandle(orderWorkflowId(outTradeNo)).terminate('A person said: again');
+    await client.workflow.getHandle(workflowId).terminate('A person said: again');
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }

@@ -41,6 +41,7 @@ export interface Asked {
   readonly interventionId: string;
   readonly outTradeNo: string;
   readonly reason: string;
+  readonly subject: string;
 }
 
 /** The run is told at once; should that get lost, the sweep tells it after this. */
@@ -62,7 +63,10 @@ export async function submitAnswer(
     if (outTradeNo === null) return { kind: 'not_found' };
     const scope = await openScope(tx, outTradeNo, now);
     const found = await findQuestion(tx, request.to);
-    if ('kind' in found) return found;
+    if ('kind' in found) {
+      const repeated = found.kind === 'refused' && (await repeatedAnswer(context, scope, request));
+      return repeated || found;
+    }
     if (found.status !== 'open') return answeredBefore(context, tx, found, request);
     return answerOpen(context, scope, found, request);
   });
@@ -112,10 +116,11 @@ function refusal(
   return { kind: 'refused', code, detail, extra };
 }
 
-const asked = ({ id, outTradeNo, reason }: QuestionRow): Asked => ({
+const asked = ({ id, outTradeNo, reason, subject }: QuestionRow): Asked => ({
   interventionId: id,
   outTradeNo,
   reason,
+  subject,
 });
 
 /** The second click of a double click, or somebody who comes too late. */
@@ -145,6 +150,39 @@ async function answeredBefore(
       ? 'This question has ended by itself'
       : `This question was answered with ${resolution ?? 'something else'}`;
   return refusal('INTERVENTION_RESOLVED', detail, { resolution });
+}
+
+/** How long after an answer the same one by order number counts as its second click. */
+const DOUBLE_CLICK_MS = 10 * 60_000;
+
+/** The second click of an answer by order number: nothing is open any more, since it was carried out. */
+async function repeatedAnswer(
+  { hash }: DatabaseContext,
+  { tx, outTradeNo, now }: Scope,
+  { action, params, note, actor }: AnswerRequest,
+): Promise<Submission | null> {
+  const open = await tx.intervention.count({ where: { outTradeNo, status: 'open' } });
+  if (open > 0) return null;
+  const row = await tx.interventionResolution.findFirst({
+    where: {
+      outTradeNo,
+      action,
+      note,
+      paramsHash: hashOf(hash, params),
+      status: 'done',
+      OR: [{ proposedBy: actor.name }, { approvedBy: actor.name }],
+      finishedAt: { gt: new Date(now.getTime() - DOUBLE_CLICK_MS) },
+    },
+    orderBy: { id: 'desc' },
+    select: { id: true, intervention: { select: { id: true, reason: true, subject: true } } },
+  });
+  if (!row) return null;
+  const { id: interventionId, reason, subject } = row.intervention;
+  return {
+    kind: 'done',
+    resolutionId: row.id,
+    question: { interventionId, outTradeNo, reason, subject },
+  };
 }
 
 function hashOf(hash: DatabaseContext['hash'], params: Params): string {

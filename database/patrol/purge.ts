@@ -1,26 +1,28 @@
 import type { PurgeKind } from '../../domain/patrol';
+import { DEFAULT_KEPT_MS, type RuntimeOverrides } from '../../domain/runtime-settings';
 import { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext } from '../context';
 
 const DAY_MS = 24 * 3_600_000;
 
 /**
- * How long each thing is kept. Orders, money, effects, interventions and the audit log are kept for ever:
- * they stand in none of these statements.
+ * How long each thing is kept, in ms. Orders, money, effects, interventions and the audit log are kept
+ * for ever: they stand in none of these statements.
  */
-const KEPT_DAYS = {
-  /** Raw bodies are personal data; three months cover every dispute about what WeChat said. */
-  callback_body_purged: 90,
-  /** Callers repeat a request within minutes or, after an outage of theirs, days. */
-  idempotency_key_purged: 30,
-  /** A fingerprint states its own end. */
-  fingerprint_purged: 0,
-  delivery_log_purged: 30,
-  retry_budget_purged: 30,
-  patrol_report_purged: 90,
-} as const satisfies Record<PurgeKind, number>;
+function keptMs(settings: RuntimeOverrides): Readonly<Record<PurgeKind, number>> {
+  const kept = { ...DEFAULT_KEPT_MS, ...settings };
+  return {
+    callback_body_purged: kept.keep_callback_bodies,
+    idempotency_key_purged: kept.keep_idempotency_keys,
+    // A fingerprint states its own end.
+    fingerprint_purged: 0,
+    delivery_log_purged: kept.keep_delivery_logs,
+    retry_budget_purged: 30 * DAY_MS,
+    patrol_report_purged: 90 * DAY_MS,
+  };
+}
 
-export const PURGE_KINDS = Object.keys(KEPT_DAYS) as PurgeKind[];
+export const PURGE_KINDS = Object.keys(keptMs({})) as PurgeKind[];
 
 /** Rows of one statement: short locks, a short transaction. */
 export const PURGE_BATCH = 500;
@@ -28,9 +30,12 @@ export const PURGE_BATCH = 500;
 /** Removes what is past its time, a batch at a time; the oldest first, found by an index each. */
 export function createPurge({ prisma }: DatabaseContext) {
   return {
-    /** @returns the rows purged; less than a batch when nothing is left */
-    batch(kind: PurgeKind, nowMs: number): Promise<number> {
-      const before = new Date(nowMs - KEPT_DAYS[kind] * DAY_MS);
+    /**
+     * @param settings what the operators have set
+     * @returns the rows purged; less than a batch when nothing is left
+     */
+    batch(kind: PurgeKind, settings: RuntimeOverrides, nowMs: number): Promise<number> {
+      const before = new Date(nowMs - keptMs(settings)[kind]);
       return prisma.$executeRaw(statement(kind, before));
     },
   };

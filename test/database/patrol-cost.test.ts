@@ -196,9 +196,9 @@ test('to check what changed and one slice of all orders reads some rows for each
 test.each(['callback_body_purged', 'fingerprint_purged', 'idempotency_key_purged'] as const)(
   'a purge that finds nothing (%s) reads next to nothing',
   async (kind) => {
-    await patrol.database.patrol.purge.batch(kind, Date.now());
+    await patrol.database.patrol.purge.batch(kind, {}, Date.now());
     const reads = await readsOf(async (rows) => {
-      await rows.purge.batch(kind, Date.now());
+      await rows.purge.batch(kind, {}, Date.now());
       await rows.notices.find(Date.now());
     });
     expectCheap(reads);

@@ -93,6 +93,9 @@ describe('two keys', () => {
     const { id: interventionId } = await untilAsked(oncepay, no, 'amount_mismatch');
     const run = oncepay.temporal.workflow.getHandle(no);
     await run.signal('propose', { interventionId, action: 'nonsense', note: 'x' });
+    await run.signal('propose', null);
+    await run.signal('propose', { action: 'accept' });
+    await run.signal('propose', 'accept it');
     await run.signal('propose', { interventionId, action: 'accept', note: 'seen in Web UI' });
     const [question] = await until('it is proposed', async () => {
       const open = await questionsOf(oncepay, no);
@@ -191,6 +194,11 @@ test('several questions of one order: the answer must say which, and each is ans
   });
   expect(only.status).toBe(200);
   await oncepay.untilStatus(no, 'fulfilled');
+  // The second click is the same answer; anything else finds nothing open.
+  const again = await oncepay.call('POST', path, {
+    body: { action: 'retry', note: 'codes are in' },
+  });
+  expect([again.status, resolutionOf(again.body).id]).toEqual([200, resolutionOf(only.body).id]);
   const none = await oncepay.call('POST', path, { body: { action: 'retry', note: 'again' } });
   expect(none).toMatchObject({ status: 409, body: { code: 'NOTHING_OPEN' } });
 });
