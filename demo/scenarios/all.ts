@@ -4,14 +4,18 @@ import { channelScenarios } from './channels';
 import { moneyScenarios } from './money';
 import { orderScenarios } from './orders';
 import { outageScenarios } from './outages';
+import { patrolScenarios } from './patrol';
+import { personScenarios } from './persons';
 import { webhookScenarios } from './webhooks';
 
-/** In the order they are played; the outages come last, because the others would feel them. */
+/** In the order they are played; the outages come late, because the others would feel them. */
 export const allScenarios: readonly Scenario[] = [
   ...channelScenarios,
   ...webhookScenarios,
   ...callbackScenarios,
   ...moneyScenarios,
+  ...personScenarios,
   ...orderScenarios,
   ...outageScenarios,
+  ...patrolScenarios,
 ];
