@@ -26,7 +26,7 @@ export const orderAnswer = z.object({
   effects: z.array(z.object({ effect: z.string(), status: z.string() })),
   notices: z.array(z.object({ id: z.string(), verdict: z.string().nullable() })),
   transactions: z.array(z.object({ transaction_id: z.string(), status: z.string() })),
-  refunds: z.array(z.object({ transaction_id: z.string(), amount: z.int(), status: z.string() })),
+  refunds: z.array(z.object({ status: z.string() })),
   codes: z.array(z.object({ sku: z.string(), code: z.string() })),
 });
 export type OrderAnswer = z.infer<typeof orderAnswer>;

@@ -34,7 +34,7 @@ export function renderWelcome({ oncepay, simulator, stack, webUiUrl }: World): s
     `  curl -s ${control}/pay -d '{"out_trade_no":"<number>"}'`,
     `  curl -s ${apiUrl}/v1/orders/<number> ${as(keys.merchant)}`,
     '',
-    'A question is open: somebody paid a wrong amount. Read it, send the money back:',
+    'One question is open, of a wrong amount. Read it, then send the money back:',
     '',
     `  curl -s '${apiUrl}/v1/interventions?status=open' ${as(keys.operator)}`,
     `  curl -s ${apiUrl}/v1/orders/<number>/resolution ${as(keys.operator)} \\`,

@@ -16,14 +16,17 @@ function answerTo({ callback }: PayResult): string {
   return String(callback?.status ?? 'no answer');
 }
 
-/** What WeChat has paid back, and whether the shop has heard of it. */
-async function paidBack({ simulator, webhooks }: World, outTradeNo: string): Promise<string> {
+/** What WeChat has paid back of a payment, once the shop has heard of it. */
+async function paidBack({ simulator, webhooks }: World, payment: PayResult): Promise<string> {
+  const { outTradeNo, transactionId } = payment;
   await until(`the webhook of the refund of ${outTradeNo}`, SOON_MS, () =>
     webhooks.of(outTradeNo).find(({ event }) => event === 'refund.succeeded'),
   );
-  const refunds = simulator.refundsOf(outTradeNo);
-  const ends = refunds.map(({ status, refundFen }) => `${refundFen} ${status}`).join(', ');
-  return `${refunds.length} refund at WeChat: ${ends}; shop told`;
+  const refunds = simulator.refundsOf(outTradeNo).map((refund) => {
+    const ofIt = refund.transactionId === transactionId ? 'of this payment' : 'of another payment';
+    return `${refund.refundFen} fen ${ofIt} ${refund.status}`;
+  });
+  return `${refunds.length} refund: ${refunds.join(', ')}; shop told`;
 }
 
 async function playWrongAmount({ shop, simulator }: World): Promise<Seen> {
@@ -66,9 +69,7 @@ async function playSurplus(world: World): Promise<Seen> {
   const after = await shop.waitFor(outTradeNo, 'with money back');
   const same = isDeepStrictEqual(decisive(after), decisive(before)) ? 'unchanged' : 'changed';
   const state = `${after.status}, ${same}, ${await shop.points(user)} points`;
-  const back = after.refunds.every((one) => one.transaction_id === payment.transactionId);
-  const which = `of the ${back ? 'second' : 'first'} payment`;
-  return { seen: `${answerTo(payment)}; ${state}; ${await paidBack(world, outTradeNo)}, ${which}` };
+  return { seen: `${answerTo(payment)}; ${state}; ${await paidBack(world, payment)}` };
 }
 
 async function playLate(world: World): Promise<Seen> {
@@ -80,7 +81,7 @@ async function playLate(world: World): Promise<Seen> {
   const payment = await simulator.pay({ outTradeNo, force: true });
   const order = await shop.waitFor(outTradeNo, 'refunded');
   const state = `${wayOf(order)}; ${await shop.points(user)} points`;
-  return { seen: `${answerTo(payment)}; ${state}; ${await paidBack(world, outTradeNo)}` };
+  return { seen: `${answerTo(payment)}; ${state}; ${await paidBack(world, payment)}` };
 }
 
 /** Money that is not what the order asked for. */
@@ -101,14 +102,14 @@ export const moneyScenarios: readonly Scenario[] = [
     name: 'A second payment for one order goes back by itself',
     expected:
       '204; fulfilled, unchanged, 11 points; ' +
-      '1 refund at WeChat: 1100 SUCCESS; shop told, of the second payment',
+      '1 refund: 1100 fen of this payment SUCCESS; shop told',
     play: playSurplus,
   },
   {
     name: 'A payment after the close goes back by itself',
     expected:
       '204; created → awaiting_payment → closed → paid_late → refunded; 0 points; ' +
-      '1 refund at WeChat: 1200 SUCCESS; shop told',
+      '1 refund: 1200 fen of this payment SUCCESS; shop told',
     play: playLate,
   },
 ];

@@ -103,7 +103,7 @@ async function playAnswerWithoutWorker(world: World): Promise<Seen> {
     const { status } = await shop.read(no);
     await world.startWorker();
     const order = await shop.waitFor(no, 'fulfilled', RECOVERY_MS);
-    const before = `${kept.action} ${kept.status}, still ${status}`;
+    const before = `${kept.action} kept as ${kept.status}, still ${status}`;
     return `${before}; then ${order.status}, ${await shop.points(user)} points`;
   };
   const [answer, seen] = await Promise.all([desk.answer(question, 'accept'), carryOn()]);
@@ -137,7 +137,7 @@ export const outageScenarios: readonly Scenario[] = [
   },
   {
     name: 'A person answers while no worker runs',
-    expected: 'accept approved, still awaiting_payment; then fulfilled, 15 points',
+    expected: 'accept kept as approved, still awaiting_payment; then fulfilled, 15 points',
     play: playAnswerWithoutWorker,
   },
   {

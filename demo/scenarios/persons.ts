@@ -35,7 +35,7 @@ async function playSpentBudget(world: World): Promise<Seen> {
     const answer = await desk.answer(question, 'retry');
     const order = await shop.waitFor(no, 'fulfilled');
     const tries = `${evidence.attempts ?? 0} tries, not ${usual.max_attempts}`;
-    const asked = `${status}, asked about ${subject} (${evidence.code ?? 'no code'})`;
+    const asked = `still ${status}; asked effect_failed: ${subject}, ${evidence.code ?? 'no code'}`;
     const points = `${await shop.points(user)} points`;
     return { seen: `${tries}; ${asked}; retry ${answer}: ${order.status}, ${points}` };
   } finally {
@@ -47,10 +47,11 @@ async function playSpentBudget(world: World): Promise<Seen> {
 /** What Oncepay can't do alone. */
 export const personScenarios: readonly Scenario[] = [
   {
-    name: 'An effect fails, its budget is lowered meanwhile, and a person has it tried again',
+    name: 'An effect keeps failing; its policy is lowered meanwhile; a person has it tried again',
     expected:
       `${LOWERED_ATTEMPTS} tries, not ${USUAL_ATTEMPTS}; ` +
-      'paid, asked about points (EFFECT_FAILED); retry 200 done: fulfilled, 13 points',
+      'still paid; asked effect_failed: points, EFFECT_FAILED; ' +
+      'retry 200 done: fulfilled, 13 points',
     play: playSpentBudget,
   },
 ];
