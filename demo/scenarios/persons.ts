@@ -1,14 +1,17 @@
-import { SOON_MS, until } from '../until';
 import type { PolicyAnswer } from '../answers';
 import { refusePoints } from '../trouble';
+import { SOON_MS, until } from '../until';
 import type { Scenario, Seen, World } from '../world';
 
-/** The most that an effect is tried, once the policy is lowered. */
+/**
+ * The most that points are tried, once the policy is lowered: not fewer, because the second try may
+ * come before a worker has read the change.
+ */
 const LOWERED_ATTEMPTS = 3;
 /** What a new database starts with. */
 const USUAL_ATTEMPTS = 6;
 
-/** The policy of the points, lowered while an order of somebody is being retried by it. */
+/** @returns the policy of the points as it was before */
 async function lowerPolicy({ desk }: World): Promise<PolicyAnswer> {
   const usual = await desk.policy('fulfilment.points');
   await desk.putPolicy('fulfilment.points', { ...usual, max_attempts: LOWERED_ATTEMPTS });
