@@ -8,7 +8,7 @@ import { patrolScenarios } from './patrol';
 import { personScenarios } from './persons';
 import { webhookScenarios } from './webhooks';
 
-/** In the order they are played; the outages come late, because the others would feel them. */
+/** In the order they are played; the outages come last, because the others would feel them. */
 export const allScenarios: readonly Scenario[] = [
   ...channelScenarios,
   ...webhookScenarios,
@@ -16,6 +16,6 @@ export const allScenarios: readonly Scenario[] = [
   ...moneyScenarios,
   ...personScenarios,
   ...orderScenarios,
-  ...outageScenarios,
   ...patrolScenarios,
+  ...outageScenarios,
 ];

@@ -11,9 +11,16 @@ function sum(findings: readonly Finding[], count: (finding: Finding) => number):
 
 async function playPatrol({ desk }: World): Promise<Seen> {
   const since = Date.now();
+  let last = 'none yet';
   const report = await until('a patrol that came by itself', RECOVERY_MS, async () => {
-    const last = (await desk.patrols()).find(({ status }) => status !== 'running');
-    return last !== undefined && Date.parse(last.started_at) >= since ? last : undefined;
+    const [newest] = await desk.patrols();
+    if (newest === undefined) return undefined;
+    last = `${newest.status}, started at ${newest.started_at}`;
+    const isOver = newest.status !== 'running' && Date.parse(newest.started_at) >= since;
+    return isOver ? newest : undefined;
+  }).catch((error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(`${message} (the last one: ${last})`);
   });
   const { status, findings, failed_sections: failed } = report;
   const broken = findings.filter(({ kind }) => PATROL_KINDS[kind] === 'invariants');
@@ -29,7 +36,7 @@ async function playPatrol({ desk }: World): Promise<Seen> {
 /** Whoever looks after everything, again and again. */
 export const patrolScenarios: readonly Scenario[] = [
   {
-    name: 'The patrol, after all of this',
+    name: 'The patrol comes by itself',
     expected: 'done, 0 sections failed; 0 faults in the books; 0 questions opened',
     play: playPatrol,
   },
