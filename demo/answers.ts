@@ -1,6 +1,7 @@
 // What the demo reads of the API's answers, and of the webhooks; the whole of it is in /openapi.json.
 import { z } from 'zod';
 import { ORDER_STATUSES } from '../domain/order-state';
+import { PATROL_KIND_NAMES } from '../domain/patrol';
 
 const status = z.enum(ORDER_STATUSES);
 
@@ -25,6 +26,7 @@ export const orderAnswer = z.object({
   effects: z.array(z.object({ effect: z.string(), status: z.string() })),
   notices: z.array(z.object({ id: z.string(), verdict: z.string().nullable() })),
   transactions: z.array(z.object({ transaction_id: z.string(), status: z.string() })),
+  refunds: z.array(z.object({ status: z.string() })),
   codes: z.array(z.object({ sku: z.string(), code: z.string() })),
 });
 export type OrderAnswer = z.infer<typeof orderAnswer>;
@@ -41,6 +43,48 @@ export const pointsAnswer = z.object({
   balance: z.int(),
   entries: z.array(z.object({ out_trade_no: z.string(), delta: z.int() })),
 });
+
+export const questionList = z.object({
+  data: z.array(
+    z.object({
+      id: z.string(),
+      reason: z.string(),
+      subject: z.string(),
+      evidence: z.looseObject({ code: z.string().optional(), attempts: z.int().optional() }),
+      pending: z.object({ action: z.string(), status: z.string() }).nullable(),
+    }),
+  ),
+});
+export type Question = z.infer<typeof questionList>['data'][number];
+
+/** What came of an answer to a question; a refusal has a code. */
+export const resolvedAnswer = z.object({
+  resolution: z.object({ status: z.string() }).optional(),
+  code: z.string().optional(),
+});
+
+/** Sent back as it came, with what shall be different; more fields than the demo looks at. */
+export const policyAnswer = z.looseObject({ version: z.int(), max_attempts: z.int() });
+export type PolicyAnswer = z.infer<typeof policyAnswer>;
+
+export const patrolList = z.object({
+  data: z.array(
+    z.object({
+      started_at: z.string(),
+      status: z.string(),
+      findings: z.array(
+        z.object({
+          kind: z.enum(PATROL_KIND_NAMES),
+          found: z.int(),
+          healed: z.int(),
+          opened: z.int(),
+        }),
+      ),
+      failed_sections: z.array(z.string()),
+    }),
+  ),
+});
+export type PatrolAnswer = z.infer<typeof patrolList>['data'][number];
 
 export const webhookPayload = z.object({
   type: z.string(),

@@ -17,7 +17,7 @@ prints what happened, and stays up until Ctrl-C.
 const DEFAULT_COLUMNS = 140;
 const PARENT_CHECK_MS = 250;
 const LEGEND = `ms: from a scenario’s first request to the last thing it waited for. The first one also warms
-everything up; the order that nobody pays waits for its end beside the others.`;
+everything up; the callback that never comes and the order that nobody pays wait beside the others.`;
 /** What a shell sees of a program that a signal ended. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof EXIT_CODES;

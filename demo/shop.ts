@@ -1,7 +1,6 @@
-import type { z } from 'zod';
 import { CHANNELS, type Channel } from '../domain/channels';
 import type { OrderStatus } from '../domain/order-state';
-import type { Answer, CallOptions, Oncepay } from '../stack/oncepay';
+import type { Oncepay } from '../stack/oncepay';
 import {
   orderAnswer,
   placedAnswer,
@@ -11,6 +10,7 @@ import {
   type PlacedAnswer,
   type ProductAnswer,
 } from './answers';
+import { createCall, told } from './call';
 import { SOON_MS, until } from './until';
 
 /** One line of goods for one user. */
@@ -33,10 +33,12 @@ export interface Shop {
   /** `POST /v1/orders`. @param port another api process. @throws unless the answer is 200 or 201 */
   order(wish: Wish, port?: number): Promise<Placed>;
   read(outTradeNo: string): Promise<OrderAnswer>;
+  /** `POST /v1/orders/{no}/close`. @throws unless it is closed at once */
+  close(outTradeNo: string): Promise<void>;
   /** Waits until the order is as it should be. @throws with its last status when it never is */
   waitFor(
     outTradeNo: string,
-    wanted: OrderStatus | 'with attention',
+    wanted: OrderStatus | 'with attention' | 'with money back',
     deadlineMs?: number,
   ): Promise<OrderAnswer>;
   putProduct(
@@ -64,23 +66,9 @@ export function orderBody(wish: Wish): object {
   };
 }
 
-function told(answer: Answer, what: string): Answer {
-  if (answer.status === 200 || answer.status === 201) return answer;
-  throw new Error(`${what} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
-}
-
 /** @throws an error that names the call for every answer but 200 and 201 */
 export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
-  async function call<T>(
-    schema: z.ZodType<T>,
-    method: string,
-    path: string,
-    options: CallOptions = {},
-  ): Promise<T> {
-    const answer = await oncepay.call(method, path, { as: 'merchant', ...options });
-    return schema.parse(told(answer, `${method} ${path}`).body);
-  }
-
+  const call = createCall(oncepay, 'merchant');
   const read = (outTradeNo: string) => call(orderAnswer, 'GET', `/v1/orders/${outTradeNo}`);
 
   return {
@@ -93,10 +81,16 @@ export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
       return { ...placed, httpStatus: answer.status };
     },
     read,
+    async close(outTradeNo) {
+      await call(placedAnswer.pick({ status: true }), 'POST', `/v1/orders/${outTradeNo}/close`);
+    },
     async waitFor(outTradeNo, wanted, deadlineMs = SOON_MS) {
       let last = 'unknown';
-      const isSo = ({ status, attention }: OrderAnswer) =>
-        wanted === 'with attention' ? attention !== null : status === wanted;
+      const isSo = ({ status, attention, refunds }: OrderAnswer) => {
+        if (wanted === 'with attention') return attention !== null;
+        if (wanted !== 'with money back') return status === wanted;
+        return refunds.some((refund) => refund.status === 'succeeded');
+      };
       return until(`order ${outTradeNo} ${wanted}`, deadlineMs, async () => {
         const order = await read(outTradeNo);
         last = order.status;

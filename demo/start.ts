@@ -9,12 +9,17 @@ import {
 import { startSimulator } from '../simulator/server';
 import { createOncepay, type Oncepay } from '../stack/oncepay';
 import { startStack, type Managed, type Stack } from '../stack/stack';
+import { createDesk } from './desk';
 import { createShop } from './shop';
 import { startWebhookReceiver } from './webhook-receiver';
 import type { World } from './world';
 
 /** How long the order that nobody pays can be paid. */
 const SHORT_WINDOW = '8s';
+/** The first question comes soon, for the payment whose callback gets lost; then about as usual. */
+const QUERY_SCHEDULE = '4s,30s,1m,2m,5m,10m';
+/** Often enough to see one, and not so often that the Web UI shows little else. */
+const PATROL_INTERVAL = '10s';
 /** A stop in the middle of the start waits this long; then the stack's guardian does it alone. */
 const START_GRACE_MS = 10_000;
 
@@ -87,7 +92,12 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
     temporalAddress: stack.temporalAddress,
     temporalNamespace: namespace,
     wechatpay: (notifyUrl) => wechatpayEnvironment(simulator, credentials, notifyUrl),
-    env: { ONCEPAY_WEBHOOK_URL: webhooks.url, ONCEPAY_WEBHOOK_SECRET: webhooks.secret },
+    env: {
+      ONCEPAY_WEBHOOK_URL: webhooks.url,
+      ONCEPAY_WEBHOOK_SECRET: webhooks.secret,
+      ONCEPAY_QUERY_SCHEDULE: QUERY_SCHEDULE,
+      ONCEPAY_PATROL_INTERVAL: PATROL_INTERVAL,
+    },
   });
   const worker = manageWorker(oncepay);
   await Promise.all([oncepay.startApi(), worker.start()]);
@@ -100,6 +110,7 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
     stack,
     oncepay,
     shop: createShop(oncepay),
+    desk: createDesk(oncepay),
     simulator,
     webhooks,
     temporal: new Client({ connection, namespace }),

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Simulator } from '../simulator/simulator';
 import type { Oncepay } from '../stack/oncepay';
 import type { Stack } from '../stack/stack';
+import type { Desk } from './desk';
 import type { Shop } from './shop';
 import type { WebhookReceiver } from './webhook-receiver';
 
@@ -10,6 +11,7 @@ export interface World {
   readonly stack: Stack;
   readonly oncepay: Oncepay;
   readonly shop: Shop;
+  readonly desk: Desk;
   /** WeChat Pay. */
   readonly simulator: Simulator;
   readonly webhooks: WebhookReceiver;

@@ -4,6 +4,8 @@ import { channelScenarios } from './channels';
 import { moneyScenarios } from './money';
 import { orderScenarios } from './orders';
 import { outageScenarios } from './outages';
+import { patrolScenarios } from './patrol';
+import { personScenarios } from './persons';
 import { webhookScenarios } from './webhooks';
 
 /** In the order they are played; the outages come last, because the others would feel them. */
@@ -12,6 +14,8 @@ export const allScenarios: readonly Scenario[] = [
   ...webhookScenarios,
   ...callbackScenarios,
   ...moneyScenarios,
+  ...personScenarios,
   ...orderScenarios,
+  ...patrolScenarios,
   ...outageScenarios,
 ];

@@ -89,6 +89,17 @@ async function playBeforePrepay({ shop, simulator }: World): Promise<Seen> {
   }
 }
 
+async function playLost({ shop, simulator }: World): Promise<Seen> {
+  const user = 'lost-callback';
+  const placed = await shop.order({ user, sku: 'postcard', unitFen: 1_400 });
+  const outTradeNo = placed.out_trade_no;
+  await simulator.pay({ outTradeNo, callbacks: 0 });
+  const order = await shop.waitFor(outTradeNo, 'fulfilled');
+  const cause = order.history.find(({ to }) => to === 'paid')?.cause ?? 'not paid';
+  const sent = `${simulator.deliveries(outTradeNo).length} callbacks`;
+  return { seen: `${sent}; ${cause}; ${order.status}, ${await shop.points(user)} points` };
+}
+
 const FORGERIES = [
   ['tampered', 401],
   ['bad_signature', 401],
@@ -132,6 +143,12 @@ export const callbackScenarios: readonly Scenario[] = [
     name: 'A callback before WeChat’s answer to the prepay',
     expected: '1 × 204 while created; created → paid → fulfilled',
     play: playBeforePrepay,
+  },
+  {
+    name: 'A callback that never comes: WeChat is asked',
+    expected: '0 callbacks; payment_found_by_query; fulfilled, 14 points',
+    takesTime: true,
+    play: playLost,
   },
   {
     name: 'Forged, stale and broken callbacks',

@@ -1,42 +1,87 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { PayResult } from '../../simulator/payments';
 import type { OrderAnswer } from '../answers';
+import { SOON_MS, until } from '../until';
 import type { Scenario, Seen, World } from '../world';
+import { wayOf } from './channels';
+
+/** Above `ONCEPAY_TWO_PERSON_FEN` of 1,000 元: one person alone can't say what happens to it. */
+const LARGE_FEN = 200_000;
 
 function kinds(order: OrderAnswer): string {
   return order.transactions.map(({ status }) => status).join(', ');
 }
 
+function answerTo({ callback }: PayResult): string {
+  return String(callback?.status ?? 'no answer');
+}
+
+/** What WeChat has paid back of a payment, once the shop has heard of it. */
+async function paidBack({ simulator, webhooks }: World, payment: PayResult): Promise<string> {
+  const { outTradeNo, transactionId } = payment;
+  await until(`the webhook of the refund of ${outTradeNo}`, SOON_MS, () =>
+    webhooks.of(outTradeNo).find(({ event }) => event === 'refund.succeeded'),
+  );
+  const refunds = simulator.refundsOf(outTradeNo).map((refund) => {
+    const ofIt = refund.transactionId === transactionId ? 'of this payment' : 'of another payment';
+    return `${refund.refundFen} fen ${ofIt} ${refund.status}`;
+  });
+  return `${refunds.length} refund: ${refunds.join(', ')}; shop told`;
+}
+
 async function playWrongAmount({ shop, simulator }: World): Promise<Seen> {
   const placed = await shop.order({ user: 'haggler', sku: 'postcard', unitFen: 1_000 });
   const outTradeNo = placed.out_trade_no;
-  const { callback } = await simulator.pay({ outTradeNo, totalFen: 1 });
+  const payment = await simulator.pay({ outTradeNo, totalFen: 1 });
   const order = await shop.waitFor(outTradeNo, 'with attention');
   const attention = `attention ${order.attention?.reason ?? 'none'}`;
-  const answer = String(callback?.status ?? 'no answer');
-  return { seen: `${answer}; still ${order.status}; ${attention}; transactions: ${kinds(order)}` };
+  const state = `still ${order.status}; ${attention}`;
+  return { seen: `${answerTo(payment)}; ${state}; transactions: ${kinds(order)}` };
 }
 
-async function playSurplus({ shop, simulator }: World): Promise<Seen> {
+async function playTwoKeys({ shop, simulator, desk }: World): Promise<Seen> {
+  const placed = await shop.order({ user: 'big-spender', sku: 'sofa', unitFen: LARGE_FEN });
+  const outTradeNo = placed.out_trade_no;
+  await simulator.pay({ outTradeNo, totalFen: LARGE_FEN - 1 });
+  const question = await desk.asked(outTradeNo, 'amount_mismatch');
+  const first = await desk.answer(question, 'accept', 'operator');
+  const alone = await desk.answer(question, 'accept', 'operator');
+  const { status } = await shop.read(outTradeNo);
+  const second = await desk.answer(question, 'accept', 'admin');
+  const order = await shop.waitFor(outTradeNo, 'fulfilled');
+  const keys = `operator ${first}, again ${alone}, still ${status}; admin ${second}`;
+  return { seen: `${keys}: ${order.status}; transactions: ${kinds(order)}` };
+}
+
+/** What a second payment must not change. */
+function decisive({ status, transaction_id, amount, history, effects }: OrderAnswer): object {
+  return { status, transaction_id, amount, history, effects };
+}
+
+async function playSurplus(world: World): Promise<Seen> {
+  const { shop, simulator } = world;
   const user = 'twice-payer';
   const placed = await shop.order({ user, sku: 'postcard', unitFen: 1_100 });
   const outTradeNo = placed.out_trade_no;
   await simulator.pay({ outTradeNo });
   const before = await shop.waitFor(outTradeNo, 'fulfilled');
-  const { callback } = await simulator.pay({ outTradeNo, force: true });
-  const after = await shop.waitFor(outTradeNo, 'with attention');
-  const decisive = ({ status, transaction_id, amount, history, effects }: OrderAnswer) => ({
-    status,
-    transaction_id,
-    amount,
-    history,
-    effects,
-  });
+  const payment = await simulator.pay({ outTradeNo, force: true });
+  const after = await shop.waitFor(outTradeNo, 'with money back');
   const same = isDeepStrictEqual(decisive(after), decisive(before)) ? 'unchanged' : 'changed';
-  const points = await shop.points(user);
-  const attention = `attention ${after.attention?.reason ?? 'none'}`;
-  const answer = String(callback?.status ?? 'no answer');
-  const books = `transactions: ${kinds(after)}`;
-  return { seen: `${answer}; ${after.status}, ${same}, ${points} points; ${attention}; ${books}` };
+  const state = `${after.status}, ${same}, ${await shop.points(user)} points`;
+  return { seen: `${answerTo(payment)}; ${state}; ${await paidBack(world, payment)}` };
+}
+
+async function playLate(world: World): Promise<Seen> {
+  const { shop, simulator } = world;
+  const user = 'late-payer';
+  const placed = await shop.order({ user, sku: 'postcard', unitFen: 1_200 });
+  const outTradeNo = placed.out_trade_no;
+  await shop.close(outTradeNo);
+  const payment = await simulator.pay({ outTradeNo, force: true });
+  const order = await shop.waitFor(outTradeNo, 'refunded');
+  const state = `${wayOf(order)}; ${await shop.points(user)} points`;
+  return { seen: `${answerTo(payment)}; ${state}; ${await paidBack(world, payment)}` };
 }
 
 /** Money that is not what the order asked for. */
@@ -47,10 +92,24 @@ export const moneyScenarios: readonly Scenario[] = [
     play: playWrongAmount,
   },
   {
-    name: 'A second payment for one order',
+    name: 'A wrong amount above the limit, accepted by two keys',
     expected:
-      '204; fulfilled, unchanged, 11 points; attention surplus_payment; ' +
-      'transactions: applied, surplus',
+      'operator 202 proposed, again 202 proposed, still awaiting_payment; ' +
+      'admin 200 done: fulfilled; transactions: applied',
+    play: playTwoKeys,
+  },
+  {
+    name: 'A second payment for one order goes back by itself',
+    expected:
+      '204; fulfilled, unchanged, 11 points; ' +
+      '1 refund: 1100 fen of this payment SUCCESS; shop told',
     play: playSurplus,
+  },
+  {
+    name: 'A payment after the close goes back by itself',
+    expected:
+      '204; created → awaiting_payment → closed → paid_late → refunded; 0 points; ' +
+      '1 refund: 1200 fen of this payment SUCCESS; shop told',
+    play: playLate,
   },
 ];

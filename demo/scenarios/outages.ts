@@ -1,6 +1,6 @@
 import type { PayResult } from '../../simulator/payments';
 import type { OrderAnswer } from '../answers';
-import { lockProduct } from '../row-lock';
+import { lockProduct } from '../trouble';
 import type { Shop } from '../shop';
 import { RECOVERY_MS, SOON_MS, until } from '../until';
 import type { Scenario, Seen, World } from '../world';
@@ -88,6 +88,28 @@ async function playWorkerKilled(world: World): Promise<Seen> {
   };
 }
 
+async function playAnswerWithoutWorker(world: World): Promise<Seen> {
+  const { shop, simulator, desk } = world;
+  const user = 'early-answer';
+  const { out_trade_no: no } = await shop.order({ user, sku: 'postcard', unitFen: 1_500 });
+  await simulator.pay({ outTradeNo: no, totalFen: 1_499 });
+  const question = await desk.asked(no, 'amount_mismatch');
+  await world.killWorker();
+  const carryOn = async () => {
+    const kept = await until(`the answer about ${no} is kept`, SOON_MS, async () => {
+      const [asked] = await desk.questions(no);
+      return asked?.pending ?? undefined;
+    });
+    const { status } = await shop.read(no);
+    await world.startWorker();
+    const order = await shop.waitFor(no, 'fulfilled', RECOVERY_MS);
+    const before = `${kept.action} kept as ${kept.status}, still ${status}`;
+    return `${before}; then ${order.status}, ${await shop.points(user)} points`;
+  };
+  const [answer, seen] = await Promise.all([desk.answer(question, 'accept'), carryOn()]);
+  return { seen, note: `answered ${answer}` };
+}
+
 async function playTemporalDown({ stack, shop, simulator }: World): Promise<Seen> {
   const sku = 'temporal-down';
   const numbers = await placeOrders(shop, sku);
@@ -112,6 +134,11 @@ export const outageScenarios: readonly Scenario[] = [
     name: 'The worker is killed between payment and fulfilment',
     expected: `${ORDERS} × 204; killed with some paid, 0 fulfilled; then ${EACH_ONCE}`,
     play: playWorkerKilled,
+  },
+  {
+    name: 'A person answers while no worker runs',
+    expected: 'accept kept as approved, still awaiting_payment; then fulfilled, 15 points',
+    play: playAnswerWithoutWorker,
   },
   {
     name: 'Temporal is down while callbacks come',
