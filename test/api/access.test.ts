@@ -64,6 +64,8 @@ test('every documented operation is in that table', async () => {
   const shapes = OPERATIONS.map(([method, path]) =>
     `${method} ${path}`
       .replace(NO, '{no}')
+      .replace('/refunds/nothing', '/refunds/{refund_no}')
+      .replace('/interventions/nothing', '/interventions/{id}')
       .replace('/nothing', '/{sku}')
       .replace('/nobody', '/{user_id}')
       .replace('/wechat.prepay', '/{operation}')
