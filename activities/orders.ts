@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { Database } from '../database/database';
+import type { FailedEffect } from '../database/effects';
 import { isInterventionAction } from '../domain/interventions';
 import type { Notice } from '../domain/payment-notice';
 import type { EffectActivities, OrderActivities } from '../workflows/activity-contract';
@@ -38,18 +39,14 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
     },
 
     async finishEffects(outTradeNo) {
+      // The local try came a moment ago: what it left is judged first, and waits for its time.
+      if (Context.current().info.attempt === 1) {
+        const before = await database.effects.undecided(outTradeNo);
+        if (before.length > 0) throw failuresOf(outTradeNo, before);
+      }
       const { view, failed } = await database.effects.run(outTradeNo, now());
       if (failed.length === 0) return view;
-      throw new OperationFailures(
-        failed.map(({ effect, code, attempts, sqlState }) => ({
-          operation: operationOf(effect),
-          number: outTradeNo,
-          subject: effect,
-          code,
-          evidence: { effect, sql_state: sqlState },
-          attempts,
-        })),
-      );
+      throw failuresOf(outTradeNo, failed);
     },
 
     async beginClose(outTradeNo, cause) {
@@ -71,6 +68,19 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
       return status === 'succeeded' || status === 'closed' ? status : 'under_way';
     },
   } satisfies OrderActivities & EffectActivities;
+}
+
+function failuresOf(outTradeNo: string, failed: readonly FailedEffect[]): OperationFailures {
+  return new OperationFailures(
+    failed.map(({ effect, code, attempts, sqlState }) => ({
+      operation: operationOf(effect),
+      number: outTradeNo,
+      subject: effect,
+      code,
+      evidence: { effect, sql_state: sqlState },
+      attempts,
+    })),
+  );
 }
 
 /** Typed by hand into Web UI, so it may be anything. @returns null when it is no proposal */

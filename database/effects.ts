@@ -1,5 +1,5 @@
 import type { DatabaseEffect } from '../domain/effects';
-import type { ErrorCode } from '../domain/error-catalogue';
+import { isErrorCode, type ErrorCode } from '../domain/error-catalogue';
 import { pointsFor } from '../domain/money';
 import { shanghaiDay } from '../domain/order-number';
 import type { RunView } from '../domain/run-view';
@@ -74,6 +74,20 @@ export function createEffects(context: DatabaseContext) {
         }
         return { view: await readRunView(tx, outTradeNo), failed };
       });
+    },
+
+    /** Effects that were tried in vain, and about which nothing is decided yet. */
+    async undecided(outTradeNo: string): Promise<FailedEffect[]> {
+      const rows = await prisma.orderEffect.findMany({
+        where: { outTradeNo, status: 'failed', spent: false, order: { status: 'paid' } },
+        select: { effect: true, attempts: true, errorCode: true },
+        orderBy: { effect: 'asc' },
+      });
+      return rows.map(({ errorCode, ...row }) => ({
+        ...row,
+        code: isErrorCode(errorCode) ? errorCode : 'EFFECT_FAILED',
+        sqlState: null,
+      }));
     },
   };
 }

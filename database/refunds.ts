@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { isSettled, type RefundStatus } from '../domain/refund-state';
 import type { AttemptOutcome } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
+import { openIntervention } from './interventions';
 import type { RefundRow } from './refund-row';
 import { lockRefund, settleRefund, type RefundWord } from './refund-rows';
 
@@ -269,12 +270,36 @@ async function hear(
     if (!row) return 'unknown_refund';
     const step = await settleRefund(context, tx, row, word, now);
     if (step.kind === 'moved') return step.to;
+    if (step.kind === 'refused') await askAboutContradiction(tx, row, word, now);
     if (step.kind === 'duplicate' && word.nextQueryAt !== null) {
       const dueAt = new Date(word.nextQueryAt.getTime() + DUE_GRACE_MS);
       const data = { nextQueryAt: word.nextQueryAt, dueAt };
       await tx.refund.updateMany({ where: { outRefundNo, status: 'processing' }, data });
     }
     return row.status;
+  });
+}
+
+/** WeChat says something that can't be of a refund that has ended here: money may have moved. */
+async function askAboutContradiction(
+  tx: Transaction,
+  row: RefundRow,
+  word: RefundWord,
+  now: Date,
+): Promise<void> {
+  await openIntervention(tx, {
+    outTradeNo: row.out_trade_no,
+    ours: row.order_no !== null,
+    reason: 'reconciliation',
+    subject: row.out_refund_no,
+    evidence: {
+      expected: row.status,
+      seen: word.event,
+      refund_id: word.refundId,
+      ...word.evidence,
+    },
+    amountFen: row.amount_fen,
+    now,
   });
 }
 

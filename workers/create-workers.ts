@@ -20,6 +20,7 @@ import type { Database } from '../database/database';
 import { TASK_QUEUES, type TaskQueue } from '../domain/task-queues';
 import type { WechatPayClient } from '../wechatpay/client';
 import { parseNotice } from '../wechatpay/notice-parser';
+import { createHeartbeatInterceptor } from './interceptors/heartbeat';
 import { createRetryInterceptor } from './interceptors/retry';
 
 /** Times that operators turn while everything runs, in ms; each rejects while it can't be known. */
@@ -64,7 +65,7 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     namespace: settings.temporal.namespace,
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     shutdownForceTime: SHUTDOWN_FORCE_MS,
-    interceptors: { activity: [createRetryInterceptor(deps.judge)] },
+    interceptors: { activity: [createHeartbeatInterceptor(), createRetryInterceptor(deps.judge)] },
     ...(settings.buildId === null ? {} : { identity: `${settings.buildId}@${process.pid}` }),
   } satisfies Partial<WorkerOptions>;
   const queues = optionsByQueue(deps);

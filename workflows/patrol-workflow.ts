@@ -21,6 +21,8 @@ const report = proxyLocalActivities<PatrolReportActivities>({
 const sections = proxyActivities<PatrolActivities>({
   taskQueue: TASK_QUEUES.orders,
   startToCloseTimeout: '90s',
+  // A worker that died in the middle must not hold the next patrols back for as long.
+  heartbeatTimeout: '15s',
   scheduleToCloseTimeout: '4m',
   retry: { maximumAttempts: 3, initialInterval: '1s', backoffCoefficient: 2 },
 });
