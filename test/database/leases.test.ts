@@ -242,7 +242,7 @@ async function addResolution(no: string, status: string, nextAtMs: number): Prom
   const [id, intervention] = [randomUUID(), randomUUID()];
   await sql.query(
     `INSERT INTO interventions (id, out_trade_no, reason, subject, evidence, since)
-     VALUES ($1::uuid, $2, 'stuck', $1::text, '{}', now())`,
+     VALUES ($1, $2, 'stuck', 'run', '{}', now())`,
     [intervention, no],
   );
   await sql.query(
@@ -262,8 +262,8 @@ test('approved answers are leased with the reason they answer, until they are ca
   await addResolution('NO5', 'approved', START_MS + HOUR_MS);
   const nowMs = START_MS + 60 * SECOND_MS;
   const expected = [
-    { id: first, outTradeNo: 'NO1', reason: 'stuck' },
-    { id: second, outTradeNo: 'NO2', reason: 'stuck' },
+    { id: first, outTradeNo: 'NO1', reason: 'stuck', subject: 'run' },
+    { id: second, outTradeNo: 'NO2', reason: 'stuck', subject: 'run' },
   ];
   const leased = await one.overdue.leaseResolutions(10, nowMs);
   expect(leased).toEqual(expected);
