@@ -20,6 +20,9 @@ test('what nobody overrides is what the environment says, or the default', async
       { name: 'refund_spacing', value: '1m', source: 'default', ...nobody },
       { name: 'patrol_interval', value: '5m', source: 'default', ...nobody },
       { name: 'late_payment', value: 'refund', source: 'default', ...nobody },
+      { name: 'keep_callback_bodies', value: '90d', source: 'default', ...nobody },
+      { name: 'keep_idempotency_keys', value: '30d', source: 'default', ...nobody },
+      { name: 'keep_delivery_logs', value: '30d', source: 'default', ...nobody },
     ],
   });
 });

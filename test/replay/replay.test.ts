@@ -37,7 +37,8 @@ test('a workflow changed without care is refused for every recording', async () 
 test.each(recordings)(
   'the recording $scenario of $version holds nothing personal and no place it was made at',
   ({ text }) => {
-    const clear = clearText(text);
+    // The id of a patrol (our name and a time) looks like an openid.
+    const clear = clearText(text).replaceAll(/oncepay-patrol-[\dT-]+/g, 'oncepay-patrol');
     expect(clear).toMatch(/(order|refund|patrol)Workflow/);
     expect(clear).not.toMatch(/openid|user_?id|client_?ip|payer/i);
     // A WeChat openid: `o` and 27 characters.
