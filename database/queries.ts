@@ -7,8 +7,8 @@ import type { DatabaseContext } from './context';
 
 /** A query that comes this little too early is made at once instead of waiting again. */
 const EARLY_MS = 500;
-/** How often a paused order looks whether it may go on. */
-const PAUSED_MS = 60_000;
+/** How often a paused order looks whether it may go on: a person who said "again" waits for it. */
+const PAUSED_MS = 15_000;
 
 const CLOSE_FAILED = { status: 'open', reason: 'wechat_failed', subject: 'close' } as const;
 
@@ -115,7 +115,16 @@ async function keepFound(
     notice.merchantId,
   ]);
   const contentHash = hash.hex('notice', said);
-  const found = `query:${notice.transactionId ?? 'none'}:${contentHash.slice(0, 16)}`;
+  // After a person's "again" the same answer is judged anew.
+  const again = await prisma.intervention.count({
+    where: { outTradeNo: notice.outTradeNo, reason: 'amount_mismatch', resolution: 'retry' },
+  });
+  const parts = [
+    notice.transactionId ?? 'none',
+    contentHash.slice(0, 16),
+    ...(again ? [again] : []),
+  ];
+  const found = `query:${parts.join(':')}`;
   const now = new Date(nowMs);
   await prisma.inboxNotification.createMany({
     data: [

@@ -148,6 +148,25 @@ async function lateOrderThatAsks(): Promise<string> {
   }
 }
 
+test('a payment that does not match is judged anew as often as a person says so', async () => {
+  const no = await mismatched();
+  const seen = new Set<string>();
+  for (let n = 0; n < 3; n += 1) {
+    const { id } = await until(
+      'it is asked, or asked anew',
+      async () => {
+        const open = await questionsOf(oncepay, no);
+        return open.find((one) => one.reason === 'amount_mismatch' && !seen.has(one.id));
+      },
+      30_000,
+    );
+    seen.add(id);
+    if (n < 2) expect((await answer(oncepay, id, 'retry')).status).toBe(200);
+    else expect((await answer(oncepay, id, 'accept')).status).toBe(200);
+  }
+  await oncepay.untilStatus(no, 'fulfilled');
+});
+
 test('an answer given while no worker runs is kept, and carried out when one is back', async () => {
   const { no, sku } = await orderOf(oncepay, { kind: 'virtual' });
   await oncepay.simulator.pay({ outTradeNo: no });
