@@ -12,7 +12,10 @@ useQuietTemporal();
 let oncepay: TestOncepay;
 beforeAll(async () => {
   const NODE_OPTIONS = `--require ${require.resolve('./uncached.cjs')}`;
-  oncepay = await startTestOncepay({ env: { ...SCENARIO_ENV, NODE_OPTIONS } });
+  // Without a cache the SDK may lose a workflow task (until its time-out, 10 s) while another run has one:
+  // the patrol comes when it is called.
+  const env = { ...SCENARIO_ENV, ONCEPAY_PATROL_INTERVAL: '24h', NODE_OPTIONS };
+  oncepay = await startTestOncepay({ env });
 });
 afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
