@@ -65,7 +65,9 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
     async readRefund(outRefundNo) {
       const status = await database.refunds.status(outRefundNo);
       if (status === null) return 'unknown_refund';
-      return status === 'succeeded' || status === 'closed' ? status : 'under_way';
+      if (status === 'succeeded' || status === 'closed') return status;
+      // Its run ends, so that the answer starts one that acts at once.
+      return status === 'abnormal' ? 'person_needed' : 'under_way';
     },
   } satisfies OrderActivities & EffectActivities;
 }

@@ -91,13 +91,22 @@ async function aboutRefund(tx: Transaction, given: GivenUp): Promise<Question | 
   const { number: outRefundNo } = given;
   const refund = await tx.refund.findUnique({
     where: { outRefundNo },
-    select: { outTradeNo: true, orderNo: true, origin: true, amountFen: true },
+    select: { outTradeNo: true, orderNo: true, origin: true, amountFen: true, status: true },
   });
   if (!refund) return null;
   const { outTradeNo, orderNo, origin, amountFen } = refund;
   if (orderNo !== null) await lockOrder(tx, orderNo);
   const open = await tx.refund.count({ where: { outRefundNo, status: { in: OPEN_REFUND } } });
   if (open === 0) return null;
+  if (refund.status === 'abnormal') {
+    // Where it should have gone was no good: a person says where else.
+    await tx.refund.updateMany({
+      where: { outRefundNo, status: 'abnormal' },
+      data: { abnormalEncrypted: null, dueAt: null },
+    });
+    const subject = outRefundNo;
+    return { outTradeNo, ours: orderNo !== null, reason: 'refund_abnormal', subject, amountFen };
+  }
   const reason = origin === 'surplus_payment' ? 'surplus_payment' : 'refund_failed';
   return { outTradeNo, ours: orderNo !== null, reason, subject: outRefundNo, amountFen };
 }
@@ -113,7 +122,13 @@ async function aboutEffect(tx: Transaction, given: GivenUp): Promise<Question | 
   });
   if (count === 0) return null;
   const reason = EFFECT_REASONS[code] ?? 'effect_failed';
-  return { outTradeNo, ours: true, reason, subject: effect, amountFen: order.total_fen };
+  // What a refund would move: the payment may be more than the order's total.
+  const paid = await tx.paymentTransaction.findFirst({
+    where: { orderNo: outTradeNo, status: 'applied' },
+    select: { totalFen: true, heldFen: true },
+  });
+  const amountFen = paid ? (paid.totalFen ?? order.total_fen) - paid.heldFen : order.total_fen;
+  return { outTradeNo, ours: true, reason, subject: effect, amountFen };
 }
 
 async function aboutDelivery(tx: Transaction, given: GivenUp): Promise<Question | null> {

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { effectsFor } from '../domain/effects';
+import type { InterventionReason } from '../domain/interventions';
 import { decidePayment, type PaymentDecision } from '../domain/payment-decision';
 import type { PaymentNotice } from '../domain/payment-notice';
 import { refundNumberOf } from '../domain/refund-number';
@@ -86,10 +87,19 @@ async function knownBefore(
   }
   if (same && !(open && decision.kind === 'conflict')) return 'already_applied';
   await askAboutPayment(scope, row, notice, {
-    reason: scope.order === null ? 'unknown_order' : 'amount_mismatch',
+    reason: reasonOf(scope, decision),
     mismatches: decision.kind === 'conflict' ? decision.mismatches : [],
   });
   return 'conflict';
+}
+
+/** Another merchant's money stays that, whoever tells of it: it can never be accepted. */
+function reasonOf({ order }: Scope, decision: Decision): InterventionReason {
+  if (order === null) return 'unknown_order';
+  const kept: readonly InterventionReason[] = ['identity_mismatch', 'reconciliation'];
+  return decision.kind === 'conflict' && kept.includes(decision.reason)
+    ? decision.reason
+    : 'amount_mismatch';
 }
 
 /** Reserves the way back of a whole transaction. @returns false when there is nothing to give back */
@@ -161,7 +171,7 @@ async function pay(
     key: string;
   },
 ): Promise<void> {
-  const { tx, outTradeNo, now, order } = scope;
+  const { tx, order } = scope;
   const { notice, row, decision, key } = payment;
   const { to, attention } = decision;
   if (!order) throw new Error('A payment was applied to no order');
@@ -170,7 +180,6 @@ async function pay(
     cause: row.source === 'query' ? 'payment_found_by_query' : 'payment_notice',
     transactionId: notice.transactionId,
   });
-  if (order.in_question) await endMoot(tx, outTradeNo, ['wechat_failed'], now);
   if (attention === null) return;
   if (attention === 'late_payment' && (await latePaymentPolicy(tx)) === 'refund') {
     if (await giveBack(context, scope, key, notice, 'late_payment')) return;
@@ -204,6 +213,7 @@ export async function becomePaid(
     throw new Error(`Order ${outTradeNo} can't become ${to} from ${order.status}`);
   }
   scope.changed = true;
+  if (order.in_question) await endMoot(tx, outTradeNo, ['wechat_failed'], now);
   if (to === 'paid') await addEffects(tx, outTradeNo);
   const event = to === 'paid' ? 'order.paid' : 'order.paid_late';
   await addDeliveries(context, tx, order, { event, status: to, transactionId, now });

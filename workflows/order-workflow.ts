@@ -56,7 +56,8 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
       if (isAtRest(memory.view)) break;
     }
     await flights.landing();
-    if (workflowInfo().continueAsNewSuggested && allHandlersFinished()) {
+    const isHeard = memory.proposals.length === 0 && allHandlersFinished();
+    if (workflowInfo().continueAsNewSuggested && isHeard) {
       await continueAsNew<typeof orderWorkflow>(outTradeNo);
     }
   }

@@ -95,8 +95,22 @@ export async function refundApplied(answering: Answering): Promise<Outcome> {
 
 /** `refund` where the question names a transaction, or a refund that somebody else made. */
 export async function refundQuestioned(answering: Answering): Promise<Outcome> {
-  const payment = (await paymentNamed(answering)) ?? (await appliedPayment(answering));
-  return giveBack(answering, payment);
+  return giveBack(answering, await questionedPayment(answering));
+}
+
+/** The one payment in question: named itself, by a refund of it, or in the evidence. Never another one. */
+async function questionedPayment(answering: Answering): Promise<Payment | null> {
+  const { scope, question } = answering;
+  const named = await paymentNamed(answering);
+  if (named) return named;
+  const refund = await scope.tx.refund.findFirst({
+    where: { outRefundNo: question.subject, outTradeNo: scope.outTradeNo },
+    select: { transactionId: true },
+  });
+  const told = (question.evidence as { transaction_id?: unknown } | null)?.transaction_id;
+  const transactionId = refund?.transactionId ?? (typeof told === 'string' ? told : null);
+  if (transactionId === null) return null;
+  return paymentNamed({ ...answering, question: { ...question, subject: transactionId } });
 }
 
 /** `accept` of a payment that did not match: it becomes the payment, as it is. */
@@ -152,6 +166,10 @@ export async function acceptLate(answering: Answering): Promise<Outcome> {
 
 /** `retry` of a payment that did not match: WeChat is asked again at once. */
 export async function askAgain({ scope }: Answering): Promise<Outcome> {
+  // Nobody asks WeChat about an order that can't be paid: the money must not get out of sight.
+  if (!scope.order || !canBePaid(scope.order.status)) {
+    return refused('ORDER_NOT_PAYABLE', 'WeChat is asked no more about this order: refund it');
+  }
   await scope.tx.order.updateMany({
     where: { outTradeNo: scope.outTradeNo, status: { in: ['created', 'awaiting_payment'] } },
     data: { nextQueryAt: scope.now, dueAt: scope.now },
@@ -180,7 +198,7 @@ export async function retryRefund(answering: Answering): Promise<Outcome> {
   if (outRefundNo === null) return refundNamed(answering);
   await resetBudgets(scope.tx, outRefundNo);
   await scope.tx.refund.updateMany({
-    where: { outRefundNo, status: { in: ['pending', 'processing'] } },
+    where: { outRefundNo, status: { in: ['pending', 'processing', 'abnormal'] } },
     data: { dueAt: scope.now, nextQueryAt: scope.now },
   });
   scope.refunds.add(outRefundNo);
