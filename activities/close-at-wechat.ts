@@ -7,8 +7,6 @@ import { ATTEMPT_LIFE_MS, evidenceOf, type WechatActivityDeps } from './wechat-d
 const TAKEN_RETRY_MS = 15_000;
 /** An order that WeChat doesn't know is looked for again this often: it may still come to be known. */
 const ABSENT_RETRY_MS = 20_000;
-/** A payment that is in question holds the close back; looked at again this often. */
-const HELD_RETRY_MS = 60_000;
 
 type Seen = 'paid' | 'closed' | 'open' | 'absent';
 
@@ -67,7 +65,14 @@ async function look(deps: WechatActivityDeps, order: Order): Promise<Seen> {
     case 'SUCCESS':
     case 'REFUND':
       if (await database.queries.keepFound(notice, raw, order.merchantId, now())) return 'paid';
-      throw retryIn(HELD_RETRY_MS, 'NOT_YET', 'wechat.close');
+      // Paid by money that is judged already and is not the order's: not for ever without a question.
+      throw new OperationFailure({
+        operation: 'wechat.close',
+        number: order.outTradeNo,
+        subject: 'close',
+        code: 'NOT_YET',
+        evidence: { message: 'WeChat says paid; that payment did not pay this order' },
+      });
     case 'CLOSED':
     case 'REVOKED':
       return 'closed';
