@@ -1,6 +1,7 @@
 import type { Database } from '../database/database';
 import type { OverdueKind, OverdueRow } from '../database/patrol/overdue-rows';
 import { PURGE_BATCH, PURGE_KINDS } from '../database/patrol/purge';
+import type { DependencyName, DependencyState } from '../domain/dependencies';
 import { finding, MAX_STUCK, type PatrolFinding } from '../domain/patrol';
 import { orderWorkflowId, refundWorkflowId } from '../domain/workflow-ids';
 import type { PatrolActivities, PatrolReportActivities } from '../workflows/patrol-contract';
@@ -11,8 +12,8 @@ export interface PatrolActivityDeps {
   readonly database: Pick<Database, 'patrol' | 'settings'>;
   readonly runs: Pick<Runs, 'wakeOrder' | 'wakeRefund'>;
   readonly describeRun: (workflowId: string) => Promise<RunDescription>;
-  /** An error in the log that somebody should be called for. */
-  readonly alarm: (event: string, facts: object) => void;
+  /** Says once that something is down, and once that it is back. */
+  readonly outage: (name: DependencyName, state: DependencyState, facts: object) => Promise<void>;
   readonly now: () => number;
 }
 
@@ -32,7 +33,11 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
   const { patrol } = deps.database;
   const { now } = deps;
   return {
-    beginPatrol: (id) => patrol.begin(id, now()),
+    async beginPatrol(id) {
+      // A patrol runs: whoever said that Temporal is down may be gone.
+      await deps.outage('temporal', 'up', {});
+      return patrol.begin(id, now());
+    },
     finishPatrol: (id, report) => patrol.finish(id, report, now()),
 
     async patrolInbox() {
@@ -73,23 +78,14 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
       return found(...findings);
     },
 
-    patrolInvariants: (start) => patrol.invariants.check(start, now() + SECTION_MS, now),
-
-    async patrolPurge() {
+    async patrolInvariants(start) {
       const deadlineMs = now() + SECTION_MS;
-      const findings: PatrolFinding[] = [];
-      const settings = await deps.database.settings.read();
-      for (const kind of PURGE_KINDS) {
-        let purged = 0;
-        for (let n = 0; n < MAX_PURGE_BATCHES && now() < deadlineMs; n += 1) {
-          const rows = await patrol.purge.batch(kind, settings, now());
-          purged += rows;
-          if (rows < PURGE_BATCH) break;
-        }
-        findings.push(finding(kind, [], { healed: purged }));
-      }
-      return found(...findings);
+      const { asked, ...result } = await patrol.invariants.check(start, deadlineMs, now);
+      await showQuestions(deps, deadlineMs, asked);
+      return result;
     },
+
+    patrolPurge: () => purge(deps),
   } satisfies PatrolActivities & PatrolReportActivities;
 }
 
@@ -125,30 +121,60 @@ function wake({ runs }: PatrolActivityDeps, kind: OverdueKind, row: OverdueRow):
 
 /** Asking makes no sense while something is down, nor about more rows than people can answer. */
 async function mayAsk(
-  { database, alarm, now }: PatrolActivityDeps,
+  { database, outage, now }: PatrolActivityDeps,
   counts: readonly { kind: OverdueKind; stuck: number }[],
 ): Promise<boolean> {
   const total = counts.reduce((sum, { stuck }) => sum + stuck, 0);
-  if (total === 0 || (await database.patrol.overdue.dependencyDown(now()))) return false;
-  if (total <= MAX_STUCK) return true;
+  if (await database.patrol.overdue.dependencyDown(now())) return false;
+  const tooMany = total > MAX_STUCK;
   // Each count ends one above the limit.
-  alarm('patrol.backlog', Object.fromEntries(counts.map(({ kind, stuck }) => [kind, stuck])));
-  return false;
+  const facts = Object.fromEntries(counts.map(({ kind, stuck }) => [kind, stuck]));
+  await outage('workers_overdue', tooMany ? 'down' : 'up', facts);
+  return !tooMany;
+}
+
+/** Removes what its settings keep no longer, some batches of each kind. */
+async function purge({ database, now }: PatrolActivityDeps): Promise<readonly PatrolFinding[]> {
+  const deadlineMs = now() + SECTION_MS;
+  const findings: PatrolFinding[] = [];
+  const settings = await database.settings.read();
+  for (const kind of PURGE_KINDS) {
+    let purged = 0;
+    for (let n = 0; n < MAX_PURGE_BATCHES && now() < deadlineMs; n += 1) {
+      const rows = await database.patrol.purge.batch(kind, settings, now());
+      purged += rows;
+      if (rows < PURGE_BATCH) break;
+    }
+    findings.push(finding(kind, [], { healed: purged }));
+  }
+  return found(...findings);
+}
+
+/** Tells the orders' runs of new questions, so that Web UI shows them too; the rows don't need it. */
+async function showQuestions(
+  deps: PatrolActivityDeps,
+  deadlineMs: number,
+  questions: readonly { readonly outTradeNo: string; readonly ours: boolean }[],
+): Promise<void> {
+  const numbers = new Set(questions.filter(({ ours }) => ours).map((one) => one.outTradeNo));
+  await tellEach(deps, deadlineMs, [...numbers], (no) => deps.runs.wakeOrder(no, HINT));
 }
 
 async function openStuck(
-  { database, describeRun, now }: PatrolActivityDeps,
+  deps: PatrolActivityDeps,
   deadlineMs: number,
   kind: OverdueKind,
   rows: readonly OverdueRow[],
 ): Promise<number> {
-  let opened = 0;
+  const { database, describeRun, now } = deps;
+  const opened: OverdueRow[] = [];
   for (const row of rows) {
     if (now() > deadlineMs) break;
     const id =
       kind === 'refund_overdue' ? refundWorkflowId(row.key) : orderWorkflowId(row.outTradeNo);
     const run = { workflow_id: id, ...(await describeRun(id)) };
-    if (await database.patrol.overdue.openStuck(kind, row, run, now())) opened += 1;
+    if (await database.patrol.overdue.openStuck(kind, row, run, now())) opened.push(row);
   }
-  return opened;
+  await showQuestions(deps, deadlineMs, opened);
+  return opened.length;
 }

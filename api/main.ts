@@ -2,6 +2,7 @@ import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
 import { openDatabase, type Database } from '../database/database';
+import { createLoggedAlerts } from '../domain/alert';
 import { createInboxWriter } from '../database/inbox-writer';
 import { createSettingsProvider } from '../database/runtime-settings';
 import { createWechatPayClient, type WechatPayClient } from '../wechatpay/client';
@@ -13,6 +14,7 @@ import { createDispatcher } from './dispatcher/dispatcher';
 import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
 import { createMetrics } from './metrics';
+import { createOutages } from './outages';
 import { createPatrolMetrics } from './patrol-metrics';
 import type { Operation } from './operations';
 import { createPayments } from './payments';
@@ -134,7 +136,19 @@ function composeFlow(deps: {
   now: () => number;
 }) {
   const { database, temporal, runs, logger, now } = deps;
-  const breaker = createBreaker({ now, logger });
+  const alerts = createLoggedAlerts((event, alert) => logger.info(alert, event));
+  const { dependencies, overdue } = database;
+  const outages = createOutages({ alerts, dependencies, logger, now });
+  const breaker = createBreaker({
+    now,
+    logger,
+    onState: (state) => {
+      // With the database away too, the next probe notes it.
+      outages
+        .note('temporal', state, {})
+        .catch((error: unknown) => logger.warn({ err: error }, 'dependency.not_noted'));
+    },
+  });
   const ping = () => temporal.ping();
   const metrics = createMetrics({
     inbox: () => database.inbox.open(),
@@ -142,7 +156,7 @@ function composeFlow(deps: {
     temporalUp: async () => breaker.state() === 'closed' && (await ping().then(() => true)),
     now,
   });
-  const sweep = createSweep({ overdue: database.overdue, runs, breaker, ping, logger, now });
+  const sweep = createSweep({ overdue, runs, breaker, outages, ping, logger, now });
   return {
     metrics,
     sweep,

@@ -1,25 +1,26 @@
+import type { DependencyName, DependencyState } from '../domain/dependencies';
 import type { DatabaseContext } from './context';
 
 /** What all processes share of an outage. */
-export interface DependencyState {
+export interface Dependency {
   readonly name: string;
-  readonly state: 'up' | 'down';
+  readonly state: DependencyState;
   readonly since: Date;
 }
 
 /** Whether what we depend on is known to be down, over all processes. */
 export function createDependencies({ prisma }: DatabaseContext) {
   return {
-    list: (): Promise<DependencyState[]> =>
-      prisma.$queryRaw<DependencyState[]>`SELECT name, state, since FROM dependencies`,
+    list: (): Promise<Dependency[]> =>
+      prisma.$queryRaw<Dependency[]>`SELECT name, state, since FROM dependencies`,
 
     /**
      * Notes that a dependency went down or came back.
      * @returns true for the one process that is first to say so: it raises the alert
      */
     async mark(
-      name: string,
-      state: DependencyState['state'],
+      name: DependencyName,
+      state: DependencyState,
       evidence: object,
       nowMs: number,
     ): Promise<boolean> {

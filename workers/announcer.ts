@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AlertPort } from '../activities/alert-port';
+import type { AlertPort } from '../domain/alert';
 import type { Logger } from '../config/logger';
 import type { NewQuestion } from '../database/announcements';
 import type { Database } from '../database/database';

@@ -13,6 +13,7 @@ import { runs } from '../activities/runs';
 import type { Judge } from '../activities/retry/judge';
 import type { QueryGaps } from '../activities/wechat-deps';
 import { createWechatActivities } from '../activities/wechatpay';
+import type { Outages } from '../api/outages';
 import type { Logger } from '../config/logger';
 import { packageRoot, workflowBundlePath } from '../config/paths';
 import type { Settings } from '../config/settings';
@@ -39,6 +40,7 @@ export interface WorkerDeps {
   readonly times: Pick<TimesInForce, 'queryGapsMs' | 'refundSpacingMs'>;
   /** Decides what follows a failed attempt. */
   readonly judge: Judge;
+  readonly outages: Outages;
   readonly logger: Logger;
   readonly now: () => number;
 }
@@ -77,7 +79,7 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
 }
 
 function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<WorkerOptions>>> {
-  const { settings, database, wechatpay, logger, now } = deps;
+  const { settings, database, wechatpay, outages, logger, now } = deps;
   const { queryGapsMs, refundSpacingMs } = deps.times;
   const { webhook } = settings;
   const autoscaling = { type: 'autoscaling' } as const;
@@ -90,7 +92,7 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
           database,
           runs,
           describeRun,
-          alarm: (event, facts) => logger.error(facts, event),
+          outage: (...outage) => outages.note(...outage),
           now,
         }),
       },

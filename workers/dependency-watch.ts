@@ -1,51 +1,35 @@
-import type { AlertPort } from '../activities/alert-port';
 import type { RetryControl } from '../activities/retry/control';
-import type { Logger } from '../config/logger';
-import type { Database } from '../database/database';
+import { tellOutage, type OutageDeps, type Outages } from '../api/outages';
+import type { DependencyState } from '../domain/dependencies';
 import { HEALTHY, looksDown, noteCall, signOf } from '../domain/wechat-health';
 import type { WechatPayEvent } from '../wechatpay/client';
 
-export interface WatchDeps {
-  readonly alerts: AlertPort;
-  readonly logger: Logger;
-  readonly now: () => number;
-}
-
 /** So many failures in a row, with no success between them, and the database counts as down. */
 const DATABASE_DOWN_AFTER = 5;
-
-/** One line and one alert for an outage, whatever waits for it. */
-async function tell(
-  { alerts, logger }: WatchDeps,
-  dependency: string,
-  state: 'up' | 'down',
-): Promise<void> {
-  if (state === 'down') logger.error({ dependency }, 'dependency.down');
-  else logger.info({ dependency }, 'dependency.up');
-  const text = state === 'down' ? `${dependency} is down` : `${dependency} is back`;
-  await alerts.alert({ kind: `dependency_${state}`, count: 1, numbers: [], text });
-}
 
 /**
  * Watches every call to WeChat of this process. An outage is noted in a row that all processes share:
  * the one that turns it raises the alert; the first definite answer, whoever gets it, ends it.
  */
-export function createWechatWatch(
-  deps: WatchDeps & {
-    readonly dependencies: Pick<Database['dependencies'], 'mark'>;
-    readonly control: Pick<RetryControl, 'wechatIsDown' | 'forget'>;
-  },
-) {
-  const { dependencies, control, logger, now } = deps;
+export function createWechatWatch({
+  outages,
+  control,
+  logger,
+}: Pick<OutageDeps, 'logger'> & {
+  readonly outages: Outages;
+  readonly control: Pick<RetryControl, 'wechatIsDown' | 'forget'>;
+}) {
   let health = HEALTHY;
   let turning = false;
 
-  async function turn(state: 'up' | 'down'): Promise<void> {
+  async function turn(state: DependencyState): Promise<void> {
     if ((await control.wechatIsDown()) === (state === 'down')) return;
     const { unconnected, undecided } = health;
-    const isFirst = await dependencies.mark('wechatpay', state, { unconnected, undecided }, now());
-    control.forget();
-    if (isFirst) await tell(deps, 'wechatpay', state);
+    try {
+      await outages.note('wechatpay', state, { unconnected, undecided });
+    } finally {
+      control.forget();
+    }
   }
 
   return (event: WechatPayEvent): void => {
@@ -64,10 +48,10 @@ export function createWechatWatch(
 }
 
 /** Watches the database of this process; its outage can't be shared through the database. */
-export function createDatabaseWatch(deps: WatchDeps) {
+export function createDatabaseWatch(deps: OutageDeps) {
   let failures = 0;
-  const say = (state: 'up' | 'down') => {
-    tell(deps, 'database', state).catch((error: unknown) =>
+  const say = (state: DependencyState) => {
+    tellOutage(deps, 'database', state, {}).catch((error: unknown) =>
       deps.logger.warn({ err: error }, 'alert.failed'),
     );
   };

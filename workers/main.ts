@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
-import { createLoggedAlerts } from '../activities/alert-port';
 import { createRetryControl } from '../activities/retry/control';
 import { createJudge } from '../activities/retry/judge';
+import { createOutages } from '../api/outages';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
 import type { Cached } from '../database/cached';
 import { openDatabase } from '../database/database';
 import { createSettingsProvider } from '../database/runtime-settings';
+import { createLoggedAlerts } from '../domain/alert';
 import type { RuntimeOverrides } from '../domain/runtime-settings';
 import { createWechatPayClient } from '../wechatpay/client';
 import { createAnnouncer } from './announcer';
@@ -39,13 +40,14 @@ function compose(settings: Settings, logger: Logger) {
   const alerts = createLoggedAlerts((event, alert) => logger.info(alert, event));
   const watched = { alerts, logger, now };
   const { announcements, dependencies } = database;
+  const outages = createOutages({ ...watched, dependencies });
   const control = createRetryControl({ database, now });
   const databaseWatch = createDatabaseWatch(watched);
   const metrics = createWorkerMetrics({
     wechatpay: () => control.wechatIsDown(),
     database: () => Promise.resolve(databaseWatch.isDown()),
   });
-  const watchWechat = createWechatWatch({ ...watched, dependencies, control });
+  const watchWechat = createWechatWatch({ outages, control, logger });
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,
     publicKey: settings.wechatpay.publicKey ?? undefined,
@@ -66,7 +68,7 @@ function compose(settings: Settings, logger: Logger) {
   });
   const times = timesInForce(settings, createSettingsProvider(database.settings, now));
   const announcer = createAnnouncer({ announcements, alerts, databaseWatch, metrics, logger, now });
-  return { database, wechatpay, times, judge, announcer, metrics, now };
+  return { database, wechatpay, times, judge, announcer, outages, metrics, now };
 }
 
 async function main(): Promise<void> {

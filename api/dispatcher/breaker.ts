@@ -1,4 +1,5 @@
 import type { Logger } from '../../config/logger';
+import type { DependencyState } from '../../domain/dependencies';
 import { isTemporalAway } from '../temporal/errors';
 
 /** Calls in a row that found nobody. One can be a connection that broke, three at different times can't. */
@@ -12,6 +13,13 @@ const UNAVAILABLE = 14;
 export class TemporalAwayError extends Error {
   override readonly name = 'TemporalAwayError';
   readonly code = UNAVAILABLE;
+}
+
+export interface BreakerDeps {
+  readonly now: () => number;
+  readonly logger: Logger;
+  /** Hears `down` while Temporal is away, at each probe, and `up` at the first answer after it or of all. */
+  readonly onState: (state: DependencyState) => void;
 }
 
 export interface Breaker {
@@ -29,17 +37,20 @@ export interface Breaker {
 /**
  * What the dispatcher and the sweep know together about Temporal: after some failures nobody is asked,
  * after a pause one call is let through, and its end decides. A refusal is an answer too. It keeps no
- * timer, and says once that Temporal is away (the alert) and once that it is back.
+ * timer, and says once that Temporal is away and once that it is back.
  */
-export function createBreaker({ now, logger }: { now: () => number; logger: Logger }): Breaker {
+export function createBreaker({ now, logger, onState }: BreakerDeps): Breaker {
   let failures = 0;
   let lastFailureAt = -Infinity;
   let openedAt: number | null = null;
   let askAgainAt = 0;
   let probing = false;
+  let hasAnswered = false;
 
   function answered(): void {
     failures = 0;
+    if (!hasAnswered || openedAt !== null) onState('up');
+    hasAnswered = true;
     if (openedAt === null) return;
     logger.info({ awayMs: now() - openedAt }, 'temporal.back');
     openedAt = null;
@@ -55,6 +66,7 @@ export function createBreaker({ now, logger }: { now: () => number; logger: Logg
     openedAt = now();
     askAgainAt = openedAt + PAUSE_MS;
     logger.error({ err: error }, 'temporal.away');
+    onState('down');
   }
 
   return {
@@ -72,6 +84,7 @@ export function createBreaker({ now, logger }: { now: () => number; logger: Logg
         else if (isProbe) {
           probing = false;
           askAgainAt = now() + PAUSE_MS;
+          onState('down');
         } else failed(startedAt, error);
         throw error;
       }

@@ -1,18 +1,20 @@
 import type { Logger } from '../../config/logger';
 import type { Database } from '../../database/database';
 import { isTemporalAway } from '../temporal/errors';
+import type { Outages } from '../outages';
 import type { OrderRuns } from '../temporal/order-runs';
 import type { Breaker } from './breaker';
 
 /** Calls under way at once: what Temporal takes without its other callers noticing. */
 const CONCURRENCY = 24;
-/** More at once than this is no trouble of rows: no worker takes them, and one line says so. */
+/** More at once than this is no trouble of rows: no worker takes them, and one alert says so. */
 const MAX_GIVEN_UP = 50;
 
 export interface SweepDeps {
   readonly overdue: Database['overdue'];
   readonly runs: Pick<OrderRuns, 'notify' | 'ensure' | 'ensureRefund' | 'answer'>;
   readonly breaker: Breaker;
+  readonly outages: Pick<Outages, 'note'>;
   readonly logger: Logger;
   readonly now: () => number;
 }
@@ -42,7 +44,7 @@ interface Kind<T> {
 
 /** One batch of each kind: lease, tell, give back what could not be told. */
 export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): SweepBatches {
-  const { overdue, runs, logger, now } = deps;
+  const { overdue, runs, breaker, outages, logger, now } = deps;
 
   async function run<T>(kind: Kind<T>, rows: readonly T[]): Promise<Batch> {
     const left = await tellEach(deps, isStopped, rows, kind.tell);
@@ -95,15 +97,17 @@ export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): S
     ],
     async giveUp(limit) {
       const spent = await overdue.spentNotices(limit, now());
-      if (spent.length > MAX_GIVEN_UP) {
-        logger.error({ found: spent.length }, 'sweep.nobody_takes');
-        return;
-      }
+      const tooMany = spent.length > MAX_GIVEN_UP;
+      await outages.note('workers_notices', tooMany ? 'down' : 'up', { found: spent.length });
+      if (tooMany) return;
       for (const notice of spent) {
         // Each for itself: an order that somebody holds locked must not keep the others.
         try {
           const isNews = await overdue.giveUpNotice(notice, now());
-          if (isNews) logger.error(notice, 'sweep.undeliverable');
+          if (!isNews) continue;
+          logger.error(notice, 'sweep.undeliverable');
+          // Should the run be there after all, Web UI shows what is asked about it.
+          await breaker.call(() => runs.notify(notice.outTradeNo, notice.id));
         } catch (error) {
           logger.error({ err: error, ...notice }, 'sweep.failed');
         }

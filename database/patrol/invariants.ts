@@ -30,6 +30,8 @@ const MAX_OPENED = 50;
 export interface InvariantResult {
   readonly findings: readonly PatrolFinding[];
   readonly position: PatrolPosition;
+  /** Orders that a person is asked about now. */
+  readonly asked: readonly Violation[];
 }
 
 /**
@@ -58,10 +60,8 @@ export function createInvariants(context: DatabaseContext) {
       const order = await slice(context, start, deadlineMs, now, lookAt);
       await look(refundedCheck(new Date(start.sinceMs), MAX_REFUNDS));
       await look(stockCheck());
-      return {
-        findings: await settle(context, [...broken.values()], now),
-        position: { history, order },
-      };
+      const settled = await settle(context, [...broken.values()], now);
+      return { ...settled, position: { history, order } };
     },
   };
 }
@@ -129,22 +129,23 @@ async function settle(
   context: DatabaseContext,
   broken: readonly Violation[],
   now: () => number,
-): Promise<PatrolFinding[]> {
+): Promise<Pick<InvariantResult, 'findings' | 'asked'>> {
   const byKind = new Map<InvariantKind, Violation[]>();
   for (const one of broken) byKind.set(one.kind, [...(byKind.get(one.kind) ?? []), one]);
   const findings: PatrolFinding[] = [];
+  const asked: Violation[] = [];
   for (const [kind, all] of byKind) {
     let healed = 0;
-    let opened = 0;
+    const before = asked.length;
     for (const one of all) {
-      if (opened >= MAX_OPENED) break;
+      if (asked.length - before >= MAX_OPENED) break;
       if (kind === 'reservation_leaked' && (await giveBack(context, one))) healed += 1;
-      else if (await ask(context, one, new Date(now()))) opened += 1;
+      else if (await ask(context, one, new Date(now()))) asked.push(one);
     }
     const keys = all.map(({ outTradeNo }) => outTradeNo);
-    findings.push(finding(kind, keys, { healed, opened }));
+    findings.push(finding(kind, keys, { healed, opened: asked.length - before }));
   }
-  return findings;
+  return { findings, asked };
 }
 
 /**

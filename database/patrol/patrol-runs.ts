@@ -1,4 +1,12 @@
-import type { PatrolFinding, PatrolPosition, PatrolReport, PatrolStart } from '../../domain/patrol';
+import { z } from 'zod';
+import {
+  PATROL_KIND_NAMES,
+  PATROL_SECTIONS,
+  type PatrolFinding,
+  type PatrolPosition,
+  type PatrolReport,
+  type PatrolStart,
+} from '../../domain/patrol';
 import type { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext } from '../context';
 
@@ -23,6 +31,23 @@ const MAX_RUN_MS = 20 * 60_000;
 const OVERLAP_MS = 10 * 60_000;
 /** The first patrol looks this far back; the slow pass sees the rest. */
 const FIRST_LOOK_MS = 24 * 3_600_000;
+
+/** A report as it stands in its row; empty until the patrol is through. */
+const STORED_REPORT = z.object({
+  findings: z
+    .array(
+      z.object({
+        kind: z.enum(PATROL_KIND_NAMES),
+        found: z.number(),
+        healed: z.number(),
+        opened: z.number(),
+        left: z.number(),
+        sample: z.array(z.string()),
+      }),
+    )
+    .default([]),
+  failedSections: z.array(z.enum(PATROL_SECTIONS)).default([]),
+});
 
 /** The reports: one row per patrol, written first and filled at its end, so that a killed one shows. */
 export function createPatrolRuns({ prisma }: DatabaseContext) {
@@ -71,15 +96,11 @@ export function createPatrolRuns({ prisma }: DatabaseContext) {
         orderBy: [{ startedAt: 'desc' }, { id: 'desc' }],
         take: limit,
       });
-      return rows.map(({ findings, status, ...row }) => {
-        const report = findings as unknown as Partial<PatrolReport>;
-        return {
-          ...row,
-          status: status as PatrolRunView['status'],
-          findings: report.findings ?? [],
-          failedSections: report.failedSections ?? [],
-        };
-      });
+      return rows.map(({ findings, status, ...row }) => ({
+        ...row,
+        status: status as PatrolRunView['status'],
+        ...STORED_REPORT.parse(findings),
+      }));
     },
 
     /** When a patrol last got through all of its sections; null when none ever did. */

@@ -13,7 +13,12 @@ async function play(steps: readonly Step[]) {
   const log = createTestLog();
   let now = 1_000_000;
   let made = 0;
-  const breaker = createBreaker({ now: () => now, logger: log.logger });
+  const states: string[] = [];
+  const breaker = createBreaker({
+    now: () => now,
+    logger: log.logger,
+    onState: (state) => states.push(state),
+  });
   for (const step of steps) {
     if (typeof step === 'number') {
       now += step;
@@ -28,7 +33,7 @@ async function play(steps: readonly Step[]) {
       .catch(() => undefined);
     now += 1;
   }
-  return { state: breaker.state(), made, events: log.events() };
+  return { state: breaker.state(), made, events: log.events(), states };
 }
 
 const AWAY = 'error temporal.away';
@@ -66,13 +71,30 @@ test.each<[string, Step[], string, number, string[]]>([
     [AWAY, BACK],
   ],
 ])('%s', async (_what, steps, state, made, events) => {
-  expect(await play(steps)).toEqual({ state, made, events });
+  expect(await play(steps)).toMatchObject({ state, made, events });
+});
+
+test.each<[string, Step[], string[]]>([
+  [
+    'the first answer of a process says up, as another may have said down and died',
+    ['taken'],
+    ['up'],
+  ],
+  ['later ones say nothing', ['taken', 'away', 'taken', 'refused'], ['up']],
+  [
+    'each failed probe says down again',
+    ['away', 'away', 'away', PAUSE_MS, 'away'],
+    ['down', 'down'],
+  ],
+  ['the end says up', ['taken', 'away', 'away', 'away', PAUSE_MS, 'taken'], ['up', 'down', 'up']],
+])('what others are told: %s', async (_what, steps, states) => {
+  expect((await play(steps)).states).toEqual(states);
 });
 
 test('calls that fail together count as one failure', async () => {
   const log = createTestLog();
   let now = 1_000;
-  const breaker = createBreaker({ now: () => now, logger: log.logger });
+  const breaker = createBreaker({ now: () => now, logger: log.logger, onState: () => undefined });
   const fail: (() => void)[] = [];
   const calls = Array.from({ length: 24 }, () =>
     breaker
@@ -88,7 +110,7 @@ test('calls that fail together count as one failure', async () => {
 test('one probe at a time', async () => {
   const log = createTestLog();
   let now = 1_000;
-  const breaker = createBreaker({ now: () => now, logger: log.logger });
+  const breaker = createBreaker({ now: () => now, logger: log.logger, onState: () => undefined });
   for (let n = 0; n < 3; n += 1) {
     now += 1;
     await expect(breaker.call(() => Promise.reject(failure(14)))).rejects.toThrow();

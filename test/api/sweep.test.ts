@@ -5,7 +5,9 @@ import { createBreaker } from '../../api/dispatcher/breaker';
 import { createDispatcher } from '../../api/dispatcher/dispatcher';
 import { createSweep } from '../../api/dispatcher/sweep';
 import { createMetrics } from '../../api/metrics';
+import { createOutages } from '../../api/outages';
 import type { Database } from '../../database/database';
+import type { Alert } from '../../domain/alert';
 import { openDatabase } from '../database/support/built';
 import { secrets } from '../database/support/secrets';
 import { createTestDatabase, type TestDatabase } from '../support/test-database';
@@ -42,7 +44,18 @@ function start(take: (id: string) => Promise<void>) {
     ensureRefund: nothing,
     answer: nothing,
   };
-  const breaker = createBreaker({ now, logger });
+  const alerts: Alert[] = [];
+  const outages = createOutages({
+    alerts: { alert: (alert) => Promise.resolve(void alerts.push(alert)) },
+    dependencies: database.dependencies,
+    logger,
+    now,
+  });
+  const breaker = createBreaker({
+    now,
+    logger,
+    onState: (state) => void outages.note('temporal', state, {}),
+  });
   const ping = () => take('ping');
   const metrics = createMetrics({
     inbox: () => database.inbox.open(),
@@ -50,14 +63,22 @@ function start(take: (id: string) => Promise<void>) {
     interventions: () => Promise.resolve([]),
     now,
   });
-  const sweep = createSweep({ overdue: database.overdue, runs, breaker, ping, logger, now });
+  const sweep = createSweep({
+    overdue: database.overdue,
+    runs,
+    breaker,
+    outages,
+    ping,
+    logger,
+    now,
+  });
   const dispatcher = createDispatcher({ runs, breaker, sweep, metrics, logger });
   const left = async () => {
     const { values } = await metrics.signals.get();
     return values.find(({ labels }) => labels.outcome === 'left_to_sweep')?.value ?? 0;
   };
   const stop = () => Promise.all([sweep.stop(), dispatcher.stop()]);
-  return { told, log, breaker, sweep, dispatcher, left, stop };
+  return { told, log, alerts, breaker, sweep, dispatcher, left, stop };
 }
 
 /** Rows as the inbox writer leaves them, a millisecond apart, the last one now. @returns ids, oldest first */
@@ -117,6 +138,10 @@ test('after an outage what waited is told oldest first, new ones behind it, and 
     'info temporal.back',
     'info sweep.backlog_gone',
   ]);
+  await until('both alerts are out', () =>
+    Promise.resolve(flow.alerts.length === 2 ? flow.alerts : null),
+  );
+  expect(flow.alerts.map(({ text }) => text)).toEqual(['Temporal is down', 'Temporal is back']);
 });
 
 test('more than fit into memory get in line in the database, and nobody overtakes', async () => {

@@ -54,6 +54,8 @@ async function expectQuestion(
   expect(findings).toEqual({
     [kind]: { kind, found: 1, healed: 0, opened: 1, left: 0, sample: [no] },
   });
+  // The run of an order that is ours shows the question.
+  expect(patrol.woken.filter((told) => !told.startsWith(no))).toEqual([]);
   expect(await patrol.open(no)).toEqual([
     { reason: 'invariant', subject: `${kind}:${key}`, evidence },
   ]);

@@ -11,7 +11,7 @@ export interface TestPatrol {
   readonly url: string;
   readonly activities: ReturnType<typeof createPatrolActivities>;
   readonly woken: string[];
-  readonly alarms: string[];
+  readonly outages: string[];
   /** While true, no run can be told. */
   temporalAway: boolean;
   /** Added to the clock, in ms. */
@@ -31,7 +31,7 @@ export async function startTestPatrol(): Promise<TestPatrol> {
   // What came up a moment ago is given time; the dependencies of this database were always up.
   await sql.query(`UPDATE dependencies SET since = now() - interval '1 day'`);
   const woken: string[] = [];
-  const alarms: string[] = [];
+  const outages: string[] = [];
   const now = () => Date.now() + patrol.laterMs;
   const tell = (text: string) => {
     if (patrol.temporalAway) return Promise.reject(new Error('away'));
@@ -45,7 +45,10 @@ export async function startTestPatrol(): Promise<TestPatrol> {
       wakeRefund: (no) => tell(`refund/${no}`),
     },
     describeRun: () => Promise.resolve({ status: 'RUNNING' }),
-    alarm: (event) => alarms.push(event),
+    outage: async (name, state, facts) => {
+      const isNews = await database.dependencies.mark(name, state, facts, now());
+      if (isNews) outages.push(`${name} ${state}`);
+    },
     now,
   });
   const patrol: TestPatrol = {
@@ -54,7 +57,7 @@ export async function startTestPatrol(): Promise<TestPatrol> {
     url: own.url,
     activities,
     woken,
-    alarms,
+    outages,
     temporalAway: false,
     laterMs: 0,
     async find(kind, section) {
