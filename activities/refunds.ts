@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { Database } from '../database/database';
 import type { RefundTurn, StoredRefund } from '../database/refunds';
 import { nextQueryAt } from '../domain/query-schedule';
@@ -16,6 +17,7 @@ export interface MoneyActivityDeps {
   /** Least time between two refunds of one payment. */
   readonly refundSpacingMs: () => Promise<number>;
   readonly now: () => number;
+  readonly random: () => number;
 }
 
 type Attempt = { readonly id: string; readonly requestId: string | null };
@@ -31,8 +33,12 @@ const QUERY_GAPS_MS = [5_000, 15_000, 60_000, 300_000, 900_000];
 export function createMoneyActivities(deps: MoneyActivityDeps) {
   return {
     async settleRefund(outRefundNo) {
-      const { database, refundSpacingMs, now } = deps;
-      const limits = { spacingMs: await refundSpacingMs(), attemptLifeMs: ATTEMPT_LIFE_MS };
+      const { database, refundSpacingMs, now, random } = deps;
+      const limits = {
+        spacingMs: await refundSpacingMs(),
+        attemptLifeMs: ATTEMPT_LIFE_MS,
+        busyMs: busyMs(Context.current().info.attempt, random()),
+      };
       const turn = await database.refunds.turn(outRefundNo, limits, now());
       switch (turn.kind) {
         case 'over':
@@ -49,6 +55,12 @@ export function createMoneyActivities(deps: MoneyActivityDeps) {
       }
     },
   } satisfies MoneyActivities;
+}
+
+/** Those that wait longest ask most rarely, at times of their own. */
+function busyMs(attempt: number, random: number): number {
+  const mostMs = Math.min(5_000, 500 * 2 ** Math.min(attempt, 8));
+  return Math.round(500 + mostMs * random);
 }
 
 function standingOf(status: RefundStatus | 'unknown_refund'): RefundStanding {

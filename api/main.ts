@@ -116,7 +116,7 @@ function composeOperations(deps: {
   const payments = createPayments(deps);
   return [
     ...orderOperations({ database, payments, runs, settings, overrides, now }),
-    ...refundOperations(database),
+    ...refundOperations({ database, runs, now }),
     ...productOperations(database),
     ...pointsOperations(database),
     ...interventionOperations({ database, runs, settings, now }),

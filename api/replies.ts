@@ -73,7 +73,11 @@ export const orderReply = z.object({
   history: z.array(z.object({ from: status.nullable(), to: status, at: time, cause: z.string() })),
   effects: z.array(
     z.object({
-      effect: z.enum(DATABASE_EFFECTS),
+      effect: z
+        .string()
+        .describe(
+          `${DATABASE_EFFECTS.join(', ')}, and what a refund takes back: points_back:<out_refund_no>`,
+        ),
       status: z.enum(EFFECT_STATUSES),
       done_at: time.nullable(),
       error: z.string().nullable(),
@@ -108,7 +112,15 @@ export const orderReply = z.object({
   ),
   refunds: z.array(refundReply),
   codes: z
-    .array(z.object({ sku: z.string(), code: z.string(), delivered_at: time.nullable() }))
+    .array(
+      z.object({
+        sku: z.string(),
+        code: z.string(),
+        delivered_at: time.nullable(),
+        used_at: time.nullable(),
+        revoked_at: time.nullable(),
+      }),
+    )
     .optional()
     .describe('merchant and admin only'),
 });
@@ -219,10 +231,12 @@ export function renderOrder(order: OrderDetails) {
     })),
     refunds: order.refunds.map(renderRefund),
     ...(order.codes && {
-      codes: order.codes.map(({ sku, code, deliveredAt }) => ({
+      codes: order.codes.map(({ sku, code, deliveredAt, usedAt, revokedAt }) => ({
         sku,
         code,
         delivered_at: iso(deliveredAt),
+        used_at: iso(usedAt),
+        revoked_at: iso(revokedAt),
       })),
     }),
   };

@@ -3,6 +3,7 @@ import { CHANNELS, CHANNEL_NAMES } from '../domain/channels';
 import { INTERVENTION_REASONS, isInterventionReason } from '../domain/interventions';
 import { MAX_FEN, sumOfItems } from '../domain/money';
 import { ORDER_STATUSES } from '../domain/order-state';
+import { OWN_PREFIX } from '../domain/refund-number';
 import { isAskableTime } from './http/times';
 
 /** The input of the API; `/openapi.json` is made from these same schemas. */
@@ -171,6 +172,23 @@ export const stockChange = z.strictObject({
 export const newCodes = z.strictObject({
   codes: z.array(line(1, 255)).min(1, 'must not be empty').max(1_000, 'must have at most 1000'),
 });
+
+const REASON_LENGTH = 80;
+
+export const newRefund = z.strictObject({
+  out_refund_no: z
+    .string()
+    .regex(/^[0-9A-Za-z_\-|*@]{1,64}$/, 'must be 1 to 64 of 0-9 A-Z a-z _ - | * @')
+    .refine((text) => !text.startsWith(OWN_PREFIX), `must not begin with ${OWN_PREFIX}`)
+    .optional()
+    .describe('yours; needed without an Idempotency-Key. A repeat keeps it'),
+  amount: count(MAX_FEN).describe('in 分'),
+  reason: line(1, REASON_LENGTH).optional().describe('shown to the user'),
+  restock: z.boolean().optional().describe('physical goods are on hand again'),
+  revoke_codes: z.boolean().optional().describe('codes not yet used are taken back'),
+});
+
+export type NewRefundBody = z.output<typeof newRefund>;
 
 const idempotencyKey = z
   .string()

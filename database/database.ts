@@ -23,6 +23,7 @@ import { createPatrol } from './patrol/patrol';
 import { createPrepays } from './prepays';
 import { createProducts } from './products';
 import { createQueries } from './queries';
+import { createRefundRequests } from './refund-requests';
 import { createRefunds } from './refunds';
 import { createRetryBudgets } from './retry-budgets';
 import { createRetryPolicies } from './retry-policies';
@@ -106,6 +107,7 @@ export function openDatabase(options: DatabaseOptions) {
     interventions: createInterventionList(context),
     answers: createAnswers(context),
     refunds: createRefunds(context),
+    refundRequests: createRefundRequests(context),
     policies: createRetryPolicies(context),
     settings: createRuntimeSettings(context),
     budgets: createRetryBudgets(context),

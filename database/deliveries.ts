@@ -106,6 +106,10 @@ async function finishRound(
       status: view.status,
       // What was committed since the look above keeps the order due.
       ...(dueAt === null ? { deliveries: { none: { status: 'pending' } } } : {}),
+      // A refund that succeeds meanwhile takes something back.
+      ...(dueAt === null && view.status !== 'paid'
+        ? { effects: { none: { status: 'pending' } } }
+        : {}),
     },
     data: { dueAt },
   });

@@ -1,17 +1,20 @@
 import type { InterventionReason } from '../domain/interventions';
+import { DATABASE_EFFECTS } from '../domain/effects';
 import type { Transaction } from './context';
 import { endMoot } from './interventions';
 
 /** Questions about effects: moot once the whole payment goes back. */
 const EFFECT_REASONS: readonly InterventionReason[] = ['effect_failed', 'no_stock', 'no_codes'];
 
+const AHEAD = [...DATABASE_EFFECTS] as string[];
+
 /** The whole payment is held for refunds: effects not yet done will not be. */
 export async function cancelEffects(tx: Transaction, outTradeNo: string, now: Date): Promise<void> {
   await tx.orderEffect.updateMany({
-    where: { outTradeNo, status: { in: ['pending', 'failed'] } },
+    where: { outTradeNo, effect: { in: AHEAD }, status: { in: ['pending', 'failed'] } },
     data: { status: 'cancelled', spent: false, errorCode: null },
   });
-  await endMoot(tx, outTradeNo, EFFECT_REASONS, now);
+  await endMoot(tx, outTradeNo, EFFECT_REASONS, now, AHEAD);
 }
 
 /** A hold was freed, so some of the payment stays: the effects are to be done after all. */
@@ -21,7 +24,7 @@ export async function restoreEffects(
   now: Date,
 ): Promise<void> {
   const { count } = await tx.orderEffect.updateMany({
-    where: { outTradeNo, status: 'cancelled' },
+    where: { outTradeNo, effect: { in: AHEAD }, status: 'cancelled' },
     data: { status: 'pending', attempts: 0 },
   });
   if (count > 0) await tx.order.updateMany({ where: { outTradeNo }, data: { dueAt: now } });

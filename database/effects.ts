@@ -1,9 +1,10 @@
-import type { DatabaseEffect } from '../domain/effects';
+import { DATABASE_EFFECTS, readEffect, type DatabaseEffect } from '../domain/effects';
 import { isErrorCode, type ErrorCode } from '../domain/error-catalogue';
 import { pointsFor } from '../domain/money';
 import { shanghaiDay } from '../domain/order-number';
 import type { RunView } from '../domain/run-view';
 import { SETTLE_GRACE_MS } from './attempts';
+import { takeBack } from './compensations';
 import type { DatabaseContext, Transaction } from './context';
 import { addDeliveries } from './delivery-rows';
 import { handOutCodes } from './code-pool';
@@ -48,30 +49,14 @@ export function createEffects(context: DatabaseContext) {
   return {
     /**
      * Does what is left of an order's effects in one transaction, a savepoint each: one that fails
-     * leaves its row `failed`, the others commit. When all are done the order is fulfilled with them.
-     * Whether one that failed is tried again is not decided here.
+     * leaves its row `failed`, the others commit. When all are done the order is fulfilled with them;
+     * then refunds take back what theirs is. Whether one that failed is tried again is not decided here.
      */
     run(outTradeNo: string, nowMs: number): Promise<EffectsRun> {
       const now = new Date(nowMs);
       return prisma.$transaction(async (tx) => {
         const order = await lockOrder(tx, outTradeNo);
-        const failed: FailedEffect[] = [];
-        if (order?.status === 'paid' && !order.effects_held) {
-          await lockProducts(tx, outTradeNo);
-          const rows = await tx.orderEffect.findMany({
-            where: { outTradeNo, status: { notIn: ['done', 'skipped'] } },
-            select: { effect: true, status: true, attempts: true, spent: true },
-            orderBy: { effect: 'asc' },
-          });
-          const done: string[] = [];
-          for (const row of rows.filter(isDue)) {
-            const failure = await attempt(tx, order, row, now);
-            if (failure === null) done.push(row.effect);
-            else failed.push(failure);
-          }
-          await markDone(tx, outTradeNo, done, now);
-          if (done.length === rows.length) await fulfil(context, tx, order, now);
-        }
+        const failed = order ? await runLocked(context, tx, order, now) : [];
         return { view: await readRunView(tx, outTradeNo), failed };
       });
     },
@@ -79,7 +64,7 @@ export function createEffects(context: DatabaseContext) {
     /** Effects that were tried in vain, and about which nothing is decided yet. */
     async undecided(outTradeNo: string): Promise<FailedEffect[]> {
       const rows = await prisma.orderEffect.findMany({
-        where: { outTradeNo, status: 'failed', spent: false, order: { status: 'paid' } },
+        where: { outTradeNo, status: 'failed', spent: false },
         select: { effect: true, attempts: true, errorCode: true },
         orderBy: { effect: 'asc' },
       });
@@ -90,6 +75,81 @@ export function createEffects(context: DatabaseContext) {
       }));
     },
   };
+}
+
+const UNFINISHED = { notIn: ['done', 'skipped'] };
+const FORWARD = [...DATABASE_EFFECTS] as string[];
+
+async function runLocked(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  now: Date,
+): Promise<FailedEffect[]> {
+  const rows = await tx.orderEffect.findMany({
+    where: { outTradeNo: order.out_trade_no, status: UNFINISHED },
+    select: { effect: true, status: true, attempts: true, spent: true },
+    orderBy: { effect: 'asc' },
+  });
+  await lockProducts(tx, order.out_trade_no);
+  const ahead = rows.filter(({ effect }) => FORWARD.includes(effect));
+  const back = rows.filter(({ effect }) => !FORWARD.includes(effect));
+  const failed = await runAhead(context, tx, order, ahead, now);
+  return [...failed, ...(await runBack(tx, order, back, now))];
+}
+
+/** What the payment sets off. */
+async function runAhead(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  rows: readonly EffectRow[],
+  now: Date,
+): Promise<FailedEffect[]> {
+  if (order.status !== 'paid' || order.effects_held) return [];
+  const failed: FailedEffect[] = [];
+  const done: string[] = [];
+  for (const row of rows.filter(isDue)) {
+    const carryOut = EFFECTS[row.effect as DatabaseEffect];
+    const failure = await attempt(tx, order, row, () => carryOut(tx, order, now));
+    if (failure === null) done.push(row.effect);
+    else failed.push(failure);
+  }
+  await markDone(tx, order.out_trade_no, done, now);
+  if (done.length === rows.length) await fulfil(context, tx, order, now);
+  return failed;
+}
+
+/**
+ * What refunds take back. Each waits until its effect is done or never will be: whichever comes first,
+ * the sums are the same.
+ */
+async function runBack(
+  tx: Transaction,
+  order: LockedOrder,
+  rows: readonly EffectRow[],
+  now: Date,
+): Promise<FailedEffect[]> {
+  const due = rows.filter(isDue);
+  if (due.length === 0) return [];
+  const { out_trade_no: outTradeNo } = order;
+  const open = await tx.orderEffect.findMany({
+    where: { outTradeNo, effect: { in: FORWARD }, status: UNFINISHED },
+    select: { effect: true },
+  });
+  const waitsFor = order.status === 'refunded' ? [] : open.map(({ effect }) => effect);
+  const failed: FailedEffect[] = [];
+  for (const row of due) {
+    const { effect, outRefundNo } = readEffect(row.effect);
+    if (outRefundNo === null || waitsFor.includes(effect)) continue;
+    const failure = await attempt(tx, order, row, () =>
+      takeBack(tx, order, effect, outRefundNo, now),
+    );
+    // At once: the next one takes back what this one left.
+    if (failure === null) await markDone(tx, outTradeNo, [row.effect], now);
+    else failed.push(failure);
+  }
+  return failed;
 }
 
 function isDue({ status, spent }: EffectRow): boolean {
@@ -108,11 +168,11 @@ async function attempt(
   tx: Transaction,
   order: LockedOrder,
   row: EffectRow,
-  now: Date,
+  carryOut: () => Promise<void>,
 ): Promise<FailedEffect | null> {
   await tx.$executeRaw`SAVEPOINT effect`;
   try {
-    await EFFECTS[row.effect as DatabaseEffect](tx, order, now);
+    await carryOut();
     return null;
   } catch (error) {
     if (isUnavailable(error)) throw error;
@@ -158,7 +218,7 @@ export async function fulfilIfDone(
 ): Promise<void> {
   if (order.status !== 'paid') return;
   const left = await tx.orderEffect.count({
-    where: { outTradeNo: order.out_trade_no, status: { notIn: ['done', 'skipped'] } },
+    where: { outTradeNo: order.out_trade_no, effect: { in: FORWARD }, status: UNFINISHED },
   });
   if (left === 0) await fulfil(context, tx, order, now);
 }

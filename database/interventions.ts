@@ -34,21 +34,21 @@ export async function openIntervention(tx: Transaction, entry: NewIntervention):
 /**
  * Ends questions that something else has answered: nobody has to decide any more. An answer that was
  * given meanwhile is withdrawn when its run comes to it.
- * @param subject one matter of these reasons; all of the number when left out
+ * @param subjects matters of these reasons; all of the number when left out
  */
 export async function endMoot(
   tx: Transaction,
   outTradeNo: string,
   reasons: readonly InterventionReason[],
   now: Date,
-  subject?: string,
+  subjects?: string | readonly string[],
 ): Promise<void> {
   await tx.intervention.updateMany({
     where: {
       outTradeNo,
       reason: { in: [...reasons] },
       status: 'open',
-      ...(subject === undefined ? {} : { subject }),
+      ...(subjects === undefined ? {} : { subject: { in: [subjects].flat() } }),
     },
     data: { status: 'resolved', resolvedAt: now, resolution: 'moot' },
   });

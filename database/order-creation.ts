@@ -4,6 +4,7 @@ import { FINGERPRINT_WINDOW_MS, fingerprintText } from '../domain/fingerprint';
 import type { OrderNumber } from '../domain/order-number';
 import { canBePaid, isOrderStatus } from '../domain/order-state';
 import type { Actor, DatabaseContext, Transaction } from './context';
+import { claimKey, type IdempotencyGuard } from './idempotency';
 import { createOrderNumbers } from './order-numbers';
 import {
   reserveStock,
@@ -38,15 +39,6 @@ export interface NewItem {
   readonly quantity: number;
   readonly unitPriceFen: number;
   readonly kind: ItemKind | null;
-}
-
-/** A caller's own guard against asking twice; without one the fingerprint guards. */
-export interface IdempotencyGuard {
-  readonly apiKeyName: string;
-  readonly route: string;
-  readonly key: string;
-  /** The canonical text of the request's body. */
-  readonly body: string;
 }
 
 export type CreationResult =
@@ -97,7 +89,7 @@ export function createOrderCreation(context: DatabaseContext) {
       try {
         return await prisma.$transaction(async (tx) => {
           const existing = guard
-            ? await claimKey(tx, guard, hash.hex('body', guard.body))
+            ? await claimed(tx, guard, hash.hex('body', guard.body))
             : await claimFingerprint(tx, fingerprint, nowMs);
           if (existing) return existing;
           const reserved = await reserveStock(tx, order.items);
@@ -130,20 +122,13 @@ export function createOrderCreation(context: DatabaseContext) {
   };
 }
 
-/** Takes the key, or waits for whoever has it and tells what it made. */
-async function claimKey(
+async function claimed(
   tx: Transaction,
   guard: IdempotencyGuard,
   bodyHash: string,
 ): Promise<CreationResult | null> {
-  const [row] = await tx.$queryRaw<{ body_hash: string; out_trade_no: string | null }[]>`
-    INSERT INTO idempotency_keys (api_key_name, route, key, body_hash)
-    VALUES (${guard.apiKeyName}, ${guard.route}, ${guard.key}, ${bodyHash})
-    ON CONFLICT (api_key_name, route, key) DO UPDATE SET key = excluded.key
-    RETURNING body_hash, out_trade_no`;
-  if (!row || row.out_trade_no === null) return null;
-  if (row.body_hash !== bodyHash) return { kind: 'key_reused' };
-  return { kind: 'replay', outTradeNo: row.out_trade_no };
+  const claim = await claimKey(tx, guard, bodyHash);
+  return claim.kind === 'new' ? null : claim;
 }
 
 /** Locks the fingerprint's row; it counts while its order can still be paid. */

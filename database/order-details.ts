@@ -1,7 +1,8 @@
 import type { Prisma } from '../generated/prisma/client';
 import type { Channel } from '../domain/channels';
 import type { OrderStatus } from '../domain/order-state';
-import type { DatabaseContext } from './context';
+import type { RefundStatus } from '../domain/refund-state';
+import type { DatabaseContext, Transaction } from './context';
 
 const REFUND = {
   outRefundNo: true,
@@ -23,7 +24,7 @@ export interface RefundView {
   readonly transactionId: string;
   readonly amountFen: number;
   readonly currency: string;
-  readonly status: string;
+  readonly status: RefundStatus;
   readonly reason: string | null;
   readonly origin: string;
   readonly replaces: string | null;
@@ -79,7 +80,14 @@ const DETAILS = {
     orderBy: [{ since: 'asc' }, { id: 'asc' }],
   },
   codes: {
-    select: { id: true, sku: true, codeEncrypted: true, deliveredAt: true },
+    select: {
+      id: true,
+      sku: true,
+      codeEncrypted: true,
+      deliveredAt: true,
+      usedAt: true,
+      revokedAt: true,
+    },
     orderBy: [{ sku: 'asc' }, { id: 'asc' }],
   },
 } as const satisfies Prisma.OrderSelect;
@@ -114,7 +122,7 @@ export async function findOrder(
     { isolationLevel: 'RepeatableRead' },
   );
   if (!row) return null;
-  const { interventions, codes, transactions, ...order } = row;
+  const { interventions, codes, transactions, refunds, ...order } = row;
   const [oldest] = interventions;
   return {
     ...order,
@@ -124,10 +132,10 @@ export async function findOrder(
     transactions,
     notices,
     attention: oldest ? { ...oldest, openCount: interventions.length } : null,
+    refunds: refunds.map((refund) => ({ ...refund, status: refund.status as RefundStatus })),
     codes: withCodes
-      ? codes.map(({ id, sku, codeEncrypted, deliveredAt }) => ({
-          sku,
-          deliveredAt,
+      ? codes.map(({ id, codeEncrypted, ...code }) => ({
+          ...code,
           code: cipher.decrypt({ table: 'product_codes', column: 'code', row: id }, codeEncrypted),
         }))
       : null,
@@ -136,9 +144,11 @@ export async function findOrder(
 
 /** One refund of an order; null when the order has none of that number. */
 export async function findRefund(
-  { prisma }: DatabaseContext,
+  { prisma }: { readonly prisma: Pick<Transaction, 'refund'> },
   outTradeNo: string,
   outRefundNo: string,
 ): Promise<RefundView | null> {
-  return prisma.refund.findFirst({ where: { outRefundNo, orderNo: outTradeNo }, select: REFUND });
+  const where = { outRefundNo, orderNo: outTradeNo };
+  const row = await prisma.refund.findFirst({ where, select: REFUND });
+  return row && { ...row, status: row.status as RefundStatus };
 }

@@ -18,7 +18,10 @@ export type ProductChange =
   | { readonly kind: 'ok'; readonly product: ProductView }
   | { readonly kind: 'not_found' }
   | { readonly kind: 'conflict'; readonly detail: string }
-  | { readonly kind: 'code_taken'; readonly indexes: readonly number[] };
+  | {
+      readonly kind: 'code_taken' | 'code_unknown' | 'code_revoked';
+      readonly indexes: readonly number[];
+    };
 
 export interface PointsView {
   readonly balance: number;
@@ -61,6 +64,10 @@ export function createProducts(context: DatabaseContext) {
     /** Adds codes to the pool. One that is there already is left as it is; all or none are added. */
     addCodes: (sku: string, codes: readonly string[], actor: Actor) =>
       addCodes(context, sku, codes, actor),
+
+    /** Notes codes as redeemed, all or none; a repeat changes nothing. */
+    useCodes: (sku: string, codes: readonly string[], actor: Actor) =>
+      useCodes(context, sku, codes, actor),
 
     points: (userId: string) => readPoints(context, userId),
   };
@@ -157,6 +164,35 @@ async function addCodes(
     );
     return { kind: 'code_taken', indexes };
   }
+}
+
+async function useCodes(
+  { prisma, hash }: DatabaseContext,
+  sku: string,
+  codes: readonly string[],
+  actor: Actor,
+): Promise<ProductChange> {
+  const hashes = codes.map((code) => hash.hex('code', code));
+  return prisma.$transaction(async (tx): Promise<ProductChange> => {
+    const product = await tx.product.findUnique({ where: { sku }, select: { kind: true } });
+    if (!product) return { kind: 'not_found' };
+    // A refund that takes codes back at this moment comes first or finds them used.
+    const rows = await tx.$queryRaw<{ hash: string; revoked: boolean }[]>`
+      SELECT code_hash AS hash, revoked_at IS NOT NULL AS revoked FROM product_codes
+      WHERE sku = ${sku} AND delivered_at IS NOT NULL AND code_hash = ANY(${hashes})
+      ORDER BY id DESC FOR UPDATE`;
+    const found = new Map(rows.map((row) => [row.hash, row.revoked]));
+    const indexesOf = (isBad: (hash: string) => boolean) =>
+      hashes.flatMap((one, index) => (isBad(one) ? [index] : []));
+    const unknown = indexesOf((one) => !found.has(one));
+    if (unknown.length > 0) return { kind: 'code_unknown', indexes: unknown };
+    const revoked = indexesOf((one) => found.get(one) === true);
+    if (revoked.length > 0) return { kind: 'code_revoked', indexes: revoked };
+    const noted = await tx.$executeRaw`
+      UPDATE product_codes SET used_at = now() WHERE code_hash = ANY(${hashes}) AND used_at IS NULL`;
+    await audit(tx, actor, 'product.codes_used', sku, { given: codes.length, noted });
+    return viewed(tx, sku);
+  });
 }
 
 /** Undoes the whole addition: all codes or none. */

@@ -1,13 +1,15 @@
 import type { RefundNotice } from '../domain/payment-notice';
-import { refundEvent } from '../domain/refund-state';
+import { refundEvent, type RefundEvent } from '../domain/refund-state';
 import type { DatabaseContext } from './context';
+import { endMoot } from './interventions';
 import { askAboutRefund } from './notice-questions';
 import type { InboxRow, Scope, Verdict } from './notice-scope';
-import { lockRefund, settleRefund } from './refund-rows';
+import type { RefundRow } from './refund-row';
+import { lockRefund, reserveRefund, settleRefund } from './refund-rows';
 
 /**
- * Books what WeChat told of a refund. One that is not ours, or not as we made it, moved money outside:
- * a person has to know.
+ * Books what WeChat told of a refund. One that somebody made outside Oncepay is booked like ours where it
+ * fits the payment; whatever doesn't fit moved money that nobody here knows of: a person has to know.
  */
 export async function applyRefundNotice(
   context: DatabaseContext,
@@ -16,7 +18,8 @@ export async function applyRefundNotice(
   row: InboxRow,
 ): Promise<Verdict> {
   const { tx, now, outTradeNo } = scope;
-  const refund = await lockRefund(tx, notice.outRefundNo);
+  const refund =
+    (await lockRefund(tx, notice.outRefundNo)) ?? (await bookExternal(context, scope, notice));
   if (refund?.out_trade_no !== outTradeNo) {
     if (!scope.order && !refund) return 'ignored';
     return askAboutRefund(scope, notice, row);
@@ -41,4 +44,41 @@ export async function applyRefundNotice(
   scope.changed = true;
   scope.refunds.add(refund.out_refund_no);
   return 'applied';
+}
+
+/** States in which money of a refund made elsewhere is gone, or on its way. */
+const EXTERNAL_EVENTS: readonly (RefundEvent | null)[] = ['succeeded', 'abnormal'];
+
+/**
+ * A refund made in WeChat's merchant platform, or by another program, that names a payment of this number:
+ * it holds its amount from here on.
+ * @returns null when it doesn't fit
+ */
+async function bookExternal(
+  { notifyUrl }: DatabaseContext,
+  { tx, outTradeNo, now }: Scope,
+  notice: RefundNotice,
+): Promise<RefundRow | null> {
+  const { outRefundNo, transactionId, refundFen } = notice;
+  if (transactionId === null || refundFen === null || refundFen === 0) return null;
+  if (!EXTERNAL_EVENTS.includes(refundEvent(notice.refundStatus))) return null;
+  const paid = await tx.paymentTransaction.findFirst({
+    where: { outTradeNo, transactionId },
+    select: { id: true },
+  });
+  if (!paid) return null;
+  const reserved = await reserveRefund(tx, {
+    outRefundNo,
+    outTradeNo,
+    transactionKey: paid.id,
+    origin: 'external',
+    amountFen: refundFen,
+    notifyUrl,
+    replaces: null,
+    now,
+  });
+  if (reserved !== 'reserved') return null;
+  // It explains what was asked about this payment.
+  await endMoot(tx, outTradeNo, ['reconciliation'], now, [transactionId, outRefundNo]);
+  return lockRefund(tx, outRefundNo);
 }

@@ -14,6 +14,8 @@ export interface RefundRow {
   readonly reason: string | null;
   readonly notify_url: string;
   readonly origin: string;
+  readonly restock: boolean;
+  readonly revoke_codes: boolean;
   readonly status: RefundStatus;
   readonly refund_id: string | null;
   readonly abnormal_encrypted: string | null;

@@ -3,13 +3,14 @@ import { refundTransition, type RefundEvent, type RefundTransition } from '../do
 import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
 import { addRefundDelivery } from './delivery-rows';
+import { addCompensations } from './compensations';
 import { cancelEffects, restoreEffects } from './effect-holds';
 import { endMoot, openIntervention } from './interventions';
 import { releaseStock } from './reservations';
 import type { RefundRow } from './refund-row';
 import { changeStatus, lockOrder } from './status-change';
 
-export type RefundOrigin = 'late_payment' | 'surplus_payment' | 'resolution';
+export type RefundOrigin = 'late_payment' | 'surplus_payment' | 'resolution' | 'api' | 'external';
 
 /** A refund's run is started at once; should that get lost, it is looked for after this. */
 const START_GRACE_MS = 15_000;
@@ -25,6 +26,10 @@ export interface NewRefund {
   /** Where WeChat tells of it, when the number is not ours. */
   readonly notifyUrl: string;
   readonly replaces: string | null;
+  /** Shown to the user. */
+  readonly reason?: string | null;
+  readonly restock?: boolean;
+  readonly revokeCodes?: boolean;
   readonly now: Date;
 }
 
@@ -73,6 +78,9 @@ export async function reserveRefund(tx: Transaction, refund: NewRefund): Promise
         notifyUrl: paid.notify_url ?? refund.notifyUrl,
         origin: refund.origin,
         replaces: refund.replaces,
+        reason: refund.reason ?? null,
+        restock: refund.restock ?? false,
+        revokeCodes: refund.revokeCodes ?? false,
         dueAt: new Date(now.getTime() + START_GRACE_MS),
         createdAt: now,
       },
@@ -96,7 +104,7 @@ export async function lockRefund(tx: Transaction, outRefundNo: string): Promise<
   if (found.orderNo !== null) await lockOrder(tx, found.orderNo);
   const [row] = await tx.$queryRaw<RefundRow[]>`
     SELECT out_refund_no, out_trade_no, order_no, transaction_key::text, merchant_id, transaction_id,
-      amount_fen, total_fen, currency, reason, notify_url, origin, status, refund_id,
+      amount_fen, total_fen, currency, reason, notify_url, origin, restock, revoke_codes, status, refund_id,
       abnormal_encrypted, next_query_at, accepted_at
     FROM refunds WHERE out_refund_no = ${outRefundNo} FOR NO KEY UPDATE`;
   return row ?? null;
@@ -233,6 +241,8 @@ async function succeed(
       where: { outTradeNo },
       data: { refundedFen: { increment: refund.amount_fen }, dueAt },
     });
+    const { restock, revoke_codes: revokeCodes } = refund;
+    await addCompensations(tx, outTradeNo, { outRefundNo: subject, restock, revokeCodes });
     if (back.whole) {
       const { status } = order;
       const change = { outTradeNo, status, cause: 'refund_succeeded', now, dueAt };

@@ -4,6 +4,7 @@ import type { AttemptOutcome } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
 import { openIntervention } from './interventions';
 import type { RefundRow } from './refund-row';
+import { returnRefundToken, takeRefundToken } from './rate-limits';
 import { lockRefund, settleRefund, type RefundWord } from './refund-rows';
 
 /** Where an abnormal refund shall go. */
@@ -53,6 +54,15 @@ export type RefundTurn =
       readonly target: RefundTarget;
     };
 
+export interface RefundLimits {
+  /** Least time between two refunds of one order. */
+  readonly spacingMs: number;
+  /** Longest life of an attempt. */
+  readonly attemptLifeMs: number;
+  /** To wait while as many requests are under way as may fail at once. */
+  readonly busyMs: number;
+}
+
 /** What a refund's run does with its row. Every request is written before it is sent. */
 export function createRefunds(context: DatabaseContext) {
   const { prisma } = context;
@@ -66,13 +76,10 @@ export function createRefunds(context: DatabaseContext) {
 
     /**
      * Whose turn it is, asked at the start of each attempt: the row decides.
-     * @param limits least time between two refunds of one order, and the life of an attempt, ms
+     * @param limits in ms
      */
-    turn: (
-      outRefundNo: string,
-      limits: { readonly spacingMs: number; readonly attemptLifeMs: number },
-      nowMs: number,
-    ): Promise<RefundTurn> => takeTurn(context, outRefundNo, limits, nowMs),
+    turn: (outRefundNo: string, limits: RefundLimits, nowMs: number): Promise<RefundTurn> =>
+      takeTurn(context, outRefundNo, limits, nowMs),
 
     /** WeChat doesn't know the number, so it may be sent, again with the same number. */
     startAfterAbsence: (outRefundNo: string, attemptLifeMs: number, nowMs: number) =>
@@ -118,7 +125,7 @@ const EARLY_MS = 500;
 async function takeTurn(
   context: DatabaseContext,
   outRefundNo: string,
-  limits: { readonly spacingMs: number; readonly attemptLifeMs: number },
+  limits: RefundLimits,
   nowMs: number,
 ): Promise<RefundTurn> {
   const now = new Date(nowMs);
@@ -138,6 +145,7 @@ async function takeTurn(
     if (open > 0) return ask(row, true);
     const waitMs = await spacing(tx, row, limits.spacingMs, nowMs);
     if (waitMs > 0) return { kind: 'wait', delayMs: waitMs };
+    if (!(await takeRefundToken(tx))) return { kind: 'wait', delayMs: limits.busyMs };
     const attemptId = await startAttempt(tx, row, 'refund', limits.attemptLifeMs, now);
     return { kind: 'send', attemptId, refund: stored(row) };
   });
@@ -221,7 +229,7 @@ async function startAfterAbsence(
 ): Promise<string | null> {
   return prisma.$transaction(async (tx) => {
     const row = await lockRefund(tx, outRefundNo);
-    if (row?.status !== 'pending') return null;
+    if (row?.status !== 'pending' || !(await takeRefundToken(tx))) return null;
     return startAttempt(tx, row, 'refund', attemptLifeMs, new Date(nowMs));
   });
 }
@@ -266,11 +274,16 @@ async function hear(
   const now = new Date(nowMs);
   return context.prisma.$transaction(async (tx) => {
     const row = await lockRefund(tx, outRefundNo);
-    if (attempt) await settleAttempt(tx, attempt.id, 'accepted', null, attempt.requestId, now);
+    if (attempt) {
+      await settleAttempt(tx, attempt.id, 'accepted', null, attempt.requestId, now);
+      await returnRefundToken(tx);
+    }
     if (!row) return 'unknown_refund';
     const step = await settleRefund(context, tx, row, word, now);
     if (step.kind === 'moved') return step.to;
-    if (step.kind === 'refused') await askAboutContradiction(tx, row, word, now);
+    if (step.kind === 'refused' && !isStale(row, word)) {
+      await askAboutContradiction(tx, row, word, now);
+    }
     if (step.kind === 'duplicate' && word.nextQueryAt !== null) {
       const dueAt = new Date(word.nextQueryAt.getTime() + DUE_GRACE_MS);
       const data = { nextQueryAt: word.nextQueryAt, dueAt };
@@ -278,6 +291,11 @@ async function hear(
     }
     return row.status;
   });
+}
+
+/** Said before WeChat closed it, heard after that. */
+function isStale(row: RefundRow, word: RefundWord): boolean {
+  return row.status === 'closed' && row.accepted_at !== null && word.event === 'processing';
 }
 
 /** WeChat says something that can't be of a refund that has ended here: money may have moved. */

@@ -29,7 +29,10 @@ interface Row {
   attention: string | null;
 }
 
-/** One round trip. Effects wait while a reconciliation is open: WeChat spoke of a refund. */
+/**
+ * One round trip. Effects wait while a reconciliation is open: WeChat spoke of a refund. What refunds
+ * take back waits for what it takes back, as database/effects has it.
+ */
 export async function readRunView(
   client: Pick<Transaction, '$queryRaw'>,
   outTradeNo: string,
@@ -42,8 +45,12 @@ export async function readRunView(
         FROM intervention_resolutions r
         WHERE r.out_trade_no = o.out_trade_no AND r.status = 'approved') AS open_notices,
       (SELECT count(*)::int FROM order_effects e
-        WHERE e.out_trade_no = o.out_trade_no AND o.status = 'paid' AND NOT i.held
-          AND (e.status = 'pending' OR (e.status = 'failed' AND NOT e.spent))) AS effects_due,
+        WHERE e.out_trade_no = o.out_trade_no
+          AND (e.status = 'pending' OR (e.status = 'failed' AND NOT e.spent))
+          AND CASE WHEN strpos(e.effect, '_back:') = 0 THEN o.status = 'paid' AND NOT i.held
+            ELSE o.status = 'refunded' OR EXISTS (SELECT 1 FROM order_effects f
+              WHERE f.out_trade_no = o.out_trade_no AND f.effect = split_part(e.effect, '_back:', 1)
+                AND f.status IN ('done', 'skipped')) END) AS effects_due,
       (SELECT count(*)::int FROM deliveries d
         WHERE d.out_trade_no = o.out_trade_no AND d.status = 'pending') AS deliveries_due,
       i.open AS open_interventions, i.oldest AS attention, i.oldest_id AS attention_id, i.close_failed,

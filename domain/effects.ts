@@ -2,6 +2,40 @@
 export const DATABASE_EFFECTS = ['points', 'sales', 'stock', 'delivery'] as const;
 export type DatabaseEffect = (typeof DATABASE_EFFECTS)[number];
 
+/** What a refund takes back of an effect is an effect of its own, one per refund. */
+export type Compensation = `${DatabaseEffect}_back:${string}`;
+
+const BACK = '_back:';
+
+/** `points_back:<out_refund_no>`. */
+export function compensationOf(effect: DatabaseEffect, outRefundNo: string): Compensation {
+  return `${effect}${BACK}${outRefundNo}`;
+}
+
+/** What an effect's name says: the effect, and of a compensation the refund it belongs to. */
+export function readEffect(name: string): {
+  readonly effect: DatabaseEffect;
+  readonly outRefundNo: string | null;
+} {
+  const at = name.indexOf(BACK);
+  const effect = at < 0 ? name : name.slice(0, at);
+  const known = DATABASE_EFFECTS.find((one) => one === effect);
+  if (known === undefined) throw new RangeError(`no effect: ${name}`);
+  return { effect: known, outRefundNo: at < 0 ? null : name.slice(at + BACK.length) };
+}
+
+/** The effects that a refund takes back: points and sales by themselves, goods only where asked for. */
+export function effectsTakenBack(refund: {
+  readonly restock: boolean;
+  readonly revokeCodes: boolean;
+}): DatabaseEffect[] {
+  return DATABASE_EFFECTS.filter((effect) => {
+    if (effect === 'stock') return refund.restock;
+    if (effect === 'delivery') return refund.revokeCodes;
+    return true;
+  });
+}
+
 export const EFFECT_STATUSES = ['pending', 'done', 'failed', 'skipped', 'cancelled'] as const;
 
 /**

@@ -29,7 +29,12 @@ export const ERRORS = {
   MOOT: { status: 409, retry: false, title: 'The question has ended by itself' },
   NOTHING_TO_REFUND: { status: 409, retry: false, title: 'Nothing is left to refund' },
   REFUND_RESERVED: { status: 409, retry: false, title: 'A refund stands in the way' },
+  ORDER_NOT_REFUNDABLE: { status: 409, retry: false, title: 'The order can not be refunded' },
+  REFUND_EXCEEDS_PAYMENT: { status: 409, retry: false, title: 'Less is left of the payment' },
+  REFUND_LIMIT: { status: 409, retry: false, title: "WeChat Pay's limit of refunds is reached" },
+  OUT_REFUND_NO_USED: { status: 422, retry: false, title: 'The number is another refund' },
   VERSION_CONFLICT: { status: 409, retry: false, title: 'It was changed in the meantime' },
+  CODE_REVOKED: { status: 409, retry: false, title: 'A refund has taken the code back' },
   CODE_TAKEN: { status: 409, retry: false, title: 'A code belongs to another product' },
   // What WeChat Pay answered (its own aliases are mapped in wechatpay/error-mapping.ts).
   WECHAT_REFUSED: { status: 502, retry: false, title: 'WeChat Pay refused the request' },

@@ -31,6 +31,32 @@ export function sumOfItems(
   return total >= 0n && total <= BigInt(MAX_FEN) ? fen(Number(total)) : null;
 }
 
+/**
+ * The share of a whole that belongs to the refunded part of a payment, rounded half up; all of it once
+ * all is refunded. Exact for any integers.
+ */
+export function proportion(whole: number, refundedFen: number, paidFen: number): number {
+  const paid = BigInt(paidFen);
+  return Number((2n * BigInt(whole) * BigInt(refundedFen) + paid) / (2n * paid));
+}
+
+/**
+ * The same for parts of a whole, so that what belongs to them adds up: part for part the difference of two
+ * shares of the running sum.
+ */
+export function proportions(
+  parts: readonly number[],
+  refundedFen: number,
+  paidFen: number,
+): number[] {
+  let sum = 0;
+  return parts.map((part) => {
+    const before = proportion(sum, refundedFen, paidFen);
+    sum += part;
+    return proportion(sum, refundedFen, paidFen) - before;
+  });
+}
+
 /** `¥12.30` for 1230 fen; for people only, never parsed back. */
 export function formatFen(amount: number): string {
   const sign = amount < 0 ? '-' : '';

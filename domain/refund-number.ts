@@ -12,6 +12,15 @@ export function refundNumberOf(transactionId: string): string {
 }
 
 /**
+ * The number of a refund that its caller gave none: from the caller's key, so that a repeat is the same
+ * refund for ever, also when the key itself is long forgotten.
+ * @param keyHash keyed hash in hex of who asked and of the key
+ */
+export function refundNumberFromKey(keyHash: string): string {
+  return `${OWN_PREFIX}${keyHash.slice(0, 40)}`;
+}
+
+/**
  * The number that takes the place of one that WeChat has closed: made from it, so that a new number is
  * made once, however often a person asks.
  */

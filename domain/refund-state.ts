@@ -24,9 +24,10 @@ const TRANSITIONS = {
   pending: { processing: 'moves', abnormal: 'moves', succeeded: 'moves', closed: 'moves' },
   processing: { processing: 'duplicate', abnormal: 'moves', succeeded: 'moves', closed: 'moves' },
   abnormal: { processing: 'moves', abnormal: 'duplicate', succeeded: 'moves', closed: 'moves' },
+  // What was said before the end may be heard after it.
   succeeded: {
-    processing: 'refused',
-    abnormal: 'refused',
+    processing: 'duplicate',
+    abnormal: 'duplicate',
     succeeded: 'duplicate',
     closed: 'refused',
   },

@@ -114,7 +114,13 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
       activityTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.wechatpayMoney]: {
-      activities: createMoneyActivities({ database, wechatpay, refundSpacingMs, now }),
+      activities: createMoneyActivities({
+        database,
+        wechatpay,
+        refundSpacingMs,
+        now,
+        random: Math.random,
+      }),
       maxConcurrentActivityTaskExecutions: 32,
       maxTaskQueueActivitiesPerSecond: REFUNDS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,

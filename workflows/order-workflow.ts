@@ -120,7 +120,7 @@ async function settle(outTradeNo: string, memory: Memory, flights: Flights): Pro
     if (!more) memory.looked = asked;
   }
   const { view } = memory;
-  if (view?.status === 'paid' && view.effectsDue > 0 && !flights.has('effects')) {
+  if ((view?.effectsDue ?? 0) > 0 && !flights.has('effects')) {
     await memory.refresh(steps.runEffects(outTradeNo));
   }
 }

@@ -6,8 +6,8 @@ import { canBePaid } from '../../domain/order-state';
 import type { RuntimeOverrides } from '../../domain/runtime-settings';
 import { readCursor, writeCursor } from '../http/cursor';
 import { inTime } from '../http/deadline';
+import { guardOf, IDEMPOTENCY_KEY } from '../http/idempotency';
 import { ApiError, invalidField } from '../http/problem';
-import { parse } from '../http/validation';
 import {
   ALL_ROLES,
   CLOSING_ROLES,
@@ -110,12 +110,7 @@ function orderCreation(deps: OrderRouteDeps): Operation {
     path: '/v1/orders',
     summary: 'Creates an order and what the user needs to pay it',
     roles: SHOP_ROLES,
-    headers: [
-      {
-        name: 'Idempotency-Key',
-        description: 'decides alone whether a request is a repeat; 1–255 visible ASCII characters',
-      },
-    ],
+    headers: [IDEMPOTENCY_KEY],
     body: schemas.newOrder,
     reply: paymentReply,
     replies: {
@@ -131,21 +126,8 @@ function orderCreation(deps: OrderRouteDeps): Operation {
 
 async function createOrder(deps: OrderRouteDeps, call: Call): Promise<Reply> {
   const body = call.body as schemas.NewOrderBody;
-  const header = call.header('idempotency-key');
-  const key =
-    header === undefined
-      ? null
-      : parse(schemas.idempotencyKeyHeader, { 'Idempotency-Key': header })['Idempotency-Key'];
   const { caller } = call;
-  const guard =
-    key === null
-      ? null
-      : {
-          apiKeyName: caller.name,
-          route: 'POST /v1/orders',
-          key,
-          body: canonical(body),
-        };
+  const guard = guardOf(call, 'POST /v1/orders', body);
   const nowMs = deps.now();
   const create = async () => {
     const { payment_window: windowMs = deps.settings.paymentWindowMs } =
@@ -226,15 +208,6 @@ function toNewOrder(
 function shanghaiTime(ms: number): string {
   const local = new Date(Math.ceil(ms / 1_000) * 1_000 + SHANGHAI_OFFSET_MS);
   return `${local.toISOString().slice(0, 19)}+08:00`;
-}
-
-/** The same text for the same body, whatever the order of its keys. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, entry: unknown) =>
-    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
-      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : entry,
-  );
 }
 
 async function listOrders(deps: OrderRouteDeps, call: Call): Promise<Reply> {

@@ -54,6 +54,14 @@ export function productOperations({ products }: Pick<Database, 'products'>): Ope
         return answer(products.changeStock(skuOf(call), change, call.caller));
       },
     },
+    ...codeOperations(products),
+  ];
+}
+
+/** The pool of codes of a virtual product. */
+function codeOperations(products: Database['products']): Operation[] {
+  const product = { roles: SHOP_ROLES, reply: productReply } as const;
+  return [
     {
       ...product,
       id: 'addCodes',
@@ -69,6 +77,23 @@ export function productOperations({ products }: Pick<Database, 'products'>): Ope
       handle: (call) => {
         const { codes } = call.body as z.output<typeof schemas.newCodes>;
         return answer(products.addCodes(skuOf(call), codes, call.caller));
+      },
+    },
+    {
+      ...product,
+      id: 'useCodes',
+      method: 'post',
+      path: '/v1/products/:sku/codes/used',
+      summary: 'Notes codes that users have redeemed: no refund takes them back',
+      body: schemas.newCodes,
+      replies: {
+        200: 'The product',
+        404: 'No such product, or a code that nobody has',
+        409: 'A refund has taken a code back',
+      },
+      handle: (call) => {
+        const { codes } = call.body as z.output<typeof schemas.newCodes>;
+        return answer(products.useCodes(skuOf(call), codes, call.caller));
       },
     },
   ];
@@ -87,6 +112,20 @@ async function answer(change: Promise<ProductChange>): Promise<Reply> {
       throw new ApiError('NOT_FOUND', 'There is no such product');
     case 'conflict':
       throw new ApiError('PRODUCT_CONFLICT', result.detail);
+    case 'code_unknown':
+      throw new ApiError('NOT_FOUND', 'Nobody has some of the codes; none was noted', {
+        errors: result.indexes.map((index) => ({
+          field: `codes[${index}]`,
+          message: 'was not handed out',
+        })),
+      });
+    case 'code_revoked':
+      throw new ApiError('CODE_REVOKED', 'Refunds have taken some codes back; none was noted', {
+        errors: result.indexes.map((index) => ({
+          field: `codes[${index}]`,
+          message: 'was taken back',
+        })),
+      });
     case 'code_taken':
       throw new ApiError('CODE_TAKEN', 'Some codes belong to another product; none was added', {
         errors: result.indexes.map((index) => ({

@@ -130,7 +130,8 @@ export async function unstick({ scope, question }: Answering): Promise<Outcome> 
  * `retry` of a reconciliation: looks again whether our own refunds explain what WeChat said; if not, the
  * question is asked anew.
  */
-export async function reconcileAgain({ scope, question }: Answering): Promise<Outcome> {
+export async function reconcileAgain(answering: Answering): Promise<Outcome> {
+  const { scope, question } = answering;
   const { tx, outTradeNo, now, order } = scope;
   const ours = await tx.refund.count({
     where: {
@@ -139,7 +140,7 @@ export async function reconcileAgain({ scope, question }: Answering): Promise<Ou
       OR: [{ transactionId: question.subject }, { outRefundNo: question.subject }],
     },
   });
-  if (ours > 0) return DONE;
+  if (ours > 0 || (await readAgain(answering))) return DONE;
   await tx.intervention.updateMany({
     where: { id: question.id, status: 'open' },
     data: { status: 'resolved', resolvedAt: now, resolution: 'retry' },
@@ -154,6 +155,20 @@ export async function reconcileAgain({ scope, question }: Answering): Promise<Ou
     now,
   });
   return DONE;
+}
+
+/** What WeChat told of a refund is judged anew: it may fit by now. */
+async function readAgain({ scope, question }: Answering): Promise<boolean> {
+  const { tx, outTradeNo, now } = scope;
+  const told = question.evidence as { out_refund_no?: unknown; notification_id?: unknown } | null;
+  if (typeof told?.out_refund_no !== 'string' || typeof told.notification_id !== 'string') {
+    return false;
+  }
+  const { count } = await tx.inboxNotification.updateMany({
+    where: { outTradeNo, notificationId: told.notification_id, resourceEncrypted: { not: null } },
+    data: { verdict: null, verdictAt: null, attempts: 0, nextAttemptAt: now },
+  });
+  return count > 0;
 }
 
 /** `dismiss`, and whatever ends a question without changing anything else. */

@@ -1,7 +1,8 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 import { Pool } from 'pg';
 import type { Database } from '../../database/database';
-import type { CreationResult, IdempotencyGuard, NewOrder } from '../../database/order-creation';
+import type { IdempotencyGuard } from '../../database/idempotency';
+import type { CreationResult, NewOrder } from '../../database/order-creation';
 import { CHANNEL_NAMES } from '../../domain/channels';
 import { parseOrderNumber } from '../../domain/order-number';
 import { createTestDatabase, type TestDatabase } from '../support/test-database';

@@ -13,6 +13,7 @@ import {
   untilRefund,
   type Question,
 } from './support/questions';
+import { externalRefund, paidOrder } from './support/refunds';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -189,11 +190,12 @@ async function deafShop(): Promise<Asked> {
   return asked(no, 'undeliverable');
 }
 
+/** A refund made elsewhere, of more than was paid. */
 async function foreignRefund(): Promise<Asked> {
-  const no = await oncepay.newOrder();
-  await oncepay.simulator.pay({ outTradeNo: no });
-  await oncepay.untilStatus(no, 'fulfilled');
-  await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: no });
+  const no = await paidOrder(oncepay);
+  const { transaction_id: transactionId } = await oncepay.order(no);
+  const resource = externalRefund(no, transactionId ?? '', 301);
+  await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: no, resource });
   return asked(no, 'reconciliation');
 }
 

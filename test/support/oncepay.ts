@@ -70,7 +70,12 @@ export interface OrderView {
     replaces: string | null;
     transaction_id: string;
   }[];
-  readonly codes?: { sku: string; code: string }[];
+  readonly codes?: {
+    sku: string;
+    code: string;
+    used_at: string | null;
+    revoked_at: string | null;
+  }[];
 }
 
 export interface TestOptions {

@@ -1,0 +1,33 @@
+import type { Transaction } from './context';
+
+/** A caller's own guard against asking twice; without one the fingerprint guards. */
+export interface IdempotencyGuard {
+  readonly apiKeyName: string;
+  readonly route: string;
+  readonly key: string;
+  /** The canonical text of the request's body. */
+  readonly body: string;
+}
+
+export type KeyClaim =
+  /** Nobody has used it; whoever asks meanwhile waits for this transaction. */
+  | { readonly kind: 'new' }
+  /** The same body made this. */
+  | { readonly kind: 'replay'; readonly outTradeNo: string }
+  | { readonly kind: 'key_reused' };
+
+/** Takes the key, or waits for whoever has it and tells what it made. */
+export async function claimKey(
+  tx: Transaction,
+  guard: IdempotencyGuard,
+  bodyHash: string,
+): Promise<KeyClaim> {
+  const [row] = await tx.$queryRaw<{ body_hash: string; out_trade_no: string | null }[]>`
+    INSERT INTO idempotency_keys (api_key_name, route, key, body_hash)
+    VALUES (${guard.apiKeyName}, ${guard.route}, ${guard.key}, ${bodyHash})
+    ON CONFLICT (api_key_name, route, key) DO UPDATE SET key = excluded.key
+    RETURNING body_hash, out_trade_no`;
+  if (!row || row.out_trade_no === null) return { kind: 'new' };
+  if (row.body_hash !== bodyHash) return { kind: 'key_reused' };
+  return { kind: 'replay', outTradeNo: row.out_trade_no };
+}

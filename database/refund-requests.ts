@@ -1,0 +1,165 @@
+import { refundNumberFromKey } from '../domain/refund-number';
+import { audit } from './audit';
+import type { Actor, DatabaseContext, Transaction } from './context';
+import { sqlStateOf } from './errors';
+import { claimKey, type IdempotencyGuard } from './idempotency';
+import { findRefund, type RefundView } from './order-details';
+import { reserveRefund } from './refund-rows';
+import { lockOrder } from './status-change';
+
+/** What a shop or an operator asks for. */
+export interface RefundRequest {
+  readonly outTradeNo: string;
+  /** null: made from the key. */
+  readonly outRefundNo: string | null;
+  readonly amountFen: number;
+  readonly reason: string | null;
+  readonly restock: boolean;
+  readonly revokeCodes: boolean;
+}
+
+export type RefundRequestResult =
+  /** `repeat`: the same refund was asked for before. */
+  | { readonly kind: 'reserved' | 'repeat'; readonly refund: RefundView }
+  | { readonly kind: 'unknown_order' | 'key_reused' | 'number_used' }
+  | { readonly kind: 'not_refundable'; readonly status: string }
+  | { readonly kind: 'exceeds'; readonly leftFen: number }
+  | { readonly kind: 'too_many' | 'too_late' };
+
+/** WeChat's limits: https://pay.weixin.qq.com/doc/v3/merchant/4012791903 */
+const MAX_REFUNDS = 50;
+const REFUNDABLE_MS = 365 * 24 * 3_600_000;
+const UNIQUE_VIOLATION = '23505';
+
+/** Refunds on request: what can't be is refused before anything is written. */
+export function createRefundRequests(context: DatabaseContext) {
+  return {
+    /**
+     * Reserves a refund's amount on the order's payment, under the order's lock; its run sends it.
+     * @param guard of the caller; needed where the request names no number
+     */
+    async request(
+      request: RefundRequest,
+      guard: IdempotencyGuard | null,
+      actor: Actor,
+      nowMs: number,
+    ): Promise<RefundRequestResult> {
+      const attempt = () => reserve(context, request, guard, actor, new Date(nowMs));
+      try {
+        return await attempt();
+      } catch (error) {
+        // Another order took the number at the same moment: now it can be seen.
+        if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error;
+        return attempt();
+      }
+    },
+  };
+}
+
+function reserve(
+  context: DatabaseContext,
+  request: RefundRequest,
+  guard: IdempotencyGuard | null,
+  actor: Actor,
+  now: Date,
+): Promise<RefundRequestResult> {
+  const { outTradeNo } = request;
+  return context.prisma.$transaction(async (tx): Promise<RefundRequestResult> => {
+    const outRefundNo = numberOf(context, request, guard);
+    if (guard) {
+      const claim = await claimKey(tx, guard, context.hash.hex('body', guard.body));
+      if (claim.kind === 'key_reused') return claim;
+    }
+    const order = await lockOrder(tx, outTradeNo);
+    if (!order) return { kind: 'unknown_order' };
+    const known = await repeated(tx, request, outRefundNo);
+    if (known) return known;
+    if (order.status !== 'paid' && order.status !== 'fulfilled') {
+      return { kind: 'not_refundable', status: order.status };
+    }
+    const paid = await tx.paymentTransaction.findFirstOrThrow({
+      where: { orderNo: outTradeNo, status: 'applied' },
+      select: { id: true, totalFen: true, heldFen: true, successTime: true, createdAt: true },
+    });
+    const paidAt = paid.successTime ?? paid.createdAt;
+    if (now.getTime() - paidAt.getTime() > REFUNDABLE_MS) return { kind: 'too_late' };
+    const refunds = await tx.refund.count({ where: { transactionKey: paid.id } });
+    if (refunds >= MAX_REFUNDS) return { kind: 'too_many' };
+    const { amountFen, reason, restock, revokeCodes } = request;
+    const reservation = await reserveRefund(tx, {
+      outRefundNo,
+      outTradeNo,
+      transactionKey: paid.id,
+      origin: 'api',
+      amountFen,
+      notifyUrl: context.notifyUrl,
+      replaces: null,
+      reason,
+      restock,
+      revokeCodes,
+      now,
+    });
+    if (reservation !== 'reserved') {
+      return { kind: 'exceeds', leftFen: (paid.totalFen ?? 0) - paid.heldFen };
+    }
+    if (guard) await rememberKey(context, tx, guard, outTradeNo);
+    const details = { out_refund_no: outRefundNo, amount: amountFen, restock, revokeCodes };
+    await audit(tx, actor, 'refund.request', outTradeNo, details);
+    return { kind: 'reserved', refund: await viewOf(tx, outTradeNo, outRefundNo) };
+  });
+}
+
+function numberOf(
+  { hash }: DatabaseContext,
+  { outRefundNo }: RefundRequest,
+  guard: IdempotencyGuard | null,
+): string {
+  if (outRefundNo !== null) return outRefundNo;
+  if (!guard) throw new TypeError('A refund needs a number or an Idempotency-Key');
+  const asked = JSON.stringify([guard.apiKeyName, guard.route, guard.key]);
+  return refundNumberFromKey(hash.hex('refund', asked));
+}
+
+/** A number means one refund of one order for ever. */
+async function repeated(
+  tx: Transaction,
+  request: RefundRequest,
+  outRefundNo: string,
+): Promise<RefundRequestResult | null> {
+  const known = await tx.refund.findUnique({
+    where: { outRefundNo },
+    select: { orderNo: true, amountFen: true, reason: true, restock: true, revokeCodes: true },
+  });
+  if (!known) return null;
+  const same =
+    known.orderNo === request.outTradeNo &&
+    known.amountFen === request.amountFen &&
+    known.reason === request.reason &&
+    known.restock === request.restock &&
+    known.revokeCodes === request.revokeCodes;
+  if (!same) return { kind: 'number_used' };
+  return { kind: 'repeat', refund: await viewOf(tx, request.outTradeNo, outRefundNo) };
+}
+
+/** With its body: what an earlier one asked for was refused, and left nothing. */
+async function rememberKey(
+  { hash }: DatabaseContext,
+  tx: Transaction,
+  { apiKeyName, route, key, body }: IdempotencyGuard,
+  outTradeNo: string,
+): Promise<void> {
+  await tx.idempotencyKey.updateMany({
+    where: { apiKeyName, route, key },
+    data: { outTradeNo, bodyHash: hash.hex('body', body) },
+  });
+}
+
+async function viewOf(
+  tx: Transaction,
+  outTradeNo: string,
+  outRefundNo: string,
+): Promise<RefundView> {
+  const refund = await findRefund({ prisma: tx }, outTradeNo, outRefundNo);
+  if (!refund) throw new Error(`No refund ${outRefundNo}`);
+  return refund;
+}

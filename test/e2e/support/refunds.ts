@@ -1,0 +1,64 @@
+import type { Answer } from '../../../stack/oncepay';
+import type { OrderView, TestOncepay } from '../../support/oncepay';
+
+/** An order of 300 fen that is paid and fulfilled. @returns its number */
+export async function paidOrder(
+  oncepay: TestOncepay,
+  body: Record<string, unknown> = {},
+): Promise<string> {
+  const no = await oncepay.newOrder({ expires_in_seconds: 3_600, ...body });
+  await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.untilStatus(no, 'fulfilled');
+  return no;
+}
+
+export function askRefund(
+  oncepay: TestOncepay,
+  no: string,
+  body: object,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  return oncepay.call('POST', `/v1/orders/${no}/refunds`, { body, headers, as: 'merchant' });
+}
+
+/** True when the order's refunds have these statuses, in any order. */
+export function refundsWith({ refunds }: OrderView, statuses: readonly string[]): boolean {
+  const seen = refunds.map(({ status }) => status).sort();
+  return JSON.stringify(seen) === JSON.stringify([...statuses].sort());
+}
+
+/**
+ * What WeChat was asked to give back of an order, what of it is back, in fen, and with how many different
+ * contents the busiest number was sent.
+ */
+export function atWechat(
+  { simulator }: TestOncepay,
+  no: string,
+): { asked: number; backFen: number; contents: number } {
+  const refunds = simulator.refundsOf(no);
+  const back = refunds.filter(({ status }) => status === 'SUCCESS');
+  const contents = refunds.map(({ outRefundNo }) => {
+    const sent = simulator
+      .requestsOf(outRefundNo)
+      .filter(({ operation }) => operation === 'refund')
+      .map(({ bodySha256 }) => bodySha256);
+    return new Set(sent).size;
+  });
+  return {
+    asked: refunds.length,
+    backFen: back.reduce((sum, { refundFen }) => sum + refundFen, 0),
+    contents: Math.max(0, ...contents),
+  };
+}
+
+/** What WeChat tells of a refund that was made in its merchant platform, of an order of 300 fen. */
+export function externalRefund(no: string, transactionId: string, refundFen: number): object {
+  return {
+    out_trade_no: no,
+    transaction_id: transactionId,
+    out_refund_no: `platform-${no}`,
+    refund_id: `50${no}`.slice(0, 28),
+    refund_status: 'SUCCESS',
+    amount: { total: 300, refund: refundFen, payer_total: 300, payer_refund: refundFen },
+  };
+}
