@@ -1,6 +1,9 @@
 import { Context } from '@temporalio/activity';
 import type { Database } from '../database/database';
-import type { RefundTurn, StoredRefund } from '../database/refunds';
+import type { AnsweredAttempt } from '../database/refund-attempts';
+import type { Redirect } from '../database/refund-redirect';
+import type { StoredRefund } from '../database/refund-row';
+import type { RefundTurn } from '../database/refunds';
 import { nextQueryAt } from '../domain/query-schedule';
 import { refundEvent, type RefundStatus } from '../domain/refund-state';
 import type { WechatPayClient } from '../wechatpay/client';
@@ -20,7 +23,6 @@ export interface MoneyActivityDeps {
   readonly random: () => number;
 }
 
-type Attempt = { readonly id: string; readonly requestId: string | null };
 type Unsettled = Exclude<WechatOutcome<unknown>, { kind: 'ok' }>;
 
 /**
@@ -42,6 +44,8 @@ export function createMoneyActivities(deps: MoneyActivityDeps) {
       const turn = await database.refunds.turn(outRefundNo, limits, now());
       switch (turn.kind) {
         case 'over':
+          // Whoever booked the end may have died before it told the order's run.
+          if (turn.dueOrder !== null) await tellOrder(turn.dueOrder, outRefundNo);
           return standingOf(turn.status);
         case 'wait':
           await database.refunds.dueAgain(outRefundNo, now() + turn.delayMs, null);
@@ -84,7 +88,8 @@ async function send(
 ): Promise<RefundStanding> {
   const outcome = await deps.wechatpay.refund(refund);
   if (outcome.kind !== 'ok') return failed(deps, 'wechat.refund', refund, outcome, attemptId);
-  const attempt = { id: attemptId, requestId: outcome.requestId };
+  const { requestId } = outcome;
+  const attempt = { id: attemptId, requestId, operation: 'refund' } as const;
   return heard(deps, refund, outcome.value, attempt, deps.now());
 }
 
@@ -93,17 +98,22 @@ async function ask(
   deps: MoneyActivityDeps,
   turn: RefundTurn & { kind: 'ask' },
 ): Promise<RefundStanding> {
-  const { refund, acceptedAtMs, mayBeAbsent } = turn;
+  const { database, now } = deps;
+  const { refund, acceptedAtMs, ifNotTaken } = turn;
   const { outRefundNo } = refund;
   const outcome = await deps.wechatpay.queryRefund(refund);
   if (outcome.kind === 'ok') {
-    return heard(deps, refund, outcome.value, null, acceptedAtMs ?? deps.now());
+    if (ifNotTaken === 'redirect' && refundEvent(outcome.value.status) === 'abnormal') {
+      const again = await database.refunds.redirectAgain(outRefundNo, ATTEMPT_LIFE_MS, now());
+      if (again !== null) return redirect(deps, again);
+      throw retryIn(1_000, 'NOT_YET', 'wechat.refund');
+    }
+    return heard(deps, refund, outcome.value, null, acceptedAtMs ?? now());
   }
   const isAbsent =
     outcome.kind === 'refused' &&
     (outcome.code === 'RESOURCE_NOT_EXISTS' || outcome.code === 'ORDER_NOT_EXIST');
-  if (isAbsent && mayBeAbsent) {
-    const { database, now } = deps;
+  if (isAbsent && ifNotTaken === 'send') {
     const attemptId = await database.refunds.startAfterAbsence(outRefundNo, ATTEMPT_LIFE_MS, now());
     if (attemptId !== null) return send(deps, refund, attemptId);
     throw retryIn(1_000, 'NOT_YET', 'wechat.refund');
@@ -114,13 +124,14 @@ async function ask(
 /** Tells WeChat where the money of an abnormal refund shall go. */
 async function redirect(
   deps: MoneyActivityDeps,
-  { refund, refundId, target, attemptId }: RefundTurn & { kind: 'redirect' },
+  { refund, refundId, target, attemptId }: Redirect,
 ): Promise<RefundStanding> {
   const { merchantId, outRefundNo } = refund;
   const request = { merchantId, outRefundNo, refundId, to: target };
   const outcome = await deps.wechatpay.applyAbnormalRefund(request);
   if (outcome.kind !== 'ok') return failed(deps, 'wechat.refund', refund, outcome, attemptId);
-  const attempt = { id: attemptId, requestId: outcome.requestId };
+  const { requestId } = outcome;
+  const attempt = { id: attemptId, requestId, operation: 'abnormal' } as const;
   return heard(deps, refund, outcome.value, attempt, deps.now());
 }
 
@@ -129,7 +140,7 @@ async function heard(
   deps: MoneyActivityDeps,
   refund: StoredRefund,
   state: RefundState,
-  attempt: Attempt | null,
+  attempt: AnsweredAttempt | null,
   acceptedAtMs: number,
 ): Promise<RefundStanding> {
   const { database, now } = deps;
@@ -145,10 +156,16 @@ async function heard(
   };
   const status = await database.refunds.heard(outRefundNo, word, attempt, now());
   if (status === 'processing') throw retryIn(nextAtMs - now(), 'NOT_YET', 'wechat.refund');
-  // The order's run tells the shop, and shows what a person is asked. Its row is due: the sweep makes
-  // good what gets lost here.
-  await runs.wakeOrder(outTradeNo, `refund:${outRefundNo}`).catch(() => undefined);
+  await tellOrder(outTradeNo, outRefundNo);
   return standingOf(status);
+}
+
+/**
+ * The order's run tells the shop, and shows what a person is asked. Its row is due: the sweep makes good
+ * what gets lost here.
+ */
+async function tellOrder(outTradeNo: string, outRefundNo: string): Promise<void> {
+  await runs.wakeOrder(outTradeNo, `refund:${outRefundNo}`).catch(() => undefined);
 }
 
 /** WeChat could not say, or refused: the policy decides; the number stays the same. */
@@ -182,8 +199,7 @@ async function failed(
     settle: async (verdict) => {
       if (verdict.kind === 'again') {
         await database.refunds.dueAgain(outRefundNo, now() + verdict.delayMs, null);
-      } else
-        await runs.wakeOrder(refund.outTradeNo, `refund:${outRefundNo}`).catch(() => undefined);
+      } else await tellOrder(refund.outTradeNo, outRefundNo);
     },
   });
 }

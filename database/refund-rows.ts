@@ -110,6 +110,21 @@ export async function lockRefund(tx: Transaction, outRefundNo: string): Promise<
   return row ?? null;
 }
 
+/** True while a person is asked about this refund: it waits for the answer. */
+export async function isAsked(tx: Transaction, row: RefundRow): Promise<boolean> {
+  const open = await tx.intervention.count({
+    where: {
+      outTradeNo: row.out_trade_no,
+      status: 'open',
+      OR: [
+        { reason: { in: ['refund_failed', 'refund_abnormal'] }, subject: row.out_refund_no },
+        { reason: 'surplus_payment', subject: { in: [row.out_refund_no, row.transaction_id] } },
+      ],
+    },
+  });
+  return open > 0;
+}
+
 /** What WeChat said of a refund. */
 export interface RefundWord {
   readonly event: RefundEvent;
@@ -172,6 +187,20 @@ export async function settleRefund(
       break;
   }
   return step;
+}
+
+/** Where an abnormal refund should have gone was no good: a person says where else. */
+export async function askWhereElse(
+  tx: Transaction,
+  refund: RefundRow,
+  evidence: Readonly<Record<string, unknown>>,
+  now: Date,
+): Promise<void> {
+  await tx.refund.updateMany({
+    where: { outRefundNo: refund.out_refund_no, status: 'abnormal' },
+    data: { abnormalEncrypted: null, dueAt: null },
+  });
+  await ask(tx, refund, 'refund_abnormal', evidence, now);
 }
 
 async function ask(

@@ -1,40 +1,21 @@
-import { v7 as uuidv7 } from 'uuid';
 import { isSettled, type RefundStatus } from '../domain/refund-state';
 import type { AttemptOutcome } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
 import { openIntervention } from './interventions';
-import type { RefundRow } from './refund-row';
 import { returnRefundToken, takeRefundToken } from './rate-limits';
-import { lockRefund, settleRefund, type RefundWord } from './refund-rows';
-
-/** Where an abnormal refund shall go. */
-export type RefundTarget =
-  | {
-      readonly kind: 'user_bank_card';
-      readonly bankType: string;
-      readonly bankAccount: string;
-      readonly realName: string;
-    }
-  | { readonly kind: 'merchant_bank_card' };
-
-/** All of a refund's request, stored with it: the same bytes at every attempt (P8). */
-export interface StoredRefund {
-  readonly outRefundNo: string;
-  readonly outTradeNo: string;
-  readonly merchantId: string;
-  readonly transactionId: string;
-  readonly refundFen: number;
-  readonly totalFen: number;
-  readonly currency: string;
-  readonly reason: string | null;
-  readonly notifyUrl: string;
-  /** Money of a number that is one of our orders. */
-  readonly ours: boolean;
-}
+import { settleAttempt, startAttempt, type AnsweredAttempt } from './refund-attempts';
+import { mayBeRedirected, redirect, redirectAgain, type Redirect } from './refund-redirect';
+import { stored, type RefundRow, type StoredRefund } from './refund-row';
+import { askWhereElse, isAsked, lockRefund, settleRefund, type RefundWord } from './refund-rows';
 
 export type RefundTurn =
   /** Nothing is left to do: settled, or a person is needed. */
-  | { readonly kind: 'over'; readonly status: RefundStatus | 'unknown_refund' }
+  | {
+      readonly kind: 'over';
+      readonly status: RefundStatus | 'unknown_refund';
+      /** The order whose run has something to do, when there is one. */
+      readonly dueOrder: string | null;
+    }
   | { readonly kind: 'wait'; readonly delayMs: number }
   /** Send it; the attempt is recorded. */
   | { readonly kind: 'send'; readonly attemptId: string; readonly refund: StoredRefund }
@@ -43,16 +24,15 @@ export type RefundTurn =
       readonly kind: 'ask';
       readonly refund: StoredRefund;
       readonly acceptedAtMs: number | null;
-      /** WeChat has never said that it has this number. */
-      readonly mayBeAbsent: boolean;
+      readonly ifNotTaken: IfNotTaken;
     }
-  | {
-      readonly kind: 'redirect';
-      readonly attemptId: string;
-      readonly refund: StoredRefund;
-      readonly refundId: string;
-      readonly target: RefundTarget;
-    };
+  | Redirect;
+
+/**
+ * What goes out again, unchanged, once WeChat says that no attempt was taken: the refund, when it doesn't
+ * know the number, or where an abnormal one shall go, when it still is abnormal. null: it was taken.
+ */
+export type IfNotTaken = 'send' | 'redirect' | null;
 
 export interface RefundLimits {
   /** Least time between two refunds of one order. */
@@ -85,6 +65,13 @@ export function createRefunds(context: DatabaseContext) {
     startAfterAbsence: (outRefundNo: string, attemptLifeMs: number, nowMs: number) =>
       startAfterAbsence(context, outRefundNo, attemptLifeMs, nowMs),
 
+    /**
+     * WeChat says that it still is abnormal, so it may be told again where the money shall go.
+     * @returns null when that is no longer so here
+     */
+    redirectAgain: (outRefundNo: string, attemptLifeMs: number, nowMs: number) =>
+      redirectAgain(context, outRefundNo, attemptLifeMs, nowMs),
+
     /** Notes how a request ended that WeChat did not take. */
     async attemptEnded(
       attemptId: string,
@@ -100,7 +87,7 @@ export function createRefunds(context: DatabaseContext) {
     heard: (
       outRefundNo: string,
       word: RefundWord,
-      attempt: { readonly id: string; readonly requestId: string | null } | null,
+      attempt: AnsweredAttempt | null,
       nowMs: number,
     ): Promise<RefundStatus | 'unknown_refund'> => hear(context, outRefundNo, word, attempt, nowMs),
 
@@ -131,18 +118,24 @@ async function takeTurn(
   const now = new Date(nowMs);
   return context.prisma.$transaction(async (tx): Promise<RefundTurn> => {
     const row = await lockRefund(tx, outRefundNo);
-    if (!row) return { kind: 'over', status: 'unknown_refund' };
+    if (!row) return { kind: 'over', status: 'unknown_refund', dueOrder: null };
     if (isSettled(row.status) || (await isAsked(tx, row))) return over(tx, row);
-    if (row.status === 'abnormal') return redirect(context, tx, row, limits.attemptLifeMs, now);
+    if (row.status === 'abnormal') {
+      // Nobody has said where it shall go.
+      if (row.abnormal_encrypted === null) return over(tx, row);
+      if (await mayBeRedirected(tx, outRefundNo)) return ask(row, 'redirect');
+      const again = await redirect(context, tx, row, limits.attemptLifeMs, now);
+      return again ?? over(tx, row);
+    }
     const askAtMs = row.next_query_at?.getTime() ?? 0;
     if (row.status === 'processing') {
       if (askAtMs > nowMs + EARLY_MS) return { kind: 'wait', delayMs: askAtMs - nowMs };
-      return ask(row, false);
+      return ask(row, null);
     }
     const open = await tx.refundAttempt.count({
       where: { outRefundNo, OR: [{ outcome: null }, { outcome: { not: 'refused' } }] },
     });
-    if (open > 0) return ask(row, true);
+    if (open > 0) return ask(row, 'send');
     const waitMs = await spacing(tx, row, limits.spacingMs, nowMs);
     if (waitMs > 0) return { kind: 'wait', delayMs: waitMs };
     if (!(await takeRefundToken(tx))) return { kind: 'wait', delayMs: limits.busyMs };
@@ -151,33 +144,21 @@ async function takeTurn(
   });
 }
 
-/** True while a person is asked about this refund: it waits for the answer. */
-async function isAsked(tx: Transaction, row: RefundRow): Promise<boolean> {
-  const open = await tx.intervention.count({
-    where: {
-      outTradeNo: row.out_trade_no,
-      status: 'open',
-      OR: [
-        { reason: { in: ['refund_failed', 'refund_abnormal'] }, subject: row.out_refund_no },
-        { reason: 'surplus_payment', subject: { in: [row.out_refund_no, row.transaction_id] } },
-      ],
-    },
-  });
-  return open > 0;
-}
-
 /** Nothing is due of a refund that has ended or waits for a person. */
 async function over(tx: Transaction, row: RefundRow): Promise<RefundTurn> {
   await tx.refund.updateMany({
     where: { outRefundNo: row.out_refund_no, dueAt: { not: null } },
     data: { dueAt: null },
   });
-  return { kind: 'over', status: row.status };
+  const due = await tx.order.count({
+    where: { outTradeNo: row.order_no ?? '', dueAt: { not: null } },
+  });
+  return { kind: 'over', status: row.status, dueOrder: due > 0 ? row.order_no : null };
 }
 
-function ask(row: RefundRow, mayBeAbsent: boolean): RefundTurn {
+function ask(row: RefundRow, ifNotTaken: IfNotTaken): RefundTurn {
   const acceptedAtMs = row.accepted_at?.getTime() ?? null;
-  return { kind: 'ask', refund: stored(row), acceptedAtMs, mayBeAbsent };
+  return { kind: 'ask', refund: stored(row), acceptedAtMs, ifNotTaken };
 }
 
 /** WeChat wants refunds of one order some time apart: a later one waits, it does not fail. */
@@ -198,29 +179,6 @@ async function spacing(
   return _max.sentAt === null ? 0 : _max.sentAt.getTime() + spacingMs - nowMs;
 }
 
-async function redirect(
-  { cipher }: DatabaseContext,
-  tx: Transaction,
-  row: RefundRow,
-  attemptLifeMs: number,
-  now: Date,
-): Promise<RefundTurn> {
-  if (row.abnormal_encrypted === null || row.refund_id === null) return over(tx, row);
-  const place = { table: 'refunds', column: 'abnormal', row: row.out_refund_no };
-  const given = JSON.parse(cipher.decrypt(place, row.abnormal_encrypted)) as Record<string, string>;
-  const target: RefundTarget =
-    given['to'] === 'merchant_bank_card'
-      ? { kind: 'merchant_bank_card' }
-      : {
-          kind: 'user_bank_card',
-          bankType: given['bank_type'] ?? '',
-          bankAccount: given['bank_account'] ?? '',
-          realName: given['real_name'] ?? '',
-        };
-  const attemptId = await startAttempt(tx, row, 'abnormal', attemptLifeMs, now);
-  return { kind: 'redirect', attemptId, refund: stored(row), refundId: row.refund_id, target };
-}
-
 async function startAfterAbsence(
   { prisma }: DatabaseContext,
   outRefundNo: string,
@@ -234,41 +192,11 @@ async function startAfterAbsence(
   });
 }
 
-async function startAttempt(
-  tx: Transaction,
-  row: RefundRow,
-  operation: 'refund' | 'abnormal',
-  lifeMs: number,
-  now: Date,
-): Promise<string> {
-  const id = uuidv7();
-  const { out_refund_no: outRefundNo } = row;
-  const deadlineAt = new Date(now.getTime() + lifeMs);
-  await tx.refundAttempt.createMany({
-    data: [{ id, outRefundNo, operation, sentAt: now, deadlineAt }],
-  });
-  return id;
-}
-
-async function settleAttempt(
-  tx: Transaction,
-  id: string,
-  outcome: AttemptOutcome,
-  code: string | null,
-  requestId: string | null,
-  now: Date,
-): Promise<void> {
-  await tx.refundAttempt.updateMany({
-    where: { id },
-    data: { outcome, code, requestId, finishedAt: now },
-  });
-}
-
 async function hear(
   context: DatabaseContext,
   outRefundNo: string,
   word: RefundWord,
-  attempt: { readonly id: string; readonly requestId: string | null } | null,
+  attempt: AnsweredAttempt | null,
   nowMs: number,
 ): Promise<RefundStatus | 'unknown_refund'> {
   const now = new Date(nowMs);
@@ -276,13 +204,16 @@ async function hear(
     const row = await lockRefund(tx, outRefundNo);
     if (attempt) {
       await settleAttempt(tx, attempt.id, 'accepted', null, attempt.requestId, now);
-      await returnRefundToken(tx);
+      if (attempt.operation === 'refund') await returnRefundToken(tx);
     }
     if (!row) return 'unknown_refund';
     const step = await settleRefund(context, tx, row, word, now);
     if (step.kind === 'moved') return step.to;
     if (step.kind === 'refused' && !isStale(row, word)) {
       await askAboutContradiction(tx, row, word, now);
+    }
+    if (row.status === 'abnormal' && attempt?.operation === 'abnormal') {
+      await askWhereElse(tx, row, word.evidence, now);
     }
     if (step.kind === 'duplicate' && word.nextQueryAt !== null) {
       const dueAt = new Date(word.nextQueryAt.getTime() + DUE_GRACE_MS);
@@ -319,19 +250,4 @@ async function askAboutContradiction(
     amountFen: row.amount_fen,
     now,
   });
-}
-
-function stored(row: RefundRow): StoredRefund {
-  return {
-    outRefundNo: row.out_refund_no,
-    outTradeNo: row.out_trade_no,
-    merchantId: row.merchant_id,
-    transactionId: row.transaction_id,
-    refundFen: row.amount_fen,
-    totalFen: row.total_fen,
-    currency: row.currency,
-    reason: row.reason,
-    notifyUrl: row.notify_url,
-    ours: row.order_no !== null,
-  };
 }

@@ -81,6 +81,7 @@ export const faultSchema = z.strictObject({
 export const refundOutcomeSchema = z.strictObject({
   status: z.enum(REFUND_STATUSES),
   afterMs: delayMs.optional(),
+  inAnswer: z.boolean().optional(),
   outRefundNo: number.optional(),
   outTradeNo: number.optional(),
   callbacks: copies.optional(),

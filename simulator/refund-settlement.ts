@@ -14,6 +14,8 @@ export interface RefundOutcome {
   /** PROCESSING: it stays so, until it is settled by hand. */
   readonly status: RefundStatus;
   readonly afterMs?: number | undefined;
+  /** The answer to the request says it already, instead of PROCESSING. */
+  readonly inAnswer?: boolean | undefined;
   /** Only this refund. */
   readonly outRefundNo?: string | undefined;
   /** Only refunds of this order. */
@@ -140,12 +142,13 @@ export function createRefundSettlement(
   };
   return {
     begin: (refund) => {
-      const { status, afterMs = SETTLES_AFTER_MS, callbacks } = outcomes.take(refund);
+      const { status, afterMs = SETTLES_AFTER_MS, inAnswer, callbacks } = outcomes.take(refund);
       if (status === 'PROCESSING') return;
       const finish = (): void => {
         end(refund, status, callbacks);
       };
-      waiting.set(refund, deps.timers.after(afterMs, finish));
+      if (inAnswer === true) finish();
+      else waiting.set(refund, deps.timers.after(afterMs, finish));
     },
     setOutcome: outcomes.set,
     settle: async ({ outRefundNo, status, callbacks, wait }) => {

@@ -51,8 +51,11 @@ export interface Oncepay {
    * @param own variables of this process alone
    */
   startApi(own?: Readonly<Record<string, string>>): Promise<Managed & { readonly port: number }>;
-  /** Its health and metrics are at a port of its own. */
-  startWorker(): Promise<Managed & { readonly port: number }>;
+  /**
+   * Its health and metrics are at a port of its own.
+   * @param own variables of this process alone
+   */
+  startWorker(own?: Readonly<Record<string, string>>): Promise<Managed & { readonly port: number }>;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
 }
 
@@ -110,15 +113,15 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
       });
       return { ...started, port: listensAt };
     },
-    async startWorker() {
-      const own = await freePort();
+    async startWorker(own = {}) {
+      const healthPort = await freePort();
       const worker = await options.stack.spawn(`worker-${port}-${(workers += 1)}`, {
         script: 'dist/workers/main.js',
         nodeArgs: NODE_ARGS,
-        env: { ...env, PORT: String(own) },
-        ready: { url: `http://127.0.0.1:${own}/readyz`, timeoutMs: READY_MS },
+        env: { ...env, ...own, PORT: String(healthPort) },
+        ready: { url: `http://127.0.0.1:${healthPort}/readyz`, timeoutMs: READY_MS },
       });
-      return { ...worker, port: own };
+      return { ...worker, port: healthPort };
     },
     async call(method, path, { body, rawBody, as = 'admin', headers, port: other } = {}) {
       const url = other === undefined ? apiUrl : `http://127.0.0.1:${other}`;

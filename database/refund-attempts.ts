@@ -1,0 +1,45 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { AttemptOutcome } from './attempts';
+import type { Transaction } from './context';
+import type { RefundRow } from './refund-row';
+
+/** A request that WeChat has answered with the refund. */
+export interface AnsweredAttempt {
+  readonly id: string;
+  readonly requestId: string | null;
+  readonly operation: AttemptOperation;
+}
+
+export type AttemptOperation = 'refund' | 'abnormal';
+
+/** Writes a request down before it is sent. @returns its id */
+export async function startAttempt(
+  tx: Transaction,
+  row: RefundRow,
+  operation: AttemptOperation,
+  lifeMs: number,
+  now: Date,
+): Promise<string> {
+  const id = uuidv7();
+  const { out_refund_no: outRefundNo } = row;
+  const deadlineAt = new Date(now.getTime() + lifeMs);
+  await tx.refundAttempt.createMany({
+    data: [{ id, outRefundNo, operation, sentAt: now, deadlineAt }],
+  });
+  return id;
+}
+
+/** Notes how a request ended. */
+export async function settleAttempt(
+  tx: Transaction,
+  id: string,
+  outcome: AttemptOutcome,
+  code: string | null,
+  requestId: string | null,
+  now: Date,
+): Promise<void> {
+  await tx.refundAttempt.updateMany({
+    where: { id },
+    data: { outcome, code, requestId, finishedAt: now },
+  });
+}
