@@ -26,7 +26,7 @@ export const orderAnswer = z.object({
   effects: z.array(z.object({ effect: z.string(), status: z.string() })),
   notices: z.array(z.object({ id: z.string(), verdict: z.string().nullable() })),
   transactions: z.array(z.object({ transaction_id: z.string(), status: z.string() })),
-  refunds: z.array(z.object({ status: z.string() })),
+  refunds: z.array(z.object({ out_refund_no: z.string(), status: z.string() })),
   codes: z.array(z.object({ sku: z.string(), code: z.string() })),
 });
 export type OrderAnswer = z.infer<typeof orderAnswer>;
@@ -56,6 +56,9 @@ export const questionList = z.object({
   ),
 });
 export type Question = z.infer<typeof questionList>['data'][number];
+
+/** Only a refusal has a code. */
+export const refusedAnswer = z.looseObject({ code: z.string().optional() });
 
 /** What came of an answer to a question; a refusal has a code. */
 export const resolvedAnswer = z.object({

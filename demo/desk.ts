@@ -24,6 +24,7 @@ export interface Desk {
     question: Question,
     action: InterventionAction,
     as?: 'operator' | 'admin',
+    params?: object,
   ): Promise<string>;
   policy(operation: RetryOperation): Promise<PolicyAnswer>;
   /** Takes the place of the policy that is there now, whatever its version. */
@@ -46,9 +47,9 @@ export function createDesk(oncepay: Pick<Oncepay, 'call'>): Desk {
       until(`${reason} about order ${outTradeNo}`, SOON_MS, async () =>
         (await questions(outTradeNo)).find((question) => question.reason === reason),
       ),
-    async answer({ id }, action, as = 'operator') {
+    async answer({ id }, action, as = 'operator', params) {
       const path = `/v1/interventions/${id}/resolution`;
-      const body = { action, note: 'looked into it' };
+      const body = { action, note: 'looked into it', ...(params && { params }) };
       const { status, body: said } = await oncepay.call('POST', path, { as, body });
       const { resolution, code } = resolvedAnswer.parse(said);
       return `${status} ${code ?? resolution?.status ?? ''}`;

@@ -6,6 +6,7 @@ import {
   placedAnswer,
   pointsAnswer,
   productAnswer,
+  refusedAnswer,
   type OrderAnswer,
   type PlacedAnswer,
   type ProductAnswer,
@@ -41,6 +42,10 @@ export interface Shop {
     wanted: OrderStatus | 'with attention' | 'with money back',
     deadlineMs?: number,
   ): Promise<OrderAnswer>;
+  /** `POST /v1/orders/{no}/refunds`. @returns `202`, `409 <code>` … */
+  refund(outTradeNo: string, body: RefundWish): Promise<string>;
+  /** Waits until a refund's money is with the payer. @throws when it never is */
+  moneyBack(outTradeNo: string, outRefundNo: string): Promise<void>;
   putProduct(
     sku: string,
     product: { readonly name: string; readonly stock?: number; readonly codes?: readonly string[] },
@@ -48,6 +53,13 @@ export interface Shop {
   product(sku: string): Promise<ProductAnswer>;
   /** The balance of a user. */
   points(user: string): Promise<number>;
+}
+
+/** What `POST /v1/orders/{no}/refunds` takes. */
+export interface RefundWish {
+  readonly out_refund_no: string;
+  readonly amount: number;
+  readonly restock?: boolean;
 }
 
 /** What `POST /v1/orders` takes for a wish. */
@@ -98,6 +110,20 @@ export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
       }).catch((error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
         throw new Error(`${message} (its status: ${last})`);
+      });
+    },
+    async refund(outTradeNo, body) {
+      const path = `/v1/orders/${outTradeNo}/refunds`;
+      const { status, body: said } = await oncepay.call('POST', path, { as: 'merchant', body });
+      const { code } = refusedAnswer.parse(said);
+      return code === undefined ? `${status}` : `${status} ${code}`;
+    },
+    async moneyBack(outTradeNo, outRefundNo) {
+      await until(`refund ${outRefundNo} succeeded`, SOON_MS, async () => {
+        const { refunds } = await read(outTradeNo);
+        return refunds.find(
+          (refund) => refund.out_refund_no === outRefundNo && refund.status === 'succeeded',
+        );
       });
     },
     async putProduct(sku, { name, stock, codes }) {

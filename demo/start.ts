@@ -20,6 +20,8 @@ const SHORT_WINDOW = '8s';
 const QUERY_SCHEDULE = '4s,30s,1m,2m,5m,10m';
 /** Often enough to see one, and not so often that the Web UI shows little else. */
 const PATROL_INTERVAL = '10s';
+/** WeChat's minute between two refunds of one payment is long to watch. */
+const REFUND_SPACING = '1s';
 /** A stop in the middle of the start waits this long; then the stack's guardian does it alone. */
 const START_GRACE_MS = 10_000;
 
@@ -97,6 +99,7 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
       ONCEPAY_WEBHOOK_SECRET: webhooks.secret,
       ONCEPAY_QUERY_SCHEDULE: QUERY_SCHEDULE,
       ONCEPAY_PATROL_INTERVAL: PATROL_INTERVAL,
+      ONCEPAY_REFUND_SPACING: REFUND_SPACING,
     },
   });
   const worker = manageWorker(oncepay);

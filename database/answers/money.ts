@@ -235,7 +235,7 @@ export async function replaceRefund(answering: Answering): Promise<Outcome> {
   const old = await lockRefund(scope.tx, question.subject);
   if (!old) return refused('NOT_FOUND', 'There is no such refund');
   if (old.status !== 'closed') return refused('REFUND_RESERVED', `The refund is ${old.status}`);
-  const outRefundNo = replacementNumber(old.out_refund_no);
+  const outRefundNo = await freeReplacement(answering, old.out_refund_no);
   const reserved = await reserveRefund(scope.tx, {
     outRefundNo,
     outTradeNo: scope.outTradeNo,
@@ -244,6 +244,9 @@ export async function replaceRefund(answering: Answering): Promise<Outcome> {
     amountFen: old.amount_fen,
     notifyUrl: context.notifyUrl,
     replaces: old.out_refund_no,
+    reason: old.reason,
+    restock: old.restock,
+    revokeCodes: old.revoke_codes,
     now: scope.now,
   });
   if (reserved === 'nothing_left') {
@@ -252,6 +255,19 @@ export async function replaceRefund(answering: Answering): Promise<Outcome> {
   scope.refunds.add(outRefundNo);
   scope.changed = true;
   return DONE;
+}
+
+/** Long numbers can be so alike that the first one made from them is another refund's. */
+async function freeReplacement({ scope }: Answering, replaced: string): Promise<string> {
+  let outRefundNo = replacementNumber(replaced);
+  for (;;) {
+    const known = await scope.tx.refund.findUnique({
+      where: { outRefundNo },
+      select: { replaces: true },
+    });
+    if (!known || known.replaces === replaced) return outRefundNo;
+    outRefundNo = replacementNumber(outRefundNo);
+  }
 }
 
 /** `to_user`, `to_bank_card`: where WeChat shall send an abnormal refund; its run tells WeChat. */

@@ -6,6 +6,7 @@ import { orderScenarios } from './orders';
 import { outageScenarios } from './outages';
 import { patrolScenarios } from './patrol';
 import { personScenarios } from './persons';
+import { refundScenarios } from './refunds';
 import { webhookScenarios } from './webhooks';
 
 /** In the order they are played; the outages come last, because the others would feel them. */
@@ -14,6 +15,7 @@ export const allScenarios: readonly Scenario[] = [
   ...webhookScenarios,
   ...callbackScenarios,
   ...moneyScenarios,
+  ...refundScenarios,
   ...personScenarios,
   ...orderScenarios,
   ...patrolScenarios,
