@@ -77,9 +77,10 @@ function failureOf(
     code,
     evidence: evidenceOf(outcome),
   } as const;
-  // A refusal of our settings is looked at again when the schedule asks.
+  // A refusal of our settings is asked about again when the schedule or a person says so: the row tells.
   if (isOfSettings(code)) {
-    return new OperationFailure({ ...failure, afterSpent: { delayMs: withinMs } });
+    const delayMs = Math.min(withinMs, SPENT_RETRY_MS);
+    return new OperationFailure({ ...failure, afterSpent: { delayMs } });
   }
   const settle = async (verdict: Verdict) => {
     if (verdict.kind === 'again') await query.askAgainIn(verdict.delayMs);

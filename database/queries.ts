@@ -28,6 +28,8 @@ interface TurnRow {
   paused: boolean;
   /** WeChat will not close it until a person acts: it may still be paid, whatever the time. */
   close_failed: boolean;
+  /** A person is asked about queries that WeChat refuses. */
+  query_failed: boolean;
 }
 
 /** The rows behind the order's one query activity: when to ask, and what was found. */
@@ -69,7 +71,9 @@ async function takeTurn(
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
         AND i.status = 'open' AND i.reason = ANY(${[...PAUSING_REASONS]})) AS paused,
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
-        AND i.status = 'open' AND i.reason = 'wechat_failed' AND i.subject = 'close') AS close_failed
+        AND i.status = 'open' AND i.reason = 'wechat_failed' AND i.subject = 'close') AS close_failed,
+      EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
+        AND i.status = 'open' AND i.reason = 'wechat_failed' AND i.subject = 'query') AS query_failed
     FROM orders WHERE out_trade_no = ${outTradeNo}`;
   if (!row || (row.status !== 'created' && row.status !== 'awaiting_payment')) {
     return { kind: 'gone' };
@@ -84,7 +88,8 @@ async function takeTurn(
   if (due > nowMs + EARLY_MS) {
     const wakeAt = Math.min(due, expiresAt);
     await setDue(prisma, outTradeNo, { dueAt: new Date(wakeAt + DUE_GRACE_MS) });
-    return { kind: 'wait', delayMs: wakeAt - nowMs };
+    const delayMs = wakeAt - nowMs;
+    return { kind: 'wait', delayMs: row.query_failed ? Math.min(delayMs, PAUSED_MS) : delayMs };
   }
   const from = row.first_prepaid_at?.getTime() ?? nowMs;
   const next = nextQueryAt(from, nowMs + EARLY_MS, gapsMs);

@@ -69,6 +69,30 @@ test('the callback comes while the close is under way: the order is paid, not la
   expect(atWechat(no)).toEqual({ asked: 0, backFen: 0 });
 });
 
+test('paid between our last query and our close: WeChat refuses the close, and the order is paid', async () => {
+  oncepay.simulator.setFault({ operation: 'close', kind: 'delay', delayMs: 2_000, times: 1 });
+  const no = await oncepay.newOrder(LONG);
+  const close = oncepay.call('POST', `/v1/orders/${no}/close`);
+  await until('the close is sent', async () => {
+    const { rowCount } = await oncepay.sql.query(
+      `SELECT 1 FROM provider_attempts WHERE out_trade_no = $1 AND operation = 'close'`,
+      [no],
+    );
+    return rowCount === 1 ? true : null;
+  });
+  await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
+  const order = await oncepay.untilStatus(no, 'fulfilled', RECOVERY_MS);
+  expect(await close).toMatchObject({ status: 409, body: { code: 'ORDER_ALREADY_PAID' } });
+  const { rows } = await oncepay.sql.query(
+    `SELECT outcome, code FROM provider_attempts WHERE out_trade_no = $1 AND operation = 'close'`,
+    [no],
+  );
+  expect(rows).toEqual([{ outcome: 'refused', code: 'ORDERPAID' }]);
+  expect(order).toMatchObject({ attention: null, refunds: [], amount: { refunded: 0 } });
+  expect(atWechat(no)).toEqual({ asked: 0, backFen: 0 });
+  expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
+});
+
 test('two payments after the close both go back, each by its own number', async () => {
   const no = await closed();
   const one = await oncepay.simulator.pay({ outTradeNo: no, force: true });

@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { countEffects, startTestOncepay, type TestOncepay } from '../support/oncepay';
+import { until } from '../support/until';
+import { answer, lateOrder, untilAnswered, untilAsked } from './support/questions';
+
+jest.setTimeout(180_000);
+
+let oncepay: TestOncepay;
+beforeAll(async () => {
+  oncepay = await startTestOncepay({
+    env: { ONCEPAY_PATROL_INTERVAL: '2s', ONCEPAY_REFUND_SPACING: '1h' },
+  });
+  // Nobody is asked in the first minute after something came up; here all of it has been up for long.
+  await oncepay.sql.query(`UPDATE dependencies SET since = now() - interval '1 hour'`);
+});
+afterAll(() => oncepay.stop());
+
+const terminate = (workflowId: string) =>
+  oncepay.temporal.workflow.getHandle(workflowId).terminate('by hand');
+
+/** A run that nobody carries out stands where a run should work. */
+async function blockRun(workflowId: string, type: string, argument: string): Promise<void> {
+  await terminate(workflowId);
+  const taskQueue = `nobody-${randomUUID()}`;
+  await oncepay.temporal.workflow.start(type, { workflowId, taskQueue, args: [argument] });
+}
+
+/** Overdue, and leased for a day by a sweep that died: only the patrol comes for it. */
+async function overdue(table: 'orders' | 'refunds', key: string): Promise<void> {
+  const column = table === 'orders' ? 'out_trade_no' : 'out_refund_no';
+  await oncepay.sql.query(
+    `UPDATE ${table} SET due_at = now() - interval '2 minutes',
+       lease_until = now() + interval '1 day' WHERE ${column} = $1`,
+    [key],
+  );
+}
+
+const overdueDelivery = (id: string) =>
+  oncepay.sql.query(
+    `UPDATE deliveries SET next_attempt_at = now() - interval '6 minutes' WHERE id = $1`,
+    [id],
+  );
+
+/** Turns the clock on instead of waiting for a minute. */
+async function wokenLongAgo(table: 'refunds' | 'deliveries', key: string): Promise<void> {
+  const column = table === 'refunds' ? 'out_refund_no' : 'id';
+  await until('it was woken', async () => {
+    const { rowCount } = await oncepay.sql.query(
+      `UPDATE ${table} SET woken_at = woken_at - interval '61 seconds'
+       WHERE ${column} = $1 AND woken_at IS NOT NULL`,
+      [key],
+    );
+    return rowCount === 1 ? true : null;
+  });
+}
+
+/** The patrol says that it told the run of this. */
+const untilHealed = (kind: string, key: string) =>
+  until(`${kind} of ${key} is reported`, async () => {
+    const { body } = await oncepay.call('GET', '/v1/patrol/runs?limit=200');
+    const { data } = body as unknown as {
+      data: { findings: { kind: string; healed: number; sample: string[] }[] }[];
+    };
+    return data.some(({ findings }) =>
+      findings.some((one) => one.kind === kind && one.healed > 0 && one.sample.includes(key)),
+    );
+  });
+
+/** A refund under a new number, which waits since WeChat was just asked for one of the same payment. */
+async function heldRefund(): Promise<{ no: string; held: string }> {
+  oncepay.simulator.setRefundOutcome({ status: 'CLOSED', times: 1 });
+  const no = await lateOrder(oncepay);
+  const { id } = await untilAsked(oncepay, no, 'refund_closed');
+  await answer(oncepay, id, 'new_number');
+  const held = await until('the second is held', async () => {
+    const { rows } = await oncepay.sql.query<{ held: string }>(
+      `SELECT out_refund_no AS held FROM refunds WHERE out_trade_no = $1 AND status = 'pending'
+         AND due_at > now() + interval '30 minutes'`,
+      [no],
+    );
+    return rows[0]?.held;
+  });
+  // The hour is over, and the run that should have noticed is gone.
+  await oncepay.sql.query(
+    `UPDATE refund_attempts SET sent_at = sent_at - interval '2 hours'
+     WHERE out_refund_no IN (SELECT out_refund_no FROM refunds WHERE out_trade_no = $1)`,
+    [no],
+  );
+  return { no, held };
+}
+
+async function untilGivenBackOnce(no: string, outRefundNo: string): Promise<void> {
+  const order = await oncepay.untilStatus(no, 'refunded');
+  expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
+  const refunds = oncepay.simulator.refundsOf(no).map((one) => [one.outRefundNo, one.status]);
+  expect(refunds).toEqual([
+    [expect.not.stringMatching(outRefundNo), 'CLOSED'],
+    [outRefundNo, 'SUCCESS'],
+  ]);
+  const sent = oncepay.simulator
+    .requestsOf(outRefundNo)
+    .filter(({ operation }) => operation === 'refund');
+  expect(sent).toHaveLength(1);
+}
+
+/** A message to the shop that it did not take, and whose run is not there to try again. */
+async function undelivered(): Promise<{ no: string; id: string }> {
+  const no = await oncepay.newOrder();
+  oncepay.webhooks.failNext(1_000);
+  await oncepay.call('POST', `/v1/orders/${no}/close`);
+  const { deliveries } = await oncepay.untilOrder(no, 'the shop refused it', (order) =>
+    order.deliveries.some(({ status, attempts }) => status === 'pending' && attempts > 0),
+  );
+  return { no, id: deliveries[0]?.id ?? '' };
+}
+
+describe('the run is gone', () => {
+  test('an overdue order that was paid meanwhile is found paid, and fulfilled once', async () => {
+    const no = await oncepay.newOrder();
+    await terminate(no);
+    await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
+    await oncepay.sql.query(`UPDATE orders SET next_query_at = now() WHERE out_trade_no = $1`, [
+      no,
+    ]);
+    await overdue('orders', no);
+    await untilHealed('order_overdue', no);
+    const order = await oncepay.untilStatus(no, 'fulfilled');
+    expect(order).toMatchObject({ attention: null, refunds: [] });
+    expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
+  });
+
+  test('an overdue refund is sent, once', async () => {
+    const { no, held } = await heldRefund();
+    await terminate(`refund/${held}`);
+    await overdue('refunds', held);
+    await untilHealed('refund_overdue', held);
+    await untilGivenBackOnce(no, held);
+  });
+
+  test('an overdue message reaches the shop, once', async () => {
+    const { no, id } = await undelivered();
+    await terminate(no);
+    oncepay.webhooks.failNext(0);
+    await overdueDelivery(id);
+    await untilHealed('delivery_overdue', id);
+    await oncepay.untilStatus(no, 'closed');
+    expect(oncepay.webhooks.of(no).map((one) => one.id)).toEqual([id]);
+  });
+});
+
+describe('the run is there and does not go on: a person is asked', () => {
+  test('about a refund; retry sends it, once', async () => {
+    const { no, held } = await heldRefund();
+    await blockRun(`refund/${held}`, 'refundWorkflow', held);
+    await overdue('refunds', held);
+    await wokenLongAgo('refunds', held);
+    const question = await untilAsked(oncepay, no, 'stuck');
+    expect(question).toMatchObject({
+      subject: `refund:${held}`,
+      actions: ['retry', 'dismiss'],
+      evidence: { status: 'pending', run: { workflow_id: `refund/${held}`, status: 'RUNNING' } },
+    });
+    await terminate(`refund/${held}`);
+    const replied = await answer(oncepay, question.id, 'retry');
+    expect([200, 202]).toContain(replied.status);
+    await untilAnswered(oncepay, question.id);
+    await untilGivenBackOnce(no, held);
+  });
+
+  test('about a message; retry tells the shop, once', async () => {
+    const { no, id } = await undelivered();
+    await blockRun(no, 'orderWorkflow', no);
+    oncepay.webhooks.failNext(0);
+    await overdueDelivery(id);
+    await wokenLongAgo('deliveries', id);
+    const question = await untilAsked(oncepay, no, 'stuck');
+    expect(question).toMatchObject({
+      subject: `delivery:${id}`,
+      evidence: { status: 'pending', run: { workflow_id: no, status: 'RUNNING' } },
+    });
+    await terminate(no);
+    expect([200, 202]).toContain((await answer(oncepay, question.id, 'retry')).status);
+    await untilAnswered(oncepay, question.id);
+    const order = await oncepay.untilStatus(no, 'closed');
+    expect(order.attention).toBeNull();
+    expect(oncepay.webhooks.of(no).map((one) => one.id)).toEqual([id]);
+  });
+});
