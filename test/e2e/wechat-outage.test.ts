@@ -6,7 +6,7 @@ import { setPolicy } from './support/questions';
 const COUNTS = { late: 40, waiting: 60, expiring: 60, created: 40 } as const;
 /** Failed attempts that each operation of an order is granted, and the pause between them. */
 const BUDGET = 5;
-const PAUSE_MS = 2_000;
+const PAUSE_MS = 3_000;
 /** Everything goes on within a minute; a test gives some more for a busy machine. */
 const RECOVERY_MS = 120_000;
 const LONG = { expires_in_seconds: 3_600 };
@@ -20,7 +20,8 @@ beforeAll(async () => {
     env: {
       ONCEPAY_LOG_LEVEL: 'info',
       ONCEPAY_QUERY_SCHEDULE: '3s,3s,3s,3s',
-      ONCEPAY_PAYMENT_WINDOW: '20s',
+      // Ends in the outage: long enough to make the orders of it, on a busy machine too.
+      ONCEPAY_PAYMENT_WINDOW: '45s',
     },
   });
   for (const operation of ['prepay', 'query', 'close', 'refund', 'refund_query']) {
@@ -52,9 +53,17 @@ async function createdOrder(): Promise<string> {
   return (body as { out_trade_no: string }).out_trade_no;
 }
 
-/** How many calls about an order or a refund WeChat has left without an answer. */
-const cutOff = (no: string) =>
-  oncepay.simulator.requestsOf(no).filter(({ fault }) => fault === 'cut').length;
+/** How many calls about an order or a refund WeChat has left without an answer since then. */
+const cutOff = (no: string, sinceMs: number) =>
+  oncepay.simulator
+    .requestsOf(no)
+    .filter(({ fault, at }) => fault === 'cut' && Date.parse(at) > sinceMs).length;
+
+/** Waits until each has been tried more often than its budget allows. */
+async function untilTried(numbers: readonly string[], sinceMs: number): Promise<void> {
+  const enough = () => numbers.every((no) => cutOff(no, sinceMs) > BUDGET) || null;
+  await until('each is tried beyond its budget', () => Promise.resolve(enough()), RECOVERY_MS);
+}
 
 async function logged(event: string): Promise<Record<string, unknown>[]> {
   const texts = await Promise.all(oncepay.workers.map((worker) => worker.output()));
@@ -92,17 +101,21 @@ test('WeChat down over 200 open orders is one alert and no question, and all com
   for (const outTradeNo of late) await simulator.pay({ outTradeNo, force: true });
   for (const outTradeNo of waiting) await simulator.pay({ outTradeNo, callbacks: 0 });
   const created = await times(COUNTS.created, createdOrder);
-  const refunds = await until('all late ones are to go back', async () => {
-    const numbers = await refundNumbers();
-    return numbers.length === late.length ? numbers : null;
-  });
-  const tried = [...refunds, ...waiting, ...expiring, ...created];
-  // An expiring one has two budgets: of its queries, then of its close.
-  await until(
-    'each has been tried more often than its budgets allow',
-    () => Promise.resolve(tried.every((no) => cutOff(no) > 2 * BUDGET) || null),
+  const refunds = await until(
+    'all late ones are to go back',
+    async () => {
+      const numbers = await refundNumbers();
+      return numbers.length === late.length ? numbers : null;
+    },
     RECOVERY_MS,
   );
+  await untilTried([...refunds, ...waiting, ...created], 0);
+  for (const no of expiring) {
+    const { status, expires_at: at } = await oncepay.order(no);
+    expect(status).toBe('awaiting_payment');
+    // From then on it is to be closed: a budget of its own.
+    await untilTried([no], Date.parse(at));
+  }
   expect(await questions()).toEqual([]);
   expect(await outages()).toEqual({ down: 1, up: 0, alerts: ['dependency_down'] });
 
