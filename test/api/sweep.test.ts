@@ -7,6 +7,7 @@ import { createSweep } from '../../api/dispatcher/sweep';
 import { createMetrics } from '../../api/metrics';
 import { createOutages } from '../../api/outages';
 import type { Database } from '../../database/database';
+import { MAX_NOTICE_TRIES } from '../../database/overdue';
 import type { Alert } from '../../domain/alert';
 import { openDatabase } from '../database/support/built';
 import { secrets } from '../database/support/secrets';
@@ -26,7 +27,7 @@ afterAll(async () => {
   await Promise.all([database.end(), sql.end()]);
   await testDatabase.drop();
 });
-beforeEach(() => sql.query('TRUNCATE notification_inbox'));
+beforeEach(() => sql.query('TRUNCATE notification_inbox, interventions CASCADE'));
 
 /** Dispatcher and sweep on a real database, before a Temporal that does as the test says. */
 function start(take: (id: string) => Promise<void>) {
@@ -197,4 +198,51 @@ test('with nothing to tell, a ping finds out that Temporal is back', async () =>
   );
   await flow.stop();
   expect(flow.told).toEqual([]);
+});
+
+/** Tells of all of them as often as it is told, in vain, and gives the last try its time. */
+const spend = () =>
+  sql.query('UPDATE notification_inbox SET attempts = $1, next_attempt_at = now()', [
+    MAX_NOTICE_TRIES,
+  ]);
+const givenUp = async () =>
+  (
+    await sql.query<{ notices: number; questions: number }>(
+      `SELECT (SELECT count(*)::int FROM notification_inbox
+          WHERE undeliverable_at IS NOT NULL OR verdict IS NOT NULL) AS notices,
+        (SELECT count(*)::int FROM interventions) AS questions`,
+    )
+  ).rows[0];
+
+test('more rows than a person can look at, told in vain, are left to the workers: one alert, no question', async () => {
+  await addNotices(60);
+  await spend();
+  const flow = start(() => Promise.resolve());
+  // Each round ends with what was spent; a row that can be told shows that there was one.
+  for (const round of [1, 2, 3]) {
+    const [id = ''] = await addNotices(1);
+    flow.sweep.takeOver('overflow');
+    await until(`round ${round} is over`, () =>
+      Promise.resolve(flow.told.includes(id) && !flow.sweep.hasBacklog() ? true : null),
+    );
+  }
+  await flow.stop();
+  expect(flow.log.events('dependency.down')).toEqual(['error dependency.down']);
+  expect(flow.alerts).toMatchObject([{ kind: 'dependency_down' }]);
+  expect(flow.log.events('sweep.undeliverable')).toEqual([]);
+  expect(await givenUp()).toEqual({ notices: 0, questions: 0 });
+});
+
+test('a few rows told in vain are each a question', async () => {
+  await addNotices(3);
+  await spend();
+  const flow = start(() => Promise.resolve());
+  flow.sweep.start();
+  await until('they are given up', async () => ((await givenUp())?.notices === 3 ? true : null));
+  await flow.stop();
+  expect(flow.log.events('dependency.down')).toEqual([]);
+  expect(flow.log.events('sweep.undeliverable')).toHaveLength(3);
+  // Their run is told once more, so that it shows the question.
+  expect(new Set(flow.told).size).toBe(3);
+  expect(await givenUp()).toEqual({ notices: 3, questions: 3 });
 });

@@ -1,6 +1,7 @@
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { countEffects, startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
+import { setSetting } from './support/questions';
 
 /** Open things go on within 60 s when what they need is back; tests give some more for a busy machine. */
 const RECOVERY_MS = 75_000;
@@ -10,7 +11,7 @@ const ONCE = { applied: 1, points: 3, pointsEntries: 1, paidSteps: 1 };
 
 jest.setTimeout(180_000);
 
-describe('Temporal away, or without its data', () => {
+describe('Temporal away, or without a run', () => {
   let oncepay: TestOncepay;
   beforeAll(async () => {
     oncepay = await startTestOncepay({
@@ -54,6 +55,39 @@ describe('Temporal away, or without its data', () => {
     }
     const { out_trade_no: no } = created.body as { out_trade_no: string };
     await oncepay.untilStatus(no, 'awaiting_payment', RECOVERY_MS);
+  });
+
+  test('a payment told while Temporal is down, after the order expired, goes back once', async () => {
+    const { simulator } = oncepay;
+    await setSetting(oncepay, 'payment_window', '2s');
+    const no = await until('the short window counts', async () => {
+      const one = await oncepay.newOrder();
+      const { expires_at: at } = await oncepay.order(one);
+      return Date.parse(at) < Date.now() + 2_000 ? one : null;
+    });
+    await setSetting(oncepay, 'payment_window', null);
+    await oncepay.untilStatus(no, 'closed');
+    await oncepay.stack.stopTemporal('SIGKILL');
+    const { callback } = await simulator.pay({ outTradeNo: no, force: true, callbacks: 3 });
+    const [again] = await simulator.notify({ outTradeNo: no, newId: true });
+    expect([callback?.status, again?.status]).toEqual([204, 204]);
+    expect((await oncepay.order(no)).status).toBe('closed');
+
+    await oncepay.stack.startTemporal();
+    const order = await oncepay.untilStatus(no, 'refunded', RECOVERY_MS);
+    expect(order.history.map(({ to }) => to).slice(-3)).toEqual([
+      'closed',
+      'paid_late',
+      'refunded',
+    ]);
+    expect(order).toMatchObject({ attention: null, effects: [], amount: { refunded: 300 } });
+    await oncepay.untilOrder(no, 'every notice has its verdict', ({ notices }) =>
+      notices.every(({ verdict }) => verdict !== null),
+    );
+    expect(simulator.refundsOf(no)).toMatchObject([{ status: 'SUCCESS', refundFen: 300 }]);
+    const sent = simulator.requestsOf(no).filter(({ operation }) => operation === 'refund');
+    expect(sent).toHaveLength(1);
+    expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 0 });
   });
 
   test('a workflow terminated by hand comes back with the callback', async () => {
@@ -116,32 +150,6 @@ describe('Temporal away, or without its data', () => {
       expect(await countEffects(oncepay.sql, no)).toEqual(ONCE);
     },
   );
-});
-
-test('Temporal comes back without any of its data: every open order goes on', async () => {
-  const oncepay = await startTestOncepay({
-    ownTemporal: { persistent: false },
-    env: { ONCEPAY_QUERY_SCHEDULE: '3s', ONCEPAY_PAYMENT_WINDOW: '30s' },
-  });
-  try {
-    const [paidBefore, paidAfter, neverPaid] = [
-      await oncepay.newOrder({ expires_in_seconds: 600 }),
-      await oncepay.newOrder({ expires_in_seconds: 600 }),
-      await oncepay.newOrder(),
-    ];
-    await oncepay.stack.stopTemporal('SIGKILL');
-    await oncepay.simulator.pay({ outTradeNo: paidBefore });
-    await oncepay.stack.startTemporal();
-    await oncepay.simulator.pay({ outTradeNo: paidAfter, callbacks: 0 });
-    await oncepay.untilStatus(paidBefore, 'fulfilled', RECOVERY_MS);
-    await oncepay.untilStatus(paidAfter, 'fulfilled', RECOVERY_MS);
-    await oncepay.untilStatus(neverPaid, 'closed', RECOVERY_MS);
-    for (const no of [paidBefore, paidAfter]) {
-      expect(await countEffects(oncepay.sql, no)).toEqual(ONCE);
-    }
-  } finally {
-    await oncepay.stop();
-  }
 });
 
 describe('processes that die or are asked to stop', () => {
