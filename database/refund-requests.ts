@@ -1,8 +1,10 @@
+import type { OrderStatus } from '../domain/order-state';
 import { refundNumberFromKey } from '../domain/refund-number';
 import { audit } from './audit';
 import type { Actor, DatabaseContext, Transaction } from './context';
 import { sqlStateOf } from './errors';
 import { claimKey, type IdempotencyGuard } from './idempotency';
+import { endMoot } from './interventions';
 import { findRefund, type RefundView } from './order-details';
 import { reserveRefund } from './refund-rows';
 import { lockOrder } from './status-change';
@@ -26,6 +28,8 @@ export type RefundRequestResult =
   | { readonly kind: 'exceeds'; readonly leftFen: number }
   | { readonly kind: 'too_many' | 'too_late' };
 
+/** Those with money that is not all back. */
+const REFUNDABLE: readonly OrderStatus[] = ['paid', 'fulfilled', 'paid_late'];
 /** WeChat's limits: https://pay.weixin.qq.com/doc/v3/merchant/4012791903 */
 const MAX_REFUNDS = 50;
 const REFUNDABLE_MS = 365 * 24 * 3_600_000;
@@ -74,7 +78,7 @@ function reserve(
     if (!order) return { kind: 'unknown_order' };
     const known = await repeated(tx, request, outRefundNo);
     if (known) return known;
-    if (order.status !== 'paid' && order.status !== 'fulfilled') {
+    if (!REFUNDABLE.includes(order.status)) {
       return { kind: 'not_refundable', status: order.status };
     }
     const paid = await tx.paymentTransaction.findFirstOrThrow({
@@ -99,9 +103,10 @@ function reserve(
       revokeCodes,
       now,
     });
-    if (reservation !== 'reserved') {
-      return { kind: 'exceeds', leftFen: (paid.totalFen ?? 0) - paid.heldFen };
-    }
+    const leftFen = (paid.totalFen ?? 0) - paid.heldFen;
+    if (reservation !== 'reserved') return { kind: 'exceeds', leftFen };
+    // Whether the order goes on with late money is no question once all of it goes back.
+    if (amountFen === leftFen) await endMoot(tx, outTradeNo, ['late_payment'], now);
     if (guard) await rememberKey(context, tx, guard, outTradeNo);
     const details = { out_refund_no: outRefundNo, amount: amountFen, restock, revokeCodes };
     await audit(tx, actor, 'refund.request', outTradeNo, details);

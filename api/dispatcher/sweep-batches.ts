@@ -46,6 +46,8 @@ interface Kind<T> {
 export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): SweepBatches {
   const { overdue, runs, breaker, outages, logger, now } = deps;
 
+  let nobodyTook = false;
+
   async function run<T>(kind: Kind<T>, rows: readonly T[]): Promise<Batch> {
     const left = await tellEach(deps, isStopped, rows, kind.tell);
     const told = rows.length - left.length;
@@ -99,7 +101,10 @@ export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): S
       const spent = await overdue.spentNotices(limit, now());
       const tooMany = spent.length > MAX_GIVEN_UP;
       await outages.note('workers_notices', tooMany ? 'down' : 'up', { found: spent.length });
-      if (tooMany) return;
+      // The last of a backlog that workers take at last have a round of their own.
+      const isDraining = nobodyTook && !tooMany;
+      nobodyTook = tooMany;
+      if (tooMany || isDraining) return;
       for (const notice of spent) {
         // Each for itself: an order that somebody holds locked must not keep the others.
         try {

@@ -1,6 +1,6 @@
 import { startTestOncepay, type OrderView, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
-import { answer, setPolicy, setSetting, untilAsked } from './support/questions';
+import { answer, lateOrder, setPolicy, setSetting, untilAsked } from './support/questions';
 import { askRefund, atWechat, externalRefund, paidOrder, refundsWith } from './support/refunds';
 
 let oncepay: TestOncepay;
@@ -188,6 +188,16 @@ describe('bad input', () => {
     const many = await refund(no, { out_refund_no: `${no}-51`, amount: 1 });
     expect(many).toMatchObject({ status: 409, body: { code: 'REFUND_LIMIT' } });
   });
+});
+
+test('late money that a person is asked about goes back on request, and nobody has to answer', async () => {
+  await setSetting(oncepay, 'late_payment', 'ask');
+  const no = await lateOrder(oncepay);
+  await untilAsked(oncepay, no, 'late_payment');
+  await setSetting(oncepay, 'late_payment', null);
+  expect((await refund(no, { out_refund_no: `${no}-1`, amount: 300 })).status).toBe(202);
+  const order = await oncepay.untilStatus(no, 'refunded');
+  expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
 });
 
 test('refunds of one order queue for their spacing, they do not fail', async () => {

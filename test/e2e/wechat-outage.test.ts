@@ -2,8 +2,8 @@ import { countEffects, orderBody, startTestOncepay, type TestOncepay } from '../
 import { until } from '../support/until';
 import { setPolicy } from './support/questions';
 
-/** How many orders of each kind: 200 in all. */
-const COUNTS = { late: 40, waiting: 60, expiring: 60, created: 40 } as const;
+/** How many orders of each kind: 80 in all. */
+const COUNTS = { late: 16, waiting: 24, expiring: 24, created: 16 } as const;
 /** Failed attempts that each operation of an order is granted, and the pause between them. */
 const BUDGET = 5;
 const PAUSE_MS = 3_000;
