@@ -44,9 +44,7 @@ interface Kind<T> {
 
 /** One batch of each kind: lease, tell, give back what could not be told. */
 export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): SweepBatches {
-  const { overdue, runs, breaker, outages, logger, now } = deps;
-
-  let nobodyTook = false;
+  const { overdue, runs, logger, now } = deps;
 
   async function run<T>(kind: Kind<T>, rows: readonly T[]): Promise<Batch> {
     const left = await tellEach(deps, isStopped, rows, kind.tell);
@@ -97,27 +95,34 @@ export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): S
           await overdue.leaseResolutions(limit, now()),
         ),
     ],
-    async giveUp(limit) {
-      const spent = await overdue.spentNotices(limit, now());
-      const tooMany = spent.length > MAX_GIVEN_UP;
-      await outages.note('workers_notices', tooMany ? 'down' : 'up', { found: spent.length });
-      // The last of a backlog that workers take at last have a round of their own.
-      const isDraining = nobodyTook && !tooMany;
-      nobodyTook = tooMany;
-      if (tooMany || isDraining) return;
-      for (const notice of spent) {
-        // Each for itself: an order that somebody holds locked must not keep the others.
-        try {
-          const isNews = await overdue.giveUpNotice(notice, now());
-          if (!isNews) continue;
-          logger.error(notice, 'sweep.undeliverable');
-          // Should the run be there after all, Web UI shows what is asked about it.
-          await breaker.call(() => runs.notify(notice.outTradeNo, notice.id));
-        } catch (error) {
-          logger.error({ err: error, ...notice }, 'sweep.failed');
-        }
+    giveUp: createGivingUp(deps),
+  };
+}
+
+/** Leaves to a person, one by one, what no run has taken; many at once are the workers' trouble. */
+function createGivingUp(deps: SweepDeps): SweepBatches['giveUp'] {
+  const { overdue, runs, breaker, outages, logger, now } = deps;
+  let nobodyTook = false;
+  return async (limit) => {
+    const spent = await overdue.spentNotices(limit, now());
+    const tooMany = spent.length > MAX_GIVEN_UP;
+    await outages.note('workers_notices', tooMany ? 'down' : 'up', { found: spent.length });
+    // The last of a backlog that workers take at last have a round of their own.
+    const isDraining = nobodyTook && !tooMany;
+    nobodyTook = tooMany;
+    if (tooMany || isDraining) return;
+    for (const notice of spent) {
+      // Each for itself: an order that somebody holds locked must not keep the others.
+      try {
+        const isNews = await overdue.giveUpNotice(notice, now());
+        if (!isNews) continue;
+        logger.error(notice, 'sweep.undeliverable');
+        // Should the run be there after all, Web UI shows what is asked about it.
+        await breaker.call(() => runs.notify(notice.outTradeNo, notice.id));
+      } catch (error) {
+        logger.error({ err: error, ...notice }, 'sweep.failed');
       }
-    },
+    }
   };
 }
 

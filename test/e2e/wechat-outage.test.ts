@@ -91,7 +91,7 @@ async function refundNumbers(): Promise<string[]> {
   return rows.map(({ no }) => no);
 }
 
-test('WeChat down over 200 open orders is one alert and no question, and all come to their end', async () => {
+test('WeChat down over 80 open orders is one alert and no question, and all come to their end', async () => {
   const { simulator } = oncepay;
   const late = await times(COUNTS.late, closedOrder);
   const waiting = await times(COUNTS.waiting, () => oncepay.newOrder(LONG));
