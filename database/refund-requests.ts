@@ -103,6 +103,10 @@ function reserve(
       revokeCodes,
       now,
     });
+    if (reservation === 'exists') {
+      // Another order took the number while this one looked: seen now, it is never free again.
+      return (await repeated(tx, request, outRefundNo)) ?? { kind: 'number_used' };
+    }
     const leftFen = (paid.totalFen ?? 0) - paid.heldFen;
     if (reservation !== 'reserved') return { kind: 'exceeds', leftFen };
     // Whether the order goes on with late money is no question once all of it goes back.

@@ -83,11 +83,14 @@ test('paid between our last query and our close: WeChat refuses the close, and t
   await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
   const order = await oncepay.untilStatus(no, 'fulfilled', RECOVERY_MS);
   expect(await close).toMatchObject({ status: 409, body: { code: 'ORDER_ALREADY_PAID' } });
-  const { rows } = await oncepay.sql.query(
-    `SELECT outcome, code FROM provider_attempts WHERE out_trade_no = $1 AND operation = 'close'`,
-    [no],
-  );
-  expect(rows).toEqual([{ outcome: 'refused', code: 'ORDERPAID' }]);
+  const attempts = await until('the close has its answer', async () => {
+    const { rows } = await oncepay.sql.query<{ outcome: string | null; code: string | null }>(
+      `SELECT outcome, code FROM provider_attempts WHERE out_trade_no = $1 AND operation = 'close'`,
+      [no],
+    );
+    return rows.every(({ outcome }) => outcome !== null) ? rows : null;
+  });
+  expect(attempts).toEqual([{ outcome: 'refused', code: 'ORDERPAID' }]);
   expect(order).toMatchObject({ attention: null, refunds: [], amount: { refunded: 0 } });
   expect(atWechat(no)).toEqual({ asked: 0, backFen: 0 });
   expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });

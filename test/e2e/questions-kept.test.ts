@@ -35,7 +35,8 @@ async function tellOfRefund(no: string, transactionId: string): Promise<Question
     out_refund_no: `theirs_${no}`,
     refund_id: '50300000000000000000000000000',
     refund_status: 'SUCCESS',
-    amount: { total: 300, refund: 300, payer_total: 300, payer_refund: 300 },
+    // More than was paid: one that fits is booked.
+    amount: { total: 300, refund: 301, payer_total: 300, payer_refund: 301 },
   };
   await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: no, resource });
   return untilAsked(oncepay, no, 'reconciliation');
