@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 
-type Purpose = 'user' | 'fingerprint' | 'body' | 'notice' | 'code';
+type Purpose = 'user' | 'fingerprint' | 'body' | 'notice' | 'code' | 'account' | 'number';
 
 export interface KeyedHash {
   bytes(purpose: Purpose, text: string): Buffer;

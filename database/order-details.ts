@@ -2,6 +2,7 @@ import type { Prisma } from '../generated/prisma/client';
 import type { Channel } from '../domain/channels';
 import type { OrderStatus } from '../domain/order-state';
 import type { DatabaseContext } from './context';
+import { SHARINGS_OF_ORDER, viewSharing } from './sharing/reading';
 
 const REFUND = {
   outRefundNo: true,
@@ -72,6 +73,7 @@ const DETAILS = {
     select: { transactionId: true, status: true, totalFen: true, currency: true, createdAt: true },
     orderBy: { createdAt: 'asc' },
   },
+  profitSharings: SHARINGS_OF_ORDER,
   refunds: { select: REFUND, orderBy: [{ createdAt: 'asc' }, { outRefundNo: 'asc' }] },
   interventions: {
     where: { status: 'open' },
@@ -85,11 +87,8 @@ const DETAILS = {
 } as const satisfies Prisma.OrderSelect;
 
 /** The order with all that hangs on it; codes in clear text only when asked for. */
-export async function findOrder(
-  { prisma, cipher }: DatabaseContext,
-  outTradeNo: string,
-  withCodes: boolean,
-) {
+export async function findOrder(context: DatabaseContext, outTradeNo: string, withCodes: boolean) {
+  const { prisma, cipher } = context;
   const [row, notices] = await prisma.$transaction(
     [
       prisma.order.findUnique({
@@ -114,7 +113,7 @@ export async function findOrder(
     { isolationLevel: 'RepeatableRead' },
   );
   if (!row) return null;
-  const { interventions, codes, transactions, ...order } = row;
+  const { interventions, codes, transactions, profitSharings, ...order } = row;
   const [oldest] = interventions;
   return {
     ...order,
@@ -122,6 +121,7 @@ export async function findOrder(
     channel: order.channel as Channel,
     transactionId: transactions.find(({ status }) => status === 'applied')?.transactionId ?? null,
     transactions,
+    profitSharings: profitSharings.map((one) => viewSharing(context, one)),
     notices,
     attention: oldest ? { ...oldest, openCount: interventions.length } : null,
     codes: withCodes

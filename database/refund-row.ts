@@ -19,4 +19,6 @@ export interface RefundRow {
   readonly abnormal_encrypted: string | null;
   readonly next_query_at: Date | null;
   readonly accepted_at: Date | null;
+  /** A person accepted that it leaves the merchant short. */
+  readonly short_accepted_at: Date | null;
 }

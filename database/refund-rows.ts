@@ -97,7 +97,7 @@ export async function lockRefund(tx: Transaction, outRefundNo: string): Promise<
   const [row] = await tx.$queryRaw<RefundRow[]>`
     SELECT out_refund_no, out_trade_no, order_no, transaction_key::text, merchant_id, transaction_id,
       amount_fen, total_fen, currency, reason, notify_url, origin, status, refund_id,
-      abnormal_encrypted, next_query_at, accepted_at
+      abnormal_encrypted, next_query_at, accepted_at, short_accepted_at
     FROM refunds WHERE out_refund_no = ${outRefundNo} FOR NO KEY UPDATE`;
   return row ?? null;
 }

@@ -5,6 +5,7 @@ import type { DatabaseContext, Transaction } from './context';
 import { openIntervention } from './interventions';
 import type { RefundRow } from './refund-row';
 import { lockRefund, settleRefund, type RefundWord } from './refund-rows';
+import { returnTurn, type ReturnTurn } from './sharing/returns';
 
 /** Where an abnormal refund shall go. */
 export type RefundTarget =
@@ -32,6 +33,8 @@ export interface StoredRefund {
 }
 
 export type RefundTurn =
+  /** Shared money that it needs is taken back first. */
+  | ReturnTurn
   /** Nothing is left to do: settled, or a person is needed. */
   | { readonly kind: 'over'; readonly status: RefundStatus | 'unknown_refund' }
   | { readonly kind: 'wait'; readonly delayMs: number }
@@ -136,6 +139,9 @@ async function takeTurn(
       where: { outRefundNo, OR: [{ outcome: null }, { outcome: { not: 'refused' } }] },
     });
     if (open > 0) return ask(row, true);
+    const first = await returnTurn(context, tx, row, limits.attemptLifeMs, now);
+    if (first?.kind === 'asked') await over(tx, row);
+    if (first) return first;
     const waitMs = await spacing(tx, row, limits.spacingMs, nowMs);
     if (waitMs > 0) return { kind: 'wait', delayMs: waitMs };
     const attemptId = await startAttempt(tx, row, 'refund', limits.attemptLifeMs, now);
@@ -150,7 +156,10 @@ async function isAsked(tx: Transaction, row: RefundRow): Promise<boolean> {
       outTradeNo: row.out_trade_no,
       status: 'open',
       OR: [
-        { reason: { in: ['refund_failed', 'refund_abnormal'] }, subject: row.out_refund_no },
+        {
+          reason: { in: ['refund_failed', 'refund_abnormal', 'return_failed'] },
+          subject: row.out_refund_no,
+        },
         { reason: 'surplus_payment', subject: { in: [row.out_refund_no, row.transaction_id] } },
       ],
     },

@@ -29,6 +29,13 @@ export const ERRORS = {
   MOOT: { status: 409, retry: false, title: 'The question has ended by itself' },
   NOTHING_TO_REFUND: { status: 409, retry: false, title: 'Nothing is left to refund' },
   REFUND_RESERVED: { status: 409, retry: false, title: 'A refund stands in the way' },
+  OUT_ORDER_NO_USED: { status: 422, retry: false, title: 'The number is another sharing' },
+  ORDER_NOT_FOR_SHARING: { status: 409, retry: false, title: 'The order is not for sharing' },
+  ORDER_NOT_PAID: { status: 409, retry: false, title: 'The order is not paid' },
+  SHARING_OVER_CAP: { status: 409, retry: false, title: 'More than may be shared' },
+  NOTHING_TO_SHARE: { status: 409, retry: false, title: 'Less than this is left to share' },
+  SHARING_LIMIT: { status: 409, retry: false, title: 'Too many sharings of this order' },
+  SHARING_RESERVED: { status: 409, retry: false, title: 'WeChat Pay may have it already' },
   VERSION_CONFLICT: { status: 409, retry: false, title: 'It was changed in the meantime' },
   CODE_TAKEN: { status: 409, retry: false, title: 'A code belongs to another product' },
   // What WeChat Pay answered (its own aliases are mapped in wechatpay/error-mapping.ts).

@@ -10,6 +10,7 @@ import { createQueryActivities } from '../activities/queries';
 import { createMoneyActivities } from '../activities/refunds';
 import { describeRun } from '../activities/run-descriptions';
 import { runs } from '../activities/runs';
+import { createSharingActivities } from '../activities/sharing';
 import type { Judge } from '../activities/retry/judge';
 import type { QueryGaps } from '../activities/wechat-deps';
 import { createWechatActivities } from '../activities/wechatpay';
@@ -114,7 +115,10 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
       activityTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.wechatpayMoney]: {
-      activities: createMoneyActivities({ database, wechatpay, refundSpacingMs, now }),
+      activities: {
+        ...createMoneyActivities({ database, wechatpay, refundSpacingMs, now }),
+        ...createSharingActivities({ database, wechatpay, now }),
+      },
       maxConcurrentActivityTaskExecutions: 32,
       maxTaskQueueActivitiesPerSecond: REFUNDS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,

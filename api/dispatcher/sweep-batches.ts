@@ -12,7 +12,7 @@ const MAX_GIVEN_UP = 50;
 
 export interface SweepDeps {
   readonly overdue: Database['overdue'];
-  readonly runs: Pick<OrderRuns, 'notify' | 'ensure' | 'ensureRefund' | 'answer'>;
+  readonly runs: Pick<OrderRuns, 'notify' | 'ensure' | 'ensureRefund' | 'ensureSharing' | 'answer'>;
   readonly breaker: Breaker;
   readonly outages: Pick<Outages, 'note'>;
   readonly logger: Logger;
@@ -84,6 +84,15 @@ export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): S
             giveBack: (rows) => overdue.returnRefunds(rows),
           },
           await overdue.leaseRefunds(limit, now()),
+        ),
+      async (limit) =>
+        run(
+          {
+            name: 'sharings',
+            tell: ({ outOrderNo }) => runs.ensureSharing(outOrderNo),
+            giveBack: (rows) => overdue.returnSharings(rows),
+          },
+          await overdue.leaseSharings(limit, now()),
         ),
       async (limit) =>
         run(
