@@ -125,7 +125,7 @@ async function readsOf(
       hash: createKeyedHash(secrets.hashKey),
       webhooks: false,
       notifyUrl: secrets.notifyUrl,
-    sharing: DEFAULT_SHARING,
+      sharing: DEFAULT_SHARING,
     }),
   );
   await prisma.$disconnect();
