@@ -120,13 +120,15 @@ describe('a take-back that fails asks a person, and the refund is not sent', () 
     expect(atWechat(no)).toMatchObject({ refundedFen: 300, returnedFen: 60 });
   });
 
-  test('accept sends the refund without', async () => {
+  test('accept sends the refund without: whether the balance covers it, WeChat says', async () => {
     const { no, question } = await failed();
     expect((await answer(oncepay, question.id, 'accept')).status).toBe(200);
-    await until('WeChat has the refund', () =>
-      Promise.resolve(oncepay.simulator.refundsOf(no).length === 1 ? true : null),
-    );
+    await until('WeChat was asked to refund', () => {
+      const requests = oncepay.simulator.requestsOf(question.subject);
+      return Promise.resolve(requests.some((one) => one.operation === 'refund') ? true : null);
+    });
     expect(atWechat(no)).toMatchObject({ returnedFen: 0 });
+    expect(oncepay.simulator.returnsOf(no)).toHaveLength(1);
   });
 
   test('dismiss closes the refund, unsent', async () => {
