@@ -30,7 +30,10 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
     async applyNotices(outTradeNo) {
       const applied = await database.notices.apply(outTradeNo, parseNotice, now());
       // Their rows are due: should a message get lost, the sweep starts the run.
-      await Promise.allSettled(applied.refunds.map((refundNo) => runs.wakeRefund(refundNo)));
+      await Promise.allSettled([
+        ...applied.refunds.map((refundNo) => runs.wakeRefund(refundNo)),
+        ...applied.sharings.map((sharingNo) => runs.wakeSharing(sharingNo)),
+      ]);
       return { view: applied.view, more: applied.more };
     },
 

@@ -3,14 +3,14 @@ import type { OverdueKind, OverdueRow } from '../database/patrol/overdue-rows';
 import { PURGE_BATCH, PURGE_KINDS } from '../database/patrol/purge';
 import type { DependencyName, DependencyState } from '../domain/dependencies';
 import { finding, MAX_STUCK, type PatrolFinding } from '../domain/patrol';
-import { orderWorkflowId, refundWorkflowId } from '../domain/workflow-ids';
+import { orderWorkflowId, refundWorkflowId, sharingWorkflowId } from '../domain/workflow-ids';
 import type { PatrolActivities, PatrolReportActivities } from '../workflows/patrol-contract';
 import type { RunDescription } from './run-descriptions';
 import type { Runs } from './runs';
 
 export interface PatrolActivityDeps {
   readonly database: Pick<Database, 'patrol' | 'settings'>;
-  readonly runs: Pick<Runs, 'wakeOrder' | 'wakeRefund'>;
+  readonly runs: Pick<Runs, 'wakeOrder' | 'wakeRefund' | 'wakeSharing'>;
   readonly describeRun: (workflowId: string) => Promise<RunDescription>;
   /** Says once that something is down, and once that it is back. */
   readonly outage: (name: DependencyName, state: DependencyState, facts: object) => Promise<void>;
@@ -26,7 +26,12 @@ const CONCURRENCY = 8;
 /** Batches of one kind in one patrol: 10,000 rows. */
 const MAX_PURGE_BATCHES = 20;
 
-const OVERDUE_KINDS = ['order_overdue', 'refund_overdue', 'delivery_overdue'] as const;
+const OVERDUE_KINDS = [
+  'order_overdue',
+  'refund_overdue',
+  'sharing_overdue',
+  'delivery_overdue',
+] as const;
 
 /** The sections of the patrol, one activity each. */
 export function createPatrolActivities(deps: PatrolActivityDeps) {
@@ -114,9 +119,15 @@ async function tellEach<T>(
 }
 
 function wake({ runs }: PatrolActivityDeps, kind: OverdueKind, row: OverdueRow): Promise<void> {
-  return kind === 'refund_overdue'
-    ? runs.wakeRefund(row.key)
-    : runs.wakeOrder(row.outTradeNo, HINT);
+  switch (kind) {
+    case 'refund_overdue':
+      return runs.wakeRefund(row.key);
+    case 'sharing_overdue':
+      return runs.wakeSharing(row.key);
+    case 'order_overdue':
+    case 'delivery_overdue':
+      return runs.wakeOrder(row.outTradeNo, HINT);
+  }
 }
 
 /** Asking makes no sense while something is down, nor about more rows than people can answer. */
@@ -160,6 +171,12 @@ async function showQuestions(
   await tellEach(deps, deadlineMs, [...numbers], (no) => deps.runs.wakeOrder(no, HINT));
 }
 
+function runOf(kind: OverdueKind, row: OverdueRow): string {
+  if (kind === 'refund_overdue') return refundWorkflowId(row.key);
+  if (kind === 'sharing_overdue') return sharingWorkflowId(row.key);
+  return orderWorkflowId(row.outTradeNo);
+}
+
 async function openStuck(
   deps: PatrolActivityDeps,
   deadlineMs: number,
@@ -170,8 +187,7 @@ async function openStuck(
   const opened: OverdueRow[] = [];
   for (const row of rows) {
     if (now() > deadlineMs) break;
-    const id =
-      kind === 'refund_overdue' ? refundWorkflowId(row.key) : orderWorkflowId(row.outTradeNo);
+    const id = runOf(kind, row);
     const run = { workflow_id: id, ...(await describeRun(id)) };
     if (await database.patrol.overdue.openStuck(kind, row, run, now())) opened.push(row);
   }

@@ -7,29 +7,23 @@ import type { RefundTurn } from '../database/refunds';
 import { nextQueryAt } from '../domain/query-schedule';
 import { refundEvent, type RefundStatus } from '../domain/refund-state';
 import type { WechatPayClient } from '../wechatpay/client';
-import type { WechatOutcome } from '../wechatpay/outcome';
 import type { RefundState } from '../wechatpay/refunds';
 import type { MoneyActivities, RefundStanding } from '../workflows/activity-contract';
 import { OperationFailure, retryIn } from './failures';
+import { isAbsent, QUERY_GAPS_MS, type Unsettled } from './money-outcomes';
+import { takeBack, type ReturnDeps } from './returns';
 import { runs } from './runs';
 import { ATTEMPT_LIFE_MS } from './wechat-deps';
 
 export interface MoneyActivityDeps {
-  readonly database: Pick<Database, 'refunds'>;
-  readonly wechatpay: Pick<WechatPayClient, 'refund' | 'queryRefund' | 'applyAbnormalRefund'>;
+  readonly database: Pick<Database, 'refunds' | 'returns'>;
+  readonly wechatpay: Pick<WechatPayClient, 'refund' | 'queryRefund' | 'applyAbnormalRefund'> &
+    ReturnDeps['wechatpay'];
   /** Least time between two refunds of one payment. */
   readonly refundSpacingMs: () => Promise<number>;
   readonly now: () => number;
   readonly random: () => number;
 }
-
-type Unsettled = Exclude<WechatOutcome<unknown>, { kind: 'ok' }>;
-
-/**
- * When WeChat is asked about a refund that it works on, counted from its acceptance; then the gap doubles
- * up to an hour, for the days that a bank may take. A callback comes sooner.
- */
-const QUERY_GAPS_MS = [5_000, 15_000, 60_000, 300_000, 900_000];
 
 /** The money that goes back. */
 export function createMoneyActivities(deps: MoneyActivityDeps) {
@@ -56,6 +50,12 @@ export function createMoneyActivities(deps: MoneyActivityDeps) {
           return ask(deps, turn);
         case 'redirect':
           return redirect(deps, turn);
+        case 'asked':
+          await runs.wakeOrder(turn.outTradeNo, `refund:${outRefundNo}`).catch(() => undefined);
+          return 'person_needed';
+        case 'return_send':
+        case 'return_ask':
+          return takeBack(deps, turn);
       }
     },
   } satisfies MoneyActivities;
@@ -110,10 +110,7 @@ async function ask(
     }
     return heard(deps, refund, outcome.value, null, acceptedAtMs ?? now());
   }
-  const isAbsent =
-    outcome.kind === 'refused' &&
-    (outcome.code === 'RESOURCE_NOT_EXISTS' || outcome.code === 'ORDER_NOT_EXIST');
-  if (isAbsent && ifNotTaken === 'send') {
+  if (isAbsent(outcome) && ifNotTaken === 'send') {
     const attemptId = await database.refunds.startAfterAbsence(outRefundNo, ATTEMPT_LIFE_MS, now());
     if (attemptId !== null) return send(deps, refund, attemptId);
     throw retryIn(1_000, 'NOT_YET', 'wechat.refund');

@@ -1,6 +1,11 @@
 import { getClient } from '@temporalio/activity';
-import { orderRunStart, refundRunStart } from '../domain/run-start';
-import { NOTICE_SIGNAL, ORDER_WORKFLOW_TYPE, REFUND_WORKFLOW_TYPE } from '../domain/workflow-ids';
+import { orderRunStart, refundRunStart, sharingRunStart } from '../domain/run-start';
+import {
+  NOTICE_SIGNAL,
+  ORDER_WORKFLOW_TYPE,
+  REFUND_WORKFLOW_TYPE,
+  SHARING_WORKFLOW_TYPE,
+} from '../domain/workflow-ids';
 
 /** Temporal takes a start or a signal within this, or the sweep makes it good. */
 const TELL_TIMEOUT_MS = 3_000;
@@ -33,6 +38,17 @@ export const runs = {
         ...refundRunStart(outRefundNo),
         signal: NOTICE_SIGNAL,
         signalArgs: [outRefundNo],
+      }),
+    );
+  },
+  /** Makes sure that a profit sharing has its run. Told of one under way, it asks WeChat at once. */
+  async wakeSharing(outOrderNo: string): Promise<void> {
+    const client = getClient();
+    await client.connection.withDeadline(Date.now() + TELL_TIMEOUT_MS, () =>
+      client.workflow.signalWithStart(SHARING_WORKFLOW_TYPE, {
+        ...sharingRunStart(outOrderNo),
+        signal: NOTICE_SIGNAL,
+        signalArgs: [outOrderNo],
       }),
     );
   },

@@ -25,6 +25,7 @@ import { interventionOperations } from './routes/interventions';
 import { patrolOperations } from './routes/patrol';
 import { pointsOperations } from './routes/points';
 import { productOperations } from './routes/products';
+import { sharingOperations } from './routes/profit-sharing';
 import { refundOperations } from './routes/refunds';
 import { retryPolicyOperations } from './routes/retry-policies';
 import { settingOperations } from './routes/settings';
@@ -46,7 +47,7 @@ function compose(settings: Settings, logger: Logger) {
   };
   const { notifyUrl } = settings.wechatpay;
   const webhooks = settings.webhook !== null;
-  const database = openDatabase({ ...stores, webhooks, notifyUrl });
+  const database = openDatabase({ ...stores, webhooks, notifyUrl, sharing: settings.sharing });
   const inbox = createInboxWriter(stores);
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,
@@ -78,6 +79,7 @@ function compose(settings: Settings, logger: Logger) {
       inbox,
       merchantId: settings.wechatpay.merchantId,
       dispatch: (id, outTradeNo) => dispatcher.offer(id, outTradeNo),
+      hintSharing: (outOrderNo) => dispatcher.hintSharing(outOrderNo),
       deliveries,
       metrics,
       logger,
@@ -117,6 +119,7 @@ function composeOperations(deps: {
   return [
     ...orderOperations({ database, payments, runs, settings, overrides, now }),
     ...refundOperations({ database, runs, now }),
+    ...sharingOperations({ database, runs, now }),
     ...productOperations(database),
     ...pointsOperations(database),
     ...interventionOperations({ database, runs, settings, now }),

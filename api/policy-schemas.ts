@@ -113,7 +113,7 @@ export const settingBody = z.strictObject({
     .string('must be a text')
     .max(1_000, 'is too long')
     .nullable()
-    .describe('like `30s`, `30s,1m,2m` or `ask`; null goes back to the environment'),
+    .describe('like `30s`, `30s,1m,2m`, `30%` or `ask`; null goes back to the environment'),
   version: version.optional().describe('when given, only this version is replaced'),
 });
 

@@ -9,6 +9,7 @@ import type { Attention, OrderSummary, PayableOrder } from '../database/order-re
 import type { PointsView, ProductView } from '../database/products';
 import type { ClientPayParameters } from '../wechatpay/pay-parameters';
 import { json } from './schemas';
+import { renderSharing, sharingReply } from './sharing-schemas';
 
 /** What the API answers with: the schemas of `/openapi.json`, and the functions that fill them. */
 
@@ -111,6 +112,7 @@ export const orderReply = z.object({
     }),
   ),
   refunds: z.array(refundReply),
+  profit_sharings: z.array(sharingReply),
   codes: z
     .array(
       z.object({
@@ -197,7 +199,8 @@ export function renderSummary(order: OrderSummary) {
   };
 }
 
-export function renderOrder(order: OrderDetails) {
+/** @param withOpenids of the receivers of profit sharings */
+export function renderOrder(order: OrderDetails, withOpenids: boolean) {
   return {
     ...renderSummary(order),
     profit_sharing: order.profitSharing,
@@ -230,6 +233,7 @@ export function renderOrder(order: OrderDetails) {
       created_at: transaction.createdAt.toISOString(),
     })),
     refunds: order.refunds.map(renderRefund),
+    profit_sharings: order.profitSharings.map((one) => renderSharing(one, withOpenids)),
     ...(order.codes && {
       codes: order.codes.map(({ sku, code, deliveredAt, usedAt, revokedAt }) => ({
         sku,

@@ -162,6 +162,17 @@ export const paymentWindow = duration({ minMs: 1_000, maxMs: MAX_DURATION_MS });
 export const refundSpacing = duration({ minMs: 0, maxMs: MAX_DURATION_MS });
 export const patrolInterval = duration({ minMs: 1_000, maxMs: 24 * 3_600_000 });
 
+export const sharingDelay = duration({ minMs: 0, maxMs: MAX_DURATION_MS });
+/** WeChat unfreezes by itself after 30 days. */
+export const unfreezeAfter = duration({ minMs: 1_000, maxMs: 30 * 24 * 3_600_000 });
+
+export const percent = z.string().transform((value, context): number => {
+  const [, digits] = /^(\d{1,3})%?$/.exec(value) ?? [];
+  if (digits !== undefined && Number(digits) <= 100) return Number(digits);
+  context.addIssue({ code: 'custom', message: 'must be a percentage, 0 to 100' });
+  return z.NEVER;
+});
+
 /** How long something is kept: a day at least, since WeChat repeats itself for as long. */
 export const keptTime = duration({ minMs: 24 * 3_600_000, maxMs: 3_650 * 24 * 3_600_000 });
 

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
-import type { RuntimeSettingName } from '../domain/runtime-settings';
+import { DEFAULT_SHARING, type RuntimeSettingName } from '../domain/runtime-settings';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/task-queues';
 import * as field from './fields';
 import type { ApiKey, EncryptionKey } from './fields';
@@ -27,6 +27,14 @@ export interface Settings {
   /** Least time between two refunds of one order. */
   readonly refundSpacingMs: number;
   readonly patrolIntervalMs: number;
+  readonly sharing: {
+    /** The most of a payment that may be shared. */
+    readonly ratioPercent: number;
+    /** After the payment, before it is shared. */
+    readonly delayMs: number;
+    /** After the payment, when what is left is unfrozen by itself. */
+    readonly unfreezeAfterMs: number;
+  };
   readonly queryGapsMs: readonly number[];
   /** Which of the settings that can be overridden the environment names; the others have defaults. */
   readonly given: readonly RuntimeSettingName[];
@@ -99,6 +107,9 @@ function schema(production: boolean) {
     ONCEPAY_QUERY_SCHEDULE: field.durations.default([30_000, 60_000, 120_000, 300_000, 600_000]),
     ONCEPAY_REFUND_SPACING: field.refundSpacing.default(60_000),
     ONCEPAY_PATROL_INTERVAL: field.patrolInterval.default(5 * 60_000),
+    ONCEPAY_SHARING_RATIO: field.percent.default(DEFAULT_SHARING.ratioPercent),
+    ONCEPAY_SHARING_DELAY: field.sharingDelay.default(DEFAULT_SHARING.delayMs),
+    ONCEPAY_UNFREEZE_AFTER: field.unfreezeAfter.default(DEFAULT_SHARING.unfreezeAfterMs),
     ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(100_000),
     ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
     ONCEPAY_BUILD_ID: field.text(/^[\w.-]{1,128}$/, 'must be 1–128 of [A-Za-z0-9_.-]').optional(),
@@ -136,6 +147,9 @@ const OVERRIDABLE: readonly RuntimeSettingName[] = [
   'query_schedule',
   'refund_spacing',
   'patrol_interval',
+  'sharing_ratio',
+  'sharing_delay',
+  'unfreeze_after',
 ];
 const variableOf = (name: RuntimeSettingName) => `ONCEPAY_${name.toUpperCase()}`;
 
@@ -230,6 +244,11 @@ function toSettings(
     paymentWindowMs: env.ONCEPAY_PAYMENT_WINDOW,
     refundSpacingMs: env.ONCEPAY_REFUND_SPACING,
     patrolIntervalMs: env.ONCEPAY_PATROL_INTERVAL,
+    sharing: {
+      ratioPercent: env.ONCEPAY_SHARING_RATIO,
+      delayMs: env.ONCEPAY_SHARING_DELAY,
+      unfreezeAfterMs: env.ONCEPAY_UNFREEZE_AFTER,
+    },
     queryGapsMs: env.ONCEPAY_QUERY_SCHEDULE,
     given,
     taskQueues: env.ONCEPAY_TASK_QUEUES,

@@ -10,6 +10,18 @@ export interface DatabaseContext {
   readonly webhooks: boolean;
   /** Where WeChat tells of refunds of money that belongs to no order of ours. */
   readonly notifyUrl: string;
+  /** How payments are shared, unless operators say otherwise. */
+  readonly sharing: SharingRules;
+}
+
+/** How payments are shared. */
+export interface SharingRules {
+  /** The most of a payment that may be shared. */
+  readonly ratioPercent: number;
+  /** After the payment, before it is shared. */
+  readonly delayMs: number;
+  /** After the payment, when what is left is unfrozen by itself. */
+  readonly unfreezeAfterMs: number;
 }
 
 export type Transaction = Prisma.TransactionClient;

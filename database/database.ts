@@ -1,11 +1,12 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Pool } from 'pg';
+import { DEFAULT_SHARING } from '../domain/runtime-settings';
 import { PrismaClient } from '../generated/prisma/client';
 import { createAnswers } from './answers/answers';
 import { createCallbackDeliveries } from './callback-deliveries';
 import { createAnnouncements } from './announcements';
 import { createClosing } from './closing';
-import type { DatabaseContext } from './context';
+import type { DatabaseContext, SharingRules } from './context';
 import { createDeliveries } from './deliveries';
 import { createDependencies } from './dependencies';
 import { createEffects } from './effects';
@@ -29,6 +30,9 @@ import { createRetryBudgets } from './retry-budgets';
 import { createRetryPolicies } from './retry-policies';
 import { createRunViews } from './run-view';
 import { createRuntimeSettings } from './runtime-settings';
+import { createReturns } from './sharing/returns';
+import { createSharingRequests } from './sharing/requests';
+import { createSharings } from './sharing/sharings';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -40,6 +44,8 @@ export interface DatabaseOptions {
   readonly webhooks: boolean;
   /** Where WeChat tells of refunds of money that belongs to no order of ours. */
   readonly notifyUrl: string;
+  /** How payments are shared; left out: as WeChat's defaults have it. */
+  readonly sharing?: SharingRules;
   /** Lost idle connections; the pool replaces them. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -89,6 +95,7 @@ export function openDatabase(options: DatabaseOptions) {
     hash: createKeyedHash(options.hashKey),
     webhooks: options.webhooks,
     notifyUrl: options.notifyUrl,
+    sharing: options.sharing ?? DEFAULT_SHARING,
   };
   return {
     orders: { ...createOrderCreation(context), ...createOrderReading(context) },
@@ -108,6 +115,8 @@ export function openDatabase(options: DatabaseOptions) {
     answers: createAnswers(context),
     refunds: createRefunds(context),
     refundRequests: createRefundRequests(context),
+    returns: createReturns(context),
+    sharings: { ...createSharings(context), ...createSharingRequests(context) },
     policies: createRetryPolicies(context),
     settings: createRuntimeSettings(context),
     budgets: createRetryBudgets(context),

@@ -1,9 +1,13 @@
 import type { ErrorCode } from '../domain/error-catalogue';
 import type { InterventionReason } from '../domain/interventions';
+import { isSharingSettled } from '../domain/profit-sharing';
 import { canBePaid } from '../domain/order-state';
 import type { RetryOperation } from '../domain/retry-policy';
 import type { DatabaseContext, Transaction } from './context';
 import { openIntervention } from './interventions';
+import { lockRefund } from './refund-rows';
+import { dropReturns, mayBeReturned } from './sharing/returns';
+import { lockSharing } from './sharing/sharing-row';
 import { lockOrder } from './status-change';
 
 /** An operation that is not tried again: its budget is spent, or no attempt can cure its error. */
@@ -41,7 +45,7 @@ export function createGiveUp({ prisma }: DatabaseContext) {
   return {
     open: (given: GivenUp, nowMs: number): Promise<GiveUpResult> =>
       prisma.$transaction(async (tx): Promise<GiveUpResult> => {
-        const question = await questionOf(tx, given);
+        const question = await questionOf(tx, given, nowMs);
         if (question === null) return 'moot';
         const { operation, code, attempts, evidence } = given;
         const now = new Date(nowMs);
@@ -56,7 +60,7 @@ export function createGiveUp({ prisma }: DatabaseContext) {
 }
 
 /** What is asked, with the order locked; null when it is no question any more. */
-function questionOf(tx: Transaction, given: GivenUp): Promise<Question | null> {
+function questionOf(tx: Transaction, given: GivenUp, nowMs: number): Promise<Question | null> {
   switch (given.operation) {
     case 'wechat.prepay':
     case 'wechat.query':
@@ -65,6 +69,11 @@ function questionOf(tx: Transaction, given: GivenUp): Promise<Question | null> {
     case 'wechat.refund':
     case 'wechat.refund_query':
       return aboutRefund(tx, given);
+    case 'wechat.sharing':
+    case 'wechat.sharing_query':
+      return aboutSharing(tx, given);
+    case 'wechat.return':
+      return aboutReturn(tx, given, nowMs);
     case 'inventory.stock':
     case 'fulfilment.points':
     case 'fulfilment.sales':
@@ -111,6 +120,43 @@ async function aboutRefund(tx: Transaction, given: GivenUp): Promise<Question | 
   return { outTradeNo, ours: orderNo !== null, reason, subject: outRefundNo, amountFen };
 }
 
+async function aboutSharing(tx: Transaction, given: GivenUp): Promise<Question | null> {
+  const row = await lockSharing(tx, given.number);
+  if (!row || isSharingSettled(row.status)) return null;
+  const { _sum } = await tx.profitSharingReceiver.aggregate({
+    where: { outOrderNo: row.out_order_no, result: 'PENDING' },
+    _sum: { amountFen: true },
+  });
+  return {
+    outTradeNo: row.out_trade_no,
+    ours: true,
+    reason: 'sharing_failed',
+    subject: row.out_order_no,
+    amountFen: _sum.amountFen ?? 0,
+  };
+}
+
+/** A take-back that WeChat can't have is over; the answer `retry` gives it a new number. */
+async function aboutReturn(
+  tx: Transaction,
+  given: GivenUp,
+  nowMs: number,
+): Promise<Question | null> {
+  const { number: outRefundNo, code } = given;
+  const refund = await lockRefund(tx, outRefundNo);
+  if (refund?.status !== 'pending') return null;
+  if (!(await mayBeReturned(tx, outRefundNo))) {
+    await dropReturns(tx, outRefundNo, code, new Date(nowMs));
+  }
+  return {
+    outTradeNo: refund.out_trade_no,
+    ours: refund.order_no !== null,
+    reason: 'return_failed',
+    subject: outRefundNo,
+    amountFen: refund.amount_fen,
+  };
+}
+
 /** The effect counts as spent: it is no longer due, whoever looks. */
 async function aboutEffect(tx: Transaction, given: GivenUp): Promise<Question | null> {
   const { number: outTradeNo, subject: effect, code } = given;
@@ -144,14 +190,23 @@ async function aboutDelivery(tx: Transaction, given: GivenUp): Promise<Question 
   return { outTradeNo, ours: true, reason: 'undeliverable', subject, amountFen: null };
 }
 
-/** A step of a refund's run is asked about at its order. */
+function subjectOf(given: GivenUp, isRefund: boolean, isSharing: boolean): string {
+  if (isRefund) return `refund:${given.number}`;
+  return isSharing ? `sharing:${given.number}` : given.subject;
+}
+
+/** A step of the run of a refund or a sharing is asked about at its order. */
 async function aboutStep(tx: Transaction, given: GivenUp): Promise<Question> {
   const refund = await tx.refund.findUnique({
     where: { outRefundNo: given.number },
     select: { outTradeNo: true },
   });
-  const outTradeNo = refund?.outTradeNo ?? given.number;
+  const sharing = await tx.profitSharing.findUnique({
+    where: { outOrderNo: given.number },
+    select: { outTradeNo: true },
+  });
+  const outTradeNo = refund?.outTradeNo ?? sharing?.outTradeNo ?? given.number;
   const order = await lockOrder(tx, outTradeNo);
-  const subject = refund ? `refund:${given.number}` : given.subject;
+  const subject = subjectOf(given, refund !== null, sharing !== null);
   return { outTradeNo, ours: order !== null, reason: 'stuck', subject, amountFen: null };
 }

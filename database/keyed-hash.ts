@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 
-type Purpose = 'user' | 'fingerprint' | 'body' | 'notice' | 'code' | 'refund';
+type Purpose =
+  'user' | 'fingerprint' | 'body' | 'notice' | 'code' | 'refund' | 'account' | 'number';
 
 export interface KeyedHash {
   bytes(purpose: Purpose, text: string): Buffer;

@@ -23,6 +23,8 @@ export interface Application {
   readonly more: boolean;
   /** Refunds whose runs have something to do now. */
   readonly refunds: readonly string[];
+  /** The same of profit sharings. */
+  readonly sharings: readonly string[];
 }
 
 /**
@@ -87,6 +89,7 @@ async function applyNotices(
       conflicts: verdicts.conflict.length,
       more: rows.length === BATCH || moreAnswers,
       refunds: [...scope.refunds],
+      sharings: [...scope.sharings],
     };
   });
 }

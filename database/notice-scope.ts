@@ -21,4 +21,6 @@ export interface Scope {
   changed: boolean;
   /** Refunds whose runs have something to do, by number. */
   readonly refunds: Set<string>;
+  /** The same of profit sharings. */
+  readonly sharings: Set<string>;
 }

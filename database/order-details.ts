@@ -3,6 +3,7 @@ import type { Channel } from '../domain/channels';
 import type { OrderStatus } from '../domain/order-state';
 import type { RefundStatus } from '../domain/refund-state';
 import type { DatabaseContext, Transaction } from './context';
+import { SHARINGS_OF_ORDER, viewSharing } from './sharing/reading';
 
 const REFUND = {
   outRefundNo: true,
@@ -73,6 +74,7 @@ const DETAILS = {
     select: { transactionId: true, status: true, totalFen: true, currency: true, createdAt: true },
     orderBy: { createdAt: 'asc' },
   },
+  profitSharings: SHARINGS_OF_ORDER,
   refunds: { select: REFUND, orderBy: [{ createdAt: 'asc' }, { outRefundNo: 'asc' }] },
   interventions: {
     where: { status: 'open' },
@@ -93,11 +95,8 @@ const DETAILS = {
 } as const satisfies Prisma.OrderSelect;
 
 /** The order with all that hangs on it; codes in clear text only when asked for. */
-export async function findOrder(
-  { prisma, cipher }: DatabaseContext,
-  outTradeNo: string,
-  withCodes: boolean,
-) {
+export async function findOrder(context: DatabaseContext, outTradeNo: string, withCodes: boolean) {
+  const { prisma, cipher } = context;
   const [row, notices] = await prisma.$transaction(
     [
       prisma.order.findUnique({
@@ -122,7 +121,7 @@ export async function findOrder(
     { isolationLevel: 'RepeatableRead' },
   );
   if (!row) return null;
-  const { interventions, codes, transactions, refunds, ...order } = row;
+  const { interventions, codes, transactions, refunds, profitSharings, ...order } = row;
   const [oldest] = interventions;
   return {
     ...order,
@@ -130,6 +129,7 @@ export async function findOrder(
     channel: order.channel as Channel,
     transactionId: transactions.find(({ status }) => status === 'applied')?.transactionId ?? null,
     transactions,
+    profitSharings: profitSharings.map((one) => viewSharing(context, one)),
     notices,
     attention: oldest ? { ...oldest, openCount: interventions.length } : null,
     refunds: refunds.map((refund) => ({ ...refund, status: refund.status as RefundStatus })),

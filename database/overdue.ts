@@ -25,6 +25,10 @@ export interface LeasedRefund {
   readonly outRefundNo: string;
 }
 
+export interface LeasedSharing {
+  readonly outOrderNo: string;
+}
+
 export interface LeasedResolution {
   readonly id: string;
   readonly outTradeNo: string;
@@ -177,6 +181,28 @@ function dueLeases({ prisma }: DatabaseContext) {
           FROM due WHERE r.out_refund_no = due.out_refund_no RETURNING r.out_refund_no, r.due_at
         )
         SELECT out_refund_no AS "outRefundNo" FROM leased ORDER BY due_at, out_refund_no`;
+    },
+
+    /** The same for profit sharings; one whose time has not come is not due. */
+    leaseSharings(limit: number, nowMs: number): Promise<LeasedSharing[]> {
+      const now = new Date(nowMs);
+      return prisma.$queryRaw<LeasedSharing[]>`
+        WITH due AS (
+          SELECT out_order_no FROM profit_sharings
+          WHERE due_at <= ${now} AND (lease_until IS NULL OR lease_until <= ${now})
+          ORDER BY due_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+        ), leased AS (
+          UPDATE profit_sharings s SET lease_until = ${new Date(nowMs + LEASE_MS)}
+          FROM due WHERE s.out_order_no = due.out_order_no RETURNING s.out_order_no, s.due_at
+        )
+        SELECT out_order_no AS "outOrderNo" FROM leased ORDER BY due_at, out_order_no`;
+    },
+
+    async returnSharings(rows: readonly LeasedSharing[]): Promise<void> {
+      await prisma.profitSharing.updateMany({
+        where: { outOrderNo: { in: rows.map(({ outOrderNo }) => outOrderNo) } },
+        data: { leaseUntil: null },
+      });
     },
 
     async returnRefunds(rows: readonly LeasedRefund[]): Promise<void> {

@@ -12,6 +12,7 @@ import { askAboutPayment } from './notice-questions';
 import type { InboxRow, Scope, Verdict } from './notice-scope';
 import { reserveRefund } from './refund-rows';
 import { latePaymentPolicy } from './runtime-settings';
+import { addDeadline } from './sharing/reservation';
 import { changeStatus, type LockedOrder } from './status-change';
 
 /**
@@ -214,7 +215,10 @@ export async function becomePaid(
   }
   scope.changed = true;
   if (order.in_question) await endMoot(tx, outTradeNo, ['wechat_failed'], now);
-  if (to === 'paid') await addEffects(tx, outTradeNo);
+  if (to === 'paid') {
+    await addEffects(tx, outTradeNo);
+    await addDeadline(context, tx, order, now);
+  }
   const event = to === 'paid' ? 'order.paid' : 'order.paid_late';
   await addDeliveries(context, tx, order, { event, status: to, transactionId, now });
 }

@@ -21,6 +21,8 @@ export interface RefundRow {
   readonly abnormal_encrypted: string | null;
   readonly next_query_at: Date | null;
   readonly accepted_at: Date | null;
+  /** A person accepted that it leaves the merchant short. */
+  readonly short_accepted_at: Date | null;
 }
 
 /** All of a refund's request, stored with it: the same bytes at every attempt (P8). */

@@ -105,7 +105,7 @@ export async function lockRefund(tx: Transaction, outRefundNo: string): Promise<
   const [row] = await tx.$queryRaw<RefundRow[]>`
     SELECT out_refund_no, out_trade_no, order_no, transaction_key::text, merchant_id, transaction_id,
       amount_fen, total_fen, currency, reason, notify_url, origin, restock, revoke_codes, status, refund_id,
-      abnormal_encrypted, next_query_at, accepted_at
+      abnormal_encrypted, next_query_at, accepted_at, short_accepted_at
     FROM refunds WHERE out_refund_no = ${outRefundNo} FOR NO KEY UPDATE`;
   return row ?? null;
 }
@@ -117,7 +117,10 @@ export async function isAsked(tx: Transaction, row: RefundRow): Promise<boolean>
       outTradeNo: row.out_trade_no,
       status: 'open',
       OR: [
-        { reason: { in: ['refund_failed', 'refund_abnormal'] }, subject: row.out_refund_no },
+        {
+          reason: { in: ['refund_failed', 'refund_abnormal', 'return_failed'] },
+          subject: row.out_refund_no,
+        },
         { reason: 'surplus_payment', subject: { in: [row.out_refund_no, row.transaction_id] } },
       ],
     },

@@ -7,8 +7,11 @@ import { settleAttempt, startAttempt, type AnsweredAttempt } from './refund-atte
 import { mayBeRedirected, redirect, redirectAgain, type Redirect } from './refund-redirect';
 import { stored, type RefundRow, type StoredRefund } from './refund-row';
 import { askWhereElse, isAsked, lockRefund, settleRefund, type RefundWord } from './refund-rows';
+import { returnTurn, type ReturnTurn } from './sharing/returns';
 
 export type RefundTurn =
+  /** Shared money that it needs is taken back first. */
+  | ReturnTurn
   /** Nothing is left to do: settled, or a person is needed. */
   | {
       readonly kind: 'over';
@@ -136,6 +139,9 @@ async function takeTurn(
       where: { outRefundNo, OR: [{ outcome: null }, { outcome: { not: 'refused' } }] },
     });
     if (open > 0) return ask(row, 'send');
+    const first = await returnTurn(context, tx, row, limits.attemptLifeMs, now);
+    if (first?.kind === 'asked') await over(tx, row);
+    if (first) return first;
     const waitMs = await spacing(tx, row, limits.spacingMs, nowMs);
     if (waitMs > 0) return { kind: 'wait', delayMs: waitMs };
     if (!(await takeRefundToken(tx))) return { kind: 'wait', delayMs: limits.busyMs };

@@ -7,7 +7,7 @@ import {
 } from '../domain/runtime-settings';
 import { audit } from './audit';
 import { createCached, type Cached } from './cached';
-import type { Actor, DatabaseContext, Transaction } from './context';
+import type { Actor, DatabaseContext, SharingRules, Transaction } from './context';
 
 /** One row; a value of null is an override that was taken away, so that versions only grow. */
 export interface StoredSetting {
@@ -61,6 +61,19 @@ export function createSettingsProvider(
 /** What happens to a late payment, as it stands in this transaction. */
 export async function latePaymentPolicy(tx: Transaction): Promise<LatePaymentPolicy> {
   return toOverrides(await readRows(tx)).late_payment ?? DEFAULT_LATE_PAYMENT;
+}
+
+/** How payments are shared, as it stands in this transaction. */
+export async function sharingRules(
+  { sharing }: Pick<DatabaseContext, 'sharing'>,
+  tx: Transaction,
+): Promise<SharingRules> {
+  const set = toOverrides(await readRows(tx));
+  return {
+    ratioPercent: set.sharing_ratio ?? sharing.ratioPercent,
+    delayMs: set.sharing_delay ?? sharing.delayMs,
+    unfreezeAfterMs: set.unfreeze_after ?? sharing.unfreezeAfterMs,
+  };
 }
 
 /** What nobody wrote but {@link putSetting} is of the type its name says. */

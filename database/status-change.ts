@@ -47,6 +47,7 @@ export interface LockedOrder {
   readonly channel: string;
   readonly user_id: string;
   readonly shop_order_no: string | null;
+  readonly profit_sharing: boolean;
   readonly total_fen: number;
   readonly refunded_fen: number;
   readonly currency: string;
@@ -74,8 +75,8 @@ type OrderFacts = Pick<LockedOrder, 'applied_transaction_id' | 'in_question' | '
  */
 export async function lockOrder(tx: Transaction, outTradeNo: string): Promise<LockedOrder | null> {
   const [row] = await tx.$queryRaw<Omit<LockedOrder, keyof OrderFacts>[]>`
-    SELECT out_trade_no, status, channel, user_id, shop_order_no, total_fen, refunded_fen, currency,
-      metadata, app_id, merchant_id, prepay_rounds, time_expire, expires_at, close_requested_at,
+    SELECT out_trade_no, status, channel, user_id, shop_order_no, profit_sharing, total_fen, refunded_fen,
+      currency, metadata, app_id, merchant_id, prepay_rounds, time_expire, expires_at, close_requested_at,
       refusal_code, paid_at
     FROM orders WHERE out_trade_no = ${outTradeNo} FOR NO KEY UPDATE`;
   if (!row) return null;

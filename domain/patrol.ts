@@ -8,6 +8,7 @@ export const PATROL_KINDS = {
   /** `due_at` has passed: the run is woken; if that changes nothing, a person is asked (`stuck`). */
   order_overdue: 'overdue',
   refund_overdue: 'overdue',
+  sharing_overdue: 'overdue',
   /** Something to tell is not even tried: the run is woken, then a person is asked. */
   delivery_overdue: 'overdue',
   /** An open order without `due_at`: it gets one, and with it everybody who looks for such orders. */

@@ -22,6 +22,9 @@ export const RETRY_OPERATIONS = [
   'wechat.close',
   'wechat.refund',
   'wechat.refund_query',
+  'wechat.sharing',
+  'wechat.sharing_query',
+  'wechat.return',
   'database.read',
   'database.write',
   'inventory.stock',
@@ -153,6 +156,22 @@ export const DEFAULT_POLICIES: Readonly<Record<RetryOperation, RetryPolicy>> = {
   'wechat.refund_query': wechat(
     { baseDelayMs: 2 * SECOND, maxDelayMs: 5 * MINUTE, maxAttempts: 60 },
     ['RULE_LIMIT', 'NOT_ENOUGH'],
+  ),
+  'wechat.sharing': wechat(
+    { baseDelayMs: 2 * SECOND, maxDelayMs: 30 * MINUTE, maxAttempts: 60 },
+    ['RULE_LIMIT', 'NOT_ENOUGH'],
+    ['WECHAT_REFUSED', 'OUT_TRADE_NO_USED'],
+  ),
+  'wechat.sharing_query': wechat(
+    { baseDelayMs: 2 * SECOND, maxDelayMs: 5 * MINUTE, maxAttempts: 60 },
+    ['RULE_LIMIT', 'NOT_ENOUGH'],
+    ['OUT_TRADE_NO_USED'],
+  ),
+  // A refund waits for it: a person hears of it within hours. A receiver without money stays without.
+  'wechat.return': wechat(
+    { baseDelayMs: 2 * SECOND, maxDelayMs: 5 * MINUTE, maxAttempts: 30 },
+    ['RULE_LIMIT'],
+    ['WECHAT_REFUSED', 'OUT_TRADE_NO_USED'],
   ),
   'database.read': DATABASE,
   'database.write': DATABASE,

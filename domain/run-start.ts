@@ -1,6 +1,6 @@
 import { parseOrderNumber } from './order-number';
 import { TASK_QUEUES } from './task-queues';
-import { orderWorkflowId, refundWorkflowId } from './workflow-ids';
+import { orderWorkflowId, refundWorkflowId, sharingWorkflowId } from './workflow-ids';
 
 /**
  * How a run is started, by whomever: any number of starts are one run (P5), and the only argument is
@@ -24,6 +24,17 @@ export function refundRunStart(outRefundNo: string) {
     args: [outRefundNo] as [string],
     workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
     staticSummary: `Refund ${outRefundNo}`,
+  };
+}
+
+/** How the run of a profit sharing is started. */
+export function sharingRunStart(outOrderNo: string) {
+  return {
+    workflowId: sharingWorkflowId(outOrderNo),
+    taskQueue: TASK_QUEUES.orders,
+    args: [outOrderNo] as [string],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
+    staticSummary: `Profit sharing ${outOrderNo}`,
   };
 }
 

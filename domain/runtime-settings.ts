@@ -4,6 +4,10 @@ export interface RuntimeOverrides {
   readonly query_schedule?: readonly number[];
   readonly refund_spacing?: number;
   readonly patrol_interval?: number;
+  /** The most of a payment that may be shared, in percent. */
+  readonly sharing_ratio?: number;
+  readonly sharing_delay?: number;
+  readonly unfreeze_after?: number;
   readonly late_payment?: LatePaymentPolicy;
   readonly keep_callback_bodies?: number;
   readonly keep_idempotency_keys?: number;
@@ -16,6 +20,9 @@ export const RUNTIME_SETTING_NAMES = [
   'query_schedule',
   'refund_spacing',
   'patrol_interval',
+  'sharing_ratio',
+  'sharing_delay',
+  'unfreeze_after',
   'late_payment',
   'keep_callback_bodies',
   'keep_idempotency_keys',
@@ -36,6 +43,16 @@ export const DEFAULT_KEPT_MS = {
   /** Callers repeat a request within minutes or, after an outage of theirs, days. */
   keep_idempotency_keys: 30 * DAY_MS,
   keep_delivery_logs: 30 * DAY_MS,
+} as const;
+
+/** How a payment is shared, where neither environment nor operators say otherwise. */
+export const DEFAULT_SHARING = {
+  /** WeChat's own cap for a merchant that has not asked for more, in percent. */
+  ratioPercent: 30,
+  /** WeChat takes no sharing in the first minute after a payment. */
+  delayMs: 60_000,
+  /** WeChat unfreezes the rest after 30 days; a day before that there is time for trouble. */
+  unfreezeAfterMs: 29 * DAY_MS,
 } as const;
 
 /** True for a string that names a setting. */

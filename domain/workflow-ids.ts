@@ -1,6 +1,7 @@
 /** Temporal's name of each workflow type: part of every history, never renamed. */
 export const ORDER_WORKFLOW_TYPE = 'orderWorkflow';
 export const REFUND_WORKFLOW_TYPE = 'refundWorkflow';
+export const SHARING_WORKFLOW_TYPE = 'profitSharingWorkflow';
 export const PATROL_WORKFLOW_TYPE = 'patrolWorkflow';
 
 /** Temporal's name of the signal that tells a run to look at its rows. */
@@ -14,6 +15,11 @@ export function orderWorkflowId(outTradeNo: string): string {
 /** A refund's run. */
 export function refundWorkflowId(outRefundNo: string): string {
   return `refund/${outRefundNo}`;
+}
+
+/** The run of one profit sharing, or of one unfreeze. */
+export function sharingWorkflowId(outOrderNo: string): string {
+  return `sharing/${outOrderNo}`;
 }
 
 /** The update that tells a run of a person's answer: a double click is one update. */

@@ -68,7 +68,7 @@ function createMemory(): {
   const latest = new Map<string, Notification>();
   return {
     keep: (notification) => {
-      if (notification.outRefundNo !== null) return;
+      if (notification.outRefundNo !== null || notification.outOrderNo !== null) return;
       latest.set(notification.outTradeNo, notification);
       if (latest.size <= REMEMBERED_NOTIFICATIONS) return;
       const oldest = latest.keys().next().value;

@@ -19,6 +19,8 @@ export interface Notification {
   readonly outTradeNo: string;
   /** Of a refund's callback. */
   readonly outRefundNo: string | null;
+  /** Of a sharing's callback. */
+  readonly outOrderNo: string | null;
   readonly url: string;
   readonly body: string;
 }
@@ -61,6 +63,7 @@ export function buildNotification(
   target: {
     readonly outTradeNo: string;
     readonly outRefundNo?: string | undefined;
+    readonly outOrderNo?: string | undefined;
     readonly url: string;
     readonly id?: string | undefined;
   },
@@ -78,8 +81,8 @@ export function buildNotification(
     summary: content.summary,
     resource: { original_type: content.originalType, ...resource },
   });
-  const { outTradeNo, outRefundNo = null, url } = target;
-  return { id, merchant, outTradeNo, outRefundNo, url, body };
+  const { outTradeNo, outRefundNo = null, outOrderNo = null, url } = target;
+  return { id, merchant, outTradeNo, outRefundNo, outOrderNo, url, body };
 }
 
 function signedMessage(

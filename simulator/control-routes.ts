@@ -5,13 +5,19 @@ import {
   behaviourSchema,
   clockSchema,
   closeRuleSchema,
+  contentsQuery,
   faultSchema,
   notifySchema,
   paySchema,
   refundOutcomeSchema,
+  returnOutcomeSchema,
   rotationSchema,
   sendRawSchema,
   settleRefundSchema,
+  settleReturnSchema,
+  settleSharingSchema,
+  sharingOutcomeSchema,
+  sharingRulesSchema,
 } from './control-schemas';
 import type { Simulator } from './simulator';
 
@@ -104,6 +110,23 @@ function addReads(router: Router, simulator: Simulator): void {
   });
 }
 
+function addSharingReads(router: Router, simulator: Simulator): void {
+  router.get('/sharings', (req, res) => {
+    res.json(writeKeys(simulator.sharingsOf(listQuery.parse(req.query).out_trade_no)));
+  });
+  router.get('/returns', (req, res) => {
+    res.json(writeKeys(simulator.returnsOf(listQuery.parse(req.query).out_trade_no)));
+  });
+  router.get('/balances/:no', (req, res) => {
+    const balance = simulator.balanceOf(req.params.no);
+    if (balance === null) throw new ControlRefusal(404, 'ORDER_NOT_EXIST', 'no such payment');
+    res.json(writeKeys(balance));
+  });
+  router.get('/contents', (req, res) => {
+    res.json(simulator.contentsOf(contentsQuery.parse(req.query).of));
+  });
+}
+
 /** `/_control/…`: the simulator's methods over HTTP, for callers on this machine only. */
 export function createControlRoutes(simulator: Simulator): Router {
   const router = express.Router();
@@ -125,11 +148,19 @@ export function createControlRoutes(simulator: Simulator): Router {
   );
   router.post('/refund-outcome', action(refundOutcomeSchema, simulator.setRefundOutcome));
   router.post('/settle-refund', action(settleRefundSchema, simulator.settleRefund));
+  router.post('/sharing-outcome', action(sharingOutcomeSchema, simulator.setSharingOutcome));
+  router.post('/settle-sharing', action(settleSharingSchema, simulator.settleSharing));
+  router.post('/return-outcome', action(returnOutcomeSchema, simulator.setReturnOutcome));
+  router.post('/settle-return', action(settleReturnSchema, simulator.settleReturn));
+  router.post('/sharing-rules', action(sharingRulesSchema, simulator.setSharingRules));
   router.post('/faults', action(faultSchema, simulator.setFault));
   router.delete('/faults', action(z.unknown(), simulator.clearFaults));
   router.post(
     '/clock',
-    action(clockSchema, ({ speed }) => simulator.setClockSpeed(speed)),
+    action(clockSchema, ({ speed, advanceMs }) => {
+      if (speed !== undefined) simulator.setClockSpeed(speed);
+      if (advanceMs !== undefined) simulator.advanceClock(advanceMs);
+    }),
   );
   router.post(
     '/close-rule',
@@ -145,6 +176,7 @@ export function createControlRoutes(simulator: Simulator): Router {
   );
   router.post('/reset', action(z.unknown(), simulator.reset));
   addReads(router, simulator);
+  addSharingReads(router, simulator);
   router.use(onError);
   return router;
 }

@@ -4,8 +4,10 @@ import { TRADE_STATES } from '../domain/payment-notice';
 import { TAMPERS } from './callbacks';
 import { FAULT_KINDS } from './faults';
 import { RAW_KINDS } from './raw-callbacks';
-import { OPERATIONS } from './records';
+import { NUMBERED, OPERATIONS } from './records';
 import { REFUND_ENDS, REFUND_STATUSES } from './refund-store';
+import { SHARING_EVENT_TYPES } from './sharing-settlement';
+import { RECEIVER_ENDS, RECEIVER_RESULTS, RETURN_ENDS, RETURN_RESULTS } from './sharing-store';
 
 /** More callbacks than this in one call are a mistake. */
 const MAX_COPIES = 1000;
@@ -76,6 +78,8 @@ export const faultSchema = z.strictObject({
   delayMs: delayMs.optional(),
   outTradeNo: number.optional(),
   outRefundNo: number.optional(),
+  outOrderNo: number.optional(),
+  outReturnNo: number.optional(),
 });
 
 export const refundOutcomeSchema = z.strictObject({
@@ -95,6 +99,57 @@ export const settleRefundSchema = z.strictObject({
   wait: z.boolean().optional(),
 });
 
-export const clockSchema = z.strictObject({ speed: z.number().positive() });
+const failReason = z.string().min(1).max(64);
+const eventType = z.enum(SHARING_EVENT_TYPES);
+
+export const sharingOutcomeSchema = z.strictObject({
+  result: z.enum(RECEIVER_RESULTS),
+  failReason: failReason.optional(),
+  afterMs: delayMs.optional(),
+  account: number.optional(),
+  outOrderNo: number.optional(),
+  outTradeNo: number.optional(),
+  callbacks: copies.optional(),
+  eventType: eventType.optional(),
+  times: z.int().min(1).optional(),
+});
+
+export const settleSharingSchema = z.strictObject({
+  outOrderNo: number,
+  account: number,
+  result: z.enum(RECEIVER_ENDS),
+  failReason: failReason.optional(),
+  callbacks: copies.optional(),
+  eventType: eventType.optional(),
+  wait: z.boolean().optional(),
+});
+
+export const returnOutcomeSchema = z.strictObject({
+  result: z.enum(RETURN_RESULTS),
+  failReason: failReason.optional(),
+  afterMs: delayMs.optional(),
+  outReturnNo: number.optional(),
+  outTradeNo: number.optional(),
+  times: z.int().min(1).optional(),
+});
+
+export const settleReturnSchema = z.strictObject({
+  outReturnNo: number,
+  result: z.enum(RETURN_ENDS),
+  failReason: failReason.optional(),
+});
+
+export const sharingRulesSchema = z.strictObject({
+  shareableAfterMs: z.int().min(0).optional(),
+  maxSharingPercent: z.number().min(0).max(100).optional(),
+});
+
+export const contentsQuery = z.strictObject({ of: z.enum(NUMBERED) });
+export const clockSchema = z.strictObject({
+  /** Of the callback retries. */
+  speed: z.number().positive().optional(),
+  /** WeChat's time of business jumps. */
+  advanceMs: z.int().min(0).optional(),
+});
 export const closeRuleSchema = z.strictObject({ refuseWithinMs: z.int().min(0) });
 export const rotationSchema = z.strictObject({ merchantId: z.string().optional() });

@@ -10,6 +10,8 @@ export interface Delivery {
   readonly outTradeNo: string;
   /** Of a refund's callback. */
   readonly outRefundNo: string | null;
+  /** Of a sharing's callback. */
+  readonly outOrderNo: string | null;
   readonly notificationId: string;
   /** 1 for the first try. */
   readonly attempt: number;
@@ -44,10 +46,10 @@ const NOT_SENT: TryResult = { status: null, error: null, durationMs: 0 };
 export function createDeliveries(sender: CallbackSender, now: () => number): Deliveries {
   const log = createKeyedLog<Delivery>(DELIVERY_LIMIT);
   const note = (trial: Try, outcome: Delivery['outcome'], result: TryResult): Delivery => {
-    const { outTradeNo, outRefundNo, id: notificationId } = trial.notification;
+    const { outTradeNo, outRefundNo, outOrderNo, id: notificationId } = trial.notification;
     const { attempt, kind } = trial;
     const at = new Date(now()).toISOString();
-    const about = { outTradeNo, outRefundNo, notificationId };
+    const about = { outTradeNo, outRefundNo, outOrderNo, notificationId };
     const delivery = { at, ...about, attempt, kind, outcome, ...result };
     log.add(outTradeNo, delivery);
     return delivery;

@@ -31,6 +31,8 @@ export interface Endpoint {
   /** For faults and records. */
   readonly subject: (req: Request, body: unknown) => Subject;
   readonly work: (call: Call) => Answer;
+  /** What WeChat reads in the body, where that is not the body itself. */
+  readonly content?: (call: Call) => unknown;
 }
 
 const numberInPath = z.looseObject({ no: z.string() });
@@ -116,6 +118,11 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
     const request: SignedRequest = { method, target, headers, rawBody };
     const body = rawBody.length === 0 ? undefined : parseJson(rawBody);
     const subject = endpoint.subject(req, body);
+    const verified = deps.verify(request);
+    const content =
+      verified.kind === 'refused'
+        ? undefined
+        : (endpoint.content?.({ merchant: verified.merchant, req, body }) ?? body);
     const record = (status: number | null, fault: Fault | null): void =>
       deps.requests.record({
         at: new Date(deps.now()).toISOString(),
@@ -123,9 +130,9 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
         ...subject,
         status,
         bodySha256: rawBody.length === 0 ? null : sha256(rawBody),
+        contentSha256: content === undefined ? null : sha256(Buffer.from(JSON.stringify(content))),
         fault: fault?.kind ?? null,
       });
-    const verified = deps.verify(request);
     if (verified.kind === 'refused') {
       record(verified.answer.status, null);
       send(res, verified.answer, 'unsigned', null, deps.now());

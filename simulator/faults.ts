@@ -36,6 +36,10 @@ export interface Fault {
   readonly outTradeNo?: string | undefined;
   /** Only requests about this refund. */
   readonly outRefundNo?: string | undefined;
+  /** Only requests about this sharing. */
+  readonly outOrderNo?: string | undefined;
+  /** Only requests about this return. */
+  readonly outReturnNo?: string | undefined;
 }
 
 export interface Faults {
@@ -45,6 +49,8 @@ export interface Faults {
   open: () => readonly (Fault & { readonly left: number })[];
   clear: () => void;
 }
+
+const NUMBERS = ['outTradeNo', 'outRefundNo', 'outOrderNo', 'outReturnNo'] as const;
 
 /** Faults wait in the order they were set; each meets as many requests as it was told. */
 export function createFaults(): Faults {
@@ -57,8 +63,7 @@ export function createFaults(): Faults {
       const index = waiting.findIndex(
         ({ fault }) =>
           (fault.operation === '*' || fault.operation === operation) &&
-          (fault.outTradeNo === undefined || fault.outTradeNo === subject.outTradeNo) &&
-          (fault.outRefundNo === undefined || fault.outRefundNo === subject.outRefundNo),
+          NUMBERS.every((name) => fault[name] === undefined || fault[name] === subject[name]),
       );
       const found = waiting[index];
       if (found === undefined) return null;

@@ -43,6 +43,8 @@ const configSchema = z.strictObject({
   callbackTimeoutMs: z.int().min(1).optional(),
   requirePlatformSerial: z.boolean().optional(),
   refuseCloseWithinMs: z.int().min(0).optional(),
+  shareableAfterMs: z.int().min(0).optional(),
+  maxSharingPercent: z.number().min(0).max(100).optional(),
 });
 const flagsSchema = z.object({
   port: z.coerce.number().int().min(0).max(65_535).optional(),

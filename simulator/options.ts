@@ -34,6 +34,10 @@ export interface SimulatorOptions {
   readonly requirePlatformSerial?: boolean | undefined;
   /** Closes within this time from the order's creation are refused. Default 0: none. */
   readonly refuseCloseWithinMs?: number | undefined;
+  /** Sharings within this time from the payment are refused. Default WeChat's 60,000 ms. */
+  readonly shareableAfterMs?: number | undefined;
+  /** How much of a payment can be shared, in percent. Default 30. */
+  readonly maxSharingPercent?: number | undefined;
   /** Wall clock, in ms since 1970; default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }

@@ -45,6 +45,13 @@ export const OPERATIONS = [
   'refund',
   'refund_query',
   'abnormal_refund',
+  'receiver_add',
+  'share',
+  'share_query',
+  'unfreeze',
+  'return',
+  'return_query',
+  'unsplit_query',
   'certificates',
   'unknown',
 ] as const;
@@ -54,13 +61,20 @@ export type Operation = (typeof OPERATIONS)[number];
 export interface Subject {
   readonly outTradeNo: string | null;
   readonly outRefundNo: string | null;
+  /** Of a sharing or an unfreezing. */
+  readonly outOrderNo: string | null;
+  readonly outReturnNo: string | null;
 }
 
-export const aboutOrder = (outTradeNo: string | null): Subject => ({
-  outTradeNo,
+export const subjectOf = (known: Partial<Subject>): Subject => ({
+  outTradeNo: null,
   outRefundNo: null,
+  outOrderNo: null,
+  outReturnNo: null,
+  ...known,
 });
-export const aboutNothing = (): Subject => aboutOrder(null);
+export const aboutOrder = (outTradeNo: string | null): Subject => subjectOf({ outTradeNo });
+export const aboutNothing = (): Subject => subjectOf({});
 
 export interface RequestRecord extends Subject {
   readonly at: string;
@@ -69,19 +83,44 @@ export interface RequestRecord extends Subject {
   readonly status: number | null;
   /** SHA-256 in hex of the raw request body, null when there was none. */
   readonly bodySha256: string | null;
+  /** The same of what WeChat reads in it, with fields decrypted; null when nobody read it. */
+  readonly contentSha256: string | null;
   /** The kind of the fault that was played, null for none. */
   readonly fault: string | null;
 }
 
 const REQUEST_LIMIT = 200_000;
 
-/** Counts every request by operation and status, and keeps what was asked for each order and refund. */
+/** What a merchant gives a number to, and which requests come with it. */
+export const NUMBERED = ['refunds', 'sharings', 'returns'] as const;
+export type Numbered = (typeof NUMBERED)[number];
+const NUMBER_IN: Readonly<Record<Numbered, (entry: RequestRecord) => string | null>> = {
+  refunds: ({ operation, outRefundNo }) => (operation === 'refund' ? outRefundNo : null),
+  sharings: ({ operation, outOrderNo }) =>
+    operation === 'share' || operation === 'unfreeze' ? outOrderNo : null,
+  returns: ({ operation, outReturnNo }) => (operation === 'return' ? outReturnNo : null),
+};
+
+/** How many different contents came with each number, among requests that were signed right. */
+function countContents(entries: readonly RequestRecord[], of: Numbered): Record<string, number> {
+  const contents = new Map<string, Set<string>>();
+  for (const entry of entries) {
+    const number = NUMBER_IN[of](entry);
+    if (number === null || entry.contentSha256 === null) continue;
+    const seen = contents.get(number) ?? new Set();
+    contents.set(number, seen.add(`${entry.operation} ${entry.contentSha256}`));
+  }
+  return Object.fromEntries([...contents].map(([number, seen]) => [number, seen.size]));
+}
+
+/** Counts every request by operation and status, and keeps what was asked for each number. */
 export function createRequestRecords(): {
   record: (entry: RequestRecord) => void;
   counts: () => Record<Operation, number>;
   statuses: () => Record<string, number>;
-  /** Of an order's number, its refunds included, or of a refund's. */
+  /** Of an order's number, its refunds and sharings included, or of one of theirs. */
   of: (number: string) => readonly RequestRecord[];
+  contents: (of: Numbered) => Record<string, number>;
   clear: () => void;
 } {
   const log = createKeyedLog<RequestRecord>(REQUEST_LIMIT);
@@ -92,9 +131,10 @@ export function createRequestRecords(): {
       counts.set(entry.operation, (counts.get(entry.operation) ?? 0) + 1);
       const status = `${entry.operation} ${entry.status ?? 'cut'}`;
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
-      const { outTradeNo, outRefundNo } = entry;
-      if (outTradeNo !== null) log.add(outTradeNo, entry);
-      if (outRefundNo !== null && outRefundNo !== outTradeNo) log.add(outRefundNo, entry);
+      const { outTradeNo, outRefundNo, outOrderNo, outReturnNo } = entry;
+      for (const number of new Set([outTradeNo, outRefundNo, outOrderNo, outReturnNo])) {
+        if (number !== null) log.add(number, entry);
+      }
     },
     counts: () => ({
       prepay: counts.get('prepay') ?? 0,
@@ -103,11 +143,19 @@ export function createRequestRecords(): {
       refund: counts.get('refund') ?? 0,
       refund_query: counts.get('refund_query') ?? 0,
       abnormal_refund: counts.get('abnormal_refund') ?? 0,
+      receiver_add: counts.get('receiver_add') ?? 0,
+      share: counts.get('share') ?? 0,
+      share_query: counts.get('share_query') ?? 0,
+      unfreeze: counts.get('unfreeze') ?? 0,
+      return: counts.get('return') ?? 0,
+      return_query: counts.get('return_query') ?? 0,
+      unsplit_query: counts.get('unsplit_query') ?? 0,
       certificates: counts.get('certificates') ?? 0,
       unknown: counts.get('unknown') ?? 0,
     }),
     statuses: () => Object.fromEntries(statuses),
     of: (number) => log.of(number),
+    contents: (of) => countContents(log.all(), of),
     clear: () => {
       log.clear();
       counts.clear();

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { paramError, type Answer } from './answer';
-import { decryptField } from './crypto';
-import { pathNumber, type Call, type Endpoint } from './endpoint';
-import type { SigningKey } from './merchants';
+import type { Answer } from './answer';
+import { fieldReader, undecryptable } from './encrypted-fields';
+import { pathNumber, type Endpoint } from './endpoint';
+import { subjectOf } from './records';
 import { parseAbnormalRefund, parseRefund, type AbnormalRefundBody } from './refund-schemas';
 import type { RefundStore, SimulatedRefund, UserBankCard } from './refund-store';
 import type { Refunds } from './refunds';
@@ -20,32 +20,16 @@ const numbersInBody = z.looseObject({
   out_trade_no: z.string().nullable().catch(null),
 });
 
-const subjectOf = (refund: SimulatedRefund | null) => ({
-  outTradeNo: refund?.order.outTradeNo ?? null,
-  outRefundNo: refund?.outRefundNo ?? null,
-});
-
-/** WeChat's key that the request's `Wechatpay-Serial` names. */
-function keyOf({ merchant, req }: Call): SigningKey | null {
-  const serial = req.get('wechatpay-serial');
-  const keys = [merchant.platformPublicKey(), ...merchant.certificates()];
-  return keys.find((key) => key?.serial === serial) ?? null;
-}
-
-function undecryptable(field: string): Answer {
-  return paramError('敏感信息解密失败', {
-    field,
-    issue: 'not encrypted with the key that Wechatpay-Serial names',
-    location: 'body',
+const about = (refund: SimulatedRefund | null) =>
+  subjectOf({
+    outTradeNo: refund?.order.outTradeNo ?? null,
+    outRefundNo: refund?.outRefundNo ?? null,
   });
-}
 
 function readCard(
   body: AbnormalRefundBody & { type: 'USER_BANK_CARD' },
-  key: SigningKey | null,
+  read: (text: string) => string | null,
 ): { readonly card: UserBankCard } | { readonly refusal: Answer } {
-  const read = (text: string): string | null =>
-    key === null ? null : decryptField(key.privateKey, text);
   const bankAccount = read(body.bank_account);
   const realName = read(body.real_name);
   if (bankAccount === null) return { refusal: undecryptable('/bank_account') };
@@ -65,10 +49,10 @@ export function createRefundEndpoints({ transactions, refunds, store }: RefundEn
       subject: (_req, body) => {
         const numbers = numbersInBody.safeParse(body).data;
         const paid = transactions.findByTransaction(numbers?.transaction_id ?? '');
-        return {
+        return subjectOf({
           outTradeNo: paid?.order.outTradeNo ?? numbers?.out_trade_no ?? null,
           outRefundNo: numbers?.out_refund_no ?? null,
-        };
+        });
       },
       work: ({ merchant, body }) => {
         const parsed = parseRefund(body);
@@ -79,13 +63,13 @@ export function createRefundEndpoints({ transactions, refunds, store }: RefundEn
       operation: 'refund_query',
       subject: (req) => {
         const outRefundNo = pathNumber(req);
-        return { ...subjectOf(store.findAnywhere(outRefundNo)), outRefundNo };
+        return { ...about(store.findAnywhere(outRefundNo)), outRefundNo };
       },
       work: ({ merchant, req }) => refunds.query(merchant, pathNumber(req)),
     },
     applyAbnormal: {
       operation: 'abnormal_refund',
-      subject: (req) => subjectOf(store.findById(pathNumber(req))),
+      subject: (req) => about(store.findById(pathNumber(req))),
       work: (call) => {
         const { merchant, req } = call;
         const parsed = parseAbnormalRefund(call.body);
@@ -95,7 +79,7 @@ export function createRefundEndpoints({ transactions, refunds, store }: RefundEn
         if (body.type === 'MERCHANT_BANK_CARD') {
           return refunds.sendElsewhere(merchant, refund, 'merchant_bank_card');
         }
-        const seen = readCard(body, keyOf(call));
+        const seen = readCard(body, fieldReader(call));
         return 'refusal' in seen
           ? seen.refusal
           : refunds.sendElsewhere(merchant, refund, seen.card);

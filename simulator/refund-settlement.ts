@@ -1,6 +1,7 @@
 import { ControlRefusal } from './answer';
 import { buildNotification, type Notification } from './callbacks';
 import type { Delivery } from './deliveries';
+import { createOutcomeRules } from './outcome-rules';
 import { merchantOf, type PaymentsDeps } from './payments';
 import { refundNoticeBody } from './refund-body';
 import type { RefundEnd, RefundStatus, RefundStore, SimulatedRefund } from './refund-store';
@@ -67,34 +68,6 @@ const MAY_BECOME: Readonly<Record<RefundStatus, readonly RefundEnd[]>> = {
   CLOSED: ['CLOSED'],
 };
 
-/** Which outcome a refund meets, counted down. */
-function createOutcomes() {
-  let rules: { rule: RefundOutcome; left: number }[] = [];
-  const isAbout = (rule: RefundOutcome, other: RefundOutcome): boolean =>
-    rule.outRefundNo === other.outRefundNo && rule.outTradeNo === other.outTradeNo;
-  return {
-    set: (rule: RefundOutcome): void => {
-      // One for all that follow takes the place of an older one: what it said can't be met again.
-      const kept = rules.filter((one) => !(rule.times === undefined && isAbout(one.rule, rule)));
-      rules = [{ rule, left: rule.times ?? Infinity }, ...kept];
-    },
-    take: ({ outRefundNo, order }: SimulatedRefund): RefundOutcome => {
-      const met = rules.find(
-        ({ rule }) =>
-          (rule.outRefundNo === undefined || rule.outRefundNo === outRefundNo) &&
-          (rule.outTradeNo === undefined || rule.outTradeNo === order.outTradeNo),
-      );
-      if (met === undefined) return { status: 'SUCCESS' };
-      met.left--;
-      rules = rules.filter(({ left }) => left > 0);
-      return met.rule;
-    },
-    clear: (): void => {
-      rules = [];
-    },
-  };
-}
-
 /** Null when the request for the refund named no address. */
 function notificationOf(
   deps: Pick<PaymentsDeps, 'merchants' | 'now'>,
@@ -124,7 +97,10 @@ export function createRefundSettlement(
     readonly timers: Timers;
   },
 ): RefundSettlement {
-  const outcomes = createOutcomes();
+  const outcomes = createOutcomeRules<RefundOutcome, 'outRefundNo' | 'outTradeNo'>(
+    ['outRefundNo', 'outTradeNo'],
+    { status: 'SUCCESS' },
+  );
   const waiting = new Map<SimulatedRefund, () => void>();
 
   const end = (
@@ -142,7 +118,9 @@ export function createRefundSettlement(
   };
   return {
     begin: (refund) => {
-      const { status, afterMs = SETTLES_AFTER_MS, inAnswer, callbacks } = outcomes.take(refund);
+      const { outRefundNo, order } = refund;
+      const rule = outcomes.take({ outRefundNo, outTradeNo: order.outTradeNo });
+      const { status, afterMs = SETTLES_AFTER_MS, inAnswer, callbacks } = rule;
       if (status === 'PROCESSING') return;
       const finish = (): void => {
         end(refund, status, callbacks);

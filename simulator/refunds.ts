@@ -6,6 +6,7 @@ import type { Merchant } from './merchants';
 import { refundBody } from './refund-body';
 import type { RefundBody } from './refund-schemas';
 import type { RefundStore, SimulatedRefund } from './refund-store';
+import type { Balances } from './sharing-money';
 import type { Payment, SimulatedOrder, Transactions } from './transactions';
 
 const MAX_REFUNDS_PER_PAYMENT = 50;
@@ -15,6 +16,7 @@ const REFUNDABLE_MS = 365 * 24 * 3_600_000;
 export interface RefundsDeps {
   readonly transactions: Transactions;
   readonly store: RefundStore;
+  readonly balanceOf: Balances;
   readonly now: () => number;
   /** The money is on its way from here on. */
   readonly begin: (refund: SimulatedRefund) => void;
@@ -73,7 +75,8 @@ function checkAmount(
 }
 
 /** The rules of WeChat's refunds (https://pay.weixin.qq.com/doc/v3/merchant/4012791903). */
-export function createRefunds({ transactions, store, now, begin }: RefundsDeps): Refunds {
+export function createRefunds(deps: RefundsDeps): Refunds {
+  const { transactions, store, balanceOf, now, begin } = deps;
   // 28 digits: 503 + 7 random + the Beijing day + 10 random, as WeChat's.
   const newRefundId = (): string => `503${randomDigits(7)}${beijingDay(now())}${randomDigits(10)}`;
   return {
@@ -88,6 +91,10 @@ export function createRefunds({ transactions, store, now, begin }: RefundsDeps):
       if ('status' in paid) return paid;
       const refusal = checkAmount(body, paid.payment, store.of(paid.payment), now());
       if (refusal !== null) return refusal;
+      const { frozenFen, unfrozenFen } = balanceOf(paid);
+      if (body.amount.refund > frozenFen + unfrozenFen) {
+        return refuse(403, 'NOT_ENOUGH', '已分账的资金未回退，可退余额不足');
+      }
       const refund: SimulatedRefund = {
         ...paid,
         outRefundNo: body.out_refund_no,

@@ -5,20 +5,28 @@ import { refuse } from './answer';
 import { createCallbackSender } from './callbacks';
 import { createCallbackRetries } from './callback-retries';
 import { createCallbackSchedule } from './callback-schedule';
+import { createClock } from './clock';
 import { createControlRoutes } from './control-routes';
 import { createDeliveries } from './deliveries';
 import { createFaults } from './faults';
 import { createMerchant, type Merchant } from './merchants';
 import type { SimulatorOptions } from './options';
-import { createPayments, merchantOf } from './payments';
+import { createPayments, merchantOf, type PaymentsDeps } from './payments';
 import { sendRaw } from './raw-callbacks';
 import { createRequestRecords } from './records';
 import { createRefundSettlement } from './refund-settlement';
-import { createRefundStore } from './refund-store';
+import { createRefundStore, type RefundStore } from './refund-store';
 import { createRefunds } from './refunds';
+import { createReturnSettlement } from './return-settlement';
 import { createNonceMemory, createRequestVerifier } from './request-verification';
+import { createBalances } from './sharing-money';
+import { createSharingReturns } from './sharing-returns';
+import { createSharingSettlement } from './sharing-settlement';
+import { createSharingStore, type NumberedStore } from './sharing-store';
+import { viewOfReturn, viewOfSharing } from './sharing-views';
+import { createSharings } from './sharings';
 import { viewOf, viewOfRefund, type Simulator } from './simulator';
-import { createTimers } from './timers';
+import { createTimers, type Timers } from './timers';
 import { createTransactions } from './transactions';
 import { createWechatRoutes } from './wechat-routes';
 
@@ -58,36 +66,70 @@ async function createMerchants(
   return new Map(made.map((merchant) => [merchant.merchantId, merchant]));
 }
 
+/** Profit sharing, wired. */
+function createSharingParts(
+  options: SimulatorOptions,
+  deps: Pick<PaymentsDeps, 'merchants' | 'transactions' | 'schedule' | 'now'> & {
+    readonly refunds: RefundStore;
+    readonly timers: Timers;
+  },
+) {
+  const { transactions, timers, now } = deps;
+  const store = createSharingStore();
+  const balanceOf = createBalances({ refunds: deps.refunds, store, now });
+  const settlement = createSharingSettlement({ ...deps, store });
+  const returnSettlement = createReturnSettlement({ store, timers, now });
+  const { shareableAfterMs, maxSharingPercent } = options;
+  const sharings = createSharings({
+    transactions,
+    store,
+    balanceOf,
+    now,
+    rules: { shareableAfterMs, maxSharingPercent },
+    begin: settlement.begin,
+  });
+  const returns = createSharingReturns({ store, now, begin: returnSettlement.begin });
+  return { store, balanceOf, settlement, returnSettlement, sharings, returns };
+}
+
 /** Everything the simulator holds, wired. */
 async function createParts(options: SimulatorOptions) {
-  const now = options.now ?? Date.now;
-  const merchants = await createMerchants(options, now);
+  const realNow = options.now ?? Date.now;
+  const clock = createClock(realNow);
+  const { now } = clock;
+  const merchants = await createMerchants(options, realNow);
   const timers = createTimers();
   const transactions = createTransactions(now, options.refuseCloseWithinMs ?? 0);
   const timeoutMs = options.callbackTimeoutMs ?? CALLBACK_TIMEOUT_MS;
-  const sender = createCallbackSender(timers, now, timeoutMs);
-  const deliveries = createDeliveries(sender, now);
+  const sender = createCallbackSender(timers, realNow, timeoutMs);
+  const deliveries = createDeliveries(sender, realNow);
   const retries = createCallbackRetries(deliveries, timers, options.clockSpeed ?? 1);
   const schedule = createCallbackSchedule(deliveries, retries, timers);
-  const nonces = createNonceMemory(now);
+  const nonces = createNonceMemory(realNow);
   const faults = createFaults();
   const requests = createRequestRecords();
   const deps = { merchants, transactions, schedule, now };
   const store = createRefundStore();
   const settlement = createRefundSettlement({ ...deps, store, timers });
+  const sharing = createSharingParts(options, { ...deps, refunds: store, timers });
+  const { balanceOf, sharings, returns } = sharing;
   const routes = createWechatRoutes({
-    verify: createRequestVerifier(merchants, nonces, now),
+    verify: createRequestVerifier(merchants, nonces, realNow),
     transactions,
     store,
-    refunds: createRefunds({ transactions, store, now, begin: settlement.begin }),
+    refunds: createRefunds({ transactions, store, balanceOf, now, begin: settlement.begin }),
+    sharingStore: sharing.store,
+    sharings,
+    returns,
     faults,
     requests,
     timers,
     requirePlatformSerial: options.requirePlatformSerial ?? true,
-    now,
+    now: realNow,
   });
   const refunds = { store, settlement };
-  return { deps, refunds, deliveries, retries, timers, sender, nonces, faults, requests, routes };
+  const kept = { deliveries, retries, timers, sender, nonces, faults, requests };
+  return { deps, clock, refunds, sharing, ...kept, routes };
 }
 
 type Parts = Awaited<ReturnType<typeof createParts>>;
@@ -130,6 +172,42 @@ function refundMethods({
   };
 }
 
+function sharingMethods({
+  deps,
+  sharing,
+}: Parts): Pick<
+  Simulator,
+  | 'setSharingOutcome'
+  | 'settleSharing'
+  | 'setReturnOutcome'
+  | 'settleReturn'
+  | 'setSharingRules'
+  | 'sharingsOf'
+  | 'returnsOf'
+  | 'balanceOf'
+> {
+  const { store, settlement, returnSettlement, sharings, balanceOf } = sharing;
+  const of = <T>(numbered: NumberedStore<T>, outTradeNo: string | undefined): readonly T[] => {
+    if (outTradeNo === undefined) return numbered.all();
+    const payments = deps.transactions.findAnywhere(outTradeNo)?.payments ?? [];
+    return payments.flatMap((payment) => numbered.of(payment));
+  };
+  return {
+    setSharingOutcome: settlement.setOutcome,
+    settleSharing: settlement.settle,
+    setReturnOutcome: returnSettlement.setOutcome,
+    settleReturn: returnSettlement.settle,
+    setSharingRules: sharings.setRules,
+    sharingsOf: (outTradeNo) => of(store.sharings, outTradeNo).map(viewOfSharing),
+    returnsOf: (outTradeNo) => of(store.returns, outTradeNo).map(viewOfReturn),
+    balanceOf: (outTradeNo) => {
+      const order = deps.transactions.findAnywhere(outTradeNo);
+      const payment = order?.payments[0];
+      return order && payment ? balanceOf({ order, payment }) : null;
+    },
+  };
+}
+
 function createSimulator(parts: Parts, server: Server, url: string, port: number): Simulator {
   const { deps, deliveries, retries, faults, requests } = parts;
   const { transactions, schedule } = deps;
@@ -139,11 +217,13 @@ function createSimulator(parts: Parts, server: Server, url: string, port: number
     ...createPayments(deps),
     ...keyMethods(deps.merchants),
     ...refundMethods(parts),
+    ...sharingMethods(parts),
     sendRaw: (request) => sendRaw(deps, request),
     setCallbackBehaviour: schedule.setBehaviour,
     setFault: faults.add,
     clearFaults: faults.clear,
     setClockSpeed: retries.setSpeed,
+    advanceClock: parts.clock.advance,
     setRefuseCloseWithin: transactions.setRefuseCloseWithin,
     orders: () => transactions.all().map(viewOf),
     order: (outTradeNo) => {
@@ -152,12 +232,17 @@ function createSimulator(parts: Parts, server: Server, url: string, port: number
     },
     requests: () => ({ counts: requests.counts(), statuses: requests.statuses() }),
     requestsOf: requests.of,
+    contentsOf: requests.contents,
     deliveries: deliveries.list,
     pendingCallbacks: retries.pending,
     reset: () => {
       transactions.clear();
       parts.refunds.store.clear();
       parts.refunds.settlement.clear();
+      parts.sharing.store.clear();
+      parts.sharing.settlement.clear();
+      parts.sharing.returnSettlement.clear();
+      parts.clock.reset();
       schedule.clear();
       retries.clear();
       deliveries.clear();

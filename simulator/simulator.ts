@@ -4,9 +4,14 @@ import type { Delivery } from './deliveries';
 import type { Fault } from './faults';
 import type { NotifyRequest, Payments } from './payments';
 import type { SendRawRequest } from './raw-callbacks';
-import type { Operation, RequestRecord } from './records';
+import type { Numbered, Operation, RequestRecord } from './records';
 import type { RefundOutcome, SettledRefund, SettleRefundRequest } from './refund-settlement';
 import type { RefundStatus, SimulatedRefund } from './refund-store';
+import type { ReturnOutcome, SettleReturnRequest } from './return-settlement';
+import type { PaymentBalance } from './sharing-money';
+import type { SettledPart, SettleSharingRequest, SharingOutcome } from './sharing-settlement';
+import type { ReturnView, SharingView } from './sharing-views';
+import type { SharingRules } from './sharings';
 import { tradeStateOf } from './transaction-body';
 import type { Payment, SimulatedOrder } from './transactions';
 
@@ -76,10 +81,32 @@ export interface Simulator {
   readonly refund: (outRefundNo: string) => RefundView | null;
   /** The refunds of one order, or all, the oldest first. */
   readonly refundsOf: (outTradeNo?: string) => RefundView[];
+  /** How the parts of sharings that follow end. Default: SUCCESS after 300 ms, one callback each. */
+  readonly setSharingOutcome: (outcome: SharingOutcome) => void;
+  /** Ends a receiver's part now. @throws ControlRefusal when there is none, or it ended otherwise. */
+  readonly settleSharing: (request: SettleSharingRequest) => Promise<SettledPart>;
+  /** How the returns that follow end. Default: SUCCESS in the answer. */
+  readonly setReturnOutcome: (outcome: ReturnOutcome) => void;
+  /** Ends a return now. @throws ControlRefusal when there is none, or it ended otherwise. */
+  readonly settleReturn: (request: SettleReturnRequest) => void;
+  /** Changes those of WeChat's limits that are named. */
+  readonly setSharingRules: (rules: SharingRules) => void;
+  /** The sharings and unfreezings of one order, or all, the oldest first. */
+  readonly sharingsOf: (outTradeNo?: string) => SharingView[];
+  /** The returns to one order, or all, the oldest first. */
+  readonly returnsOf: (outTradeNo?: string) => ReturnView[];
+  /** Where the money of an order's first payment is; null when it was never paid. */
+  readonly balanceOf: (outTradeNo: string) => PaymentBalance | null;
   readonly setFault: (fault: Fault) => void;
   readonly clearFaults: () => void;
   /** Divides the gaps of the retry schedule, also of those already waiting. */
   readonly setClockSpeed: (speed: number) => void;
+  /**
+   * Lets WeChat's time of business jump ahead until the reset: ages, limits and expiries, and the
+   * times WeChat writes. Signatures keep to the real time, and so do callback retries and what ends
+   * after a while. A prepay whose `time_expire` is real is refused after the jump: pay before.
+   */
+  readonly advanceClock: (ms: number) => void;
   /** Closes within so many ms of the order's creation get INVALID_REQUEST; 0: none. */
   readonly setRefuseCloseWithin: (ms: number) => void;
   /** The platform's public key of a merchant (default the first); null in certificate mode. */
@@ -91,12 +118,17 @@ export interface Simulator {
   readonly orders: () => OrderView[];
   readonly order: (outTradeNo: string) => OrderView | null;
   readonly requests: () => RequestCounts;
-  /** What was asked about an order and its refunds, or about one refund. */
+  /** What was asked about an order, its refunds and sharings, or about one of those. */
   readonly requestsOf: (number: string) => readonly RequestRecord[];
+  /** How many different contents came with each number: more than 1, and a retry was changed. */
+  readonly contentsOf: (numbered: Numbered) => Record<string, number>;
   readonly deliveries: (outTradeNo?: string) => readonly Delivery[];
   /** How many callbacks wait for another try. */
   readonly pendingCallbacks: () => number;
-  /** Forgets orders, refunds, faults, records, behaviour and what waits; keys and merchants stay. */
+  /**
+   * Forgets orders, refunds, sharings, receivers, faults, records, behaviour and what waits, and
+   * sets the clock right; keys and merchants, speeds and limits stay.
+   */
   readonly reset: () => void;
   /** Leaves no timer and no socket. */
   readonly close: () => Promise<void>;

@@ -10,10 +10,11 @@ import { parsePrepay } from './prepay-schemas';
 import { aboutNothing, aboutOrder } from './records';
 import { createRefundEndpoints, type RefundEndpointsDeps } from './refund-endpoints';
 import { paramErrorOf } from './request-fields';
+import { createSharingEndpoints, type SharingEndpointsDeps } from './sharing-endpoints';
 import { transactionBody } from './transaction-body';
 import type { Transactions } from './transactions';
 
-export type WechatRoutesDeps = EndpointDeps & RefundEndpointsDeps;
+export type WechatRoutesDeps = EndpointDeps & RefundEndpointsDeps & SharingEndpointsDeps;
 
 const BODY_LIMIT = '64kb';
 
@@ -121,6 +122,18 @@ const unknownEndpoint: Endpoint = {
   work: () => refuse(404, 'RESOURCE_NOT_EXISTS', '请求的资源不存在'),
 };
 
+function addSharing(router: Router, deps: WechatRoutesDeps): void {
+  const base = '/profitsharing';
+  const sharing = createSharingEndpoints(deps);
+  router.post(`${base}/receivers/add`, handler(deps, sharing.addReceiver));
+  router.post(`${base}/orders`, handler(deps, sharing.share));
+  router.post(`${base}/orders/unfreeze`, handler(deps, sharing.unfreeze));
+  router.get(`${base}/orders/:no`, handler(deps, sharing.querySharing));
+  router.post(`${base}/return-orders`, handler(deps, sharing.returnShared));
+  router.get(`${base}/return-orders/:no`, handler(deps, sharing.queryReturn));
+  router.get(`${base}/transactions/:no/amounts`, handler(deps, sharing.unsplitAmount));
+}
+
 /** WeChat Pay's own API, `/v3/…`, on the raw bytes of the requests. */
 export function createWechatRoutes(deps: WechatRoutesDeps): Router {
   const { transactions } = deps;
@@ -138,6 +151,7 @@ export function createWechatRoutes(deps: WechatRoutesDeps): Router {
   router.post(refunds, handler(deps, ask));
   router.get(`${refunds}/:no`, handler(deps, query));
   router.post(`${refunds}/:no/apply-abnormal-refund`, handler(deps, applyAbnormal));
+  addSharing(router, deps);
   router.get('/certificates', handler(deps, certificatesEndpoint));
   router.use(handler(deps, unknownEndpoint));
   return router;

@@ -15,6 +15,11 @@ export type CallSubject =
   | {
       readonly operation: 'refund' | 'refund_query' | 'abnormal_refund';
       readonly outRefundNo: string;
+    }
+  | {
+      readonly operation:
+        'receiver_add' | 'share' | 'share_query' | 'unfreeze' | 'return' | 'return_query';
+      readonly outOrderNo: string;
     };
 
 export type CallEvent = CallSubject & {
@@ -37,6 +42,13 @@ export interface Call<T> {
   /** The value in a 2xx answer, or null when it is not what was asked for. */
   readonly read: (status: number, text: string) => { readonly value: T } | null;
 }
+
+/** What a call comes to that has something to encrypt, while WeChat has no key that we know. */
+export const NO_ENCRYPTION_KEY: TransportAnswer = {
+  kind: 'failed',
+  code: 'TEMPORARY_FAILURE',
+  detail: 'no certificate of WeChat to encrypt with',
+};
 
 /** Makes one call, judges its answer, and tells of it. */
 export type Perform = <T>(call: Call<T>) => Promise<WechatOutcome<T>>;

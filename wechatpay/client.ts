@@ -16,8 +16,10 @@ import {
   createPlatformKeys,
   type PlatformKeysEvent,
 } from './platform-keys';
+import { createProfitSharingCalls, type ProfitSharingCalls } from './profit-sharing';
 import { createRefundCalls, type RefundCalls } from './refunds';
-import { createSignedCalls, type PrepayBody } from './request-signing';
+import type { PrepayBody } from './request-bodies';
+import { createSignedCalls } from './request-signing';
 import { readApiV3Keys } from './resource-cipher';
 import { prepayAnswers } from './response-schemas';
 import { createTransport } from './transport';
@@ -69,7 +71,7 @@ export interface OrderReference {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface WechatPayClient extends RefundCalls {
+export interface WechatPayClient extends RefundCalls, ProfitSharingCalls {
   /** `token` is the `prepay_id`, `h5_url` or `code_url`. */
   prepay(request: PrepayRequest): Promise<WechatOutcome<{ readonly token: string }>>;
   /** `raw` is WeChat's answer as it came, with personal data: to be stored encrypted. */
@@ -139,6 +141,7 @@ export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
         read: (status) => (status === 204 || status === 200 ? { value: null } : null),
       }),
     ...createRefundCalls({ perform, calls, keys }),
+    ...createProfitSharingCalls({ perform, calls, keys }),
     openCallback: (input) => openCallback(input, { keys, apiV3Keys }),
     payParameters: (order) =>
       makePayParameters(

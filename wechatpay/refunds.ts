@@ -1,9 +1,10 @@
-import type { Perform } from './calls';
+import { NO_ENCRYPTION_KEY, type Perform } from './calls';
 import { encryptField } from './field-cipher';
 import { parseObject } from './notice-parser';
 import type { WechatOutcome } from './outcome';
 import type { PlatformKeys } from './platform-keys';
-import type { AbnormalRefundBody, RefundBody, SignedCalls } from './request-signing';
+import type { AbnormalRefundBody, RefundBody, Sealed } from './request-bodies';
+import type { SignedCalls } from './request-signing';
 import { refundAnswer } from './response-schemas';
 
 /** All that goes into a refund, stored with it: the same request again is the same bytes. */
@@ -104,10 +105,7 @@ export function createRefundCalls(deps: {
         subject: { operation: 'abnormal_refund', outRefundNo: request.outRefundNo },
         make: async (send) => {
           const sealed = await abnormalRefundBody(request, keys);
-          if (sealed === null) {
-            const detail = 'no certificate of WeChat to encrypt with';
-            return { kind: 'failed', code: 'TEMPORARY_FAILURE', detail };
-          }
+          if (sealed === null) return NO_ENCRYPTION_KEY;
           return calls.applyAbnormalRefund({ ...request, ...sealed }, send);
         },
         read: (status, text) => readRefund(request.outRefundNo, status, text),
@@ -134,7 +132,7 @@ function refundBody(request: RefundRequest): RefundBody {
 async function abnormalRefundBody(
   { outRefundNo, to }: AbnormalRefundRequest,
   keys: Pick<PlatformKeys, 'encryptionKey'>,
-): Promise<{ body: AbnormalRefundBody; keySerial: string | null } | null> {
+): Promise<Sealed<AbnormalRefundBody> | null> {
   if (to.kind === 'merchant_bank_card') {
     return { body: { out_refund_no: outRefundNo, type: 'MERCHANT_BANK_CARD' }, keySerial: null };
   }

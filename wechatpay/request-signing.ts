@@ -1,6 +1,16 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
 import Pay from 'wechatpay-node-v3';
 import type { PrepayApi } from '../domain/channels';
+import type {
+  AbnormalRefundBody,
+  PrepayBody,
+  ReceiverBody,
+  RefundBody,
+  Sealed,
+  SharingBody,
+  SharingReturnBody,
+  UnfreezeBody,
+} from './request-bodies';
 import { signText } from './signature';
 import type { TransportAnswer, TransportRequest } from './transport';
 
@@ -13,48 +23,6 @@ const KEY_SERIAL = 'Wechatpay-Serial';
 
 /** The library wants files in PEM and parses them on each call; ours are parsed once, elsewhere. */
 const NO_FILE = Buffer.alloc(0);
-
-/** The body of a prepay, in WeChat's names. The order of its keys is the order of its bytes. */
-export interface PrepayBody {
-  readonly appid?: string;
-  readonly mchid?: string;
-  readonly description: string;
-  readonly out_trade_no: string;
-  readonly time_expire?: string;
-  readonly notify_url: string;
-  readonly settle_info?: { readonly profit_sharing?: boolean };
-  readonly amount: { readonly total: number; readonly currency?: string };
-  readonly payer?: { readonly openid: string };
-  readonly scene_info?: {
-    readonly payer_client_ip: string;
-    readonly h5_info?: { readonly type: string };
-  };
-}
-
-/** The body of a refund, likewise. */
-export interface RefundBody {
-  readonly transaction_id: string;
-  readonly out_refund_no: string;
-  readonly reason?: string;
-  readonly notify_url: string;
-  readonly amount: { readonly refund: number; readonly total: number; readonly currency: string };
-}
-
-/** Where an abnormal refund goes instead; account and name encrypted, in Base64. */
-export interface AbnormalRefundBody {
-  readonly out_refund_no: string;
-  readonly type: 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD';
-  readonly bank_type?: string;
-  readonly bank_account?: string;
-  readonly real_name?: string;
-}
-
-interface AbnormalRefundCall {
-  readonly refundId: string;
-  readonly body: AbnormalRefundBody;
-  /** Names WeChat's key that the body was encrypted with; null when nothing in it is. */
-  readonly keySerial: string | null;
-}
 
 /** The prepay calls as WeChat documents them; the library's types miss fields or ask for more. */
 interface PrepayCalls {
@@ -118,10 +86,12 @@ class RequestSigner extends Pay {
     await this.httpService.get(url, this.getHeaders(this.buildAuthorization('GET', url)));
   }
 
-  /** A call that the library has not. */
-  async applyAbnormalRefund({ refundId, body, keySerial }: AbnormalRefundCall): Promise<void> {
-    const refund = `${LIBRARY_ORIGIN}/v3/refund/domestic/refunds/${encodeURIComponent(refundId)}`;
-    const url = `${refund}/apply-abnormal-refund`;
+  /**
+   * For a call that the library has not, or whose encrypted fields it misnames: where nothing is
+   * encrypted it sends the merchant's serial as WeChat's.
+   */
+  async postSealed(path: string, { body, keySerial }: Sealed<object>): Promise<void> {
+    const url = `${LIBRARY_ORIGIN}${path}`;
     const headers = this.getHeaders(this.buildAuthorization('POST', url, body), {
       'Content-Type': 'application/json',
       ...(keySerial === null ? {} : { [KEY_SERIAL]: keySerial }),
@@ -144,11 +114,31 @@ export interface SignedCalls {
   refund(body: RefundBody, merchantId: string, send: Send): Promise<TransportAnswer>;
   queryRefund(outRefundNo: string, merchantId: string, send: Send): Promise<TransportAnswer>;
   applyAbnormalRefund(
-    call: AbnormalRefundCall & { readonly merchantId: string },
+    call: Sealed<AbnormalRefundBody> & { readonly refundId: string; readonly merchantId: string },
+    send: Send,
+  ): Promise<TransportAnswer>;
+  addReceiver(call: Sealed<ReceiverBody>, merchantId: string, send: Send): Promise<TransportAnswer>;
+  share(call: Sealed<SharingBody>, merchantId: string, send: Send): Promise<TransportAnswer>;
+  querySharing(
+    sharing: { readonly outOrderNo: string; readonly transactionId: string },
+    merchantId: string,
+    send: Send,
+  ): Promise<TransportAnswer>;
+  unfreeze(body: UnfreezeBody, merchantId: string, send: Send): Promise<TransportAnswer>;
+  returnShared(body: SharingReturnBody, merchantId: string, send: Send): Promise<TransportAnswer>;
+  queryReturn(
+    sharingReturn: { readonly outReturnNo: string; readonly outOrderNo: string },
+    merchantId: string,
     send: Send,
   ): Promise<TransportAnswer>;
   certificates(merchantId: string, send: Send): Promise<TransportAnswer>;
 }
+
+type Run = (
+  merchantId: string,
+  send: Send,
+  call: (library: RequestSigner) => Promise<unknown>,
+) => Promise<TransportAnswer>;
 
 /**
  * Builds and signs with `wechatpay-node-v3` (docs/decisions/0001-wechatpay-node-v3.md). The library
@@ -161,11 +151,7 @@ export interface SignedCalls {
  * @see https://pay.weixin.qq.com/doc/v3/merchant/4012365342
  */
 export function createSignedCalls(signer: Signer): SignedCalls {
-  const run = (
-    merchantId: string,
-    send: Send,
-    call: (library: RequestSigner) => Promise<unknown>,
-  ): Promise<TransportAnswer> =>
+  const run: Run = (merchantId, send, call) =>
     runThroughLibrary(new RequestSigner(signer, merchantId), send, call);
   return {
     prepay: (api, body, merchantId, send) =>
@@ -179,9 +165,40 @@ export function createSignedCalls(signer: Signer): SignedCalls {
     refund: (body, merchantId, send) => run(merchantId, send, (library) => library.refunds(body)),
     queryRefund: (outRefundNo, merchantId, send) =>
       run(merchantId, send, (library) => library.find_refunds(encodeURIComponent(outRefundNo))),
-    applyAbnormalRefund: (call, send) =>
-      run(call.merchantId, send, (library) => library.applyAbnormalRefund(call)),
+    applyAbnormalRefund: ({ refundId, merchantId, ...sealed }, send) => {
+      const refund = `/v3/refund/domestic/refunds/${encodeURIComponent(refundId)}`;
+      const path = `${refund}/apply-abnormal-refund`;
+      return run(merchantId, send, (library) => library.postSealed(path, sealed));
+    },
+    ...createSharingCalls(run),
     certificates: (merchantId, send) => run(merchantId, send, (library) => library.certificates()),
+  };
+}
+
+function createSharingCalls(
+  run: Run,
+): Pick<
+  SignedCalls,
+  'addReceiver' | 'share' | 'querySharing' | 'unfreeze' | 'returnShared' | 'queryReturn'
+> {
+  const base = '/v3/profitsharing';
+  return {
+    addReceiver: (call, merchantId, send) =>
+      run(merchantId, send, (library) => library.postSealed(`${base}/receivers/add`, call)),
+    share: (call, merchantId, send) =>
+      run(merchantId, send, (library) => library.postSealed(`${base}/orders`, call)),
+    querySharing: ({ outOrderNo, transactionId }, merchantId, send) =>
+      run(merchantId, send, (library) =>
+        library.query_profitsharing_orders(transactionId, encodeURIComponent(outOrderNo)),
+      ),
+    unfreeze: (body, merchantId, send) =>
+      run(merchantId, send, (library) => library.profitsharing_orders_unfreeze(body)),
+    returnShared: (body, merchantId, send) =>
+      run(merchantId, send, (library) => library.profitsharing_return_orders(body)),
+    queryReturn: ({ outReturnNo, outOrderNo }, merchantId, send) =>
+      run(merchantId, send, (library) =>
+        library.query_profitsharing_return_orders(encodeURIComponent(outReturnNo), outOrderNo),
+      ),
   };
 }
 

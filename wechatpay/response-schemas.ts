@@ -54,6 +54,67 @@ export const refundAnswer = z
     successTime: seen.success_time,
   }));
 
+const receiverType = z.enum(['MERCHANT_ID', 'PERSONAL_OPENID']);
+
+/** A receiver as it was made known. */
+export const receiverAnswer = z.object({ type: receiverType, account: shortText });
+
+/** A sharing, the same when it is made, asked for, and ended by an unfreezing. */
+export const sharingAnswer = z
+  .object({
+    out_order_no: merchantNo,
+    transaction_id: wechatNo,
+    order_id: wechatNo,
+    state: z.enum(['PROCESSING', 'FINISHED']),
+    receivers: z
+      .array(
+        z.object({
+          type: receiverType,
+          account: shortText,
+          amount: amountFen,
+          result: z.enum(['PENDING', 'SUCCESS', 'CLOSED']),
+          fail_reason: lenient(shortText),
+          detail_id: lenient(wechatNo),
+        }),
+      )
+      .nullish(),
+  })
+  .transform((seen) => ({
+    outOrderNo: seen.out_order_no,
+    transactionId: seen.transaction_id,
+    orderId: seen.order_id,
+    state: seen.state,
+    receivers: (seen.receivers ?? []).map((receiver) => ({
+      type: receiver.type,
+      account: receiver.account,
+      amountFen: receiver.amount,
+      result: receiver.result,
+      failReason: receiver.fail_reason,
+      detailId: receiver.detail_id,
+    })),
+  }));
+
+/** Shared money on its way back, the same when it is made and asked for. */
+export const sharingReturnAnswer = z
+  .object({
+    out_order_no: merchantNo,
+    out_return_no: merchantNo,
+    return_id: wechatNo,
+    return_mchid: shortText,
+    amount: amountFen,
+    result: z.enum(['PROCESSING', 'SUCCESS', 'FAILED']),
+    fail_reason: lenient(shortText),
+  })
+  .transform((seen) => ({
+    outOrderNo: seen.out_order_no,
+    outReturnNo: seen.out_return_no,
+    returnId: seen.return_id,
+    returnMerchantId: seen.return_mchid,
+    amountFen: seen.amount,
+    result: seen.result,
+    failReason: seen.fail_reason,
+  }));
+
 /** WeChat's error body. A proxy's page, or JSON of somebody else, has another shape. */
 export const errorAnswer = z.object({
   code: z.string().regex(/^[A-Za-z0-9_]{1,64}$/),

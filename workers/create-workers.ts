@@ -10,6 +10,7 @@ import { createQueryActivities } from '../activities/queries';
 import { createMoneyActivities } from '../activities/refunds';
 import { describeRun } from '../activities/run-descriptions';
 import { runs } from '../activities/runs';
+import { createSharingActivities } from '../activities/sharing';
 import type { Judge } from '../activities/retry/judge';
 import type { QueryGaps } from '../activities/wechat-deps';
 import { createWechatActivities } from '../activities/wechatpay';
@@ -114,13 +115,16 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
       activityTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.wechatpayMoney]: {
-      activities: createMoneyActivities({
-        database,
-        wechatpay,
-        refundSpacingMs,
-        now,
-        random: Math.random,
-      }),
+      activities: {
+        ...createMoneyActivities({
+          database,
+          wechatpay,
+          refundSpacingMs,
+          now,
+          random: Math.random,
+        }),
+        ...createSharingActivities({ database, wechatpay, now }),
+      },
       maxConcurrentActivityTaskExecutions: 32,
       maxTaskQueueActivitiesPerSecond: REFUNDS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,

@@ -2,6 +2,7 @@ import type { RetryControl } from '../activities/retry/control';
 import { tellOutage, type OutageDeps, type Outages } from '../api/outages';
 import type { DependencyState } from '../domain/dependencies';
 import { HEALTHY, looksDown, noteCall, signOf } from '../domain/wechat-health';
+import type { CallSubject } from '../wechatpay/calls';
 import type { WechatPayEvent } from '../wechatpay/client';
 
 /** So many failures in a row, with no success between them, and the database counts as down. */
@@ -35,7 +36,7 @@ export function createWechatWatch({
   return (event: WechatPayEvent): void => {
     if (event.event !== 'wechat.called') return;
     const sign = signOf(event);
-    health = noteCall(health, sign, 'outTradeNo' in event ? event.outTradeNo : event.outRefundNo);
+    health = noteCall(health, sign, numberOf(event));
     const state = sign === 'definite' ? 'up' : looksDown(health) ? 'down' : null;
     if (state === null || turning) return;
     turning = true;
@@ -45,6 +46,11 @@ export function createWechatWatch({
         turning = false;
       });
   };
+}
+
+function numberOf(call: CallSubject): string {
+  if ('outTradeNo' in call) return call.outTradeNo;
+  return 'outRefundNo' in call ? call.outRefundNo : call.outOrderNo;
 }
 
 /** Watches the database of this process; its outage can't be shared through the database. */

@@ -35,6 +35,7 @@ function compose(settings: Settings, logger: Logger) {
     hashKey: settings.hashKey,
     webhooks: settings.webhook !== null,
     notifyUrl: settings.wechatpay.notifyUrl,
+    sharing: settings.sharing,
     onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
   });
   const alerts = createLoggedAlerts((event, alert) => logger.info(alert, event));

@@ -53,6 +53,19 @@ export interface MoneyActivities {
   settleRefund(outRefundNo: string): Promise<RefundStanding>;
 }
 
+export type SharingStanding =
+  'finished' | 'closed' | 'under_way' | 'person_needed' | 'unknown_sharing';
+
+export interface SharingActivities {
+  /**
+   * Makes the receivers known, sends a sharing (or an unfreeze) and asks until WeChat has decided: one
+   * activity, whose retries add no events (P9). Ends when it is settled or a person is needed.
+   */
+  settleSharing(outOrderNo: string): Promise<SharingStanding>;
+  /** Asks WeChat once, at once, about what it works on; never sends anything. */
+  lookAtSharing(outOrderNo: string): Promise<SharingStanding>;
+}
+
 export type QueryFinding =
   /** A payment was found; it waits in the inbox. */
   | 'found'

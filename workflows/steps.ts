@@ -8,6 +8,7 @@ import type {
   OutboundActivities,
   Proposal,
   QueryActivities,
+  SharingActivities,
   WechatActivities,
 } from './activity-contract';
 import { isBudgetSpent } from './flights';
@@ -49,8 +50,8 @@ export const queries = proxyActivities<QueryActivities>({
   retry: STATIC_RETRY,
 });
 
-/** One call of at most 8 s, or a query and a call. */
-export const money = proxyActivities<MoneyActivities>({
+/** A query and a call of at most 8 s each; of a sharing, some calls in a row, up to 20 s and two more. */
+export const money = proxyActivities<MoneyActivities & SharingActivities>({
   taskQueue: TASK_QUEUES.wechatpayMoney,
   startToCloseTimeout: '45s',
   retry: STATIC_RETRY,

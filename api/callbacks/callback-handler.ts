@@ -13,6 +13,8 @@ export interface CallbackDeps {
   readonly merchantId: string;
   /** Tells the order's run, after the answer. */
   readonly dispatch: (inboxId: string, outTradeNo: string) => void;
+  /** Tells the run of a profit sharing to ask WeChat, after the answer: what was told decides nothing. */
+  readonly hintSharing: (outOrderNo: string) => void;
   readonly deliveries: Pick<DeliveryLog, 'record'>;
   readonly metrics: Pick<Metrics, 'callbacks'>;
   readonly logger: Logger;
@@ -99,7 +101,9 @@ async function handle(
     if (stored.kind === 'conflicting') {
       deps.logger.error({ notificationId, outTradeNo }, 'callback.same_id_other_content');
     }
-    if (outTradeNo === null) {
+    if (notice.kind === 'profit_sharing' && notice.outOrderNo !== null) {
+      setImmediate(deps.hintSharing, notice.outOrderNo);
+    } else if (outTradeNo === null) {
       deps.logger.error({ notificationId, kind: notice.kind }, 'callback.ignored');
     } else setImmediate(deps.dispatch, stored.id, outTradeNo);
   }

@@ -10,9 +10,17 @@ const MAX_WAITING = 1_000;
 /** Signals under way at once. */
 const CONCURRENCY = 24;
 
+interface Message {
+  /** Of the order or the sharing. */
+  readonly number: string;
+  readonly send: () => Promise<void>;
+}
+
 export interface Dispatcher {
   /** Tells an order's run of its inbox row; never waits, never throws. */
   offer(inboxId: string, outTradeNo: string): void;
+  /** Tells the run of a profit sharing to look; dropped when there is too much to tell. */
+  hintSharing(outOrderNo: string): void;
   /** Takes nothing more and waits for what is under way. */
   stop(): Promise<void>;
 }
@@ -23,14 +31,14 @@ export interface Dispatcher {
  * it: one line, the oldest first.
  */
 export function createDispatcher(deps: {
-  runs: Pick<OrderRuns, 'notify'>;
+  runs: Pick<OrderRuns, 'notify' | 'hintSharing'>;
   breaker: Pick<Breaker, 'call'>;
   sweep: Pick<Sweep, 'hasBacklog' | 'takeOver'>;
   metrics: Pick<Metrics, 'signals' | 'waiting'>;
   logger: Logger;
 }): Dispatcher {
   const { runs, breaker, sweep, metrics, logger } = deps;
-  const waiting: { inboxId: string; outTradeNo: string }[] = [];
+  const waiting: Message[] = [];
   const underWay = new Set<Promise<void>>();
   let stopped = false;
 
@@ -42,16 +50,16 @@ export function createDispatcher(deps: {
     sweep.takeOver(why);
   }
 
-  async function tell(inboxId: string, outTradeNo: string): Promise<void> {
+  async function tell({ number, send }: Message): Promise<void> {
     try {
-      await breaker.call(() => runs.notify(outTradeNo, inboxId));
+      await breaker.call(send);
       metrics.signals.inc({ outcome: 'told' });
     } catch (error) {
       if (isTemporalAway(error)) {
         handOver('temporal_away');
         return;
       }
-      logger.warn({ err: error, outTradeNo }, 'dispatcher.refused');
+      logger.warn({ err: error, number }, 'dispatcher.refused');
       metrics.signals.inc({ outcome: 'refused' });
     }
   }
@@ -60,7 +68,7 @@ export function createDispatcher(deps: {
     while (underWay.size < CONCURRENCY && !stopped) {
       const next = waiting.shift();
       if (!next) break;
-      const told = tell(next.inboxId, next.outTradeNo).finally(() => {
+      const told = tell(next).finally(() => {
         underWay.delete(told);
         pump();
       });
@@ -73,7 +81,12 @@ export function createDispatcher(deps: {
     offer(inboxId, outTradeNo) {
       if (stopped || sweep.hasBacklog()) leave(1);
       else if (waiting.length >= MAX_WAITING) handOver('overflow');
-      else waiting.push({ inboxId, outTradeNo });
+      else waiting.push({ number: outTradeNo, send: () => runs.notify(outTradeNo, inboxId) });
+      pump();
+    },
+    hintSharing(outOrderNo) {
+      if (stopped || sweep.hasBacklog() || waiting.length >= MAX_WAITING) return;
+      waiting.push({ number: outOrderNo, send: () => runs.hintSharing(outOrderNo) });
       pump();
     },
     async stop() {

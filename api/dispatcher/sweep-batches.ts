@@ -12,7 +12,7 @@ const MAX_GIVEN_UP = 50;
 
 export interface SweepDeps {
   readonly overdue: Database['overdue'];
-  readonly runs: Pick<OrderRuns, 'notify' | 'ensure' | 'ensureRefund' | 'answer'>;
+  readonly runs: Pick<OrderRuns, 'notify' | 'ensure' | 'ensureRefund' | 'ensureSharing' | 'answer'>;
   readonly breaker: Breaker;
   readonly outages: Pick<Outages, 'note'>;
   readonly logger: Logger;
@@ -64,37 +64,7 @@ export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): S
         },
         await overdue.leaseNotices(limit, now(), early),
       ),
-    others: [
-      async (limit) =>
-        run(
-          {
-            name: 'orders',
-            // A start wakes nobody who is there already and costs no event; a close must be heard of.
-            tell: ({ outTradeNo, closeRequested }) =>
-              closeRequested ? runs.notify(outTradeNo, 'close') : runs.ensure(outTradeNo),
-            giveBack: (rows) => overdue.returnOrders(rows),
-          },
-          await overdue.leaseOrders(limit, now()),
-        ),
-      async (limit) =>
-        run(
-          {
-            name: 'refunds',
-            tell: ({ outRefundNo }) => runs.ensureRefund(outRefundNo),
-            giveBack: (rows) => overdue.returnRefunds(rows),
-          },
-          await overdue.leaseRefunds(limit, now()),
-        ),
-      async (limit) =>
-        run(
-          {
-            name: 'resolutions',
-            tell: ({ id, outTradeNo, ...question }) => runs.answer(outTradeNo, id, question),
-            giveBack: (rows) => overdue.returnResolutions(rows, now()),
-          },
-          await overdue.leaseResolutions(limit, now()),
-        ),
-    ],
+    others: createOthers(deps, run),
     giveUp: createGivingUp(deps),
   };
 }
@@ -124,6 +94,52 @@ function createGivingUp(deps: SweepDeps): SweepBatches['giveUp'] {
       }
     }
   };
+}
+
+type RunKind = <T>(kind: Kind<T>, rows: readonly T[]) => Promise<Batch>;
+
+/** The kinds that have no line to keep. */
+function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBatches['others'] {
+  return [
+    async (limit) =>
+      run(
+        {
+          name: 'orders',
+          // A start wakes nobody who is there already and costs no event; a close must be heard of.
+          tell: ({ outTradeNo, closeRequested }) =>
+            closeRequested ? runs.notify(outTradeNo, 'close') : runs.ensure(outTradeNo),
+          giveBack: (rows) => overdue.returnOrders(rows),
+        },
+        await overdue.leaseOrders(limit, now()),
+      ),
+    async (limit) =>
+      run(
+        {
+          name: 'refunds',
+          tell: ({ outRefundNo }) => runs.ensureRefund(outRefundNo),
+          giveBack: (rows) => overdue.returnRefunds(rows),
+        },
+        await overdue.leaseRefunds(limit, now()),
+      ),
+    async (limit) =>
+      run(
+        {
+          name: 'sharings',
+          tell: ({ outOrderNo }) => runs.ensureSharing(outOrderNo),
+          giveBack: (rows) => overdue.returnSharings(rows),
+        },
+        await overdue.leaseSharings(limit, now()),
+      ),
+    async (limit) =>
+      run(
+        {
+          name: 'resolutions',
+          tell: ({ id, outTradeNo, ...question }) => runs.answer(outTradeNo, id, question),
+          giveBack: (rows) => overdue.returnResolutions(rows, now()),
+        },
+        await overdue.leaseResolutions(limit, now()),
+      ),
+  ];
 }
 
 /**

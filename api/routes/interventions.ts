@@ -210,7 +210,7 @@ async function subjectOf(
 ): Promise<object> {
   const { outTradeNo, interventionId } = question;
   const order = await inTime(database.orders.findOrder(outTradeNo, false));
-  if (order) return renderOrder(order);
+  if (order) return renderOrder(order, false);
   const view = await inTime(database.interventions.find(interventionId));
   return { out_trade_no: outTradeNo, intervention: view && renderIntervention(view) };
 }

@@ -237,10 +237,10 @@ async function listOrders(deps: OrderRouteDeps, call: Call): Promise<Reply> {
 
 async function getOrder(deps: OrderRouteDeps, call: Call): Promise<Reply> {
   const outTradeNo = numberOf(call);
-  const withCodes = SHOP_ROLES.includes(call.caller.role);
-  const order = await inTime(deps.database.orders.findOrder(outTradeNo, withCodes));
+  const isShop = SHOP_ROLES.includes(call.caller.role);
+  const order = await inTime(deps.database.orders.findOrder(outTradeNo, isShop));
   if (!order) throw new ApiError('NOT_FOUND', `There is no order ${outTradeNo}`);
-  return { status: 200, body: renderOrder(order) };
+  return { status: 200, body: renderOrder(order, isShop) };
 }
 
 async function createPayment(deps: OrderRouteDeps, call: Call): Promise<Reply> {

@@ -28,7 +28,7 @@ export interface SettingRouteDeps {
 
 type EnvironmentTimes = Pick<
   Settings,
-  'paymentWindowMs' | 'queryGapsMs' | 'refundSpacingMs' | 'patrolIntervalMs' | 'given'
+  'paymentWindowMs' | 'queryGapsMs' | 'refundSpacingMs' | 'patrolIntervalMs' | 'sharing' | 'given'
 >;
 
 /** How the text of each setting is read; the same checks as for the environment. */
@@ -37,6 +37,9 @@ const VALUES = {
   query_schedule: field.durations,
   refund_spacing: field.refundSpacing,
   patrol_interval: field.patrolInterval,
+  sharing_ratio: field.percent,
+  sharing_delay: field.sharingDelay,
+  unfreeze_after: field.unfreezeAfter,
   late_payment: z.enum(LATE_PAYMENT_POLICIES, 'must be refund or ask'),
   keep_callback_bodies: field.keptTime,
   keep_idempotency_keys: field.keptTime,
@@ -122,7 +125,7 @@ function render(
   const inherited = settings.given.includes(name) ? 'environment' : 'default';
   return {
     name,
-    value: toText(override ?? inEnvironment(settings)[name]),
+    value: toText(name, override ?? inEnvironment(settings)[name]),
     source: override === null ? inherited : 'override',
     version: row?.version ?? 0,
     updated_by: row?.updatedBy ?? null,
@@ -136,12 +139,19 @@ function inEnvironment(settings: EnvironmentTimes): Required<RuntimeOverrides> {
     query_schedule: settings.queryGapsMs,
     refund_spacing: settings.refundSpacingMs,
     patrol_interval: settings.patrolIntervalMs,
+    sharing_ratio: settings.sharing.ratioPercent,
+    sharing_delay: settings.sharing.delayMs,
+    unfreeze_after: settings.sharing.unfreezeAfterMs,
     late_payment: DEFAULT_LATE_PAYMENT,
     ...DEFAULT_KEPT_MS,
   };
 }
 
-function toText(value: NonNullable<RuntimeOverrides[RuntimeSettingName]>): string {
+function toText(
+  name: RuntimeSettingName,
+  value: NonNullable<RuntimeOverrides[RuntimeSettingName]>,
+): string {
+  if (name === 'sharing_ratio') return `${String(value)}%`;
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return formatDuration(value);
   return value.map(formatDuration).join(',');

@@ -1,7 +1,7 @@
 import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { InterventionReason } from '../../domain/interventions';
 import type { PrepayAnswer } from '../../domain/run-view';
-import { orderRunStart, refundRunStart } from '../../domain/run-start';
+import { orderRunStart, refundRunStart, sharingRunStart } from '../../domain/run-start';
 import {
   CLOSE_UPDATE_ID,
   ORDER_WORKFLOW_TYPE,
@@ -10,6 +10,8 @@ import {
   refundWorkflowId,
   REFUND_WORKFLOW_TYPE,
   resolutionUpdateId,
+  SHARING_WORKFLOW_TYPE,
+  sharingWorkflowId,
 } from '../../domain/workflow-ids';
 import {
   closeUpdate,
@@ -36,6 +38,10 @@ export interface OrderRuns {
   ensure(outTradeNo: string): Promise<void>;
   /** Makes sure that a refund has its run. @throws when Temporal did not take it in time */
   ensureRefund(outRefundNo: string): Promise<void>;
+  /** Makes sure that a profit sharing has its run. @throws when Temporal did not take it in time */
+  ensureSharing(outOrderNo: string): Promise<void>;
+  /** Tells the run of a sharing, if there is one, to ask WeChat now: its row is due in any case. */
+  hintSharing(outOrderNo: string): Promise<void>;
   /**
    * Tells an order's run of a person's approved answer.
    * @throws when Temporal did not take it in time
@@ -112,7 +118,10 @@ export function createOrderRuns(
 /** What needs no answer of the run: done when Temporal has it. */
 function createMessages(
   client: Client,
-): Pick<OrderRuns, 'notify' | 'ensure' | 'ensureRefund' | 'answer'> {
+): Pick<
+  OrderRuns,
+  'notify' | 'ensure' | 'ensureRefund' | 'ensureSharing' | 'hintSharing' | 'answer'
+> {
   const taken = async (tell: () => Promise<unknown>): Promise<void> => {
     await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, tell);
   };
@@ -142,6 +151,18 @@ function createMessages(
           workflowIdConflictPolicy: 'USE_EXISTING',
         }),
       ),
+    ensureSharing: (outOrderNo) =>
+      taken(() =>
+        client.workflow.start(SHARING_WORKFLOW_TYPE, {
+          ...sharingRunStart(outOrderNo),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+        }),
+      ),
+    hintSharing: (outOrderNo) =>
+      taken(() => {
+        const run = client.workflow.getHandle(sharingWorkflowId(outOrderNo));
+        return run.signal(noticeSignal, outOrderNo).catch(unlessGone);
+      }),
     async answer(outTradeNo, resolutionId, question) {
       await taken(() => endStuckRun(client, outTradeNo, question));
       await notify(outTradeNo, resolutionUpdateId(resolutionId));
@@ -157,11 +178,16 @@ async function endStuckRun(
 ): Promise<void> {
   if (reason !== STUCK) return;
   const [kind, ...rest] = subject.split(':');
+  const number = rest.join(':');
   const workflowId =
-    kind === 'refund' ? refundWorkflowId(rest.join(':')) : orderWorkflowId(outTradeNo);
-  try {
-    await client.workflow.getHandle(workflowId).terminate('A person said: again');
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-  }
+    kind === 'refund'
+      ? refundWorkflowId(number)
+      : kind === 'sharing'
+        ? sharingWorkflowId(number)
+        : orderWorkflowId(outTradeNo);
+  await client.workflow.getHandle(workflowId).terminate('A person said: again').catch(unlessGone);
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof WorkflowNotFoundError)) throw error;
 }

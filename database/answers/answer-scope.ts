@@ -37,7 +37,7 @@ export function refused(code: ErrorCode, detail: string): Outcome {
 /** A scope on a number of ours or not, its order locked. */
 export async function openScope(tx: Transaction, outTradeNo: string, now: Date): Promise<Scope> {
   const order = await lockOrder(tx, outTradeNo);
-  return { tx, outTradeNo, now, order, changed: false, refunds: new Set() };
+  return { tx, outTradeNo, now, order, changed: false, refunds: new Set(), sharings: new Set() };
 }
 
 /** The order as it is now, after what earlier steps of the transaction changed. */

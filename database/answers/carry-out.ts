@@ -16,6 +16,7 @@ import {
   type Params,
 } from './answer-scope';
 import * as money from './money';
+import * as sharing from './sharing';
 import * as steps from './steps';
 
 /** Answers of one number that one transaction carries out; a run asks again while some are left. */
@@ -50,8 +51,12 @@ const CARRY_OUT: Table = {
     to_bank_card: (answering) => money.redirectRefund(answering, 'merchant_bank_card'),
     dismiss: steps.endOnly,
   },
-  sharing_failed: { new_number: steps.notOffered, dismiss: steps.endOnly },
-  return_failed: { retry: steps.notOffered, accept: steps.endOnly, dismiss: steps.endOnly },
+  sharing_failed: { new_number: sharing.shareAnew, dismiss: sharing.giveUpSharing },
+  return_failed: {
+    retry: money.retryRefund,
+    accept: sharing.acceptShort,
+    dismiss: sharing.giveUpShortRefund,
+  },
   undeliverable: { retry: steps.deliverAgain, dismiss: steps.leaveUndelivered },
   stuck: { retry: steps.unstick, dismiss: steps.endOnly },
   // The patrol looks again; what is still wrong is asked anew.

@@ -4,7 +4,7 @@ import { fulfilIfDone } from '../effects';
 import { openIntervention } from '../interventions';
 import { releaseStock } from '../reservations';
 import { resetBudgets } from '../retry-budgets';
-import { currentOrder, DONE, refused, type Answering, type Outcome } from './answer-scope';
+import { currentOrder, DONE, type Answering, type Outcome } from './answer-scope';
 
 /** `retry` of an effect: its budget starts again, and the run does it. */
 export async function retryEffect({ scope, question }: Answering): Promise<Outcome> {
@@ -117,6 +117,15 @@ export async function unstick({ scope, question }: Answering): Promise<Outcome> 
     scope.refunds.add(id);
     return DONE;
   }
+  if (kind === 'sharing') {
+    await resetBudgets(tx, id);
+    await tx.profitSharing.updateMany({
+      where: { outOrderNo: id, dueAt: { not: null } },
+      data: { dueAt: now },
+    });
+    scope.sharings.add(id);
+    return DONE;
+  }
   if (kind === 'delivery') {
     const failed = { id, outTradeNo, status: 'pending' };
     await tx.delivery.updateMany({ where: failed, data: { nextAttemptAt: now, wokenAt: null } });
@@ -174,10 +183,4 @@ async function readAgain({ scope, question }: Answering): Promise<boolean> {
 /** `dismiss`, and whatever ends a question without changing anything else. */
 export function endOnly(): Promise<Outcome> {
   return Promise.resolve(DONE);
-}
-
-/** What this version has no rows for. */
-export function notOffered({ question }: Answering): Promise<Outcome> {
-  const detail = `Nothing of this version raises ${question.reason}`;
-  return Promise.resolve(refused('ACTION_NOT_ALLOWED', detail));
 }

@@ -239,7 +239,7 @@ async function tryOut(
   { action, params }: Answer,
 ): Promise<(Submission & { kind: 'refused' }) | null> {
   await scope.tx.$executeRaw`SAVEPOINT try_out`;
-  const trial: Scope = { ...scope, refunds: new Set() };
+  const trial: Scope = { ...scope, refunds: new Set(), sharings: new Set() };
   const outcome = await carryOut(context, trial, question, action, params);
   await scope.tx.$executeRaw`ROLLBACK TO SAVEPOINT try_out`;
   return outcome.kind === 'refused' ? refusal(outcome.code, outcome.detail) : null;

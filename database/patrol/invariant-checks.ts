@@ -117,28 +117,42 @@ export const ORDER_CHECKS: readonly ((numbers: string[]) => Prisma.Sql)[] = [
   (numbers) => overdrawn(Prisma.sql`t.order_no = ANY(${numbers})`),
 ];
 
-/** What is held and given back of a transaction is the sum of its refunds, and never more than was paid. */
+/** Named only where something is shared, so that a question dismissed before reads as it did. */
+const ifShared = (fen: Prisma.Sql) =>
+  Prisma.sql`CASE WHEN s.shared + t.shared_fen > 0 THEN jsonb_build_object('shared', ${fen}) ELSE '{}' END`;
+
+/**
+ * What is held and given back of a transaction is the sum of its refunds, what is shared that of its
+ * receivers; never more goes out than was paid, unless a person has accepted it.
+ */
 function overdrawn(which: Prisma.Sql): Prisma.Sql {
   return Prisma.sql`
     SELECT t.out_trade_no AS "outTradeNo", t.order_no IS NOT NULL AS ours, ${row(
       'transaction_overdrawn',
       Prisma.sql`t.transaction_id`,
       Prisma.sql`jsonb_build_object('total', coalesce(t.total_fen, 0), 'held', r.held,
-        'refunded', r.refunded)`,
-      Prisma.sql`jsonb_build_object('held', t.held_fen, 'refunded', t.refunded_fen)`,
+        'refunded', r.refunded) || ${ifShared(Prisma.sql`s.shared`)}`,
+      Prisma.sql`jsonb_build_object('held', t.held_fen, 'refunded', t.refunded_fen)
+        || ${ifShared(Prisma.sql`t.shared_fen`)}`,
     )}
     FROM payment_transactions t CROSS JOIN LATERAL (
       SELECT coalesce(sum(amount_fen) FILTER (WHERE status <> 'closed'), 0) AS held,
-        coalesce(sum(amount_fen) FILTER (WHERE status = 'succeeded'), 0) AS refunded
+        coalesce(sum(amount_fen) FILTER (WHERE status = 'succeeded'), 0) AS refunded,
+        bool_or(short_accepted_at IS NOT NULL) AS accepted
       FROM refunds WHERE transaction_key = t.id
-    ) r
+    ) r CROSS JOIN LATERAL (
+      SELECT coalesce(sum(x.amount_fen - x.returned_fen), 0) AS shared
+      FROM profit_sharings p JOIN profit_sharing_receivers x USING (out_order_no)
+      WHERE p.transaction_key = t.id AND x.result IN ('PENDING', 'SUCCESS')
+    ) s
     WHERE ${which} AND (t.held_fen <> r.held OR t.refunded_fen <> r.refunded
-      OR t.refunded_fen > t.held_fen OR t.held_fen > coalesce(t.total_fen, 0))
+      OR t.shared_fen <> s.shared OR (t.refunded_fen + t.shared_fen > coalesce(t.total_fen, 0)
+        AND NOT coalesce(r.accepted, false)) OR t.refunded_fen > t.held_fen OR t.held_fen > coalesce(t.total_fen, 0))
     LIMIT ${MAX_VIOLATIONS}`;
 }
 
 /**
- * The transactions whose refunds are open or changed lately, also those of numbers that are not ours.
+ * The transactions whose refunds are open or changed lately, or that were shared lately, also those of numbers that are not ours.
  * @param limit refunds looked at of each sort
  */
 export function refundedCheck(since: Date, limit: number): Prisma.Sql {
@@ -147,7 +161,11 @@ export function refundedCheck(since: Date, limit: number): Prisma.Sql {
     UNION
     (SELECT transaction_key FROM refunds
       WHERE GREATEST(created_at, accepted_at, succeeded_at, closed_at) >= ${since}
-      ORDER BY GREATEST(created_at, accepted_at, succeeded_at, closed_at) LIMIT ${limit}))`);
+      ORDER BY GREATEST(created_at, accepted_at, succeeded_at, closed_at) LIMIT ${limit})
+    UNION
+    (SELECT transaction_key FROM profit_sharings
+      WHERE GREATEST(created_at, accepted_at, finished_at, closed_at) >= ${since}
+      ORDER BY GREATEST(created_at, accepted_at, finished_at, closed_at) LIMIT ${limit}))`);
 }
 
 /** Every product's count of what is reserved; grows with the catalogue and with what is open. */

@@ -3,11 +3,12 @@ import { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext } from '../context';
 import { openIntervention } from '../interventions';
 
-export type OverdueKind = 'order_overdue' | 'refund_overdue' | 'delivery_overdue';
+export type OverdueKind =
+  'order_overdue' | 'refund_overdue' | 'sharing_overdue' | 'delivery_overdue';
 
 /** What should have happened by some time and did not (P12). */
 export interface OverdueRow {
-  /** The order's or refund's number, the delivery's id. */
+  /** The order's, refund's or sharing's number, the delivery's id. */
   readonly key: string;
   readonly outTradeNo: string;
   /** False when the number is not one of our orders. */
@@ -44,7 +45,7 @@ const MAX_ENDED = 200;
 /** Everybody else has had the time to continue a new order. */
 const UNATTENDED_MS = 60_000;
 
-/** The three tables in one shape; each is found by its own index of what is due. */
+/** The four tables in one shape; each is found by its own index of what is due. */
 function view(kind: OverdueKind, nowMs: number): Prisma.Sql {
   const late = new Date(nowMs - LATE_MS);
   switch (kind) {
@@ -55,6 +56,10 @@ function view(kind: OverdueKind, nowMs: number): Prisma.Sql {
       return Prisma.sql`(SELECT out_refund_no AS key, out_trade_no, order_no IS NOT NULL AS ours,
         status, due_at, woken_at, 'refund:' || out_refund_no AS subject
         FROM refunds WHERE due_at <= ${late})`;
+    case 'sharing_overdue':
+      return Prisma.sql`(SELECT out_order_no AS key, out_trade_no, true AS ours, status, due_at,
+        woken_at, 'sharing:' || out_order_no AS subject
+        FROM profit_sharings WHERE due_at <= ${late})`;
     case 'delivery_overdue':
       // A wake counts for the attempt it came after: a later attempt is another matter.
       return Prisma.sql`(SELECT id AS key, out_trade_no, true AS ours, status,
@@ -71,7 +76,7 @@ const COLUMNS = Prisma.sql`v.key, v.out_trade_no AS "outTradeNo", v.ours, v.subj
 /** The time as it stands in an intervention's evidence. */
 const DUE_TEXT = Prisma.sql`to_char(v.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
-/** Overdue rows of orders, refunds and deliveries. Cost grows with what is overdue. */
+/** Overdue rows of orders, refunds, sharings and deliveries. Cost grows with what is overdue. */
 export function createOverdueRows(context: DatabaseContext) {
   const { prisma } = context;
   return {
@@ -174,6 +179,10 @@ async function noteWoken(
       await prisma.$executeRaw`UPDATE refunds SET woken_at = ${now}
         WHERE out_refund_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL`;
       return;
+    case 'sharing_overdue':
+      await prisma.$executeRaw`UPDATE profit_sharings SET woken_at = ${now}
+        WHERE out_order_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL`;
+      return;
     case 'delivery_overdue':
       await prisma.$executeRaw`UPDATE deliveries SET woken_at = ${now}
         WHERE id = ANY(${keys}) AND status = 'pending' AND next_attempt_at <= ${late}`;
@@ -220,6 +229,9 @@ async function endMoved({ prisma }: DatabaseContext, nowMs: number): Promise<str
         WHEN i.subject LIKE 'refund:%' THEN EXISTS (SELECT 1 FROM refunds r
           WHERE 'refund:' || r.out_refund_no = i.subject AND r.out_trade_no = i.out_trade_no
             AND coalesce(r.due_at > ${now}, true))
+        WHEN i.subject LIKE 'sharing:%' THEN EXISTS (SELECT 1 FROM profit_sharings s
+          WHERE 'sharing:' || s.out_order_no = i.subject AND s.out_trade_no = i.out_trade_no
+            AND coalesce(s.due_at > ${now}, true))
         WHEN i.subject LIKE 'delivery:%' THEN NOT EXISTS (SELECT 1 FROM deliveries d
           WHERE d.out_trade_no = i.out_trade_no AND 'delivery:' || d.id = i.subject
             AND d.status = 'pending' AND d.next_attempt_at <= ${now})

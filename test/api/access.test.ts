@@ -36,6 +36,13 @@ const OPERATIONS: [string, string, RoleName[], number][] = [
   ['POST', `/v1/orders/${NO}/resolution`, ['operator', 'admin'], 400],
   ['POST', `/v1/orders/${NO}/refunds`, ['merchant', 'operator', 'admin'], 400],
   ['GET', `/v1/orders/${NO}/refunds/nothing`, ['merchant', 'operator', 'admin', 'viewer'], 400],
+  ['POST', `/v1/orders/${NO}/profit-sharing`, ['merchant', 'admin'], 400],
+  [
+    'GET',
+    `/v1/orders/${NO}/profit-sharing/nothing`,
+    ['merchant', 'operator', 'admin', 'viewer'],
+    400,
+  ],
   ['GET', '/v1/patrol/runs', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/retry-policies', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/retry-policies/wechat.prepay', ['merchant', 'operator', 'admin', 'viewer'], 200],
@@ -67,6 +74,7 @@ test('every documented operation is in that table', async () => {
     `${method} ${path}`
       .replace(NO, '{no}')
       .replace('/refunds/nothing', '/refunds/{refund_no}')
+      .replace('/profit-sharing/nothing', '/profit-sharing/{out_order_no}')
       .replace('/interventions/nothing', '/interventions/{id}')
       .replace('/nothing', '/{sku}')
       .replace('/nobody', '/{user_id}')

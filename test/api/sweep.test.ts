@@ -43,6 +43,8 @@ function start(take: (id: string) => Promise<void>) {
     },
     ensure: nothing,
     ensureRefund: nothing,
+    ensureSharing: nothing,
+    hintSharing: nothing,
     answer: nothing,
   };
   const alerts: Alert[] = [];

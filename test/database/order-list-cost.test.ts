@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+import { DEFAULT_SHARING } from '../../domain/runtime-settings';
 import { Pool } from 'pg';
 import { z } from 'zod';
 import type { OrderFilter } from '../../database/order-reading';
@@ -84,6 +85,7 @@ async function planOf(filter: OrderFilter): Promise<{ nodes: Plan[]; found: numb
     hash: createKeyedHash(secrets.hashKey),
     webhooks: false,
     notifyUrl: secrets.notifyUrl,
+    sharing: DEFAULT_SHARING,
   });
   const found = await reading.list(filter);
   await prisma.$disconnect();

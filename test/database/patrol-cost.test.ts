@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+import { DEFAULT_SHARING } from '../../domain/runtime-settings';
 import { z } from 'zod';
 import { createFieldCipher } from '../../database/field-encryption';
 import { createKeyedHash } from '../../database/keyed-hash';
@@ -124,6 +125,7 @@ async function readsOf(
       hash: createKeyedHash(secrets.hashKey),
       webhooks: false,
       notifyUrl: secrets.notifyUrl,
+      sharing: DEFAULT_SHARING,
     }),
   );
   await prisma.$disconnect();
@@ -156,7 +158,7 @@ function expectCheap(reads: { table: string; node: string; rows: number }[]): vo
   expect(reads.filter(({ rows }) => rows > MAX_ROWS)).toEqual([]);
 }
 
-test.each(['order_overdue', 'refund_overdue', 'delivery_overdue'] as const)(
+test.each(['order_overdue', 'refund_overdue', 'sharing_overdue', 'delivery_overdue'] as const)(
   'to look for %s reads what is overdue, not the past',
   async (kind) => {
     await patrol.sql.query(

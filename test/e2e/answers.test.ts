@@ -14,12 +14,22 @@ import {
   type Question,
 } from './support/questions';
 import { externalRefund, paidOrder } from './support/refunds';
+import {
+  receiver,
+  refundOf,
+  sharableOrder,
+  shared,
+  SHARING_ENV,
+  sharingsOf,
+  untilSharing,
+} from './support/sharing';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
   oncepay = await startTestOncepay({
-    env: { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' },
+    env: SHARING_ENV,
   });
+  oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
   for (const operation of ['fulfilment.points', 'notification.webhook', 'wechat.refund']) {
     await setPolicy(oncepay, operation, { base_delay_ms: 50, max_attempts: 2 });
   }
@@ -199,7 +209,22 @@ async function foreignRefund(): Promise<Asked> {
   return asked(no, 'reconciliation');
 }
 
-/** A question that only the patrol opens, or that belongs to what is not raised yet. */
+async function closedReceiver(): Promise<Asked> {
+  const no = await sharableOrder(oncepay);
+  oncepay.simulator.setSharingOutcome({ result: 'CLOSED', outTradeNo: no, times: 1 });
+  await shared(oncepay, no, [receiver(60)]);
+  return asked(no, 'sharing_failed');
+}
+
+async function failedReturn(): Promise<Asked> {
+  const no = await sharableOrder(oncepay);
+  await untilSharing(oncepay, no, await shared(oncepay, no, [receiver(60)]), 'finished');
+  oncepay.simulator.setReturnOutcome({ result: 'FAILED', outTradeNo: no, times: 1 });
+  await refundOf(oncepay, no, 300);
+  return asked(no, 'return_failed');
+}
+
+/** A question that only the patrol opens. */
 function opened(reason: Reason): Provoke {
   return async () => {
     const no = await oncepay.newOrder();
@@ -215,8 +240,6 @@ function opened(reason: Reason): Provoke {
 }
 
 const EFFECT = { retry: fulfilled, skip: skipped, refund: refunded };
-/** Answered by 409: nothing raises these in this version. */
-const notOffered: Expectation = () => Promise.resolve();
 
 const CASES: Readonly<Record<Reason, Case>> = {
   amount_mismatch: {
@@ -296,12 +319,34 @@ const CASES: Readonly<Record<Reason, Case>> = {
     actions: { to_user: refunded, to_bank_card: refunded, dismiss: isOver },
   },
   sharing_failed: {
-    provoke: opened('sharing_failed'),
-    actions: { new_number: notOffered, dismiss: isOver },
+    provoke: closedReceiver,
+    actions: {
+      async new_number(one) {
+        const { out_trade_no: no, subject } = one.question;
+        const sharing = await until('it is shared anew', async () => {
+          const all = await sharingsOf(oncepay, no);
+          return all.find(({ replaces, status }) => replaces === subject && status === 'finished');
+        });
+        expect(sharing.receivers).toMatchObject([{ result: 'SUCCESS', amount: 60 }]);
+      },
+      dismiss: isOver,
+    },
   },
   return_failed: {
-    provoke: opened('return_failed'),
-    actions: { retry: notOffered, accept: isOver, dismiss: isOver },
+    provoke: failedReturn,
+    actions: {
+      retry: refunded,
+      async accept({ question }) {
+        await until('WeChat was asked to refund', () => {
+          const requests = oncepay.simulator.requestsOf(question.subject);
+          return Promise.resolve(requests.some((one) => one.operation === 'refund') ? true : null);
+        });
+      },
+      async dismiss(one) {
+        await isOver(one);
+        await untilRefund(oncepay, one.question.out_trade_no, 'closed');
+      },
+    },
   },
   undeliverable: {
     provoke: deafShop,
@@ -341,10 +386,6 @@ test.each(ROWS)('$reason is answered with $action', async ({ action, provoke, ho
   if (action === 'retry') await one.mend?.();
   const params = action === 'to_user' ? { params: given } : {};
   const replied = await answer(oncepay, id, action, params);
-  if (holds === notOffered) {
-    expect(replied).toMatchObject({ status: 409, body: { code: 'ACTION_NOT_ALLOWED' } });
-    return;
-  }
   expect([replied.status, replied.body]).toEqual([200, expect.anything()]);
   await holds(one);
   // A double click changes nothing.

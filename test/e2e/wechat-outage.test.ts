@@ -76,7 +76,8 @@ async function logged(event: string): Promise<Record<string, unknown>[]> {
 const outages = async () => ({
   down: (await logged('dependency.down')).length,
   up: (await logged('dependency.up')).length,
-  alerts: (await logged('alert')).map(({ kind }) => kind),
+  // Of both workers, in no order.
+  alerts: (await logged('alert')).map(({ kind }) => kind).sort(),
 });
 
 async function questions(): Promise<unknown[]> {

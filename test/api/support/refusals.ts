@@ -15,6 +15,8 @@ const TABLES = [
   'product_codes',
   'stock_movements',
   'audit_log',
+  'profit_sharings',
+  'profit_sharing_receivers',
 ];
 
 /** How many rows each table holds. */

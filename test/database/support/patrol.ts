@@ -43,6 +43,7 @@ export async function startTestPatrol(): Promise<TestPatrol> {
     runs: {
       wakeOrder: (no, hint) => tell(`${no} ${hint}`),
       wakeRefund: (no) => tell(`refund/${no}`),
+      wakeSharing: (no) => tell(`sharing/${no}`),
     },
     describeRun: () => Promise.resolve({ status: 'RUNNING' }),
     outage: async (name, state, facts) => {

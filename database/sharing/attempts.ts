@@ -1,0 +1,35 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { AttemptOutcome } from '../attempts';
+import type { Transaction } from '../context';
+
+export type SharingOperation = 'receiver' | 'share' | 'unfreeze' | 'return';
+
+/** Outcomes after which WeChat may have what was sent. */
+export const MAYBE_TAKEN = { OR: [{ outcome: null }, { outcome: { not: 'refused' } }] };
+
+/** Writes a request before it is sent (P8). @returns the attempt's id */
+export async function startSharingAttempt(
+  tx: Transaction,
+  attempt: { outOrderNo: string; operation: SharingOperation; outReturnNo?: string },
+  lifeMs: number,
+  now: Date,
+): Promise<string> {
+  const id = uuidv7();
+  const deadlineAt = new Date(now.getTime() + lifeMs);
+  await tx.profitSharingAttempt.createMany({ data: [{ ...attempt, id, sentAt: now, deadlineAt }] });
+  return id;
+}
+
+export async function settleSharingAttempt(
+  tx: Transaction,
+  id: string,
+  outcome: AttemptOutcome,
+  code: string | null,
+  requestId: string | null,
+  now: Date,
+): Promise<void> {
+  await tx.profitSharingAttempt.updateMany({
+    where: { id },
+    data: { outcome, code, requestId, finishedAt: now },
+  });
+}

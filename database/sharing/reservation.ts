@@ -1,0 +1,262 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { ErrorCode } from '../../domain/error-catalogue';
+import {
+  MAX_SHARINGS,
+  sharingCap,
+  type ReceiverType,
+  type RelationType,
+} from '../../domain/profit-sharing';
+import { OWN_PREFIX } from '../../domain/refund-number';
+import { DUE_GRACE_MS } from '../attempts';
+import type { DatabaseContext, Transaction } from '../context';
+import { sharingRules } from '../runtime-settings';
+import type { LockedOrder } from '../status-change';
+import { receiverPlace, type SharingRow } from './sharing-row';
+
+export interface NewReceiver {
+  readonly type: ReceiverType;
+  readonly account: string;
+  readonly name: string | null;
+  readonly relationType: RelationType;
+  readonly amountFen: number;
+  readonly description: string;
+}
+
+export interface NewSharing {
+  readonly outOrderNo: string;
+  /** None: only unfreezes what is left. */
+  readonly receivers: readonly NewReceiver[];
+  readonly unfreezeRest: boolean;
+  readonly origin: 'api' | 'resolution';
+  readonly replaces: string | null;
+  readonly contentHash: string;
+  readonly now: Date;
+}
+
+export type SharingReservation =
+  /** `startsNow`: its time has come already. */
+  | { readonly kind: 'reserved'; readonly startsNow: boolean }
+  | {
+      readonly kind: 'refused';
+      readonly code: ErrorCode;
+      readonly detail: string;
+      readonly extra: Readonly<Record<string, unknown>>;
+    };
+
+interface LockedPayment {
+  id: string;
+  merchant_id: string;
+  transaction_id: string;
+  total_fen: number;
+  held_fen: number;
+  shared_fen: number;
+}
+
+/** What an unfreeze is called on the merchant's bill. */
+const UNFREEZE_TEXT = 'unfreeze';
+
+/** A number of ours, made before it is first sent. */
+export function ownNumber(): string {
+  return `${OWN_PREFIX}${uuidv7().replaceAll('-', '')}`;
+}
+
+function refused(
+  code: ErrorCode,
+  detail: string,
+  extra: Readonly<Record<string, unknown>> = {},
+): SharingReservation {
+  return { kind: 'refused', code, detail, extra };
+}
+
+/**
+ * Makes a sharing and holds its amounts on the payment, under its row lock: whoever asks at once, no
+ * more is shared than was paid and than the ratio allows (P11). The order's row is locked by the caller.
+ */
+export async function reserveSharing(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  sharing: NewSharing,
+): Promise<SharingReservation> {
+  const { out_trade_no: outTradeNo, paid_at: paidAt } = order;
+  if (!order.profit_sharing) {
+    return refused('ORDER_NOT_FOR_SHARING', 'It was made without profit_sharing: true');
+  }
+  const [paid] = await tx.$queryRaw<LockedPayment[]>`
+    SELECT id::text, merchant_id, transaction_id, coalesce(total_fen, 0) AS total_fen, held_fen,
+      shared_fen
+    FROM payment_transactions WHERE order_no = ${outTradeNo} AND status = 'applied'
+    FOR NO KEY UPDATE`;
+  if (!paid || !paidAt || !['paid', 'fulfilled', 'refunded'].includes(order.status)) {
+    return refused('ORDER_NOT_PAID', `Order ${outTradeNo} is ${order.status}`);
+  }
+  const rules = await sharingRules(context, tx);
+  const impossible = await whyNot(tx, paid, sharing, rules.ratioPercent);
+  if (impossible) return impossible;
+  const notBefore = new Date(Math.max(sharing.now.getTime(), paidAt.getTime() + rules.delayMs));
+  await insertSharing(context, tx, order, paid, { ...sharing, notBefore });
+  return { kind: 'reserved', startsNow: notBefore <= sharing.now };
+}
+
+async function whyNot(
+  tx: Transaction,
+  paid: LockedPayment,
+  { receivers, unfreezeRest, now }: NewSharing,
+  ratioPercent: number,
+): Promise<SharingReservation | null> {
+  const requests = await tx.profitSharing.count({ where: { transactionKey: paid.id } });
+  const needed = (receivers.length > 0 ? 1 : 0) + (unfreezeRest ? 1 : 0);
+  if (requests + needed > MAX_SHARINGS) {
+    return refused('SHARING_LIMIT', `WeChat Pay takes ${MAX_SHARINGS} sharings of a payment`);
+  }
+  const left = paid.total_fen - paid.held_fen - paid.shared_fen;
+  const wanted = receivers.reduce((sum, { amountFen }) => sum + amountFen, 0);
+  if ((await isUnfrozen(tx, paid.id, now)) || left <= 0) {
+    return refused('NOTHING_TO_SHARE', 'What was left is unfrozen, shared or on its way back');
+  }
+  if (wanted > left) {
+    return refused('NOTHING_TO_SHARE', `${left} fen are left to share`, { left });
+  }
+  const allowed = sharingCap(paid.total_fen, ratioPercent) - paid.shared_fen;
+  if (wanted > allowed) {
+    const detail = `${Math.max(0, allowed)} fen may still be shared: ${ratioPercent} % in all`;
+    return refused('SHARING_OVER_CAP', detail, { allowed: Math.max(0, allowed) });
+  }
+  return null;
+}
+
+/** True when the rest was unfrozen, or is about to be; the one of the deadline counts from its time. */
+async function isUnfrozen(tx: Transaction, transactionKey: string, now: Date): Promise<boolean> {
+  const rows = await tx.profitSharing.count({
+    where: {
+      transactionKey,
+      kind: 'unfreeze',
+      status: { not: 'closed' },
+      NOT: { origin: 'deadline', status: 'pending', notBefore: { gt: now } },
+    },
+  });
+  return rows > 0;
+}
+
+async function insertSharing(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  paid: LockedPayment,
+  sharing: NewSharing & { readonly notBefore: Date },
+): Promise<void> {
+  const { outOrderNo, receivers, unfreezeRest, origin, replaces, contentHash } = sharing;
+  const { now, notBefore } = sharing;
+  const isShare = receivers.length > 0;
+  await tx.profitSharing.createMany({
+    data: [
+      {
+        outOrderNo,
+        outTradeNo: order.out_trade_no,
+        transactionKey: paid.id,
+        merchantId: paid.merchant_id,
+        appId: order.app_id,
+        transactionId: paid.transaction_id,
+        kind: isShare ? 'share' : 'unfreeze',
+        unfreezeRest,
+        description: UNFREEZE_TEXT,
+        origin,
+        replaces,
+        contentHash,
+        notBefore,
+        dueAt: dueAtFirst(notBefore, now),
+        createdAt: now,
+      },
+    ],
+  });
+  if (!isShare) return;
+  await tx.profitSharingReceiver.createMany({
+    data: receivers.map((one, index) => sealed(context, outOrderNo, one, index + 1)),
+  });
+  const wanted = receivers.reduce((sum, { amountFen }) => sum + amountFen, 0);
+  await tx.paymentTransaction.updateMany({
+    where: { id: paid.id },
+    data: { sharedFen: { increment: wanted } },
+  });
+}
+
+/** The run of one whose time has come is started at once; the sweep starts all others at theirs. */
+function dueAtFirst(notBefore: Date, now: Date): Date {
+  return notBefore > now ? notBefore : new Date(now.getTime() + DUE_GRACE_MS);
+}
+
+function sealed(
+  { cipher, hash }: DatabaseContext,
+  outOrderNo: string,
+  receiver: NewReceiver,
+  line: number,
+) {
+  const id = uuidv7();
+  const { account, name, ...open } = receiver;
+  return {
+    ...open,
+    id,
+    outOrderNo,
+    line,
+    accountEncrypted: cipher.encrypt(receiverPlace('account', id), account),
+    accountHash: hash.hex('account', account),
+    nameEncrypted: name && cipher.encrypt(receiverPlace('name', id), name),
+  };
+}
+
+/**
+ * A payment that is frozen for sharing is unfrozen by itself in the end. Committed with the change that
+ * makes the order paid; until its time comes, nobody reads the row.
+ */
+export async function addDeadline(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  now: Date,
+): Promise<void> {
+  if (!order.profit_sharing) return;
+  const { unfreezeAfterMs } = await sharingRules(context, tx);
+  const after = `${unfreezeAfterMs} milliseconds`;
+  await tx.$executeRaw`
+    INSERT INTO profit_sharings (out_order_no, out_trade_no, transaction_key, merchant_id, app_id,
+      transaction_id, kind, description, origin, content_hash, not_before, due_at, created_at)
+    SELECT 'op_rest_' || right(t.transaction_id, 56), t.order_no, t.id, t.merchant_id, ${order.app_id},
+      t.transaction_id, 'unfreeze', ${UNFREEZE_TEXT}, 'deadline', '', d.at, d.at, ${now}
+    FROM payment_transactions t CROSS JOIN LATERAL (
+      SELECT least(coalesce(t.success_time, ${now}), ${now}) + ${after}::interval AS at) d
+    WHERE t.order_no = ${order.out_trade_no} AND t.status = 'applied'
+    ON CONFLICT DO NOTHING`;
+}
+
+/**
+ * Unfreezes what a sharing has left, as was asked for with it.
+ * @returns the number; null when it is unfrozen already
+ */
+export async function addRest(
+  tx: Transaction,
+  sharing: SharingRow,
+  now: Date,
+): Promise<string | null> {
+  if (await isUnfrozen(tx, sharing.transaction_key, now)) return null;
+  const outOrderNo = ownNumber();
+  await tx.profitSharing.createMany({
+    data: [
+      {
+        outOrderNo,
+        outTradeNo: sharing.out_trade_no,
+        transactionKey: sharing.transaction_key,
+        merchantId: sharing.merchant_id,
+        appId: sharing.app_id,
+        transactionId: sharing.transaction_id,
+        kind: 'unfreeze',
+        description: UNFREEZE_TEXT,
+        origin: 'rest',
+        contentHash: '',
+        notBefore: now,
+        dueAt: new Date(now.getTime() + DUE_GRACE_MS),
+        createdAt: now,
+      },
+    ],
+  });
+  return outOrderNo;
+}

@@ -1,0 +1,194 @@
+import type { ReceiverResult, SharingStatus } from '../../domain/profit-sharing';
+import { DUE_GRACE_MS } from '../attempts';
+import type { DatabaseContext, Transaction } from '../context';
+import { endMoot, openIntervention } from '../interventions';
+import { settleSharingAttempt } from './attempts';
+import { addRest } from './reservation';
+import { lockSharing, readReceivers, type Receiver, type SharingRow } from './sharing-row';
+
+/** What WeChat said of a sharing, or of an unfreeze. */
+export interface SharingWord {
+  readonly orderId: string | null;
+  readonly finished: boolean;
+  readonly receivers: readonly ToldReceiver[];
+  /** When WeChat is asked again, while it works on it. */
+  readonly nextQueryAt: Date;
+  readonly source: 'answer' | 'query';
+}
+
+export interface ToldReceiver {
+  readonly type: string;
+  readonly account: string;
+  readonly amountFen: number;
+  readonly result: ReceiverResult;
+  readonly failReason: string | null;
+  readonly detailId: string | null;
+}
+
+export type HeardSharing =
+  | {
+      readonly kind: 'booked';
+      readonly status: SharingStatus | 'unknown_sharing';
+      /** An unfreeze whose run has something to do now. */
+      readonly rest: string | null;
+    }
+  /** WeChat has other content under this number: it is not our sharing. */
+  | { readonly kind: 'differs' };
+
+interface Decided {
+  readonly ours: Receiver;
+  readonly told: ToldReceiver;
+}
+
+/**
+ * Books what WeChat said: each receiver's result as soon as it is decided, and when all are, what follows.
+ * FINISHED is not success: receivers that WeChat has closed are asked about.
+ */
+export async function hearSharing(
+  context: DatabaseContext,
+  tx: Transaction,
+  outOrderNo: string,
+  word: SharingWord,
+  attempt: { readonly id: string; readonly requestId: string | null } | null,
+  now: Date,
+): Promise<HeardSharing> {
+  const row = await lockSharing(tx, outOrderNo);
+  const booked = (status: SharingStatus | 'unknown_sharing', rest: string | null = null) =>
+    ({ kind: 'booked', status, rest }) as const;
+  if (!row) return booked('unknown_sharing');
+  const receivers = await readReceivers(context, tx, outOrderNo);
+  const told = matched(receivers, word);
+  if (!told) return { kind: 'differs' };
+  if (attempt) await settleSharingAttempt(tx, attempt.id, 'accepted', null, attempt.requestId, now);
+  if (row.status === 'finished' || row.status === 'closed') return booked(row.status);
+  const decided = told.filter(
+    (one) => one.ours.result === 'PENDING' && one.told.result !== 'PENDING',
+  );
+  await bookResults(tx, row, decided);
+  const pending = receivers.filter(({ result }) => result === 'PENDING').length - decided.length;
+  const isFinished = word.finished && pending === 0;
+  await tx.profitSharing.updateMany({
+    where: { outOrderNo, status: row.status },
+    data: {
+      status: isFinished ? 'finished' : 'processing',
+      nextQueryAt: isFinished ? null : word.nextQueryAt,
+      dueAt: isFinished ? null : new Date(word.nextQueryAt.getTime() + DUE_GRACE_MS),
+      ...(word.orderId === null ? {} : { orderId: word.orderId }),
+      ...(row.accepted_at === null ? { acceptedAt: now } : {}),
+      ...(isFinished ? { finishedAt: now } : {}),
+    },
+  });
+  // Whatever WeChat says answers whether the sending failed.
+  await endMoot(tx, row.out_trade_no, ['sharing_failed'], now, outOrderNo);
+  return isFinished
+    ? booked('finished', await finish(context, tx, row, word, now))
+    : booked('processing');
+}
+
+/** Our receivers with what was told of them; null when WeChat speaks of others. */
+function matched(receivers: readonly Receiver[], word: SharingWord): Decided[] | null {
+  const pairs = receivers.map((ours) => {
+    const told = word.receivers.find(
+      ({ type, account }) => type === ours.type && account === ours.account,
+    );
+    return told?.amountFen === ours.amountFen ? { ours, told } : null;
+  });
+  const found = pairs.filter((pair) => pair !== null);
+  return found.length === receivers.length ? found : null;
+}
+
+async function bookResults(
+  tx: Transaction,
+  row: SharingRow,
+  decided: readonly Decided[],
+): Promise<void> {
+  let freed = 0;
+  for (const { ours, told } of decided) {
+    await tx.profitSharingReceiver.updateMany({
+      where: { id: ours.id, result: 'PENDING' },
+      data: { result: told.result, failReason: told.failReason, detailId: told.detailId },
+    });
+    if (told.result === 'CLOSED') freed += ours.amountFen;
+  }
+  await freeShared(tx, row.transaction_key, freed);
+}
+
+/** What is not shared, or was taken back, can be shared or refunded anew. */
+export async function freeShared(
+  tx: Transaction,
+  transactionKey: string,
+  amountFen: number,
+): Promise<void> {
+  if (amountFen === 0) return;
+  await tx.paymentTransaction.updateMany({
+    where: { id: transactionKey },
+    data: { sharedFen: { decrement: amountFen } },
+  });
+}
+
+/** @returns the unfreeze that follows */
+async function finish(
+  context: DatabaseContext,
+  tx: Transaction,
+  row: SharingRow,
+  word: SharingWord,
+  now: Date,
+): Promise<string | null> {
+  if (row.kind === 'unfreeze') {
+    await supersedeDeadline(tx, row, now);
+    return null;
+  }
+  const receivers = await readReceivers(context, tx, row.out_order_no);
+  const closed = receivers.filter(({ result }) => result === 'CLOSED');
+  if (closed.length > 0) {
+    await askAboutClosed(tx, row, receivers, word.source, now);
+    return null;
+  }
+  return row.unfreeze_rest ? addRest(tx, row, now) : null;
+}
+
+async function askAboutClosed(
+  tx: Transaction,
+  row: SharingRow,
+  receivers: readonly Receiver[],
+  source: string,
+  now: Date,
+): Promise<void> {
+  const closed = receivers.filter(({ result }) => result === 'CLOSED');
+  const amountFen = closed.reduce((sum, one) => sum + one.amountFen, 0);
+  await openIntervention(tx, {
+    outTradeNo: row.out_trade_no,
+    ours: true,
+    reason: 'sharing_failed',
+    subject: row.out_order_no,
+    evidence: {
+      out_order_no: row.out_order_no,
+      transaction_id: row.transaction_id,
+      source,
+      amount: amountFen,
+      receivers: receivers.map(({ line, type, amountFen: amount, result, failReason }) => ({
+        line,
+        type,
+        amount,
+        result,
+        fail_reason: failReason,
+      })),
+    },
+    amountFen,
+    now,
+  });
+}
+
+/** The rest is unfrozen: the payment's deadline has nothing to do any more. */
+async function supersedeDeadline(tx: Transaction, row: SharingRow, now: Date): Promise<void> {
+  await tx.profitSharing.updateMany({
+    where: {
+      transactionKey: row.transaction_key,
+      origin: 'deadline',
+      status: 'pending',
+      outOrderNo: { not: row.out_order_no },
+      attempts: { none: {} },
+    },
+    data: { status: 'closed', closedAt: now, dueAt: null },
+  });
+}

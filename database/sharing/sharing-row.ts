@@ -1,0 +1,95 @@
+import type {
+  ReceiverResult,
+  ReceiverType,
+  RelationType,
+  SharingKind,
+  SharingStatus,
+} from '../../domain/profit-sharing';
+import type { DatabaseContext, Transaction } from '../context';
+import { lockOrder } from '../status-change';
+
+/** A sharing as it is locked. */
+export interface SharingRow {
+  readonly out_order_no: string;
+  readonly out_trade_no: string;
+  readonly transaction_key: string;
+  readonly merchant_id: string;
+  readonly app_id: string;
+  readonly transaction_id: string;
+  readonly kind: SharingKind;
+  readonly unfreeze_rest: boolean;
+  readonly description: string;
+  readonly origin: string;
+  readonly status: SharingStatus;
+  readonly order_id: string | null;
+  readonly not_before: Date;
+  readonly next_query_at: Date | null;
+  readonly accepted_at: Date | null;
+}
+
+/** Locks a sharing, and its order first, so that everybody locks in one order. */
+export async function lockSharing(tx: Transaction, outOrderNo: string): Promise<SharingRow | null> {
+  const where = { outOrderNo };
+  const found = await tx.profitSharing.findUnique({ where, select: { outTradeNo: true } });
+  if (!found) return null;
+  await lockOrder(tx, found.outTradeNo);
+  const [row] = await tx.$queryRaw<SharingRow[]>`
+    SELECT out_order_no, out_trade_no, transaction_key::text, merchant_id, app_id, transaction_id, kind,
+      unfreeze_rest, description, origin, status, order_id, not_before, next_query_at, accepted_at
+    FROM profit_sharings WHERE out_order_no = ${outOrderNo} FOR NO KEY UPDATE`;
+  return row ?? null;
+}
+
+/** A receiver in clear text: for WeChat alone. */
+export interface Receiver {
+  readonly id: string;
+  readonly line: number;
+  readonly type: ReceiverType;
+  readonly account: string;
+  readonly name: string | null;
+  readonly relationType: RelationType;
+  readonly amountFen: number;
+  readonly description: string;
+  readonly result: ReceiverResult;
+  readonly failReason: string | null;
+  readonly registeredAt: Date | null;
+}
+
+const RECEIVER = {
+  id: true,
+  line: true,
+  type: true,
+  accountEncrypted: true,
+  nameEncrypted: true,
+  relationType: true,
+  amountFen: true,
+  description: true,
+  result: true,
+  failReason: true,
+  registeredAt: true,
+} as const;
+
+export const receiverPlace = (column: 'account' | 'name', row: string) => ({
+  table: 'profit_sharing_receivers',
+  column,
+  row,
+});
+
+/** The receivers of a sharing, in their order. */
+export async function readReceivers(
+  { cipher }: Pick<DatabaseContext, 'cipher'>,
+  tx: Transaction,
+  outOrderNo: string,
+): Promise<Receiver[]> {
+  const where = { outOrderNo };
+  const orderBy = { line: 'asc' } as const;
+  const rows = await tx.profitSharingReceiver.findMany({ where, select: RECEIVER, orderBy });
+  return rows.map(({ accountEncrypted, nameEncrypted, ...row }) => ({
+    ...row,
+    type: row.type as ReceiverType,
+    relationType: row.relationType as RelationType,
+    result: row.result as ReceiverResult,
+    account: cipher.decrypt(receiverPlace('account', row.id), accountEncrypted),
+    name: nameEncrypted && cipher.decrypt(receiverPlace('name', row.id), nameEncrypted),
+  }));
+}

@@ -1,0 +1,119 @@
+import type { Answer } from '../../../stack/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { until } from '../../support/until';
+
+/** What `GET /v1/orders/{no}/profit-sharing/{out_order_no}` answers. */
+export interface Sharing {
+  readonly out_order_no: string;
+  readonly kind: string;
+  readonly status: string;
+  readonly origin: string;
+  readonly replaces: string | null;
+  readonly unfreeze_rest: boolean;
+  readonly receivers: readonly {
+    readonly account: string;
+    readonly amount: number;
+    readonly result: string;
+    readonly fail_reason: string | null;
+    readonly returned: number;
+  }[];
+  readonly finished_at: string | null;
+}
+
+export const FIRST = '1900000109';
+export const SECOND = '1900000110';
+export const PERSON = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
+
+export const SHARING_ENV = {
+  ONCEPAY_QUERY_SCHEDULE: '1s',
+  ONCEPAY_REFUND_SPACING: '0s',
+  ONCEPAY_SHARING_DELAY: '0s',
+} as const;
+
+export const receiver = (amount: number, account = FIRST) => ({
+  type: /^\d+$/.test(account) ? 'MERCHANT_ID' : 'PERSONAL_OPENID',
+  account,
+  amount,
+  description: 'commission',
+});
+
+/** An order of 300 fen that can be shared, paid and fulfilled. @returns its number */
+export async function sharableOrder(oncepay: TestOncepay): Promise<string> {
+  const no = await oncepay.newOrder({ profit_sharing: true });
+  await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.untilStatus(no, 'fulfilled');
+  return no;
+}
+
+export function share(
+  oncepay: TestOncepay,
+  no: string,
+  body: Record<string, unknown>,
+): Promise<Answer> {
+  return oncepay.call('POST', `/v1/orders/${no}/profit-sharing`, { as: 'merchant', body });
+}
+
+/** Asks for a sharing and expects it to be taken. @returns its number */
+export async function shared(
+  oncepay: TestOncepay,
+  no: string,
+  receivers: readonly object[],
+  more: Record<string, unknown> = {},
+): Promise<string> {
+  const outOrderNo = `share-${no}-${Math.random().toString(36).slice(2, 8)}`;
+  const answer = await share(oncepay, no, { out_order_no: outOrderNo, receivers, ...more });
+  if (answer.status !== 202) throw new Error(JSON.stringify(answer.body));
+  return outOrderNo;
+}
+
+export async function sharingOf(
+  oncepay: TestOncepay,
+  no: string,
+  outOrderNo: string,
+): Promise<Sharing> {
+  const { body } = await oncepay.call('GET', `/v1/orders/${no}/profit-sharing/${outOrderNo}`);
+  return body as unknown as Sharing;
+}
+
+export function untilSharing(
+  oncepay: TestOncepay,
+  no: string,
+  outOrderNo: string,
+  status: string,
+  timeoutMs?: number,
+): Promise<Sharing> {
+  return until(
+    `${outOrderNo} is ${status}`,
+    async () => {
+      const seen = await sharingOf(oncepay, no, outOrderNo);
+      return seen.status === status ? seen : null;
+    },
+    timeoutMs,
+  );
+}
+
+/** The sharings and unfreezes that an order shows. */
+export async function sharingsOf(oncepay: TestOncepay, no: string): Promise<Sharing[]> {
+  const { body } = await oncepay.call('GET', `/v1/orders/${no}`);
+  return (body as unknown as { profit_sharings: Sharing[] }).profit_sharings;
+}
+
+/** A refund as a request makes it; the sweep starts its run. @returns its number */
+export async function refundOf(
+  oncepay: TestOncepay,
+  no: string,
+  amountFen: number,
+): Promise<string> {
+  const refundNo = `refund-${no}-${Math.random().toString(36).slice(2, 8)}`;
+  await oncepay.sql.query(
+    `WITH held AS (UPDATE payment_transactions SET held_fen = held_fen + $3
+       WHERE order_no = $1 AND status = 'applied'
+       RETURNING id, merchant_id, transaction_id, total_fen)
+     INSERT INTO refunds (out_refund_no, out_trade_no, order_no, transaction_key, merchant_id,
+       transaction_id, amount_fen, total_fen, currency, notify_url, origin, due_at)
+     SELECT $2, $1, $1, id, merchant_id, transaction_id, $3, total_fen, 'CNY', $4, 'api', now()
+     FROM held`,
+    [no, refundNo, amountFen, oncepay.notifyUrl],
+  );
+  return refundNo;
+}
