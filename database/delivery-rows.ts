@@ -79,6 +79,50 @@ export async function addRefundDelivery(
   await insert(tx, { id, kinds: ['webhook'], outTradeNo, event, payload, now });
 }
 
+/** The shop hears what became of a sharing, receiver by receiver; no account, no name. */
+export async function addSharingDelivery(
+  { webhooks }: Pick<DatabaseContext, 'webhooks'>,
+  tx: Transaction,
+  order: LockedOrder,
+  sharing: {
+    readonly outOrderNo: string;
+    readonly receivers: readonly {
+      readonly line: number;
+      readonly type: string;
+      readonly amountFen: number;
+      readonly result: string;
+      readonly failReason: string | null;
+    }[];
+    readonly now: Date;
+  },
+): Promise<void> {
+  if (!webhooks) return;
+  const event = 'profit_sharing.finished';
+  const { out_trade_no: outTradeNo } = order;
+  const { outOrderNo, receivers, now } = sharing;
+  const payload = {
+    type: event,
+    timestamp: now.toISOString(),
+    data: {
+      out_trade_no: outTradeNo,
+      out_order_no: outOrderNo,
+      shop_order_no: order.shop_order_no,
+      transaction_id: order.applied_transaction_id,
+      receivers: receivers.map(({ line, type, amountFen, result, failReason }) => ({
+        line,
+        type,
+        amount: amountFen,
+        result,
+        fail_reason: failReason,
+      })),
+      status: order.status,
+      metadata: order.metadata,
+    },
+  };
+  const id = deliveryId(outTradeNo, event, outOrderNo);
+  await insert(tx, { id, kinds: ['webhook'], outTradeNo, event, payload, now });
+}
+
 async function insert(
   tx: Transaction,
   told: {

@@ -1,7 +1,9 @@
 import type { ReceiverResult, SharingStatus } from '../../domain/profit-sharing';
 import { DUE_GRACE_MS } from '../attempts';
 import type { DatabaseContext, Transaction } from '../context';
+import { addSharingDelivery } from '../delivery-rows';
 import { endMoot, openIntervention } from '../interventions';
+import { lockOrder } from '../status-change';
 import { settleSharingAttempt } from './attempts';
 import { addRest } from './reservation';
 import { lockSharing, readReceivers, type Receiver, type SharingRow } from './sharing-row';
@@ -85,12 +87,17 @@ export async function hearSharing(
     : booked('processing');
 }
 
-/** Our receivers with what was told of them; null when WeChat speaks of others. */
+/**
+ * Our receivers with what was told of them; null when WeChat speaks of others. While it works on a sharing it
+ * need not name them all.
+ */
 function matched(receivers: readonly Receiver[], word: SharingWord): Decided[] | null {
-  const pairs = receivers.map((ours) => {
+  const pairs = receivers.map((ours): Decided | null => {
     const told = word.receivers.find(
       ({ type, account }) => type === ours.type && account === ours.account,
     );
+    if (!told && !word.finished)
+      return { ours, told: { ...ours, result: 'PENDING', detailId: null } };
     return told?.amountFen === ours.amountFen ? { ours, told } : null;
   });
   const found = pairs.filter((pair) => pair !== null);
@@ -139,12 +146,29 @@ async function finish(
     return null;
   }
   const receivers = await readReceivers(context, tx, row.out_order_no);
+  await tellShop(context, tx, row, receivers, now);
   const closed = receivers.filter(({ result }) => result === 'CLOSED');
   if (closed.length > 0) {
     await askAboutClosed(tx, row, receivers, word.source, now);
     return null;
   }
   return row.unfreeze_rest ? addRest(tx, row, now) : null;
+}
+
+/** The shop hears what became of each receiver; the order's run sends it. */
+async function tellShop(
+  context: DatabaseContext,
+  tx: Transaction,
+  row: SharingRow,
+  receivers: readonly Receiver[],
+  now: Date,
+): Promise<void> {
+  const { out_trade_no: outTradeNo, out_order_no: outOrderNo } = row;
+  const order = await lockOrder(tx, outTradeNo);
+  if (!order) throw new Error(`Sharing ${outOrderNo} belongs to no order`);
+  await addSharingDelivery(context, tx, order, { outOrderNo, receivers, now });
+  const dueAt = new Date(now.getTime() + DUE_GRACE_MS);
+  await tx.order.updateMany({ where: { outTradeNo, dueAt: null }, data: { dueAt } });
 }
 
 async function askAboutClosed(

@@ -55,6 +55,19 @@ test('receivers get their parts once, and the rest is unfrozen when all have the
     return rest?.kind === 'unfreeze' && rest.status === 'finished' ? true : null;
   });
   expect(atWechat(no)).toMatchObject({ sharedFen: 60, frozenFen: 0, unfrozenFen: 240 });
+  const told = await until('the shop is told', () =>
+    Promise.resolve(oncepay.webhooks.of(no).find(({ type }) => type === 'profit_sharing.finished')),
+  );
+  expect(told).toMatchObject({
+    id: `${no}:profit_sharing.finished:${outOrderNo}`,
+    data: {
+      out_order_no: outOrderNo,
+      receivers: [
+        { line: 1, amount: 40, result: 'SUCCESS', fail_reason: null },
+        { line: 2, amount: 20, result: 'SUCCESS', fail_reason: null },
+      ],
+    },
+  });
   const again = await share(oncepay, no, {
     out_order_no: outOrderNo,
     receivers,
