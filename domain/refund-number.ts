@@ -25,8 +25,11 @@ export function refundNumberFromKey(keyHash: string): string {
  * made once, however often a person asks.
  */
 export function replacementNumber(outRefundNo: string): string {
-  const [, stem = outRefundNo, count = '1'] = /^(.*)-(\d{1,3})$/.exec(outRefundNo) ?? [];
+  // Only of a number of ours the end is a count: a caller's `s-2` is not the second `s`.
+  const isOwn = outRefundNo.startsWith(OWN_PREFIX);
+  const [, stem = outRefundNo, count = '1'] =
+    (isOwn ? /^(.*)-(\d{1,3})$/.exec(outRefundNo) : null) ?? [];
   const suffix = `-${Number(count) + 1}`;
-  const own = stem.startsWith(OWN_PREFIX) ? stem : `${OWN_PREFIX}${stem}`;
+  const own = isOwn ? stem : `${OWN_PREFIX}${stem}`;
   return `${own.slice(0, MAX_LENGTH - suffix.length)}${suffix}`;
 }

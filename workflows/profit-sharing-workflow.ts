@@ -1,5 +1,6 @@
 // Sandbox: deterministic only.
 import type { SharingStanding } from './activity-contract';
+import { isBudgetSpent } from './flights';
 import { followMoney } from './follow-money';
 import { money } from './steps';
 
@@ -7,6 +8,16 @@ import { money } from './steps';
 export async function profitSharingWorkflow(outOrderNo: string): Promise<SharingStanding> {
   return followMoney(
     () => money.settleSharing(outOrderNo),
-    () => money.lookAtSharing(outOrderNo),
+    () => lookAt(outOrderNo),
   );
+}
+
+/** Where looking fails for good, a person was asked; the run goes on at its own pace. */
+async function lookAt(outOrderNo: string): Promise<SharingStanding> {
+  try {
+    return await money.lookAtSharing(outOrderNo);
+  } catch (error) {
+    if (isBudgetSpent(error)) return 'under_way';
+    throw error;
+  }
 }

@@ -46,6 +46,23 @@ beforeAll(async () => {
        'api', 'succeeded', o.created_at, o.created_at
      FROM payment_transactions t JOIN orders o USING (out_trade_no)`,
   );
+  // Each was shared once, and waits for its deadline.
+  await sql.query(
+    `INSERT INTO profit_sharings (out_order_no, out_trade_no, transaction_key, merchant_id, app_id,
+       transaction_id, kind, description, origin, content_hash, status, not_before, due_at, created_at)
+     SELECT k.origin || out_trade_no, out_trade_no, t.id, 'm', 'a', transaction_id, k.kind, 'x',
+       k.origin, 'h', k.status, o.created_at, k.due_at, o.created_at
+     FROM payment_transactions t JOIN orders o USING (out_trade_no) CROSS JOIN (VALUES
+       ('share', 'api', 'finished', NULL::timestamptz),
+       ('unfreeze', 'deadline', 'pending', now() + interval '29 days')
+     ) k (kind, origin, status, due_at)`,
+  );
+  await sql.query(
+    `INSERT INTO profit_sharing_receivers (id, out_order_no, line, type, account_encrypted,
+       account_hash, relation_type, amount_fen, description, result)
+     SELECT gen_random_uuid(), out_order_no, 1, 'MERCHANT_ID', 'e', 'h', 'PARTNER', 10, 'x', 'CLOSED'
+     FROM profit_sharings WHERE kind = 'share'`,
+  );
   await each(`order_effects (out_trade_no, effect, status)`, `out_trade_no, 'points', 'done'`);
   await each(
     `points_entries (user_id, out_trade_no, effect, delta)`,
@@ -100,6 +117,8 @@ const OF_THE_PAST = [
   'order_status_history',
   'payment_transactions',
   'refunds',
+  'profit_sharings',
+  'profit_sharing_receivers',
   'order_effects',
   'points_entries',
   'stock_reservations',

@@ -5,6 +5,7 @@ import {
   FROM_THE_START,
   someOrder,
   someRefund,
+  someSharing,
   startTestPatrol,
   type TestPatrol,
 } from './support/patrol';
@@ -102,6 +103,31 @@ test('a transaction that gave back more than was paid is asked about, if even th
   await expectQuestion(no, 'transaction_overdrawn', `tx-${no}`, {
     expected: { total: 300, held: 400, refunded: 400 },
     seen: { held: 400, refunded: 400 },
+  });
+});
+
+test.each([
+  ['shared more than its receivers hold', 'shared_fen = 61', { shared: 61 }],
+  ['shared less', 'shared_fen = 40', { shared: 40 }],
+])('a transaction that %s is asked about', async (_, change, seen) => {
+  const no = await someOrder(patrol.sql);
+  await someSharing(patrol.sql, no, { amountFen: 60, result: 'SUCCESS', status: 'finished' });
+  await someSharing(patrol.sql, no, { amountFen: 30, result: 'CLOSED', status: 'finished' });
+  expect(await patrol.invariants()).toEqual({});
+  await patrol.sql.query(`UPDATE payment_transactions SET ${change}`);
+  await expectQuestion(no, 'transaction_overdrawn', `tx-${no}`, {
+    expected: { total: 300, held: 0, refunded: 0, shared: 60 },
+    seen: { held: 0, refunded: 0, ...seen },
+  });
+});
+
+test('what was refunded and shared is more than was paid, and nobody accepted that: asked about', async () => {
+  const no = await someOrder(patrol.sql);
+  await someSharing(patrol.sql, no, { amountFen: 60, result: 'SUCCESS', status: 'finished' });
+  await someRefund(patrol.sql, no, { amountFen: 300, status: 'succeeded' });
+  await expectQuestion(no, 'transaction_overdrawn', `tx-${no}`, {
+    expected: { total: 300, held: 300, refunded: 300, shared: 60 },
+    seen: { held: 300, refunded: 300, shared: 60 },
   });
 });
 

@@ -1,6 +1,12 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 import { MAX_STUCK } from '../../domain/patrol';
-import { someOrder, someRefund, startTestPatrol, type TestPatrol } from './support/patrol';
+import {
+  someOrder,
+  someRefund,
+  someSharing,
+  startTestPatrol,
+  type TestPatrol,
+} from './support/patrol';
 
 const OVERDUE = `now() - interval '2 minutes'`;
 
@@ -13,7 +19,7 @@ afterEach(() => patrol.end());
 const overdue = (kind: Parameters<TestPatrol['find']>[0]) => patrol.find(kind, 'patrolOverdue');
 
 /** Wakes and stuck are a minute apart; the test turns the rows back instead of waiting. */
-const wokenLongAgo = (table: 'orders' | 'refunds' | 'deliveries') =>
+const wokenLongAgo = (table: 'orders' | 'refunds' | 'profit_sharings' | 'deliveries') =>
   patrol.sql.query(
     `UPDATE ${table} SET woken_at = woken_at - interval '61 seconds' WHERE woken_at IS NOT NULL`,
   );
@@ -170,6 +176,26 @@ test('an overdue refund wakes its own run and is asked about under its own numbe
       evidence: { status: 'processing', run: { workflow_id: `refund/${refundNo}` } },
     },
   ]);
+});
+
+test('an overdue sharing wakes its own run, is asked about under its own number, and moves on by itself', async () => {
+  const no = await someOrder(patrol.sql);
+  const sharingNo = await someSharing(patrol.sql, no, { dueAt: OVERDUE });
+  await someSharing(patrol.sql, no, { dueAt: `now() + interval '1 day'` });
+  expect(await overdue('sharing_overdue')).toMatchObject({ healed: 1, sample: [sharingNo] });
+  expect(patrol.woken).toEqual([`sharing/${sharingNo}`]);
+  await wokenLongAgo('profit_sharings');
+  expect(await overdue('sharing_overdue')).toMatchObject({ opened: 1 });
+  expect(await patrol.open(no)).toMatchObject([
+    {
+      reason: 'stuck',
+      subject: `sharing:${sharingNo}`,
+      evidence: { status: 'processing', run: { workflow_id: `sharing/${sharingNo}` } },
+    },
+  ]);
+  await patrol.sql.query(`UPDATE profit_sharings SET due_at = NULL`);
+  expect(await overdue('stuck_moved_on')).toMatchObject({ healed: 1 });
+  expect(await patrol.open(no)).toEqual([]);
 });
 
 test('a delivery that nobody tries wakes its order, and a later attempt is another matter', async () => {

@@ -4,6 +4,7 @@ import { SEARCH_ATTRIBUTES } from '../../domain/task-queues';
 import { orderBody, someUser, type OrderView, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
 import * as badDays from './bad-days';
+import * as moneyShared from './money-shared';
 import { ended, latestRun, type PlayedRun } from './played-run';
 
 export interface Scenario {
@@ -19,6 +20,7 @@ export interface Scenario {
 export const SCENARIO_ENV = {
   ONCEPAY_PAYMENT_WINDOW: '4s',
   ONCEPAY_QUERY_SCHEDULE: '3s',
+  ONCEPAY_SHARING_DELAY: '0s',
 } as const;
 
 const numberSchema = z.object({ out_trade_no: z.string().optional() });
@@ -70,6 +72,15 @@ export const SCENARIOS: readonly Scenario[] = [
   scenario('proposed-by-hand', badDays.proposedByHand),
   scenario('unknown-refunded', badDays.unknownRefunded),
   scenario('patrolled', badDays.patrolled),
+];
+
+/** Those of the version that comes: they join the others when it is recorded. */
+export const COMING: readonly Scenario[] = [
+  scenario('sharing-finished', moneyShared.sharingFinished),
+  scenario('sharing-told-by-callback', moneyShared.sharingToldByCallback),
+  scenario('sharing-given-up', moneyShared.sharingGivenUp),
+  scenario('rest-unfrozen', moneyShared.restUnfrozen),
+  scenario('shared-refunded', moneyShared.sharedRefunded, true),
 ];
 
 async function endedLatest(oncepay: TestOncepay, outTradeNo: string): Promise<PlayedRun> {

@@ -312,6 +312,17 @@ describe('the end of a sharing', () => {
     expect(receiver.received).toHaveLength(2);
   });
 
+  it('is told with a signature of today after the clock has jumped', async () => {
+    await asked('jumped');
+    fixture.simulator.advanceClock(DAY_MS);
+    const part = { outOrderNo: 'jumped', account: PARTNER, result: 'SUCCESS' } as const;
+    await fixture.simulator.settleSharing(part);
+    const seconds = Number(receiver.received[0]?.headers['wechatpay-timestamp']);
+    expect(Math.abs(seconds - Date.now() / 1000)).toBeLessThan(300);
+    const { success_time: successTime } = opened()[0]?.content as { success_time: string };
+    expect(Date.parse(successTime)).toBeGreaterThan(Date.now() + DAY_MS - MINUTE_MS);
+  });
+
   it('leaves the payment’s own callback to be sent again', async () => {
     const { no } = await asked('between');
     await fixture.simulator.notify({ outTradeNo: no });

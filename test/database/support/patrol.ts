@@ -155,3 +155,31 @@ export async function someRefund(
   );
   return refundNo;
 }
+
+/** A sharing of an order's transaction, with one receiver that holds its amount as the rules say. */
+export async function someSharing(
+  sql: Pool,
+  no: string,
+  { status = 'processing', result = 'PENDING', amountFen = 50, dueAt = 'NULL' } = {},
+): Promise<string> {
+  made += 1;
+  const sharingNo = `s-${made}`;
+  await sql.query(
+    `INSERT INTO profit_sharings (out_order_no, out_trade_no, transaction_key, merchant_id, app_id,
+       transaction_id, kind, description, origin, content_hash, status, not_before, due_at)
+     SELECT $2, $1, id, 'm', 'a', transaction_id, 'share', 'x', 'api', 'h', $3, now(), ${dueAt}
+     FROM payment_transactions WHERE order_no = $1`,
+    [no, sharingNo, status],
+  );
+  await sql.query(
+    `INSERT INTO profit_sharing_receivers (id, out_order_no, line, type, account_encrypted,
+       account_hash, relation_type, amount_fen, description, result)
+     VALUES (gen_random_uuid(), $1, 1, 'MERCHANT_ID', 'e', 'h', 'PARTNER', $2, 'x', $3)`,
+    [sharingNo, amountFen, result],
+  );
+  await sql.query(
+    `UPDATE payment_transactions SET shared_fen = shared_fen + $2 WHERE order_no = $1`,
+    [no, result === 'CLOSED' ? 0 : amountFen],
+  );
+  return sharingNo;
+}
