@@ -1,4 +1,4 @@
-import type { Transaction } from './context';
+import type { DatabaseContext, Transaction } from './context';
 
 /** A caller's own guard against asking twice; without one the fingerprint guards. */
 export interface IdempotencyGuard {
@@ -30,4 +30,17 @@ export async function claimKey(
   if (!row || row.out_trade_no === null) return { kind: 'new' };
   if (row.body_hash !== bodyHash) return { kind: 'key_reused' };
   return { kind: 'replay', outTradeNo: row.out_trade_no };
+}
+
+/** What the key has made. With its body: what an earlier one asked for was refused, and left nothing. */
+export async function rememberKey(
+  { hash }: DatabaseContext,
+  tx: Transaction,
+  { apiKeyName, route, key, body }: IdempotencyGuard,
+  outTradeNo: string,
+): Promise<void> {
+  await tx.idempotencyKey.updateMany({
+    where: { apiKeyName, route, key },
+    data: { outTradeNo, bodyHash: hash.hex('body', body) },
+  });
 }

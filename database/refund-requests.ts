@@ -3,7 +3,7 @@ import { refundNumberFromKey } from '../domain/refund-number';
 import { audit } from './audit';
 import type { Actor, DatabaseContext, Transaction } from './context';
 import { sqlStateOf } from './errors';
-import { claimKey, type IdempotencyGuard } from './idempotency';
+import { claimKey, rememberKey, type IdempotencyGuard } from './idempotency';
 import { endMoot } from './interventions';
 import { findRefund, type RefundView } from './order-details';
 import { reserveRefund } from './refund-rows';
@@ -148,19 +148,6 @@ async function repeated(
     known.revokeCodes === request.revokeCodes;
   if (!same) return { kind: 'number_used' };
   return { kind: 'repeat', refund: await viewOf(tx, request.outTradeNo, outRefundNo) };
-}
-
-/** With its body: what an earlier one asked for was refused, and left nothing. */
-async function rememberKey(
-  { hash }: DatabaseContext,
-  tx: Transaction,
-  { apiKeyName, route, key, body }: IdempotencyGuard,
-  outTradeNo: string,
-): Promise<void> {
-  await tx.idempotencyKey.updateMany({
-    where: { apiKeyName, route, key },
-    data: { outTradeNo, bodyHash: hash.hex('body', body) },
-  });
 }
 
 async function viewOf(

@@ -26,6 +26,9 @@ export const orderAnswer = z.object({
   effects: z.array(z.object({ effect: z.string(), status: z.string() })),
   notices: z.array(z.object({ id: z.string(), verdict: z.string().nullable() })),
   transactions: z.array(z.object({ transaction_id: z.string(), status: z.string() })),
+  profit_sharings: z.array(
+    z.object({ status: z.string(), receivers: z.array(z.object({ result: z.string() })) }),
+  ),
   refunds: z.array(z.object({ out_refund_no: z.string(), status: z.string() })),
   codes: z.array(z.object({ sku: z.string(), code: z.string() })),
 });

@@ -23,6 +23,8 @@ export interface Wish {
   readonly unitFen: number;
   /** Tells two orders apart that are otherwise the same. */
   readonly shopOrderNo?: string;
+  /** The payment is frozen, and others can have a part of it. */
+  readonly profitSharing?: boolean;
 }
 
 export interface Placed extends PlacedAnswer {
@@ -44,6 +46,8 @@ export interface Shop {
   ): Promise<OrderAnswer>;
   /** `POST /v1/orders/{no}/refunds`. @returns `202`, `409 <code>` … */
   refund(outTradeNo: string, body: RefundWish): Promise<string>;
+  /** `POST /v1/orders/{no}/profit-sharing`. @returns `202`, `409 <code>` … */
+  share(outTradeNo: string, body: object): Promise<string>;
   /** Waits until a refund's money is with the payer. @throws when it never is */
   moneyBack(outTradeNo: string, outRefundNo: string): Promise<void>;
   putProduct(
@@ -74,6 +78,7 @@ export function orderBody(wish: Wish): object {
     description: `${quantity} × ${wish.sku}`,
     items: [{ sku: wish.sku, quantity, unit_price: wish.unitFen }],
     amount: { total: quantity * wish.unitFen, currency: 'CNY' },
+    ...(wish.profitSharing === true ? { profit_sharing: true } : {}),
     ...(wish.shopOrderNo === undefined ? {} : { shop_order_no: wish.shopOrderNo }),
   };
 }
@@ -82,6 +87,12 @@ export function orderBody(wish: Wish): object {
 export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
   const call = createCall(oncepay, 'merchant');
   const read = (outTradeNo: string) => call(orderAnswer, 'GET', `/v1/orders/${outTradeNo}`);
+
+  const asked = async (path: string, body: object) => {
+    const { status, body: said } = await oncepay.call('POST', path, { as: 'merchant', body });
+    const { code } = refusedAnswer.parse(said);
+    return code === undefined ? `${status}` : `${status} ${code}`;
+  };
 
   return {
     async order(wish, port) {
@@ -112,12 +123,8 @@ export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
         throw new Error(`${message} (its status: ${last})`);
       });
     },
-    async refund(outTradeNo, body) {
-      const path = `/v1/orders/${outTradeNo}/refunds`;
-      const { status, body: said } = await oncepay.call('POST', path, { as: 'merchant', body });
-      const { code } = refusedAnswer.parse(said);
-      return code === undefined ? `${status}` : `${status} ${code}`;
-    },
+    refund: (outTradeNo, body) => asked(`/v1/orders/${outTradeNo}/refunds`, body),
+    share: (outTradeNo, body) => asked(`/v1/orders/${outTradeNo}/profit-sharing`, body),
     async moneyBack(outTradeNo, outRefundNo) {
       await until(`refund ${outRefundNo} succeeded`, SOON_MS, async () => {
         const { refunds } = await read(outTradeNo);

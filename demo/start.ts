@@ -22,6 +22,8 @@ const QUERY_SCHEDULE = '4s,30s,1m,2m,5m,10m';
 const PATROL_INTERVAL = '10s';
 /** WeChat's minute between two refunds of one payment is long to watch. */
 const REFUND_SPACING = '1s';
+/** So is the minute after a payment in which nothing is shared. */
+const SHARING_DELAY = '1s';
 /** A stop in the middle of the start waits this long; then the stack's guardian does it alone. */
 const START_GRACE_MS = 10_000;
 
@@ -84,6 +86,7 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
   const credentials = await createMerchantCredentials();
   const simulator = await startSimulator({ merchants: [merchantFor(credentials)] });
   undo.push(simulator.close);
+  simulator.setSharingRules({ shareableAfterMs: 0 });
   const webhooks = await startWebhookReceiver();
   undo.push(() => webhooks.close());
 
@@ -100,6 +103,7 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
       ONCEPAY_QUERY_SCHEDULE: QUERY_SCHEDULE,
       ONCEPAY_PATROL_INTERVAL: PATROL_INTERVAL,
       ONCEPAY_REFUND_SPACING: REFUND_SPACING,
+      ONCEPAY_SHARING_DELAY: SHARING_DELAY,
     },
   });
   const worker = manageWorker(oncepay);

@@ -2,10 +2,9 @@ import type { Database } from '../../database/database';
 import type { SharingRequest } from '../../database/sharing/requests';
 import { DEFAULT_RELATION } from '../../domain/profit-sharing';
 import { inTime } from '../http/deadline';
+import { guardOf, IDEMPOTENCY_KEY } from '../http/idempotency';
 import { ApiError, invalidField } from '../http/problem';
-import { parse } from '../http/validation';
 import { ALL_ROLES, SHOP_ROLES, type Call, type Operation, type Reply } from '../operations';
-import { idempotencyKeyHeader } from '../schemas';
 import { newSharing, renderSharing, sharingReply, type NewSharingBody } from '../sharing-schemas';
 import type { OrderRuns } from '../temporal/order-runs';
 import { numberOf } from './order-number';
@@ -28,12 +27,7 @@ export function sharingOperations(deps: SharingRouteDeps): Operation[] {
       path: '/v1/orders/:no/profit-sharing',
       summary: 'Shares a payment with others, or unfreezes what is left of it',
       roles: SHOP_ROLES,
-      headers: [
-        {
-          name: 'Idempotency-Key',
-          description: 'the sharing gets a number made from it; an out_order_no goes before it',
-        },
-      ],
+      headers: [IDEMPOTENCY_KEY],
       body: newSharing,
       reply: sharingReply,
       replies: {
@@ -83,11 +77,19 @@ async function share(deps: SharingRouteDeps, call: Call): Promise<Reply> {
 const render = ({ caller }: Call, sharing: Parameters<typeof renderSharing>[0]) =>
   renderSharing(sharing, SHOP_ROLES.includes(caller.role));
 
+/** @throws ApiError 400 with neither number nor key: a repeat could not be told from a second sharing */
 function toRequest(call: Call): SharingRequest {
-  const { out_order_no: outOrderNo, receivers, unfreeze_rest: rest } = call.body as NewSharingBody;
+  const body = call.body as NewSharingBody;
+  const { out_order_no: outOrderNo, receivers, unfreeze_rest: rest } = body;
+  const outTradeNo = numberOf(call);
+  const guard = guardOf(call, ROUTE, { out_trade_no: outTradeNo, ...body });
+  if (outOrderNo === undefined && guard === null) {
+    throw invalidField('out_order_no', 'is required, or an Idempotency-Key');
+  }
   return {
-    outTradeNo: numberOf(call),
-    number: outOrderNo === undefined ? keyOf(call) : { kind: 'given', outOrderNo },
+    outTradeNo,
+    number: outOrderNo === undefined ? { kind: 'key' } : { kind: 'given', outOrderNo },
+    guard,
     receivers: receivers.map((one) => ({
       type: one.type,
       account: one.account,
@@ -98,14 +100,4 @@ function toRequest(call: Call): SharingRequest {
     })),
     unfreezeRest: rest ?? false,
   };
-}
-
-/** @throws ApiError 400 without a key: a repeat could not be told from a second sharing */
-function keyOf({ caller, header }: Call): SharingRequest['number'] {
-  const given = header('idempotency-key');
-  if (given === undefined) {
-    throw invalidField('out_order_no', 'is required, or an Idempotency-Key');
-  }
-  const key = parse(idempotencyKeyHeader, { 'Idempotency-Key': given })['Idempotency-Key'];
-  return { kind: 'key', apiKeyName: caller.name, route: ROUTE, key };
 }

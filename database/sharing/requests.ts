@@ -3,6 +3,7 @@ import { isSharingSettled } from '../../domain/profit-sharing';
 import { OWN_PREFIX } from '../../domain/refund-number';
 import { audit } from '../audit';
 import type { Actor, DatabaseContext, Transaction } from '../context';
+import { claimKey, rememberKey, type IdempotencyGuard } from '../idempotency';
 import { lockOrder } from '../status-change';
 import { findSharing, type SharingView } from './reading';
 import { reserveSharing, type NewReceiver } from './reservation';
@@ -11,13 +12,9 @@ export interface SharingRequest {
   readonly outTradeNo: string;
   /** The caller's own number, or the key that one is made from. */
   readonly number:
-    | { readonly kind: 'given'; readonly outOrderNo: string }
-    | {
-        readonly kind: 'key';
-        readonly apiKeyName: string;
-        readonly route: string;
-        readonly key: string;
-      };
+    { readonly kind: 'given'; readonly outOrderNo: string } | { readonly kind: 'key' };
+  /** Also beside a given number: a key that came with something else before is refused. */
+  readonly guard: IdempotencyGuard | null;
   /** None: only unfreezes what is left. */
   readonly receivers: readonly NewReceiver[];
   readonly unfreezeRest: boolean;
@@ -60,10 +57,14 @@ async function requestSharing(
   actor: Actor,
   now: Date,
 ): Promise<SharingAnswer> {
-  const { outTradeNo, receivers, unfreezeRest, number } = request;
+  const { outTradeNo, receivers, unfreezeRest, number, guard } = request;
+  if (guard) {
+    const claim = await claimKey(tx, guard, context.hash.hex('body', guard.body));
+    if (claim.kind === 'key_reused') return taken('key');
+  }
   const order = await lockOrder(tx, outTradeNo);
   if (!order) return refused('NOT_FOUND', `There is no order ${outTradeNo}`);
-  const outOrderNo = numberOf(context, number);
+  const outOrderNo = numberOf(context, request);
   const contentHash = contentOf(context, request);
   const known = await tx.profitSharing.findUnique({
     where: { outOrderNo },
@@ -85,6 +86,7 @@ async function requestSharing(
     now,
   });
   if (reserved.kind === 'refused') return reserved;
+  if (guard) await rememberKey(context, tx, guard, outTradeNo);
   await audit(tx, actor, 'sharing.create', outTradeNo, { out_order_no: outOrderNo });
   const sharing = await findSharing(context, tx, outOrderNo, outTradeNo);
   if (!sharing) throw new Error(`Sharing ${outOrderNo} was not written`);
@@ -112,9 +114,10 @@ async function repeated(
 }
 
 /** One number per key for ever, so that a repeat finds what it repeats however late it comes. */
-function numberOf({ hash }: DatabaseContext, number: SharingRequest['number']): string {
+function numberOf({ hash }: DatabaseContext, { number, guard }: SharingRequest): string {
   if (number.kind === 'given') return number.outOrderNo;
-  const { apiKeyName, route, key } = number;
+  if (!guard) throw new TypeError('A sharing needs a number or an Idempotency-Key');
+  const { apiKeyName, route, key } = guard;
   const text = JSON.stringify([apiKeyName, route, key]);
   return `${OWN_PREFIX}${hash.hex('number', text).slice(0, DERIVED_LENGTH)}`;
 }

@@ -7,6 +7,7 @@ import { outageScenarios } from './outages';
 import { patrolScenarios } from './patrol';
 import { personScenarios } from './persons';
 import { refundScenarios } from './refunds';
+import { sharingScenarios } from './sharing';
 import { webhookScenarios } from './webhooks';
 
 /** In the order they are played; the outages come last, because the others would feel them. */
@@ -16,6 +17,7 @@ export const allScenarios: readonly Scenario[] = [
   ...callbackScenarios,
   ...moneyScenarios,
   ...refundScenarios,
+  ...sharingScenarios,
   ...personScenarios,
   ...orderScenarios,
   ...patrolScenarios,

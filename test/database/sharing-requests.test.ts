@@ -15,8 +15,10 @@ beforeAll(async () => {
 });
 afterAll(() => sharing.end());
 
-const keyed = (key: string) =>
-  ({ kind: 'key', apiKeyName: 'shop', route: 'POST /x', key }) as const;
+const keyed = (key: string) => ({
+  number: { kind: 'key' } as const,
+  guard: { apiKeyName: 'shop', route: 'POST /x', key, body: 'the same' },
+});
 
 describe('a request', () => {
   test('holds its amounts, and the same again is the same one', async () => {
@@ -43,19 +45,30 @@ describe('a request', () => {
     expect(refused).toMatchObject({ kind: 'refused', code: 'OUT_ORDER_NO_USED' });
   });
 
+  test('beside a number the key guards too: with another body it is refused', async () => {
+    const no = await sharing.paidOrder();
+    const { guard } = keyed('k-2');
+    await sharing.shared(no, [receiver(10)], { number: numbered('with-key-1'), guard });
+    const other = { number: numbered('with-key-2'), guard: { ...guard, body: 'other' } };
+    expect(await sharing.request(no, [receiver(10)], other)).toMatchObject({
+      kind: 'refused',
+      code: 'IDEMPOTENCY_KEY_REUSED',
+    });
+  });
+
   test('by key has one number for ever, whatever happens to the key', async () => {
     const no = await sharing.paidOrder();
-    const number = keyed('k-1');
-    const outOrderNo = await sharing.shared(no, [receiver(40)], { number });
+    const by = keyed('k-1');
+    const outOrderNo = await sharing.shared(no, [receiver(40)], by);
     expect(outOrderNo).toMatch(/^op_[0-9a-f]{40}$/);
     await sharing.sql.query('DELETE FROM idempotency_keys');
-    expect(await sharing.request(no, [receiver(40)], { number })).toMatchObject({
+    expect(await sharing.request(no, [receiver(40)], by)).toMatchObject({
       kind: 'repeated',
       sharing: { outOrderNo },
     });
-    const other = await sharing.request(no, [receiver(10)], { number });
+    const other = await sharing.request(no, [receiver(10)], by);
     expect(other).toMatchObject({ kind: 'refused', code: 'IDEMPOTENCY_KEY_REUSED' });
-    const foreign = await sharing.request(await sharing.paidOrder(), [receiver(40)], { number });
+    const foreign = await sharing.request(await sharing.paidOrder(), [receiver(40)], by);
     expect(foreign).toMatchObject({ kind: 'refused', code: 'IDEMPOTENCY_KEY_REUSED' });
   });
 

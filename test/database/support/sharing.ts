@@ -84,7 +84,7 @@ export async function startTestSharing(): Promise<TestSharing> {
   const request: TestSharing['request'] = (outTradeNo, receivers, more = {}) => {
     made += 1;
     const number = numbered(`s-${made}`);
-    const asked = { outTradeNo, receivers, number, unfreezeRest: false, ...more };
+    const asked = { outTradeNo, receivers, number, guard: null, unfreezeRest: false, ...more };
     return database.sharings.request(asked, ACTOR, Date.now());
   };
   return {

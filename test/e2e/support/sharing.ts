@@ -1,6 +1,7 @@
 import type { Answer } from '../../../stack/oncepay';
 import type { TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
+import { askRefund } from './refunds';
 
 /** What `GET /v1/orders/{no}/profit-sharing/{out_order_no}` answers. */
 export interface Sharing {
@@ -98,22 +99,15 @@ export async function sharingsOf(oncepay: TestOncepay, no: string): Promise<Shar
   return (body as unknown as { profit_sharings: Sharing[] }).profit_sharings;
 }
 
-/** A refund as a request makes it; the sweep starts its run. @returns its number */
+/** Asks for a refund and expects it to be taken. @returns its number */
 export async function refundOf(
   oncepay: TestOncepay,
   no: string,
   amountFen: number,
 ): Promise<string> {
   const refundNo = `refund-${no}-${Math.random().toString(36).slice(2, 8)}`;
-  await oncepay.sql.query(
-    `WITH held AS (UPDATE payment_transactions SET held_fen = held_fen + $3
-       WHERE order_no = $1 AND status = 'applied'
-       RETURNING id, merchant_id, transaction_id, total_fen)
-     INSERT INTO refunds (out_refund_no, out_trade_no, order_no, transaction_key, merchant_id,
-       transaction_id, amount_fen, total_fen, currency, notify_url, origin, due_at)
-     SELECT $2, $1, $1, id, merchant_id, transaction_id, $3, total_fen, 'CNY', $4, 'api', now()
-     FROM held`,
-    [no, refundNo, amountFen, oncepay.notifyUrl],
-  );
+  const body = { out_refund_no: refundNo, amount: amountFen };
+  const answer = await askRefund(oncepay, no, body);
+  if (answer.status !== 202) throw new Error(JSON.stringify(answer.body));
   return refundNo;
 }
