@@ -150,6 +150,9 @@ export async function settleRefund(
 ): Promise<RefundTransition> {
   const { out_refund_no: outRefundNo } = refund;
   const step = refundTransition(refund.status, word.event);
+  if (step.kind === 'refused' && isStale(refund, word)) {
+    return { kind: 'duplicate', status: refund.status };
+  }
   if (step.kind !== 'moved') return step;
   const waiting = step.to === 'processing';
   const nextQueryAt = waiting ? word.nextQueryAt : null;
@@ -187,6 +190,12 @@ export async function settleRefund(
       break;
   }
   return step;
+}
+
+/** Said before WeChat closed it, heard after that. Where nothing was said before the close, it is news. */
+function isStale(refund: RefundRow, { event }: RefundWord): boolean {
+  const wasOpen = event === 'processing' || event === 'abnormal';
+  return wasOpen && refund.status === 'closed' && refund.accepted_at !== null;
 }
 
 /** Where an abnormal refund should have gone was no good: a person says where else. */
