@@ -172,8 +172,14 @@ export async function settleRefund(
   });
   if (moved.count !== 1)
     throw new Error(`Refund ${outRefundNo} left ${refund.status} under its lock`);
-  // Whatever WeChat says answers whether the sending failed.
-  await endMoot(tx, refund.out_trade_no, ['refund_failed', 'surplus_payment'], now, outRefundNo);
+  // Whatever WeChat says answers whether the sending failed; what was abnormal is so no more.
+  await endMoot(
+    tx,
+    refund.out_trade_no,
+    ['refund_failed', 'refund_abnormal', 'surplus_payment'],
+    now,
+    outRefundNo,
+  );
   switch (step.to) {
     case 'succeeded':
       await succeed(context, tx, refund, now);

@@ -90,6 +90,17 @@ test('what was abnormal before WeChat closed it, and is heard after that, asks n
   await drain(order);
 });
 
+test('an abnormal refund that WeChat closes is asked about as closed, and as nothing else', async () => {
+  const order = await fulfilled();
+  const number = await sent(order, '-1', 100);
+  for (const status of ['ABNORMAL', 'CLOSED'] as const) {
+    await order.settle(number, status, 1);
+    await deliverAll(order);
+  }
+  expect(await order.questions()).toMatchObject([{ reason: 'refund_closed', subject: number }]);
+  await drain(order);
+});
+
 test.each([
   ['as soon as it is back', true],
   ['only after the next refund', false],

@@ -46,9 +46,12 @@ export async function drain(driver: OrderDriver): Promise<void> {
       return;
     }
   }
-  throw new Error(
-    `Not at rest after ${MAX_ROUNDS} rounds: ${JSON.stringify(await driver.refunds())}`,
-  );
+  const left = [
+    await driver.refunds(),
+    await driver.questions(),
+    await world.database.runs.load(no),
+  ];
+  throw new Error(`Not at rest after ${MAX_ROUNDS} rounds: ${JSON.stringify(left)}`);
 }
 
 const isOpen = ({ status }: { status: string }) => status !== 'succeeded' && status !== 'closed';

@@ -11,7 +11,7 @@ class ProcessDied extends Error {
 
 /** A process that may die or hang between any two of its calls. */
 export interface Process {
-  readonly dead: boolean;
+  readonly isDead: () => boolean;
   /** The same object; each call of it is a step, and the one before is over. */
   through<T extends object>(room: T): T;
 }
@@ -31,9 +31,7 @@ export function createProcess(
     if (dead) throw new ProcessDied();
   };
   return {
-    get dead() {
-      return dead;
-    },
+    isDead: () => dead,
     through: <T extends object>(room: T): T =>
       new Proxy(room, {
         get(target, name): unknown {

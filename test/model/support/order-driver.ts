@@ -130,14 +130,14 @@ export async function createOrderDriver(world: World, shape: Shape) {
       const hanging = new Promise<void>((resolve) => {
         hangs = resolve;
       });
-      let goOn: (() => void) | null = null;
+      const held: (() => void)[] = [];
       const process = createProcess(interruption, (release) => {
-        goOn = release;
+        held.push(release);
         hangs();
       });
       const over = attempt(world, outRefundNo, process);
       await Promise.race([over, hanging]);
-      if (goOn !== null) hung.push({ goOn, over });
+      for (const goOn of held) hung.push({ goOn, over });
     },
     /** Processes that hung go on with what they were at, the oldest first. */
     async goOn(): Promise<void> {
@@ -234,10 +234,10 @@ async function attempt(
   try {
     await new MockActivityEnvironment({}, { logger: QUIET }).run(settleRefund, outRefundNo);
   } catch (error) {
-    if (process.dead) return;
+    if (process.isDead()) return;
     const operation = { activity: 'settleRefund', number: outRefundNo, attempt: 1 };
     const verdict = await judge(error, operation).catch((fault: unknown) => fault);
-    if (process.dead) return;
+    if (process.isDead()) return;
     if (!isExpected(verdict)) throw verdict;
   }
 }

@@ -25,7 +25,7 @@ export interface World {
   readonly wechatpay: WechatPayClient;
   /** WeChat's callbacks lie here until they are delivered. */
   readonly mail: CallbackReceiver;
-  now(): number;
+  readonly now: () => number;
   /** Time passes for Oncepay. */
   pass(ms: number): void;
   end(): Promise<void>;
