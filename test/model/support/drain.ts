@@ -33,6 +33,15 @@ export async function drain(driver: OrderDriver): Promise<void> {
     const unsettled = atWechat.filter(({ status }) => status === 'PROCESSING');
     for (const { outRefundNo } of unsettled) await driver.settle(outRefundNo, 'SUCCESS', round % 2);
     const questions = await driver.questions();
+    // A person who dismissed the question sees to it at WeChat, which tells of that.
+    const dismissed = open.filter(
+      ({ number, status }) =>
+        status === 'abnormal' && !questions.some(({ subject }) => subject === number),
+    );
+    for (const { number } of dismissed) {
+      const isClosed = world.simulator.refund(number)?.status === 'CLOSED';
+      await driver.settle(number, isClosed ? 'CLOSED' : 'SUCCESS', 1);
+    }
     for (const { id, reason, subject } of questions) {
       const action = LAST_ANSWERS[reason];
       if (action === undefined) throw new Error(`Nobody should be asked: ${reason} ${subject}`);

@@ -211,7 +211,7 @@ async function attempt(
   outRefundNo: string,
   process: ReturnType<typeof createProcess>,
 ): Promise<void> {
-  const { settleRefund } = createMoneyActivities({
+  const money = createMoneyActivities({
     database: { refunds: process.through(database.refunds) },
     wechatpay: process.through(wechatpay),
     refundSpacingMs: () => Promise.resolve(SPACING_MS),
@@ -232,7 +232,9 @@ async function attempt(
     random: () => 0.5,
   });
   try {
-    await new MockActivityEnvironment({}, { logger: QUIET }).run(settleRefund, outRefundNo);
+    await new MockActivityEnvironment({}, { logger: QUIET }).run(() =>
+      money.settleRefund(outRefundNo),
+    );
   } catch (error) {
     if (process.isDead()) return;
     const operation = { activity: 'settleRefund', number: outRefundNo, attempt: 1 };
