@@ -118,7 +118,10 @@ async function ask(
   return failed(deps, 'wechat.refund_query', refund, outcome, null);
 }
 
-/** Tells WeChat where the money of an abnormal refund shall go. */
+/**
+ * Tells WeChat where the money of an abnormal refund shall go. Where WeChat refuses that, it may have
+ * gone on without us: then what it says counts, and nobody is asked again.
+ */
 async function redirect(
   deps: MoneyActivityDeps,
   { refund, refundId, target, attemptId }: Redirect,
@@ -126,6 +129,20 @@ async function redirect(
   const { merchantId, outRefundNo } = refund;
   const request = { merchantId, outRefundNo, refundId, to: target };
   const outcome = await deps.wechatpay.applyAbnormalRefund(request);
+  if (outcome.kind === 'refused') {
+    const seen = await deps.wechatpay.queryRefund(refund);
+    if (seen.kind === 'ok' && refundEvent(seen.value.status) !== 'abnormal') {
+      const { wechatCode, requestId } = outcome;
+      await deps.database.refunds.attemptEnded(
+        attemptId,
+        'refused',
+        wechatCode,
+        requestId,
+        deps.now(),
+      );
+      return heard(deps, refund, seen.value, null, deps.now());
+    }
+  }
   if (outcome.kind !== 'ok') return failed(deps, 'wechat.refund', refund, outcome, attemptId);
   const { requestId } = outcome;
   const attempt = { id: attemptId, requestId, operation: 'abnormal' } as const;

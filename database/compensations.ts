@@ -10,6 +10,8 @@ interface Refunded {
   readonly amountFen: number;
   /** Of the payment that it belongs to. */
   readonly paidFen: number;
+  /** Back of the payment when this one was, itself included. */
+  readonly refundedFen: number;
 }
 
 /**
@@ -48,7 +50,10 @@ export async function takeBack(
   now: Date,
 ): Promise<void> {
   const [refund] = await tx.$queryRaw<Refunded[]>`
-    SELECT r.out_refund_no AS "outRefundNo", r.amount_fen AS "amountFen", t.total_fen AS "paidFen"
+    SELECT r.out_refund_no AS "outRefundNo", r.amount_fen AS "amountFen", t.total_fen AS "paidFen",
+      (SELECT sum(x.amount_fen)::int FROM refunds x
+        WHERE x.transaction_key = r.transaction_key AND x.status = 'succeeded'
+          AND (x.succeeded_at, x.out_refund_no) <= (r.succeeded_at, r.out_refund_no)) AS "refundedFen"
     FROM refunds r JOIN payment_transactions t ON t.id = r.transaction_key
     WHERE r.out_refund_no = ${outRefundNo} AND r.order_no = ${order.out_trade_no}
       AND EXISTS (SELECT 1 FROM order_effects e WHERE e.out_trade_no = r.order_no
@@ -113,6 +118,10 @@ const TAKE_BACK: Record<DatabaseEffect, TakeBack> = {
       FROM back WHERE s.day = ${shanghaiDay((order.paid_at ?? now).getTime())} AND s.sku = back.sku`;
   },
 
+  /**
+   * Goods that one refund left may come back with a later one, so all that was refunded up to this one
+   * counts; what comes after it does not, however late this is done.
+   */
   async stock(tx, order, refund) {
     const rows = await tx.stockReservation.findMany({
       where: { outTradeNo: order.out_trade_no, status: 'taken' },
@@ -120,7 +129,7 @@ const TAKE_BACK: Record<DatabaseEffect, TakeBack> = {
       orderBy: { sku: 'asc' },
     });
     for (const { sku, quantity, returned } of rows) {
-      const back = proportion(quantity, refundedOf(order, refund), refund.paidFen);
+      const back = proportion(quantity, refund.refundedFen, refund.paidFen);
       if (back <= returned) continue;
       await tx.stockReservation.updateMany({
         where: { outTradeNo: order.out_trade_no, sku },
@@ -138,7 +147,7 @@ const TAKE_BACK: Record<DatabaseEffect, TakeBack> = {
       SELECT sku, count(*)::int AS given, count(revoked_at)::int AS revoked
       FROM product_codes WHERE out_trade_no = ${outTradeNo} GROUP BY sku ORDER BY sku`;
     for (const { sku, given, revoked } of rows) {
-      const back = proportion(given, refundedOf(order, refund), refund.paidFen) - revoked;
+      const back = proportion(given, refund.refundedFen, refund.paidFen) - revoked;
       if (back <= 0) continue;
       await tx.$executeRaw`
         UPDATE product_codes SET revoked_at = ${now}, revoked_by = ${refund.outRefundNo}
@@ -147,10 +156,6 @@ const TAKE_BACK: Record<DatabaseEffect, TakeBack> = {
     }
   },
 };
-
-/** Goods that one refund left may come back with a later one: all that is refunded counts. */
-const refundedOf = (order: LockedOrder, { paidFen }: Refunded) =>
-  Math.min(order.refunded_fen, paidFen);
 
 /** What other refunds have taken back of an effect, as the money they stand for. */
 async function takenBefore(

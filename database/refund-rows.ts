@@ -153,6 +153,9 @@ export async function settleRefund(
 ): Promise<RefundTransition> {
   const { out_refund_no: outRefundNo } = refund;
   const step = refundTransition(refund.status, word.event);
+  if (step.kind === 'refused' && isStale(refund, word)) {
+    return { kind: 'duplicate', status: refund.status };
+  }
   if (step.kind !== 'moved') return step;
   const waiting = step.to === 'processing';
   const nextQueryAt = waiting ? word.nextQueryAt : null;
@@ -172,8 +175,14 @@ export async function settleRefund(
   });
   if (moved.count !== 1)
     throw new Error(`Refund ${outRefundNo} left ${refund.status} under its lock`);
-  // Whatever WeChat says answers whether the sending failed.
-  await endMoot(tx, refund.out_trade_no, ['refund_failed', 'surplus_payment'], now, outRefundNo);
+  // Whatever WeChat says answers whether the sending failed; what was abnormal is so no more.
+  await endMoot(
+    tx,
+    refund.out_trade_no,
+    ['refund_failed', 'refund_abnormal', 'surplus_payment'],
+    now,
+    outRefundNo,
+  );
   switch (step.to) {
     case 'succeeded':
       await succeed(context, tx, refund, now);
@@ -190,6 +199,12 @@ export async function settleRefund(
       break;
   }
   return step;
+}
+
+/** Said before WeChat closed it, heard after that. Where nothing was said before the close, it is news. */
+function isStale(refund: RefundRow, { event }: RefundWord): boolean {
+  const wasOpen = event === 'processing' || event === 'abnormal';
+  return wasOpen && refund.status === 'closed' && refund.accepted_at !== null;
 }
 
 /** Where an abnormal refund should have gone was no good: a person says where else. */

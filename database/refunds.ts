@@ -215,9 +215,7 @@ async function hear(
     if (!row) return 'unknown_refund';
     const step = await settleRefund(context, tx, row, word, now);
     if (step.kind === 'moved') return step.to;
-    if (step.kind === 'refused' && !isStale(row, word)) {
-      await askAboutContradiction(tx, row, word, now);
-    }
+    if (step.kind === 'refused') await askAboutContradiction(tx, row, word, now);
     if (row.status === 'abnormal' && attempt?.operation === 'abnormal') {
       await askWhereElse(tx, row, word.evidence, now);
     }
@@ -228,11 +226,6 @@ async function hear(
     }
     return row.status;
   });
-}
-
-/** Said before WeChat closed it, heard after that. */
-function isStale(row: RefundRow, word: RefundWord): boolean {
-  return row.status === 'closed' && row.accepted_at !== null && word.event === 'processing';
 }
 
 /** WeChat says something that can't be of a refund that has ended here: money may have moved. */

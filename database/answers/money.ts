@@ -235,7 +235,8 @@ export async function replaceRefund(answering: Answering): Promise<Outcome> {
   const old = await lockRefund(scope.tx, question.subject);
   if (!old) return refused('NOT_FOUND', 'There is no such refund');
   if (old.status !== 'closed') return refused('REFUND_RESERVED', `The refund is ${old.status}`);
-  const outRefundNo = await freeReplacement(answering, old.out_refund_no);
+  const outRefundNo = await numberInPlaceOf(answering, old.out_refund_no);
+  if (outRefundNo === null) return DONE;
   const reserved = await reserveRefund(scope.tx, {
     outRefundNo,
     outTradeNo: scope.outTradeNo,
@@ -257,17 +258,18 @@ export async function replaceRefund(answering: Answering): Promise<Outcome> {
   return DONE;
 }
 
-/** Long numbers can be so alike that the first one made from them is another refund's. */
-async function freeReplacement({ scope }: Answering, replaced: string): Promise<string> {
-  let outRefundNo = replacementNumber(replaced);
-  for (;;) {
-    const known = await scope.tx.refund.findUnique({
-      where: { outRefundNo },
-      select: { replaces: true },
-    });
-    if (!known || known.replaces === replaced) return outRefundNo;
+/**
+ * The first number made from a closed one that no other refund has: a shop counts its refunds too, so the
+ * next one may be another refund's. null: it was replaced before.
+ */
+async function numberInPlaceOf({ scope }: Answering, replaces: string): Promise<string | null> {
+  const { refund } = scope.tx;
+  if ((await refund.count({ where: { replaces } })) > 0) return null;
+  let outRefundNo = replacementNumber(replaces);
+  while ((await refund.count({ where: { outRefundNo } })) > 0) {
     outRefundNo = replacementNumber(outRefundNo);
   }
+  return outRefundNo;
 }
 
 /** `to_user`, `to_bank_card`: where WeChat shall send an abnormal refund; its run tells WeChat. */

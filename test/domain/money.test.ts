@@ -1,5 +1,14 @@
 import fc from 'fast-check';
-import { fen, formatFen, isFen, MAX_FEN, pointsFor, sumOfItems } from '../../domain/money';
+import {
+  fen,
+  formatFen,
+  isFen,
+  MAX_FEN,
+  pointsFor,
+  proportion,
+  proportions,
+  sumOfItems,
+} from '../../domain/money';
 
 describe('an amount in fen', () => {
   test.each([
@@ -122,5 +131,84 @@ describe('points', () => {
     [MAX_FEN, 21_474_836],
   ])('a payment of %d fen earns %d', (totalFen, expected) => {
     expect(pointsFor(totalFen)).toBe(expected);
+  });
+});
+
+describe('the share that belongs to what is refunded', () => {
+  const paid = fc.integer({ min: 1, max: MAX_FEN });
+  /** A payment, and amounts refunded of it one after the other, all of it in the end. */
+  const split = paid.chain((paidFen) =>
+    fc.record({
+      paidFen: fc.constant(paidFen),
+      refunded: fc
+        .array(fc.integer({ min: 0, max: paidFen }), { maxLength: 12 })
+        .map((steps) => [...steps.toSorted((a, b) => a - b), paidFen]),
+    }),
+  );
+  const whole = fc.integer({ min: 0, max: MAX_FEN });
+  const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0);
+
+  test.each([
+    [7, 250, 750, 2],
+    [7, 500, 750, 5],
+    [7, 750, 750, 7],
+    [1, 150, 300, 1],
+    [1, 149, 300, 0],
+    [0, 300, 300, 0],
+    [MAX_FEN, MAX_FEN - 1, MAX_FEN, MAX_FEN - 1],
+  ])('of %d, with %d of %d back, is %d', (all, refundedFen, paidFen, expected) => {
+    expect(proportion(all, refundedFen, paidFen)).toBe(expected);
+  });
+
+  test('is the exact one rounded half up, also where doubles would not be exact', () => {
+    const large = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+    fc.assert(
+      fc.property(large, split, (all, { paidFen, refunded: [refundedFen = 0] }) => {
+        const share = BigInt(proportion(all, refundedFen, paidFen));
+        const exact = BigInt(all) * BigInt(refundedFen) * 2n;
+        // share − ½ ≤ exact < share + ½, in halves of 1/paid.
+        expect((2n * share - 1n) * BigInt(paidFen) <= exact).toBe(true);
+        expect(exact < (2n * share + 1n) * BigInt(paidFen)).toBe(true);
+      }),
+    );
+  });
+
+  test('only grows, adds up whatever the split, and is all of it at the end', () => {
+    fc.assert(
+      fc.property(whole, split, (all, { paidFen, refunded }) => {
+        const shares = refunded.map((refundedFen) => proportion(all, refundedFen, paidFen));
+        const steps = shares.map((share, n) => share - (shares[n - 1] ?? 0));
+        expect(steps.every((step) => step >= 0)).toBe(true);
+        expect(sum(steps)).toBe(all);
+      }),
+    );
+  });
+
+  test('of parts adds up to that of the whole, none below nothing or above its part', () => {
+    const parts = fc.array(fc.integer({ min: 0, max: 100_000_000 }), { maxLength: 20 });
+    fc.assert(
+      fc.property(parts, split, (all, { paidFen, refunded }) => {
+        for (const refundedFen of refunded) {
+          const shares = proportions(all, refundedFen, paidFen);
+          expect(sum(shares)).toBe(proportion(sum(all), refundedFen, paidFen));
+          shares.forEach((share, n) => {
+            expect(share).toBeGreaterThanOrEqual(0);
+            expect(share).toBeLessThanOrEqual(all[n] ?? 0);
+          });
+        }
+        expect(proportions(all, paidFen, paidFen)).toEqual(all);
+      }),
+    );
+  });
+
+  test('of the lines of an order is the refund itself, to the fen', () => {
+    const lines = fc.array(fc.integer({ min: 1, max: 10_000_000 }), { minLength: 1, maxLength: 9 });
+    fc.assert(
+      fc.property(lines, fc.double({ min: 0, max: 1, noNaN: true }), (all, part) => {
+        const paidFen = sum(all);
+        const refundedFen = Math.floor(paidFen * part);
+        expect(sum(proportions(all, refundedFen, paidFen))).toBe(refundedFen);
+      }),
+    );
   });
 });

@@ -1,0 +1,187 @@
+import { compensationOf, DATABASE_EFFECTS, type DatabaseEffect } from '../../../domain/effects';
+import { pointsFor, proportion } from '../../../domain/money';
+import { STOCK, type OrderDriver } from './order-driver';
+
+interface Refund {
+  readonly number: string;
+  readonly status: string;
+  readonly fen: number;
+  readonly applied: boolean;
+  readonly transactionId: string;
+  readonly restock: boolean;
+  readonly revokeCodes: boolean;
+}
+interface Payment {
+  readonly transactionId: string;
+  readonly status: string;
+  readonly totalFen: number;
+  readonly heldFen: number;
+  readonly refundedFen: number;
+}
+interface Books {
+  readonly status: string;
+  readonly refundedFen: number;
+  readonly payments: Payment[];
+  /** In the order of their success; the others behind. */
+  readonly refunds: Refund[];
+  readonly effects: Readonly<Record<string, string>>;
+  readonly points: { readonly effect: string; readonly delta: number }[];
+  readonly balance: number;
+  readonly sold: { sku: string; units: number; revenueFen: number; orders: number }[];
+  readonly products: Readonly<Record<string, { stock: number | null; sold: number }>>;
+  readonly goods: { readonly status: string; readonly returned: number };
+  readonly codes: { readonly given: number; readonly revoked: number };
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0);
+const sumOf = (refunds: readonly Refund[]) => sum(refunds.map(({ fen }) => fen));
+
+export async function readBooks({ world, no, names, userId }: OrderDriver): Promise<Books> {
+  const { rows } = await world.sql.query<{ books: Books }>(
+    `SELECT jsonb_build_object(
+      'status', o.status, 'refundedFen', o.refunded_fen,
+      'payments', (SELECT coalesce(jsonb_agg(jsonb_build_object('transactionId', transaction_id,
+          'status', status, 'totalFen', total_fen, 'heldFen', held_fen, 'refundedFen', refunded_fen)), '[]')
+        FROM payment_transactions WHERE out_trade_no = $1),
+      'refunds', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', r.out_refund_no, 'status', r.status,
+          'fen', r.amount_fen, 'applied', t.status = 'applied', 'transactionId', r.transaction_id,
+          'restock', r.restock, 'revokeCodes', r.revoke_codes)
+          ORDER BY r.succeeded_at NULLS LAST, r.out_refund_no), '[]')
+        FROM refunds r JOIN payment_transactions t ON t.id = r.transaction_key WHERE r.out_trade_no = $1),
+      'effects', (SELECT coalesce(jsonb_object_agg(effect, status), '{}') FROM order_effects
+        WHERE out_trade_no = $1),
+      'points', (SELECT coalesce(jsonb_agg(jsonb_build_object('effect', effect, 'delta', delta)), '[]')
+        FROM points_entries WHERE out_trade_no = $1),
+      'balance', coalesce((SELECT balance FROM points_balances WHERE user_id = $2), 0),
+      'sold', (SELECT coalesce(jsonb_agg(jsonb_build_object('sku', sku, 'units', units,
+          'revenueFen', revenue_fen, 'orders', orders)), '[]')
+        FROM sales_statistics WHERE sku = ANY($3)),
+      'products', (SELECT jsonb_object_agg(sku, jsonb_build_object('stock', stock, 'sold', sold))
+        FROM products WHERE sku = ANY($3)),
+      'goods', (SELECT jsonb_build_object('status', status, 'returned', returned) FROM stock_reservations
+        WHERE out_trade_no = $1),
+      'codes', (SELECT jsonb_build_object('given', count(*), 'revoked', count(revoked_at))
+        FROM product_codes WHERE out_trade_no = $1)
+    ) AS books FROM orders o WHERE o.out_trade_no = $1`,
+    [no, userId, Object.values(names)],
+  );
+  const [row] = rows;
+  if (!row) throw new Error(`No order ${no}`);
+  return row.books;
+}
+
+/** What holds after every step, whatever has happened. */
+export async function checkBooks(driver: OrderDriver): Promise<Books> {
+  const books = await readBooks(driver);
+  checkMoney(driver, books);
+  checkEffects(driver, books);
+  return books;
+}
+
+function checkMoney({ world, no, totalFen }: OrderDriver, books: Books): void {
+  const { simulator } = world;
+  const atWechat = simulator.refundsOf(no);
+  for (const { transactionId, totalFen: paidFen, heldFen, refundedFen } of books.payments) {
+    const own = books.refunds.filter((one) => one.transactionId === transactionId);
+    expect(heldFen).toBe(sumOf(own.filter(({ status }) => status !== 'closed')));
+    expect(refundedFen).toBe(sumOf(own.filter(({ status }) => status === 'succeeded')));
+    expect(heldFen).toBeLessThanOrEqual(paidFen);
+    const there = atWechat.filter((one) => one.transactionId === transactionId);
+    const heldThere = there.filter(({ status }) => status !== 'CLOSED');
+    expect(sum(heldThere.map(({ refundFen }) => refundFen))).toBeLessThanOrEqual(paidFen);
+  }
+  const applied = books.payments.filter(({ status }) => status === 'applied');
+  expect(applied.length).toBeLessThanOrEqual(1);
+  expect(books.refundedFen).toBe(applied[0]?.refundedFen ?? 0);
+  expect(books.status === 'refunded').toBe(books.refundedFen === totalFen);
+  // Nothing is sent that is not in the books, or otherwise than it is there, or twice in two ways.
+  for (const { outRefundNo, refundFen, transactionId } of atWechat) {
+    const row = books.refunds.find(({ number }) => number === outRefundNo);
+    expect(row).toMatchObject({ fen: refundFen, transactionId });
+  }
+  for (const { number, status } of books.refunds) {
+    const sent = simulator
+      .requestsOf(number)
+      .filter((one) => one.operation === 'refund' && one.outRefundNo === number);
+    const contents = new Set(sent.map(({ bodySha256 }) => bodySha256));
+    expect(contents.size).toBeLessThanOrEqual(1);
+    if (status === 'succeeded') expect(simulator.refund(number)?.status).toBe('SUCCESS');
+  }
+}
+
+/** The refunds of the order's payment that took back their share of an effect. */
+const takenBack = ({ refunds, effects }: Books, effect: DatabaseEffect) =>
+  refunds.filter(({ number }) => effects[compensationOf(effect, number)] === 'done');
+
+function checkEffects({ totalFen, names, shape }: OrderDriver, books: Books): void {
+  const { effects, points, balance, sold, products } = books;
+  const isDone = (effect: DatabaseEffect) => effects[effect] === 'done';
+  // Each once, and only of refunds of the payment that are back.
+  expect(new Set(points.map(({ effect }) => effect)).size).toBe(points.length);
+  for (const { number, status, applied, restock, revokeCodes } of books.refunds) {
+    const own = DATABASE_EFFECTS.filter(
+      (one) => effects[compensationOf(one, number)] !== undefined,
+    );
+    const asked = { points: true, sales: true, stock: restock, delivery: revokeCodes };
+    const wanted = DATABASE_EFFECTS.filter((one) => asked[one] && effects[one] !== undefined);
+    expect(own).toEqual(status === 'succeeded' && applied ? wanted : []);
+  }
+  const given = isDone('points') ? pointsFor(totalFen) : 0;
+  const pointsBack = proportion(given, sumOf(takenBack(books, 'points')), totalFen);
+  expect(sum(points.map(({ delta }) => delta))).toBe(given - pointsBack);
+  expect(balance).toBe(given - pointsBack);
+  const salesBack = sumOf(takenBack(books, 'sales'));
+  expect(sum(sold.map(({ revenueFen }) => revenueFen))).toBe(
+    isDone('sales') ? totalFen - salesBack : 0,
+  );
+  for (const { sku, units, orders } of sold) {
+    const quantity = quantityOf(names, shape, sku);
+    expect(units).toBe(quantity - proportion(quantity, salesBack, totalFen));
+    expect(orders).toBe(salesBack === totalFen ? 0 : 1);
+    if (sku !== names.thing) expect(products[sku]?.sold).toBe(units);
+  }
+  const { status, returned } = books.goods;
+  const quantity = status === 'taken' ? shape.goods.quantity : 0;
+  expect(status === 'taken').toBe(isDone('stock'));
+  expect(products[names.goods]?.stock).toBe(STOCK - quantity + returned);
+  expect(returned).toBe(shareBack(books, 'stock', quantity, totalFen));
+  const codes = isDone('delivery') ? (shape.codes?.quantity ?? 0) : 0;
+  expect(books.codes).toEqual({
+    given: codes,
+    revoked: shareBack(books, 'delivery', codes, totalFen),
+  });
+}
+
+/** Goods come back with all that was refunded up to the last refund that takes them back. */
+function shareBack(books: Books, effect: DatabaseEffect, whole: number, totalFen: number): number {
+  const back = takenBack(books, effect);
+  const applied = books.refunds.filter((one) => one.applied && one.status === 'succeeded');
+  const last = applied.findLastIndex((one) => back.includes(one));
+  return proportion(whole, sumOf(applied.slice(0, last + 1)), totalFen);
+}
+
+function quantityOf(names: OrderDriver['names'], shape: OrderDriver['shape'], sku: string): number {
+  if (sku === names.goods) return shape.goods.quantity;
+  return sku === names.codes ? (shape.codes?.quantity ?? 0) : 1;
+}
+
+/** What holds once nothing is due: the books, WeChat and the effects say the same. */
+export function checkEnd({ world, no, totalFen }: OrderDriver, books: Books): void {
+  const { status, payments, refunds, effects } = books;
+  const backAt = (transactionId: string) =>
+    sum(
+      world.simulator
+        .refundsOf(no)
+        .filter((one) => one.transactionId === transactionId && one.status === 'SUCCESS')
+        .map(({ refundFen }) => refundFen),
+    );
+  for (const { transactionId, heldFen, refundedFen } of payments) {
+    expect([heldFen, refundedFen]).toEqual([refundedFen, backAt(transactionId)]);
+  }
+  expect(refunds.filter((one) => !['succeeded', 'closed'].includes(one.status))).toEqual([]);
+  const left = Object.entries(effects).filter(([, one]) => one !== 'done' && one !== 'cancelled');
+  expect(left).toEqual([]);
+  // Only what was never done is not taken back, and only where all of the money is.
+  if (Object.values(effects).includes('cancelled')) expect(status).toBe('refunded');
+  if (status === 'refunded') expect(books.refundedFen).toBe(totalFen);
+}

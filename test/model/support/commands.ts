@@ -1,0 +1,213 @@
+import fc from 'fast-check';
+import type { RefundRequestResult } from '../../../database/refund-requests';
+import { actionsFor } from '../../../domain/interventions';
+import type { Fault } from '../../../simulator/faults';
+import { REFUND_ENDS, type RefundEnd } from '../../../simulator/refund-store';
+import { checkBooks, readBooks } from './books';
+import type { Interruption } from './interruption';
+import type { OrderDriver } from './order-driver';
+
+/** What a refund was asked for with, by its number's ending. */
+export interface Model {
+  readonly asked: Map<number, Asked>;
+}
+interface Asked {
+  readonly label: number;
+  /** Of the order's total. */
+  readonly thousandths: number;
+  readonly restock: boolean;
+  readonly revokeCodes: boolean;
+}
+
+/** A command of the sequence; after each the books are checked. */
+abstract class Step implements fc.AsyncCommand<Model, OrderDriver> {
+  check(): boolean {
+    return true;
+  }
+  async run(model: Model, driver: OrderDriver): Promise<void> {
+    await this.act(driver, model);
+    await checkBooks(driver);
+  }
+  abstract act(driver: OrderDriver, model: Model): Promise<void>;
+  abstract toString(): string;
+}
+
+/** A command told by what it does and what it does it with. */
+class Does<T> extends Step {
+  private readonly name: string;
+  private readonly given: T;
+  private readonly what: (driver: OrderDriver, given: T, model: Model) => Promise<void>;
+  constructor(
+    name: string,
+    given: T,
+    what: (driver: OrderDriver, given: T, model: Model) => Promise<void>,
+  ) {
+    super();
+    this.name = name;
+    this.given = given;
+    this.what = what;
+  }
+  act(driver: OrderDriver, model: Model): Promise<void> {
+    return this.what(driver, this.given, model);
+  }
+  toString(): string {
+    return `${this.name} ${JSON.stringify(this.given)}`;
+  }
+}
+
+const command = <T>(
+  name: string,
+  given: fc.Arbitrary<T>,
+  what: (driver: OrderDriver, given: T, model: Model) => Promise<void>,
+): fc.Arbitrary<Step> => given.map((one) => new Does(name, one, what));
+
+const index = fc.nat({ max: 30 });
+const pick = <T>(list: readonly T[], at: number): T | undefined =>
+  list.length === 0 ? undefined : list[at % list.length];
+
+const asked: fc.Arbitrary<Asked> = fc.record({
+  label: fc.integer({ min: 1, max: 6 }),
+  thousandths: fc.constantFrom(1, 100, 250, 333, 500, 667, 1000),
+  restock: fc.boolean(),
+  revokeCodes: fc.boolean(),
+});
+
+const interruption: fc.Arbitrary<Interruption | null> = fc.option(
+  fc.record({
+    kind: fc.constantFrom('dies' as const, 'hangs' as const),
+    atStep: fc.nat({ max: 9 }),
+  }),
+  { freq: 2 },
+);
+
+/** Answers that get lost before or after WeChat did the work, and refusals. */
+const fault = fc.record({
+  operation: fc.constantFrom('refund', 'refund_query', 'abnormal_refund'),
+  how: fc.constantFrom<Omit<Fault, 'operation'>>(
+    { kind: 'cut' },
+    { kind: 'cut_after' },
+    { kind: 'unsigned' },
+    { kind: 'forged' },
+    { kind: 'html' },
+    { kind: 'error', status: 500, code: 'SYSTEM_ERROR' },
+    { kind: 'error', status: 429, code: 'FREQUENCY_LIMITED' },
+    { kind: 'error', status: 403, code: 'NOT_ENOUGH' },
+  ),
+});
+
+/** Asks for refunds, all at once, and holds the answers against what was left and what was asked before. */
+async function askAll(driver: OrderDriver, all: readonly Asked[], model: Model): Promise<void> {
+  const before = await readBooks(driver);
+  const payment = before.payments.find(({ status }) => status === 'applied');
+  const left = (payment?.totalFen ?? 0) - (payment?.heldFen ?? 0);
+  const fen = ({ thousandths }: Asked) =>
+    Math.max(1, Math.floor((driver.totalFen * thousandths) / 1000));
+  const results = await Promise.all(
+    all.map(async (one) => {
+      const { label, restock, revokeCodes } = one;
+      const outRefundNo = `${driver.no}-${label}`;
+      const request = { outRefundNo, amountFen: fen(one), reason: null, restock, revokeCodes };
+      return { one, result: await driver.ask(request) };
+    }),
+  );
+  const knownBefore = new Set(model.asked.keys());
+  const reserved = results.filter(({ result }) => result.kind === 'reserved');
+  for (const { one } of reserved) {
+    expect(model.asked.has(one.label)).toBe(false);
+    model.asked.set(one.label, one);
+  }
+  const reservedFen = reserved.reduce((sum, { one }) => sum + fen(one), 0);
+  expect(reservedFen).toBeLessThanOrEqual(left);
+  const refundable = before.status === 'paid' || before.status === 'fulfilled';
+  for (const { one, result } of results) {
+    const known = model.asked.get(one.label);
+    const same = known !== undefined && isSame(known, one);
+    const expected: RefundRequestResult['kind'][] = [];
+    if (known !== undefined) expected.push(same ? 'repeat' : 'number_used');
+    if (!knownBefore.has(one.label)) {
+      if (refundable) expected.push(same ? 'reserved' : 'exceeds');
+      else expected.push('not_refundable');
+    }
+    expect(expected).toContain(result.kind);
+    if (result.kind === 'exceeds') expect(fen(one)).toBeGreaterThan(left - reservedFen);
+  }
+}
+
+const isSame = (one: Asked, other: Asked) =>
+  one.thousandths === other.thousandths &&
+  one.restock === other.restock &&
+  one.revokeCodes === other.revokeCodes;
+
+/** The steps of which a sequence is made, those that get the order somewhere more often. */
+export function steps(): fc.Arbitrary<fc.AsyncCommand<Model, OrderDriver>>[] {
+  const pay = command('the user pays', fc.constant(null), async (driver) => {
+    if ((driver.world.simulator.order(driver.no)?.payments.length ?? 0) < 2) await driver.pay();
+  });
+  const close = command('the order is closed', fc.constant(null), (driver) => driver.close());
+  const deliver = command(
+    'callbacks come',
+    fc.array(index, { minLength: 1, maxLength: 4 }),
+    async (driver, given) => {
+      const count = driver.letters().length;
+      if (count > 0) await Promise.all(given.map((at) => driver.deliver(at % count)));
+    },
+  );
+  const apply = command('the run looks', fc.constant(null), (driver) => driver.apply());
+  const effects = command('effects run', fc.boolean(), async (driver, withCodes) => {
+    if (withCodes) await driver.addCodes();
+    await driver.runEffects();
+  });
+  const ask = command('asked for', fc.array(asked, { minLength: 1, maxLength: 4 }), askAll);
+  const work = command(
+    'attempts',
+    fc.record({
+      passMs: fc.constantFrom(0, 2_000, 3_600_000),
+      attempts: fc.array(fc.record({ at: index, interruption }), { minLength: 1, maxLength: 3 }),
+      faults: fc.array(fault, { maxLength: 2 }),
+    }),
+    async (driver, given) => {
+      driver.world.pass(given.passMs);
+      for (const { operation, how } of given.faults) {
+        driver.world.simulator.setFault({ operation, ...how });
+      }
+      const refunds = await driver.refunds();
+      await Promise.all(
+        given.attempts.map(async ({ at, interruption: how }) => {
+          const refund = pick(refunds, at);
+          if (refund) await driver.attempt(refund.number, how);
+        }),
+      );
+    },
+  );
+  const goOn = command('what hung goes on', fc.constant(null), (driver) => driver.goOn());
+  const settle = command(
+    'WeChat ends',
+    fc.record({
+      at: index,
+      as: fc.constantFrom<RefundEnd>('SUCCESS', ...REFUND_ENDS),
+      callbacks: fc.nat({ max: 1 }),
+    }),
+    async (driver, { at, as, callbacks }) => {
+      const refund = pick(driver.world.simulator.refundsOf(driver.no), at);
+      if (!refund) return;
+      const { outRefundNo, status } = refund;
+      // What has ended is told once more, under another id.
+      const hasEnded = status === 'SUCCESS' || status === 'CLOSED';
+      await driver.settle(outRefundNo, hasEnded ? status : as, callbacks);
+    },
+  );
+  const answer = command(
+    'a person answers',
+    fc.record({ question: index, action: index }),
+    async (driver, given) => {
+      const question = pick(await driver.questions(), given.question);
+      const action = question && pick(actionsFor(question.reason), given.action);
+      if (question && action) await driver.answer(question.id, action);
+    },
+  );
+  return [
+    ...[pay, close, goOn, effects, effects, ask, ask],
+    ...[deliver, deliver, deliver, apply, apply, apply],
+    ...[work, work, work, work, settle, settle, settle, answer, answer],
+  ];
+}

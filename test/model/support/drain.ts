@@ -1,0 +1,66 @@
+import type { InterventionAction } from '../../../domain/interventions';
+import { checkBooks, checkEnd } from './books';
+import type { OrderDriver } from './order-driver';
+
+/** What persons say in the end. A question of another reason is a defect. */
+const LAST_ANSWERS: Readonly<Record<string, InterventionAction>> = {
+  refund_failed: 'retry',
+  surplus_payment: 'retry',
+  refund_closed: 'dismiss',
+  refund_abnormal: 'to_bank_card',
+};
+const MAX_ROUNDS = 30;
+const HOUR_MS = 3_600_000;
+
+/** Everything goes on until nothing is due, as it would on a calm day; then the sums are checked. */
+export async function drain(driver: OrderDriver): Promise<void> {
+  const { world, no } = driver;
+  world.simulator.clearFaults();
+  await driver.goOn();
+  await checkBooks(driver);
+  if (driver.shape.noCodesYet) await driver.addCodes();
+  let delivered = 0;
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    for (; delivered < driver.letters().length; delivered += 1) await driver.deliver(delivered);
+    await driver.apply();
+    await driver.runEffects();
+    const open = (await driver.refunds()).filter(isOpen);
+    for (const { number } of open) {
+      world.pass(HOUR_MS);
+      await driver.attempt(number);
+    }
+    const atWechat = world.simulator.refundsOf(no);
+    const unsettled = atWechat.filter(({ status }) => status === 'PROCESSING');
+    for (const { outRefundNo } of unsettled) await driver.settle(outRefundNo, 'SUCCESS', round % 2);
+    const questions = await driver.questions();
+    // A person who dismissed the question sees to it at WeChat, which tells of that.
+    const dismissed = open.filter(
+      ({ number, status }) =>
+        status === 'abnormal' && !questions.some(({ subject }) => subject === number),
+    );
+    for (const { number } of dismissed) {
+      const isClosed = world.simulator.refund(number)?.status === 'CLOSED';
+      await driver.settle(number, isClosed ? 'CLOSED' : 'SUCCESS', 1);
+    }
+    for (const { id, reason, subject } of questions) {
+      const action = LAST_ANSWERS[reason];
+      if (action === undefined) throw new Error(`Nobody should be asked: ${reason} ${subject}`);
+      await driver.answer(id, action);
+    }
+    const view = await world.database.runs.load(no);
+    const due = (view?.openNotices ?? 0) + (view?.effectsDue ?? 0);
+    const isQuiet = open.length + unsettled.length + questions.length + due === 0;
+    if (isQuiet && delivered === driver.letters().length) {
+      checkEnd(driver, await checkBooks(driver));
+      return;
+    }
+  }
+  const left = [
+    await driver.refunds(),
+    await driver.questions(),
+    await world.database.runs.load(no),
+  ];
+  throw new Error(`Not at rest after ${MAX_ROUNDS} rounds: ${JSON.stringify(left)}`);
+}
+
+const isOpen = ({ status }: { status: string }) => status !== 'succeeded' && status !== 'closed';

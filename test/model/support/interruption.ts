@@ -1,0 +1,49 @@
+/** What happens to a process at its n-th step: it dies, or hangs until it is let go on. */
+export interface Interruption {
+  readonly kind: 'dies' | 'hangs';
+  /** Steps are the moments before and after each call that leaves the process, from 0. */
+  readonly atStep: number;
+}
+
+class ProcessDied extends Error {
+  override readonly name = 'ProcessDied';
+}
+
+/** A process that may die or hang between any two of its calls. */
+export interface Process {
+  readonly isDead: () => boolean;
+  /** The same object; each call of it is a step, and the one before is over. */
+  through<T extends object>(room: T): T;
+}
+
+/** @param onHang gets what lets the process go on, and is awaited by nobody */
+export function createProcess(
+  interruption: Interruption | null,
+  onHang: (goOn: () => void) => void,
+): Process {
+  let steps = 0;
+  let dead = false;
+  const step = async (): Promise<void> => {
+    const isNow = interruption !== null && steps === interruption.atStep;
+    steps += 1;
+    if (isNow && interruption.kind === 'hangs') await new Promise<void>(onHang);
+    if (isNow && interruption.kind === 'dies') dead = true;
+    if (dead) throw new ProcessDied();
+  };
+  return {
+    isDead: () => dead,
+    through: <T extends object>(room: T): T =>
+      new Proxy(room, {
+        get(target, name): unknown {
+          const call: unknown = Reflect.get(target, name);
+          if (typeof call !== 'function') return call;
+          return async (...args: unknown[]): Promise<unknown> => {
+            await step();
+            const answer: unknown = await Reflect.apply(call, target, args);
+            await step();
+            return answer;
+          };
+        },
+      }),
+  };
+}

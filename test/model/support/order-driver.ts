@@ -1,0 +1,254 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { createMoneyActivities } from '../../../activities/refunds';
+import { createRetryControl } from '../../../activities/retry/control';
+import { createJudge } from '../../../activities/retry/judge';
+import type { RefundRequest, RefundRequestResult } from '../../../database/refund-requests';
+import type { InterventionAction } from '../../../domain/interventions';
+import { parseNotice } from '../../../wechatpay/notice-parser';
+import type { RefundEnd } from '../../../simulator/refund-store';
+import { createProcess, type Interruption } from './interruption';
+import { ACTOR, type World } from './world';
+
+/** What is ordered: tracked goods, codes from a pool, and a thing that the shop keeps to itself. */
+export interface Shape {
+  readonly goods: { readonly quantity: number; readonly unitPriceFen: number };
+  readonly codes: { readonly quantity: number; readonly unitPriceFen: number } | null;
+  readonly thingFen: number;
+  /** The pool is empty at first. */
+  readonly noCodesYet: boolean;
+  /** How far the order is when the sequence begins. */
+  readonly from: 'created' | 'paid' | 'fulfilled';
+}
+
+export const STOCK = 10;
+const SPACING_MS = 1_000;
+const QUIET = new DefaultLogger('ERROR');
+const CARD = { bank_type: 'ICBC_DEBIT', bank_account: '6222020200112230', real_name: '王小明' };
+
+let made = 0;
+
+export type OrderDriver = Awaited<ReturnType<typeof createOrderDriver>>;
+
+/**
+ * One order, and every step that its runs and its callers take, to be made in any order. A refund's attempt
+ * is the real activity with the real judge after it; only who calls whom when is up to the test.
+ */
+export async function createOrderDriver(world: World, shape: Shape) {
+  const { database, simulator, sql, mail, credentials } = world;
+  made += 1;
+  const names = { goods: `goods-${made}`, codes: `codes-${made}`, thing: `thing-${made}` };
+  const { totalFen, items } = itemsOf(shape, names);
+  await database.products.put(
+    { sku: names.goods, name: 'Goods', kind: 'physical', stock: STOCK },
+    ACTOR,
+  );
+  await database.products.put(
+    { sku: names.codes, name: 'Codes', kind: 'virtual', stock: null },
+    ACTOR,
+  );
+  const created = await database.orders.create(
+    {
+      channel: 'admin',
+      userId: `user-${made}`,
+      openid: null,
+      clientIp: null,
+      description: 'Things',
+      items,
+      totalFen,
+      currency: 'CNY',
+      shopOrderNo: null,
+      profitSharing: false,
+      metadata: null,
+      appId: credentials.appId,
+      merchantId: credentials.merchantId,
+      notifyUrl: mail.url,
+      timeExpire: new Date(world.now() + 3_600_000).toISOString(),
+      expiresAtMs: world.now() + 3_600_000,
+    },
+    null,
+    ACTOR,
+    world.now(),
+  );
+  if (created.kind !== 'created') throw new Error(created.kind);
+  const no = created.outTradeNo;
+  const firstMail = mail.received.length;
+  const hung: { goOn: () => void; over: Promise<void> }[] = [];
+
+  const driver = {
+    no,
+    names,
+    shape,
+    totalFen,
+    userId: `user-${made}`,
+    world,
+
+    /** The user pays, once more if need be, also what is closed. */
+    async pay(): Promise<void> {
+      await simulator.pay({ outTradeNo: no, totalFen, force: true, notifyUrl: mail.url });
+    },
+    async close(): Promise<void> {
+      await database.closing.begin(no, 'close_requested', world.now());
+    },
+    letters: () => mail.received.slice(firstMail),
+    /** A callback comes to the api, which stores it; the run is not told. */
+    async deliver(index: number): Promise<void> {
+      const letter = mail.received[firstMail + index];
+      if (!letter) throw new Error(`No callback ${index}`);
+      const opened = await world.wechatpay.openCallback({
+        headers: letter.headers,
+        rawBody: Buffer.from(letter.body),
+        nowMs: Date.now(),
+      });
+      if (opened.kind === 'rejected') throw new Error(opened.reason);
+      const { notice, notificationId, eventType, resource } = opened;
+      if (notice.kind !== 'payment' && notice.kind !== 'refund') throw new Error(notice.kind);
+      const { kind, outTradeNo } = notice;
+      const { merchantId } = credentials;
+      const row = { notificationId, merchantId, kind, eventType, outTradeNo, resource };
+      await world.inbox.add(row);
+    },
+    /** The order's run: callbacks and answers into the books. */
+    async apply(): Promise<void> {
+      while ((await database.notices.apply(no, parseNotice, world.now())).more);
+    },
+    /** The order's run: what is due of the effects. */
+    async runEffects(): Promise<void> {
+      await database.effects.run(no, world.now());
+    },
+    async addCodes(): Promise<void> {
+      await database.products.addCodes(names.codes, codesOf(shape, no), ACTOR);
+    },
+    ask: (request: Omit<RefundRequest, 'outTradeNo'>): Promise<RefundRequestResult> =>
+      database.refundRequests.request({ ...request, outTradeNo: no }, null, ACTOR, world.now()),
+
+    /** One attempt of a refund's run, in a process that may die or hang. Resolves when it does either. */
+    async attempt(outRefundNo: string, interruption: Interruption | null = null): Promise<void> {
+      // How often WeChat may be failed in a second is not what is tested.
+      await sql.query(`UPDATE rate_limits SET tokens = 3`);
+      let hangs = (): void => undefined;
+      const hanging = new Promise<void>((resolve) => {
+        hangs = resolve;
+      });
+      const held: (() => void)[] = [];
+      const process = createProcess(interruption, (release) => {
+        held.push(release);
+        hangs();
+      });
+      const over = attempt(world, outRefundNo, process);
+      await Promise.race([over, hanging]);
+      for (const goOn of held) hung.push({ goOn, over });
+    },
+    /** Processes that hung go on with what they were at, the oldest first. */
+    async goOn(): Promise<void> {
+      for (const one of hung.splice(0)) {
+        one.goOn();
+        await one.over;
+      }
+    },
+    /** WeChat ends a refund, and tells of it or not. */
+    async settle(outRefundNo: string, status: RefundEnd, callbacks: number): Promise<void> {
+      await simulator.settleRefund({ outRefundNo, status, callbacks });
+    },
+    async questions(): Promise<{ id: string; reason: string; subject: string }[]> {
+      const { rows } = await sql.query<{ id: string; reason: string; subject: string }>(
+        `SELECT id, reason, subject FROM interventions
+         WHERE out_trade_no = $1 AND status = 'open' ORDER BY since, id`,
+        [no],
+      );
+      return rows;
+    },
+    /** A person answers; the run carries it out when it comes to it. */
+    async answer(interventionId: string, action: InterventionAction): Promise<void> {
+      await database.answers.submit({
+        to: { interventionId },
+        action,
+        note: '',
+        params: action === 'to_user' ? CARD : {},
+        actor: ACTOR,
+        twoPersonFen: Number.MAX_SAFE_INTEGER,
+        nowMs: world.now(),
+      });
+    },
+    async refunds(): Promise<{ number: string; status: string }[]> {
+      const { rows } = await sql.query<{ number: string; status: string }>(
+        `SELECT out_refund_no AS number, status FROM refunds WHERE out_trade_no = $1
+         ORDER BY created_at, out_refund_no`,
+        [no],
+      );
+      return rows;
+    },
+  };
+  if (!shape.noCodesYet) await driver.addCodes();
+  if (shape.from !== 'created') {
+    await driver.pay();
+    await driver.deliver(0);
+    await driver.apply();
+  }
+  if (shape.from === 'fulfilled') await driver.runEffects();
+  return driver;
+}
+
+const codesOf = (shape: Shape, no: string) =>
+  Array.from({ length: shape.codes?.quantity ?? 0 }, (_, n) => `${no}-code-${n}`);
+
+function itemsOf(
+  { goods, codes, thingFen }: Shape,
+  names: Record<'goods' | 'codes' | 'thing', string>,
+) {
+  const items = [
+    { sku: names.goods, ...goods, kind: null },
+    ...(codes === null ? [] : [{ sku: names.codes, ...codes, kind: null }]),
+    { sku: names.thing, quantity: 1, unitPriceFen: thingFen, kind: null },
+  ];
+  const totalFen = items.reduce((sum, one) => sum + one.quantity * one.unitPriceFen, 0);
+  return { items, totalFen };
+}
+
+/** The activity, and what its worker makes of its error: all that Temporal would keep is in the rows. */
+async function attempt(
+  { database, wechatpay, now }: World,
+  outRefundNo: string,
+  process: ReturnType<typeof createProcess>,
+): Promise<void> {
+  const money = createMoneyActivities({
+    database: {
+      refunds: process.through(database.refunds),
+      returns: process.through(database.returns),
+    },
+    wechatpay: process.through(wechatpay),
+    refundSpacingMs: () => Promise.resolve(SPACING_MS),
+    now,
+    random: () => 0.5,
+  });
+  const judge = createJudge({
+    database: {
+      budgets: process.through(database.budgets),
+      giveUp: process.through(database.giveUp),
+    },
+    control: createRetryControl({ database, now }),
+    onDatabaseAway: () => {
+      throw new Error('The database is never away here');
+    },
+    log: () => undefined,
+    now,
+    random: () => 0.5,
+  });
+  try {
+    await new MockActivityEnvironment({}, { logger: QUIET }).run(() =>
+      money.settleRefund(outRefundNo),
+    );
+  } catch (error) {
+    if (process.isDead()) return;
+    const operation = { activity: 'settleRefund', number: outRefundNo, attempt: 1 };
+    const verdict = await judge(error, operation).catch((fault: unknown) => fault);
+    if (process.isDead()) return;
+    if (!isExpected(verdict)) throw verdict;
+  }
+}
+
+/** An attempt ends with "again", "not yet" or "a person is asked"; anything else is a fault. */
+function isExpected(verdict: unknown): boolean {
+  const { type } = verdict as { type?: string };
+  return typeof type === 'string' && type !== 'INTERNAL_ERROR';
+}

@@ -1,0 +1,78 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { Pool } from 'pg';
+import type { Database } from '../../../database/database';
+import { createInboxWriter, type InboxWriter } from '../../../database/inbox-writer';
+import { DEFAULT_POLICIES } from '../../../domain/retry-policy';
+import type { Simulator } from '../../../simulator/simulator';
+import { createWechatPayClient, type WechatPayClient } from '../../../wechatpay/client';
+import { openDatabase } from '../../database/support/built';
+import { secrets } from '../../database/support/secrets';
+import { startReceiver, type CallbackReceiver } from '../../simulator/support/callback-receiver';
+import { start, type Fixture } from '../../simulator/support/merchant-client';
+import { createTestDatabase } from '../../support/test-database';
+
+export const ACTOR = { name: 'shop', role: 'merchant' };
+/** Failed attempts before a person is asked. */
+const MAX_ATTEMPTS = 3;
+
+/** The database, WeChat, and what lies between them; Temporal's part is played by the tests. */
+export interface World {
+  readonly sql: Pool;
+  readonly database: Database;
+  readonly inbox: InboxWriter;
+  readonly simulator: Simulator;
+  readonly credentials: Fixture['credentials'];
+  readonly wechatpay: WechatPayClient;
+  /** WeChat's callbacks lie here until they are delivered. */
+  readonly mail: CallbackReceiver;
+  readonly now: () => number;
+  /** Time passes for Oncepay. */
+  pass(ms: number): void;
+  end(): Promise<void>;
+}
+
+export async function startWorld(): Promise<World> {
+  const own = await createTestDatabase();
+  const sql = new Pool({ connectionString: own.url, max: 2 });
+  const mail = await startReceiver();
+  const database = openDatabase({ url: own.url, ...secrets, notifyUrl: mail.url, webhooks: false });
+  const inbox = createInboxWriter({ url: own.url, ...secrets });
+  const { simulator, credentials } = await start();
+  const key = simulator.publicKeyOf();
+  if (key === null) throw new Error('The simulator has no public key');
+  const wechatpay = createWechatPayClient({
+    baseUrl: simulator.url,
+    merchantId: credentials.merchantId,
+    appId: credentials.appId,
+    merchantSerial: credentials.merchantSerial,
+    merchantPrivateKey: createPrivateKey(credentials.merchantPrivateKeyPem),
+    apiV3Keys: [Buffer.from(credentials.apiV3Key)],
+    publicKey: { id: key.id, key: createPublicKey(key.pem) },
+    now: Date.now,
+  });
+  // Refunds end when the test says so.
+  simulator.setRefundOutcome({ status: 'PROCESSING' });
+  for (const operation of ['wechat.refund', 'wechat.refund_query'] as const) {
+    const policy = { ...DEFAULT_POLICIES[operation], maxAttempts: MAX_ATTEMPTS };
+    await database.policies.put(operation, policy, null, ACTOR);
+  }
+  let laterMs = 0;
+  return {
+    sql,
+    database,
+    inbox,
+    simulator,
+    credentials,
+    wechatpay,
+    mail,
+    now: () => Date.now() + laterMs,
+    pass: (ms) => {
+      laterMs += ms;
+    },
+    async end() {
+      await Promise.all([database.end(), inbox.end(), sql.end(), wechatpay.end()]);
+      await Promise.all([simulator.close(), mail.close()]);
+      await own.drop();
+    },
+  };
+}
