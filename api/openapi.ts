@@ -46,7 +46,7 @@ export function createOpenApi(operations: readonly Operation[]): object {
     openapi: '3.1.0',
     info: {
       title: 'Oncepay',
-      version: '0.2.0',
+      version: '0.3.0',
       description: 'Every order paid once, fulfilled once. Money in 分, times as RFC 3339.',
     },
     security: [{ apiKey: [] }],

@@ -72,10 +72,6 @@ export const SCENARIOS: readonly Scenario[] = [
   scenario('proposed-by-hand', badDays.proposedByHand),
   scenario('unknown-refunded', badDays.unknownRefunded),
   scenario('patrolled', badDays.patrolled),
-];
-
-/** Those of the version that comes: they join the others when it is recorded. */
-export const COMING: readonly Scenario[] = [
   scenario('sharing-finished', moneyShared.sharingFinished),
   scenario('sharing-told-by-callback', moneyShared.sharingToldByCallback),
   scenario('sharing-given-up', moneyShared.sharingGivenUp),

@@ -3,7 +3,7 @@ import { temporal as proto } from '@temporalio/proto';
 import { workflowBundlePath } from '../../config/paths';
 import { startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { replay, useQuietTemporal } from './bundle';
-import { COMING, SCENARIO_ENV, SCENARIOS } from './scenarios';
+import { SCENARIO_ENV, SCENARIOS } from './scenarios';
 
 const { TASK_QUEUE_KIND_NORMAL } = proto.api.enums.v1.TaskQueueKind;
 
@@ -21,7 +21,7 @@ afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 // The slow ones wait for times of the api and of WeChat, and decide nothing else in the run.
-test.each([...SCENARIOS, ...COMING].filter(({ slow }) => !slow))(
+test.each(SCENARIOS.filter(({ slow }) => !slow))(
   'the scenario $name goes the same way when no run is kept in memory',
   async ({ name, play }) => {
     const { workflowId, runId } = await play(oncepay);
