@@ -1,5 +1,6 @@
 import { refundWorkflowId } from '../../domain/workflow-ids';
 import { answer, lateOrder, orderOf, setPolicy, untilAsked } from '../e2e/support/questions';
+import { askRefund, paidOrder } from '../e2e/support/refunds';
 import type { TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
 import { ended, latestRun, type PlayedRun } from './played-run';
@@ -19,6 +20,16 @@ export async function refundSucceeded(oncepay: TestOncepay): Promise<PlayedRun> 
   const no = await lateOrder(oncepay);
   await oncepay.untilStatus(no, 'refunded', RECOVERY_MS);
   return endedRefund(oncepay, no);
+}
+
+/** The run that the refund's success wakes takes back what was given. */
+export async function refundTakesBack(oncepay: TestOncepay): Promise<PlayedRun> {
+  const no = await paidOrder(oncepay);
+  await askRefund(oncepay, no, { out_refund_no: `part-${no}`, amount: 100 });
+  await oncepay.untilOrder(no, 'points and sales are back', ({ effects }) =>
+    effects.some(({ effect, status }) => effect.startsWith('sales_back:') && status === 'done'),
+  );
+  return ended(oncepay, await latestRun(oncepay, no));
 }
 
 /** WeChat's word comes by callback, long before the next query. */

@@ -64,6 +64,7 @@ export const SCENARIOS: readonly Scenario[] = [
   scenario('webhook-failing-then-taken', webhookFailingThenTaken),
   scenario('started-by-the-sweep', startedByTheSweep, true),
   scenario('refund-succeeded', badDays.refundSucceeded),
+  scenario('refund-takes-back', badDays.refundTakesBack),
   scenario('refund-told-by-callback', badDays.refundToldByCallback),
   scenario('refund-given-up', badDays.refundGivenUp),
   scenario('effect-retried', badDays.effectRetried),
