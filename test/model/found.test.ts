@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+import { replacementNumber } from '../../domain/refund-number';
 import { readBooks } from './support/books';
 import { drain } from './support/drain';
 import { createOrderDriver, STOCK, type OrderDriver, type Shape } from './support/order-driver';
@@ -68,7 +69,7 @@ test('a replacement that is closed too never meets the replacement of another', 
   const [one, two] = [await sent(order, '-1', 100), await sent(order, '-2', 150)];
   await replaced(order, two);
   await replaced(order, one);
-  const replacement = `op_${order.no}-2`;
+  const replacement = replacementNumber(one);
   world.pass(2_000);
   await order.attempt(replacement);
   await replaced(order, replacement);
