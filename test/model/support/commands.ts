@@ -118,7 +118,7 @@ async function askAll(driver: OrderDriver, all: readonly Asked[], model: Model):
   }
   const reservedFen = reserved.reduce((sum, { one }) => sum + fen(one), 0);
   expect(reservedFen).toBeLessThanOrEqual(left);
-  const refundable = before.status === 'paid' || before.status === 'fulfilled';
+  const refundable = ['paid', 'fulfilled', 'paid_late'].includes(before.status);
   for (const { one, result } of results) {
     const known = model.asked.get(one.label);
     const same = known !== undefined && isSame(known, one) && fen(known) === fen(one);
