@@ -102,7 +102,7 @@ async function ask(
   const { refund, acceptedAtMs, ifNotTaken } = turn;
   const { outRefundNo } = refund;
   const outcome = await deps.wechatpay.queryRefund(refund);
-  if (outcome.kind === 'ok') {
+  if (outcome.kind === 'ok' && isOurs(refund, outcome.value)) {
     if (ifNotTaken === 'redirect' && refundEvent(outcome.value.status) === 'abnormal') {
       const again = await database.refunds.redirectAgain(outRefundNo, ATTEMPT_LIFE_MS, now());
       if (again !== null) return redirect(deps, again);
@@ -110,10 +110,13 @@ async function ask(
     }
     return heard(deps, refund, outcome.value, null, acceptedAtMs ?? now());
   }
+  if (outcome.kind === 'ok') return foreign(deps, refund, outcome.requestId);
   if (isAbsent(outcome) && ifNotTaken === 'send') {
     const attemptId = await database.refunds.startAfterAbsence(outRefundNo, ATTEMPT_LIFE_MS, now());
     if (attemptId !== null) return send(deps, refund, attemptId);
-    throw retryIn(1_000, 'NOT_YET', 'wechat.refund');
+    const delayMs = busyMs(Context.current().info.attempt, deps.random());
+    await database.refunds.dueAgain(outRefundNo, now() + delayMs, null);
+    throw retryIn(delayMs, 'NOT_YET', 'wechat.refund');
   }
   return failed(deps, 'wechat.refund_query', refund, outcome, null);
 }
@@ -149,6 +152,32 @@ async function redirect(
   return heard(deps, refund, outcome.value, attempt, deps.now());
 }
 
+/** The same number can be another refund's, made by whoever used this merchant before. */
+function isOurs(refund: StoredRefund, state: RefundState): boolean {
+  const { transactionId, refundFen } = state;
+  return (
+    transactionId === refund.transactionId && (refundFen === null || refundFen === refund.refundFen)
+  );
+}
+
+/** WeChat has something else under this number: it can't be sent, and only a person can go on. */
+async function foreign(
+  deps: MoneyActivityDeps,
+  refund: StoredRefund,
+  requestId: string | null,
+): Promise<never> {
+  await deps.database.refunds.isForeign(refund.outRefundNo, deps.now());
+  const outcome: Unsettled = {
+    kind: 'unknown',
+    code: 'OUT_TRADE_NO_USED',
+    wechatCode: null,
+    detail: 'WeChat has another payment or amount under this refund number',
+    status: 200,
+    requestId,
+  };
+  return failed(deps, 'wechat.refund', refund, outcome, null);
+}
+
 /** Books what WeChat said; while it works on the refund, it is asked again ever more rarely. */
 async function heard(
   deps: MoneyActivityDeps,
@@ -159,6 +188,7 @@ async function heard(
 ): Promise<RefundStanding> {
   const { database, now } = deps;
   const { outRefundNo, outTradeNo } = refund;
+  if (!isOurs(refund, state)) return foreign(deps, refund, attempt?.requestId ?? null);
   const event = refundEvent(state.status);
   if (event === null) throw new Error(`WeChat says ${state.status} of refund ${outRefundNo}`);
   const nextAtMs = nextQueryAt(acceptedAtMs, now(), QUERY_GAPS_MS);

@@ -144,7 +144,7 @@ async function heard(
   const { value, requestId } = outcome;
   const attempt = attemptId === null ? null : { id: attemptId, requestId };
   const status = await book(deps, sharing, value, attempt, acceptedAtMs);
-  if (status === 'differs') return foreign(deps, sharing, requestId, attemptId);
+  if (status === 'differs') return foreign(deps, sharing, requestId);
   if (status === 'processing') {
     const nextAtMs = nextQueryAt(acceptedAtMs ?? now(), now(), QUERY_GAPS_MS);
     throw retryIn(nextAtMs - now(), 'NOT_YET', 'wechat.sharing');
@@ -184,7 +184,6 @@ function foreign(
   deps: SharingActivityDeps,
   sharing: StoredSharing,
   requestId: string | null,
-  attemptId: string | null,
 ): Promise<never> {
   const outcome: Unsettled = {
     kind: 'unknown',
@@ -194,7 +193,7 @@ function foreign(
     status: 200,
     requestId,
   };
-  return failed(deps, 'wechat.sharing_query', sharing, outcome, attemptId);
+  return failed(deps, 'wechat.sharing_query', sharing, outcome, null);
 }
 
 /** WeChat could not say, or refused: the policy decides; the number stays the same. */

@@ -3,7 +3,7 @@ import { canBePaid } from '../domain/order-state';
 import type { RunView } from '../domain/run-view';
 import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext } from './context';
-import { readRunView } from './run-view';
+import { readRun } from './run-view';
 
 export interface DueDelivery {
   readonly id: string;
@@ -96,8 +96,9 @@ async function finishRound(
   outTradeNo: string,
   nextAtMs: number | null,
 ): Promise<RunView | null> {
-  const view = await readRunView(prisma, outTradeNo);
-  if (!view || canBePaid(view.status)) return view;
+  const run = await readRun(prisma, outTradeNo);
+  if (!run || canBePaid(run.view.status)) return run?.view ?? null;
+  const { view, dueAt: seenDueAt } = run;
   const dueAt = nextAtMs === null ? null : new Date(nextAtMs + SETTLE_GRACE_MS);
   if (dueAt === null && (view.effectsDue > 0 || view.openNotices > 0)) return view;
   const { count } = await prisma.order.updateMany({
@@ -105,11 +106,8 @@ async function finishRound(
       outTradeNo,
       status: view.status,
       // What was committed since the look above keeps the order due.
+      dueAt: seenDueAt,
       ...(dueAt === null ? { deliveries: { none: { status: 'pending' } } } : {}),
-      // A refund that succeeds meanwhile takes something back.
-      ...(dueAt === null && view.status !== 'paid'
-        ? { effects: { none: { status: 'pending' } } }
-        : {}),
     },
     data: { dueAt },
   });

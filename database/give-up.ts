@@ -2,6 +2,7 @@ import type { ErrorCode } from '../domain/error-catalogue';
 import type { InterventionReason } from '../domain/interventions';
 import { isSharingSettled } from '../domain/profit-sharing';
 import { canBePaid } from '../domain/order-state';
+import { isSettled } from '../domain/refund-state';
 import type { RetryOperation } from '../domain/retry-policy';
 import type { DatabaseContext, Transaction } from './context';
 import { openIntervention } from './interventions';
@@ -37,8 +38,6 @@ const EFFECT_REASONS: Partial<Record<ErrorCode, InterventionReason>> = {
   NO_STOCK: 'no_stock',
   NO_CODES: 'no_codes',
 };
-/** A refund that can still go on. */
-const OPEN_REFUND = ['pending', 'processing', 'abnormal'];
 
 /** What follows a spent budget: the row that was tried says so, and a person is asked, in one transaction. */
 export function createGiveUp({ prisma }: DatabaseContext) {
@@ -98,15 +97,9 @@ async function aboutWechat(tx: Transaction, given: GivenUp): Promise<Question | 
 
 async function aboutRefund(tx: Transaction, given: GivenUp): Promise<Question | null> {
   const { number: outRefundNo } = given;
-  const refund = await tx.refund.findUnique({
-    where: { outRefundNo },
-    select: { outTradeNo: true, orderNo: true, origin: true, amountFen: true, status: true },
-  });
-  if (!refund) return null;
-  const { outTradeNo, orderNo, origin, amountFen } = refund;
-  if (orderNo !== null) await lockOrder(tx, orderNo);
-  const open = await tx.refund.count({ where: { outRefundNo, status: { in: OPEN_REFUND } } });
-  if (open === 0) return null;
+  const refund = await lockRefund(tx, outRefundNo);
+  if (!refund || isSettled(refund.status)) return null;
+  const { out_trade_no: outTradeNo, order_no: orderNo, origin, amount_fen: amountFen } = refund;
   if (refund.status === 'abnormal') {
     // Where it should have gone was no good: a person says where else.
     await tx.refund.updateMany({

@@ -29,6 +29,31 @@ export async function startAttempt(
   return id;
 }
 
+/**
+ * WeChat doesn't know the number: what was sent so long ago that it can't be on its way any more was never
+ * taken (P8).
+ */
+export async function settleAbsent(tx: Transaction, outRefundNo: string, now: Date): Promise<void> {
+  await tx.refundAttempt.updateMany({
+    where: { outRefundNo, operation: 'refund', deadlineAt: { lte: now }, ...UNDECIDED },
+    data: { outcome: 'refused', code: 'RESOURCE_NOT_EXISTS', finishedAt: now },
+  });
+}
+
+/** WeChat has another refund under the number: none of ours was taken. */
+export async function settleForeign(
+  tx: Pick<Transaction, 'refundAttempt'>,
+  outRefundNo: string,
+  now: Date,
+): Promise<void> {
+  await tx.refundAttempt.updateMany({
+    where: { outRefundNo, operation: 'refund', ...UNDECIDED },
+    data: { outcome: 'refused', code: 'OUT_TRADE_NO_USED', finishedAt: now },
+  });
+}
+
+const UNDECIDED = { OR: [{ outcome: null }, { outcome: 'unknown' }] };
+
 /** Notes how a request ended. */
 export async function settleAttempt(
   tx: Transaction,

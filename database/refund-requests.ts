@@ -77,6 +77,7 @@ function reserve(
     const order = await lockOrder(tx, outTradeNo);
     if (!order) return { kind: 'unknown_order' };
     const known = await repeated(tx, request, outRefundNo);
+    if (known?.kind === 'repeat' && guard) await rememberKey(context, tx, guard, outTradeNo);
     if (known) return known;
     if (!REFUNDABLE.includes(order.status)) {
       return { kind: 'not_refundable', status: order.status };

@@ -167,7 +167,7 @@ export async function settleRefund(
       dueAt: nextQueryAt && new Date(nextQueryAt.getTime() + QUERY_GRACE_MS),
       ...(word.refundId === null ? {} : { refundId: word.refundId }),
       ...(refund.accepted_at === null ? { acceptedAt: now } : {}),
-      ...(step.to === 'succeeded' ? { succeededAt: now } : {}),
+      ...(step.to === 'succeeded' ? { succeededAt: await nextSuccess(tx, refund, now) } : {}),
       ...(step.to === 'closed' ? { closedAt: now } : {}),
       // Where an abnormal refund shall go has been said to WeChat, or is to be said anew.
       ...(waiting || step.to === 'abnormal' ? { abnormalEncrypted: null } : {}),
@@ -199,6 +199,15 @@ export async function settleRefund(
       break;
   }
   return step;
+}
+
+/** Successes of one payment have an order of their own, whatever the clocks of those who book them say. */
+async function nextSuccess(tx: Transaction, refund: RefundRow, now: Date): Promise<Date> {
+  const { _max } = await tx.refund.aggregate({
+    where: { transactionKey: refund.transaction_key },
+    _max: { succeededAt: true },
+  });
+  return new Date(Math.max(now.getTime(), (_max.succeededAt?.getTime() ?? 0) + 1));
 }
 
 /** Said before WeChat closed it, heard after that. Where nothing was said before the close, it is news. */

@@ -3,7 +3,13 @@ import type { AttemptOutcome } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
 import { openIntervention } from './interventions';
 import { returnRefundToken, takeRefundToken } from './rate-limits';
-import { settleAttempt, startAttempt, type AnsweredAttempt } from './refund-attempts';
+import {
+  settleAbsent,
+  settleAttempt,
+  settleForeign,
+  startAttempt,
+  type AnsweredAttempt,
+} from './refund-attempts';
 import { mayBeRedirected, redirect, redirectAgain, type Redirect } from './refund-redirect';
 import { stored, type RefundRow, type StoredRefund } from './refund-row';
 import { askWhereElse, isAsked, lockRefund, settleRefund, type RefundWord } from './refund-rows';
@@ -85,6 +91,10 @@ export function createRefunds(context: DatabaseContext) {
     ): Promise<void> {
       await settleAttempt(prisma, attemptId, outcome, code, requestId, new Date(nowMs));
     },
+
+    /** WeChat has another refund under this number, so it can't have ours. */
+    isForeign: (outRefundNo: string, nowMs: number): Promise<void> =>
+      settleForeign(prisma, outRefundNo, new Date(nowMs)),
 
     /** Books what WeChat said, with all that follows. @returns the status it has now */
     heard: (
@@ -193,8 +203,11 @@ async function startAfterAbsence(
 ): Promise<string | null> {
   return prisma.$transaction(async (tx) => {
     const row = await lockRefund(tx, outRefundNo);
-    if (row?.status !== 'pending' || !(await takeRefundToken(tx))) return null;
-    return startAttempt(tx, row, 'refund', attemptLifeMs, new Date(nowMs));
+    if (row?.status !== 'pending') return null;
+    const now = new Date(nowMs);
+    await settleAbsent(tx, outRefundNo, now);
+    if (!(await takeRefundToken(tx))) return null;
+    return startAttempt(tx, row, 'refund', attemptLifeMs, now);
   });
 }
 

@@ -25,7 +25,7 @@ interface Row {
   prepay_failed: boolean;
   retries: number;
   attention_id: string | null;
-  due: boolean;
+  due_at: Date | null;
   attention: string | null;
 }
 
@@ -37,6 +37,14 @@ export async function readRunView(
   client: Pick<Transaction, '$queryRaw'>,
   outTradeNo: string,
 ): Promise<RunView | null> {
+  return (await readRun(client, outTradeNo))?.view ?? null;
+}
+
+/** The same with the order's `due_at` as it was then. */
+export async function readRun(
+  client: Pick<Transaction, '$queryRaw'>,
+  outTradeNo: string,
+): Promise<{ readonly view: RunView; readonly dueAt: Date | null } | null> {
   const [row] = await client.$queryRaw<Row[]>`
     SELECT o.status, o.channel, o.total_fen, o.prepay_rounds, o.refusal_code IS NOT NULL AS refused,
       o.close_requested_at IS NOT NULL AS close_requested, o.expires_at,
@@ -54,7 +62,7 @@ export async function readRunView(
       (SELECT count(*)::int FROM deliveries d
         WHERE d.out_trade_no = o.out_trade_no AND d.status = 'pending') AS deliveries_due,
       i.open AS open_interventions, i.oldest AS attention, i.oldest_id AS attention_id, i.close_failed,
-      i.prepay_failed, i.retries, o.due_at IS NOT NULL AS due
+      i.prepay_failed, i.retries, o.due_at
     FROM orders o CROSS JOIN LATERAL (
       SELECT count(*) FILTER (WHERE status = 'open')::int AS open,
         coalesce(bool_or(status = 'open' AND reason = 'reconciliation'), false) AS held,
@@ -68,7 +76,10 @@ export async function readRunView(
       FROM interventions WHERE order_no = o.out_trade_no
     ) i
     WHERE o.out_trade_no = ${outTradeNo}`;
-  if (!row) return null;
+  return row ? { view: viewOf(row), dueAt: row.due_at } : null;
+}
+
+function viewOf(row: Row): RunView {
   return {
     status: row.status as OrderStatus,
     channel: row.channel,
@@ -86,6 +97,6 @@ export async function readRunView(
     attentionId: row.attention_id,
     prepayFailed: row.prepay_failed,
     retries: row.retries,
-    due: row.due,
+    due: row.due_at !== null,
   };
 }

@@ -12,6 +12,11 @@ export function compensationOf(effect: DatabaseEffect, outRefundNo: string): Com
   return `${effect}${BACK}${outRefundNo}`;
 }
 
+/** True for the name of something that a refund takes back. */
+export function isCompensation(name: string): boolean {
+  return name.includes(BACK);
+}
+
 /** What an effect's name says: the effect, and of a compensation the refund it belongs to. */
 export function readEffect(name: string): {
   readonly effect: DatabaseEffect;

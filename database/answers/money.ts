@@ -1,3 +1,4 @@
+import { isCompensation } from '../../domain/effects';
 import { canBePaid } from '../../domain/order-state';
 import { refundNumberOf, replacementNumber } from '../../domain/refund-number';
 import { closeLocked } from '../order-close';
@@ -55,6 +56,10 @@ async function giveBack(answering: Answering, payment: Payment | null): Promise<
     now: scope.now,
   });
   if (reserved === 'nothing_left') {
+    // Where it is on its way back under the payment's own number, that is the answer.
+    const own = { transactionKey: payment.id, origin: { notIn: ['api', 'external'] } };
+    const live = await scope.tx.refund.count({ where: { ...own, status: { not: 'closed' } } });
+    if (live > 0) return DONE;
     return refused('NOTHING_TO_REFUND', 'All of this payment is on its way back already');
   }
   scope.refunds.add(outRefundNo);
@@ -62,14 +67,13 @@ async function giveBack(answering: Answering, payment: Payment | null): Promise<
   return DONE;
 }
 
-/** A number is used again only while its refund lives; after a close the next one is made from it. */
+/** The first number made from the payment that no refund has: one that lives holds its money already. */
 async function nextNumber({ scope }: Answering, payment: Payment): Promise<string> {
   let outRefundNo = refundNumberOf(payment.transactionId);
-  for (;;) {
-    const closed = await scope.tx.refund.count({ where: { outRefundNo, status: 'closed' } });
-    if (closed === 0) return outRefundNo;
+  while ((await scope.tx.refund.count({ where: { outRefundNo } })) > 0) {
     outRefundNo = replacementNumber(outRefundNo);
   }
+  return outRefundNo;
 }
 
 /** `refund` of a payment that did not match: nobody else can pay the number at WeChat, so it closes here. */
@@ -90,6 +94,10 @@ export async function refundNamed(answering: Answering): Promise<Outcome> {
 
 /** `refund` of what paid the order, whatever of it is left. */
 export async function refundApplied(answering: Answering): Promise<Outcome> {
+  if (isCompensation(answering.question.subject)) {
+    const detail = 'A refund has to take something back here: retry that, or skip it';
+    return refused('ACTION_NOT_ALLOWED', detail);
+  }
   return giveBack(answering, await appliedPayment(answering));
 }
 

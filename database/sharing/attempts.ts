@@ -20,6 +20,37 @@ export async function startSharingAttempt(
   return id;
 }
 
+/** Attempts of one request, by what they are about. */
+type AboutAttempts =
+  | { readonly outReturnNo: string }
+  | { readonly outOrderNo: string; readonly operation: SharingOperation };
+
+/** As with refunds: what WeChat doesn't know after an attempt's whole life was never taken. */
+export async function settleAbsentAttempts(
+  tx: Transaction,
+  about: AboutAttempts,
+  now: Date,
+): Promise<void> {
+  await tx.profitSharingAttempt.updateMany({
+    where: { ...about, deadlineAt: { lte: now }, ...UNDECIDED },
+    data: { outcome: 'refused', code: 'RESOURCE_NOT_EXISTS', finishedAt: now },
+  });
+}
+
+/** WeChat has other content under the number: none of ours was taken. */
+export async function settleForeignAttempts(
+  tx: Transaction,
+  about: AboutAttempts,
+  now: Date,
+): Promise<void> {
+  await tx.profitSharingAttempt.updateMany({
+    where: { ...about, ...UNDECIDED },
+    data: { outcome: 'refused', code: 'OUT_TRADE_NO_USED', finishedAt: now },
+  });
+}
+
+const UNDECIDED = { OR: [{ outcome: null }, { outcome: 'unknown' }] };
+
 export async function settleSharingAttempt(
   tx: Transaction,
   id: string,

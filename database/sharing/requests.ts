@@ -71,7 +71,10 @@ async function requestSharing(
     select: { contentHash: true },
   });
   if (known && known.contentHash !== contentHash) return taken(number.kind);
-  if (known) return repeated(context, tx, outOrderNo);
+  if (known) {
+    if (guard) await rememberKey(context, tx, guard, outTradeNo);
+    return repeated(context, tx, outOrderNo);
+  }
   // Two orders don't wait for each other: the number itself decides who was first.
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${outOrderNo}, 0))`;
   const since = await tx.profitSharing.count({ where: { outOrderNo } });

@@ -4,7 +4,12 @@ import type { DatabaseContext, Transaction } from '../context';
 import { openIntervention } from '../interventions';
 import type { RefundRow } from '../refund-row';
 import { lockRefund } from '../refund-rows';
-import { MAYBE_TAKEN, settleSharingAttempt, startSharingAttempt } from './attempts';
+import {
+  MAYBE_TAKEN,
+  settleAbsentAttempts,
+  settleSharingAttempt,
+  startSharingAttempt,
+} from './attempts';
 import { freeShared } from './settlement';
 import { ownNumber } from './reservation';
 import { receiverPlace } from './sharing-row';
@@ -76,12 +81,14 @@ export async function returnTurn(
   now: Date,
 ): Promise<ReturnTurn | null> {
   if (refund.short_accepted_at !== null) return null;
-  const [own] = await openReturns(tx, refund.out_refund_no);
-  if (own) return continueReturn(context, tx, refund, own, attemptLifeMs, now);
   const [paid] = await tx.$queryRaw<{ totalFen: number; heldFen: number; sharedFen: number }[]>`
     SELECT coalesce(total_fen, 0) AS "totalFen", held_fen AS "heldFen", shared_fen AS "sharedFen"
     FROM payment_transactions WHERE id = ${refund.transaction_key}::uuid FOR NO KEY UPDATE`;
   const lacking = paid ? shortfallOf(paid, refund.amount_fen) : 0;
+  // What was planned and not begun is not taken from anybody when it is needed no more.
+  if (lacking === 0) await dropUnsent(tx, refund.out_refund_no, now);
+  const [own] = await openReturns(tx, refund.out_refund_no);
+  if (own) return continueReturn(context, tx, refund, own, attemptLifeMs, now);
   if (lacking === 0) return null;
   if (await isUnsettled(tx, refund)) return { kind: 'wait', delayMs: BLOCKED_MS };
   const planned = await planReturns(tx, refund, lacking, now);
@@ -205,7 +212,9 @@ export function createReturns({ prisma }: DatabaseContext) {
         const open = { outReturnNo, status: 'pending' };
         if ((await tx.profitSharingReturn.count({ where: open })) === 0) return null;
         const attempt = { outOrderNo, outReturnNo, operation: 'return' } as const;
-        return startSharingAttempt(tx, attempt, attemptLifeMs, new Date(nowMs));
+        const now = new Date(nowMs);
+        await settleAbsentAttempts(tx, { outReturnNo }, now);
+        return startSharingAttempt(tx, attempt, attemptLifeMs, now);
       }),
 
     attemptEnded: (
@@ -306,6 +315,13 @@ export async function mayBeReturned(tx: Transaction, outRefundNo: string): Promi
     },
   });
   return maybe > 0;
+}
+
+async function dropUnsent(tx: Transaction, outRefundNo: string, now: Date): Promise<void> {
+  await tx.profitSharingReturn.updateMany({
+    where: { outRefundNo, status: 'pending', attempts: { none: MAYBE_TAKEN } },
+    data: { status: 'failed', failReason: 'NOT_NEEDED', finishedAt: now },
+  });
 }
 
 /** Gives up what was never taken back. */

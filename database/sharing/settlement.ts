@@ -4,7 +4,7 @@ import type { DatabaseContext, Transaction } from '../context';
 import { addSharingDelivery } from '../delivery-rows';
 import { endMoot, openIntervention } from '../interventions';
 import { lockOrder } from '../status-change';
-import { settleSharingAttempt } from './attempts';
+import { settleForeignAttempts, settleSharingAttempt } from './attempts';
 import { addRest } from './reservation';
 import { lockSharing, readReceivers, type Receiver, type SharingRow } from './sharing-row';
 
@@ -60,7 +60,10 @@ export async function hearSharing(
   if (!row) return booked('unknown_sharing');
   const receivers = await readReceivers(context, tx, outOrderNo);
   const told = matched(receivers, word);
-  if (!told) return { kind: 'differs' };
+  if (!told) {
+    await settleForeignAttempts(tx, { outOrderNo, operation: row.kind }, now);
+    return { kind: 'differs' };
+  }
   if (attempt) await settleSharingAttempt(tx, attempt.id, 'accepted', null, attempt.requestId, now);
   if (row.status === 'finished' || row.status === 'closed') return booked(row.status);
   const decided = told.filter(

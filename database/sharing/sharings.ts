@@ -5,7 +5,12 @@ import {
 } from '../../domain/profit-sharing';
 import { DUE_GRACE_MS, type AttemptOutcome } from '../attempts';
 import type { DatabaseContext, Transaction } from '../context';
-import { MAYBE_TAKEN, settleSharingAttempt, startSharingAttempt } from './attempts';
+import {
+  MAYBE_TAKEN,
+  settleAbsentAttempts,
+  settleSharingAttempt,
+  startSharingAttempt,
+} from './attempts';
 import { hearSharing, type HeardSharing, type SharingWord } from './settlement';
 import { lockSharing, readReceivers, type Receiver, type SharingRow } from './sharing-row';
 
@@ -66,7 +71,9 @@ export function createSharings(context: DatabaseContext) {
         const row = await lockSharing(tx, outOrderNo);
         if (row?.status !== 'pending') return null;
         const attempt = { outOrderNo, operation: row.kind };
-        return startSharingAttempt(tx, attempt, attemptLifeMs, new Date(nowMs));
+        const now = new Date(nowMs);
+        await settleAbsentAttempts(tx, attempt, now);
+        return startSharingAttempt(tx, attempt, attemptLifeMs, now);
       }),
 
     /** What WeChat works on at the moment, for who wants to ask at once; else how the sharing stands. */

@@ -16,6 +16,8 @@ beforeAll(async () => {
   sharing = await startTestSharing();
 });
 afterAll(() => sharing.end());
+// These turns send nothing, so nobody gives their tokens back.
+beforeEach(() => sharing.sql.query('UPDATE rate_limits SET tokens = 3'));
 
 const FIRST = '1900000109';
 const SECOND = '1900000110';
@@ -229,6 +231,46 @@ describe('a take-back that WeChat fails', () => {
       expect(await turn(refundNo)).toMatchObject({ kind: 'return_ask', back });
     },
   );
+
+  test('what WeChat says it never had, long after it was sent, stands in nobody’s way', async () => {
+    const { no } = await sharedOrder([[90, FIRST]]);
+    const refundNo = await refundOf(no, 300);
+    const { back, attemptId } = await sent(refundNo);
+    const { returns, giveUp } = sharing.database;
+    await returns.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
+    // The query finds nothing after the attempt's whole life; the next attempt is refused.
+    const again = await returns.startAfterAbsence(back, LIFE_MS, Date.now() + LIFE_MS + 1);
+    await returns.attemptEnded(again ?? '', 'refused', 'NO_AUTH', null, Date.now());
+    const spent = {
+      operation: 'wechat.return',
+      number: refundNo,
+      subject: back.outReturnNo,
+      code: 'WECHAT_PERMISSION_DENIED',
+      attempts: 2,
+      evidence: {},
+    } as const;
+    expect(await giveUp.open(spent, Date.now())).toBe('opened');
+    expect(await sharing.answer(no, 'accept')).toEqual([refundNo]);
+    expect(await turn(refundNo)).toMatchObject({ kind: 'send' });
+  });
+
+  test('what is planned and needed no more is taken from nobody', async () => {
+    const { no } = await sharedOrder([
+      [50, FIRST],
+      [40, SECOND],
+    ]);
+    const [one, two] = [await refundOf(no, 200), await refundOf(no, 100)];
+    const first = await sent(one);
+    await hear(first.back, 'SUCCESS', first.attemptId);
+    // The other refund is given up: what the payment has left is enough for this one.
+    await sharing.sql.query(`UPDATE refunds SET status = 'closed' WHERE out_refund_no = $1`, [two]);
+    await sharing.sql.query(
+      `UPDATE payment_transactions SET held_fen = held_fen - 100 WHERE order_no = $1`,
+      [no],
+    );
+    expect(await turn(one)).toMatchObject({ kind: 'send' });
+    expect(await sharing.money(no)).toMatchObject({ shared: 40 });
+  });
 
   test('a definite refusal ends it, so that the retry has a new number', async () => {
     const { no } = await sharedOrder([[90, FIRST]]);

@@ -10,6 +10,7 @@ import {
   untilAsked,
   untilRefund,
 } from './support/questions';
+import { externalRefund } from './support/refunds';
 
 /** More than one key may move alone. */
 const LARGE = { items: [{ sku: 'ring', quantity: 1, unit_price: 200_000 }] };
@@ -193,7 +194,10 @@ test('several questions of one order: the answer must say which, and each is ans
   const { no, sku } = await orderOf(oncepay, { kind: 'virtual' });
   await oncepay.simulator.pay({ outTradeNo: no });
   const codes = await untilAsked(oncepay, no, 'no_codes');
-  await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: no });
+  const { transaction_id: transactionId } = await oncepay.order(no);
+  // Made elsewhere, and of more than was paid.
+  const resource = externalRefund(no, transactionId ?? '', 301);
+  await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: no, resource });
   const books = await untilAsked(oncepay, no, 'reconciliation');
   const order = await oncepay.order(no);
   expect(order.attention).toMatchObject({ id: codes.id, open_count: 2 });

@@ -252,6 +252,8 @@ test('an effect that can not be taken back asks a person, and is done on the ret
   await askRefund(oncepay, no, { out_refund_no: `b-${no}`, amount: 100 });
   const { id, subject } = await untilAsked(oncepay, no, 'effect_failed');
   expect(subject).toBe(`points_back:b-${no}`);
+  // More money back would not take back what this refund should.
+  expect((await answer(oncepay, id, 'refund')).body).toMatchObject({ code: 'ACTION_NOT_ALLOWED' });
   await oncepay.sql.query(`ALTER TABLE points_entries DROP CONSTRAINT broken`);
   expect((await answer(oncepay, id, 'retry')).status).toBe(200);
   await oncepay.untilOrder(no, 'it is taken back', ({ effects }) =>

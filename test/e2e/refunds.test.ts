@@ -1,6 +1,6 @@
 import { startTestOncepay, type OrderView, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
-import { answer, lateOrder, setPolicy, setSetting, untilAsked } from './support/questions';
+import { answer, lateOrder, orderOf, setPolicy, setSetting, untilAsked } from './support/questions';
 import { askRefund, atWechat, externalRefund, paidOrder, refundsWith } from './support/refunds';
 
 let oncepay: TestOncepay;
@@ -346,3 +346,52 @@ test('refunds that fail never exceed 6 a second, over all workers', async () => 
   const inOneSecond = failed.map((from) => failed.filter((at) => at >= from && at < from + 1_000));
   expect(Math.max(...inOneSecond.map(({ length }) => length))).toBeLessThanOrEqual(6);
 }, 120_000);
+
+describe('found by review', () => {
+  test('a number that is another refund at WeChat is not taken for ours', async () => {
+    const [theirs, no] = [await paidOrder(oncepay), await paidOrder(oncepay)];
+    const outRefundNo = `old-${theirs}`;
+    await refund(theirs, { out_refund_no: outRefundNo, amount: 100 });
+    await untilRefunds(theirs, ['succeeded']);
+    // As if another program had made it, before Oncepay knew this merchant.
+    await oncepay.sql.query('DELETE FROM refund_attempts WHERE out_refund_no = $1', [outRefundNo]);
+    await oncepay.sql.query('DELETE FROM refunds WHERE out_refund_no = $1', [outRefundNo]);
+    oncepay.simulator.setFault({ operation: 'refund', kind: 'cut', outRefundNo, times: 1 });
+    await refund(no, { out_refund_no: outRefundNo, amount: 100 });
+    const question = await untilAsked(oncepay, no, 'refund_failed');
+    expect(question.evidence).toMatchObject({ code: 'OUT_TRADE_NO_USED' });
+    expect(await oncepay.order(no)).toMatchObject({ amount: { refunded: 0 } });
+    expect((await answer(oncepay, question.id, 'dismiss')).status).toBe(200);
+    expect(await oncepay.order(no)).toMatchObject({
+      attention: null,
+      refunds: [{ status: 'closed' }],
+    });
+  });
+
+  test('money that is freed after a person’s refund goes back with the next answer', async () => {
+    const { no } = await orderOf(oncepay, { kind: 'virtual' });
+    await oncepay.simulator.pay({ outTradeNo: no });
+    const first = await untilAsked(oncepay, no, 'no_codes');
+    oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', outRefundNo: `${no}-a`, times: 1 });
+    await refund(no, { out_refund_no: `${no}-a`, amount: 180 });
+    await untilRefunds(no, ['processing']);
+    expect((await answer(oncepay, first.id, 'refund')).status).toBe(200);
+    await untilRefunds(no, ['processing', 'succeeded']);
+    await oncepay.simulator.settleRefund({ outRefundNo: `${no}-a`, status: 'CLOSED' });
+    const again = await untilAsked(oncepay, no, 'no_codes');
+    expect((await answer(oncepay, again.id, 'refund')).status).toBe(200);
+    const order = await oncepay.untilStatus(no, 'refunded');
+    expect(order.amount.refunded).toBe(300);
+    expect(atWechat(oncepay, no)).toMatchObject({ backFen: 300 });
+  });
+
+  test('a key that came with a repeat by number guards from then on', async () => {
+    const no = await paidOrder(oncepay);
+    const key = { 'Idempotency-Key': `late-key-${no}` };
+    const body = { out_refund_no: `${no}-1`, amount: 10 };
+    await refund(no, body);
+    expect((await refund(no, body, key)).status).toBeLessThan(300);
+    const other = await refund(no, { out_refund_no: `${no}-2`, amount: 5 }, key);
+    expect(other).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_KEY_REUSED' } });
+  });
+});

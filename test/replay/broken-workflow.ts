@@ -2,6 +2,7 @@
 import { sleep } from '@temporalio/workflow';
 import { orderWorkflow as realOrder } from '../../workflows/order-workflow';
 import { patrolWorkflow as realPatrol } from '../../workflows/patrol-workflow';
+import { profitSharingWorkflow as realSharing } from '../../workflows/profit-sharing-workflow';
 import { refundWorkflow as realRefund } from '../../workflows/refund-workflow';
 
 /** What a careless change of a released workflow looks like; the replay check must refuse it. */
@@ -15,3 +16,4 @@ function changed<A extends unknown[], R>(real: (...args: A) => Promise<R>) {
 export const orderWorkflow = changed(realOrder);
 export const refundWorkflow = changed(realRefund);
 export const patrolWorkflow = changed(realPatrol);
+export const profitSharingWorkflow = changed(realSharing);

@@ -10,7 +10,7 @@ declare global {
 }
 
 /** One for each test file that talks to Temporal, so that their task queues don't mix. */
-const NAMESPACES = Array.from({ length: 40 }, (_, index) => `t${index + 1}`);
+const NAMESPACES = Array.from({ length: 64 }, (_, index) => `t${index + 1}`);
 const TEMPLATE = 'oncepay_template';
 const MIGRATIONS_DIR = join(__dirname, '..', '..', 'prisma', 'migrations');
 
