@@ -225,7 +225,7 @@ export async function askWhereElse(
 ): Promise<void> {
   await tx.refund.updateMany({
     where: { outRefundNo: refund.out_refund_no, status: 'abnormal' },
-    data: { abnormalEncrypted: null, dueAt: null },
+    data: { abnormalEncrypted: null, nextQueryAt: null, dueAt: null },
   });
   await ask(tx, refund, 'refund_abnormal', evidence, now);
 }

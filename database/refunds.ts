@@ -13,6 +13,7 @@ import {
 import { mayBeRedirected, redirect, redirectAgain, type Redirect } from './refund-redirect';
 import { stored, type RefundRow, type StoredRefund } from './refund-row';
 import { askWhereElse, isAsked, lockRefund, settleRefund, type RefundWord } from './refund-rows';
+import { stillAbnormal } from './refund-watch';
 import { returnTurn, type ReturnTurn } from './sharing/returns';
 
 export type RefundTurn =
@@ -135,7 +136,7 @@ async function takeTurn(
     if (isSettled(row.status) || (await isAsked(tx, row))) return over(tx, row);
     if (row.status === 'abnormal') {
       // Nobody has said where it shall go.
-      if (row.abnormal_encrypted === null) return over(tx, row);
+      if (row.abnormal_encrypted === null) return lookAtAbnormal(tx, row, nowMs);
       if (await mayBeRedirected(tx, outRefundNo)) return ask(row, 'redirect');
       const again = await redirect(context, tx, row, limits.attemptLifeMs, now);
       return again ?? over(tx, row);
@@ -170,6 +171,13 @@ async function over(tx: Transaction, row: RefundRow): Promise<RefundTurn> {
     where: { outTradeNo: row.order_no ?? '', dueAt: { not: null } },
   });
   return { kind: 'over', status: row.status, dueOrder: due > 0 ? row.order_no : null };
+}
+
+/** One that is dismissed is handled elsewhere: WeChat is asked about it now and then. */
+async function lookAtAbnormal(tx: Transaction, row: RefundRow, nowMs: number): Promise<RefundTurn> {
+  if (row.next_query_at === null) return over(tx, row);
+  if (row.next_query_at.getTime() <= nowMs + EARLY_MS) return ask(row, null);
+  return { kind: 'over', status: row.status, dueOrder: null };
 }
 
 function ask(row: RefundRow, ifNotTaken: IfNotTaken): RefundTurn {
@@ -231,6 +239,8 @@ async function hear(
     if (step.kind === 'refused') await askAboutContradiction(tx, row, word, now);
     if (row.status === 'abnormal' && attempt?.operation === 'abnormal') {
       await askWhereElse(tx, row, word.evidence, now);
+    } else if (row.status === 'abnormal' && attempt === null) {
+      await stillAbnormal(tx, row, word.evidence, now);
     }
     if (step.kind === 'duplicate' && word.nextQueryAt !== null) {
       const dueAt = new Date(word.nextQueryAt.getTime() + DUE_GRACE_MS);

@@ -49,7 +49,7 @@ const CARRY_OUT: Table = {
   refund_abnormal: {
     to_user: (answering) => money.redirectRefund(answering, 'user_bank_card'),
     to_bank_card: (answering) => money.redirectRefund(answering, 'merchant_bank_card'),
-    dismiss: steps.endOnly,
+    dismiss: money.leaveAbnormal,
   },
   sharing_failed: { new_number: sharing.shareAnew, dismiss: sharing.giveUpSharing },
   return_failed: {

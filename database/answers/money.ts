@@ -4,6 +4,7 @@ import { refundNumberOf, replacementNumber } from '../../domain/refund-number';
 import { closeLocked } from '../order-close';
 import { becomePaid } from '../payment-application';
 import { freeHold, lockRefund, reserveRefund } from '../refund-rows';
+import { watchAbnormal } from '../refund-watch';
 import { reserveAgain } from '../reservations';
 import { resetBudgets } from '../retry-budgets';
 import { currentOrder, DONE, refused, type Answering, type Outcome } from './answer-scope';
@@ -278,6 +279,12 @@ async function numberInPlaceOf({ scope }: Answering, replaces: string): Promise<
     outRefundNo = replacementNumber(outRefundNo);
   }
   return outRefundNo;
+}
+
+/** `dismiss` of an abnormal refund: a person handles it on the merchant platform. */
+export async function leaveAbnormal({ scope, question }: Answering): Promise<Outcome> {
+  await watchAbnormal(scope.tx, question.subject, scope.now);
+  return DONE;
 }
 
 /** `to_user`, `to_bank_card`: where WeChat shall send an abnormal refund; its run tells WeChat. */

@@ -150,3 +150,55 @@ test('a redirect that WeChat refuses is asked about anew, and can be answered ag
   const order = await oncepay.untilStatus(no, 'refunded');
   expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
 });
+
+describe('one that is dismissed is handled on the merchant platform', () => {
+  async function dismissed(): Promise<{ no: string; question: Question }> {
+    const asked = await abnormal();
+    expect((await answer(oncepay, asked.question.id, 'dismiss')).status).toBe(200);
+    return asked;
+  }
+
+  /** The time of its next look has come. */
+  const aDayLater = (no: string) =>
+    oncepay.sql.query(
+      `UPDATE refunds SET next_query_at = next_query_at - interval '1 day', due_at = due_at - interval '1 day'
+       WHERE out_trade_no = $1`,
+      [no],
+    );
+
+  const nextLook = async (no: string) => {
+    const { rows } = await oncepay.sql.query<{ ahead: boolean }>(
+      `SELECT next_query_at > now() AND due_at > now() AS ahead FROM refunds WHERE out_trade_no = $1`,
+      [no],
+    );
+    return rows[0]?.ahead === true ? true : null;
+  };
+
+  test('should its callback get lost, WeChat is asked, once a day', async () => {
+    const { no } = await dismissed();
+    await aDayLater(no);
+    await until('it is to be looked at again', () => nextLook(no));
+    expect(requestsOf(no, 'refund_query')).toHaveLength(1);
+    const [refund] = oncepay.simulator.refundsOf(no);
+    const outRefundNo = refund?.outRefundNo ?? '';
+    await oncepay.simulator.settleRefund({ outRefundNo, status: 'SUCCESS', callbacks: 0 });
+    await aDayLater(no);
+    const order = await oncepay.untilStatus(no, 'refunded');
+    expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
+    expect(requestsOf(no, 'refund')).toHaveLength(1);
+    expect(requestsOf(no, 'abnormal_refund')).toEqual([]);
+  });
+
+  test('still abnormal after thirty days, it is asked anew', async () => {
+    const { no, question } = await dismissed();
+    await oncepay.sql.query(
+      `UPDATE interventions SET resolved_at = resolved_at - interval '30 days' WHERE id = $1`,
+      [question.id],
+    );
+    await aDayLater(no);
+    const next = await untilAskedAnew(no, question);
+    expect(next).toMatchObject({ previous_id: question.id, subject: question.subject });
+    expect((await answer(oncepay, next.id, 'to_bank_card')).status).toBe(200);
+    expect(await oncepay.untilStatus(no, 'refunded')).toMatchObject({ attention: null });
+  });
+});
