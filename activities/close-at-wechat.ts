@@ -1,5 +1,6 @@
 import type { CloseCause, RunView } from '../domain/run-view';
 import type { WechatOutcome } from '../wechatpay/outcome';
+import { keepFound } from './found-payments';
 import { OperationFailure, retryIn } from './failures';
 import { ATTEMPT_LIFE_MS, evidenceOf, type WechatActivityDeps } from './wechat-deps';
 
@@ -56,15 +57,14 @@ interface Order {
 
 /** Asks WeChat how the order stands; what it can't say now is asked again later. */
 async function look(deps: WechatActivityDeps, order: Order): Promise<Seen> {
-  const { database, wechatpay, now } = deps;
-  const outcome = await wechatpay.query(order);
+  const outcome = await deps.wechatpay.query(order);
   if (outcome.kind === 'refused' && outcome.code === 'ORDER_NOT_EXIST') return 'absent';
   if (outcome.kind !== 'ok') throw failureOf(order, outcome);
   const { notice, raw } = outcome.value;
   switch (notice.tradeState) {
     case 'SUCCESS':
     case 'REFUND':
-      if (await database.queries.keepFound(notice, raw, order.merchantId, now())) return 'paid';
+      if (await keepFound(deps, { notice, raw }, order.merchantId)) return 'paid';
       // Paid by money that is judged already and is not the order's: not for ever without a question.
       throw new OperationFailure({
         operation: 'wechat.close',

@@ -3,12 +3,13 @@ import type { Database } from '../database/database';
 import type { WechatPayClient } from '../wechatpay/client';
 import type { WechatOutcome } from '../wechatpay/outcome';
 import type { QueryActivities } from '../workflows/activity-contract';
+import { keepFound } from './found-payments';
 import { OperationFailure, retryIn, type Verdict } from './failures';
 import { evidenceOf, isOfSettings, type QueryGaps } from './wechat-deps';
 
 export interface QueryActivityDeps {
   readonly database: Pick<Database, 'queries'>;
-  readonly wechatpay: Pick<WechatPayClient, 'query'>;
+  readonly wechatpay: Pick<WechatPayClient, 'query' | 'queryRefund'>;
   readonly queryGapsMs: QueryGaps;
   readonly now: () => number;
 }
@@ -47,7 +48,8 @@ export function createQueryActivities({
       const { notice, raw } = outcome.value;
       if (notice.tradeState === 'CLOSED' || notice.tradeState === 'REVOKED') return 'closed';
       const paid = notice.tradeState === 'SUCCESS' || notice.tradeState === 'REFUND';
-      if (paid && (await database.queries.keepFound(notice, raw, merchantId, now())))
+      if (!paid) throw again;
+      if (await keepFound({ database, wechatpay, now }, { notice, raw }, merchantId))
         return 'found';
       throw again;
     },

@@ -3,7 +3,7 @@ import type { Database } from '../database/database';
 import type { AnsweredAttempt } from '../database/refund-attempts';
 import type { Redirect } from '../database/refund-redirect';
 import type { StoredRefund } from '../database/refund-row';
-import type { RefundTurn } from '../database/refunds';
+import type { RefundLimits, RefundTurn } from '../database/refunds';
 import { nextQueryAt } from '../domain/query-schedule';
 import { refundEvent, type RefundStatus } from '../domain/refund-state';
 import type { WechatPayClient } from '../wechatpay/client';
@@ -47,7 +47,7 @@ export function createMoneyActivities(deps: MoneyActivityDeps) {
         case 'send':
           return send(deps, turn.refund, turn.attemptId);
         case 'ask':
-          return ask(deps, turn);
+          return ask(deps, turn, limits);
         case 'redirect':
           return redirect(deps, turn);
         case 'asked':
@@ -97,6 +97,7 @@ async function send(
 async function ask(
   deps: MoneyActivityDeps,
   turn: RefundTurn & { kind: 'ask' },
+  limits: RefundLimits,
 ): Promise<RefundStanding> {
   const { database, now } = deps;
   const { refund, acceptedAtMs, ifNotTaken } = turn;
@@ -112,11 +113,10 @@ async function ask(
   }
   if (outcome.kind === 'ok') return foreign(deps, refund, outcome.requestId);
   if (isAbsent(outcome) && ifNotTaken === 'send') {
-    const attemptId = await database.refunds.startAfterAbsence(outRefundNo, ATTEMPT_LIFE_MS, now());
-    if (attemptId !== null) return send(deps, refund, attemptId);
-    const delayMs = busyMs(Context.current().info.attempt, deps.random());
-    await database.refunds.dueAgain(outRefundNo, now() + delayMs, null);
-    throw retryIn(delayMs, 'NOT_YET', 'wechat.refund');
+    const start = await database.refunds.startAfterAbsence(outRefundNo, limits, now());
+    if (start.kind === 'send') return send(deps, refund, start.attemptId);
+    await database.refunds.dueAgain(outRefundNo, now() + start.delayMs, null);
+    throw retryIn(start.delayMs, 'NOT_YET', 'wechat.refund');
   }
   return failed(deps, 'wechat.refund_query', refund, outcome, null);
 }

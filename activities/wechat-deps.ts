@@ -9,7 +9,7 @@ export type QueryGaps = () => Promise<readonly number[]>;
 
 export interface WechatActivityDeps {
   readonly database: Pick<Database, 'prepays' | 'closing' | 'queries' | 'runs'>;
-  readonly wechatpay: Pick<WechatPayClient, 'prepay' | 'query' | 'close'>;
+  readonly wechatpay: Pick<WechatPayClient, 'prepay' | 'query' | 'queryRefund' | 'close'>;
   readonly queryGapsMs: QueryGaps;
   readonly now: () => number;
 }

@@ -19,6 +19,22 @@ export type QueryTurn =
   | { readonly kind: 'wait'; readonly delayMs: number }
   | { readonly kind: 'ask'; readonly merchantId: string; readonly nextDelayMs: number };
 
+/** What a query told, as it is kept. */
+export interface FoundPayment {
+  readonly notice: PaymentNotice;
+  readonly raw: string;
+  readonly merchantId: string;
+  /** Our own refund of it, where WeChat has one. */
+  readonly refund: FoundRefund | null;
+}
+
+export interface FoundRefund {
+  readonly outRefundNo: string;
+  readonly status: string;
+  /** As a callback would tell it. */
+  readonly raw: string;
+}
+
 interface TurnRow {
   status: string;
   expires_at: Date;
@@ -55,8 +71,7 @@ export function createQueries(context: DatabaseContext) {
      * Keeps a payment found by asking, as callbacks are kept, so that both are applied in one way.
      * @returns true when it waits for a verdict
      */
-    keepFound: (notice: PaymentNotice, raw: string, merchantId: string, nowMs: number) =>
-      keepFound(context, notice, raw, merchantId, nowMs),
+    keepFound: (found: FoundPayment, nowMs: number) => keepFound(context, found, nowMs),
   };
 }
 
@@ -102,59 +117,69 @@ async function takeTurn(
 }
 
 async function keepFound(
-  { prisma, cipher, hash }: DatabaseContext,
-  notice: PaymentNotice,
-  raw: string,
-  merchantId: string,
+  context: DatabaseContext,
+  { notice, raw, merchantId, refund }: FoundPayment,
   nowMs: number,
 ): Promise<boolean> {
-  const id = uuidv7();
-  const { transactionId, tradeState, totalFen, currency, appId } = notice;
+  const { prisma, hash } = context;
+  const { outTradeNo, transactionId, tradeState, totalFen, currency, appId } = notice;
   // WeChat may word the same answer anew each time: what counts is what it says of the money.
-  const said = JSON.stringify([
-    transactionId,
-    tradeState,
-    totalFen,
-    currency,
-    appId,
-    notice.merchantId,
-  ]);
-  const contentHash = hash.hex('notice', said);
+  const said = [transactionId, tradeState, totalFen, currency, appId, notice.merchantId];
+  const contentHash = hash.hex('notice', JSON.stringify(said));
   // After a person's "again" the same answer is judged anew.
   const again = await prisma.intervention.count({
-    where: { outTradeNo: notice.outTradeNo, reason: 'amount_mismatch', resolution: 'retry' },
+    where: { outTradeNo, reason: 'amount_mismatch', resolution: 'retry' },
   });
-  const parts = [
-    notice.transactionId ?? 'none',
-    contentHash.slice(0, 16),
-    ...(again ? [again] : []),
-  ];
-  const found = `query:${parts.join(':')}`;
-  const now = new Date(nowMs);
-  await prisma.inboxNotification.createMany({
-    data: [
-      {
-        id,
-        merchantId,
-        notificationId: found,
-        source: 'query',
-        kind: 'payment',
-        outTradeNo: notice.outTradeNo,
-        contentHash,
-        resourceEncrypted: cipher.encrypt(
-          { table: 'notification_inbox', column: 'resource', row: id },
-          raw,
-        ),
-        receivedAt: now,
-        nextAttemptAt: new Date(nowMs + DUE_GRACE_MS),
-      },
-    ],
-    skipDuplicates: true,
-  });
+  const parts = [transactionId ?? 'none', contentHash.slice(0, 16), ...(again ? [again] : [])];
+  const of = { merchantId, outTradeNo, nowMs };
+  const payment = { kind: 'payment', contentHash, raw, id: `query:${parts.join(':')}` } as const;
+  const rows = [foundRow(context, of, payment)];
+  if (refund) {
+    const { outRefundNo, status } = refund;
+    rows.push(
+      foundRow(context, of, {
+        kind: 'refund',
+        contentHash: hash.hex('notice', JSON.stringify([outRefundNo, status, transactionId])),
+        raw: refund.raw,
+        id: `query:${outRefundNo}:${status}`,
+      }),
+    );
+  }
+  await prisma.inboxNotification.createMany({ data: rows, skipDuplicates: true });
   const open = await prisma.inboxNotification.count({
-    where: { merchantId, notificationId: found, verdict: null },
+    where: {
+      merchantId,
+      notificationId: { in: rows.map(({ notificationId }) => notificationId) },
+      verdict: null,
+    },
   });
   return open > 0;
+}
+
+function foundRow(
+  { cipher }: DatabaseContext,
+  of: { readonly merchantId: string; readonly outTradeNo: string; readonly nowMs: number },
+  said: {
+    readonly kind: 'payment' | 'refund';
+    readonly contentHash: string;
+    readonly raw: string;
+    readonly id: string;
+  },
+) {
+  const id = uuidv7();
+  const place = { table: 'notification_inbox', column: 'resource', row: id };
+  return {
+    id,
+    merchantId: of.merchantId,
+    notificationId: said.id,
+    source: 'query',
+    kind: said.kind,
+    outTradeNo: of.outTradeNo,
+    contentHash: said.contentHash,
+    resourceEncrypted: cipher.encrypt(place, said.raw),
+    receivedAt: new Date(of.nowMs),
+    nextAttemptAt: new Date(of.nowMs + DUE_GRACE_MS),
+  };
 }
 
 async function setDue(

@@ -6,6 +6,7 @@ import { sqlStateOf } from './errors';
 import { claimKey, rememberKey, type IdempotencyGuard } from './idempotency';
 import { endMoot } from './interventions';
 import { findRefund, type RefundView } from './order-details';
+import { refundLimit, type RefundLimit } from './refund-limits';
 import { reserveRefund } from './refund-rows';
 import { lockOrder } from './status-change';
 
@@ -26,13 +27,10 @@ export type RefundRequestResult =
   | { readonly kind: 'unknown_order' | 'key_reused' | 'number_used' }
   | { readonly kind: 'not_refundable'; readonly status: string }
   | { readonly kind: 'exceeds'; readonly leftFen: number }
-  | { readonly kind: 'too_many' | 'too_late' };
+  | { readonly kind: RefundLimit };
 
 /** Those with money that is not all back. */
 const REFUNDABLE: readonly OrderStatus[] = ['paid', 'fulfilled', 'paid_late'];
-/** WeChat's limits: https://pay.weixin.qq.com/doc/v3/merchant/4012791903 */
-const MAX_REFUNDS = 50;
-const REFUNDABLE_MS = 365 * 24 * 3_600_000;
 const UNIQUE_VIOLATION = '23505';
 
 /** Refunds on request: what can't be is refused before anything is written. */
@@ -84,12 +82,10 @@ function reserve(
     }
     const paid = await tx.paymentTransaction.findFirstOrThrow({
       where: { orderNo: outTradeNo, status: 'applied' },
-      select: { id: true, totalFen: true, heldFen: true, successTime: true, createdAt: true },
+      select: { id: true, totalFen: true, heldFen: true },
     });
-    const paidAt = paid.successTime ?? paid.createdAt;
-    if (now.getTime() - paidAt.getTime() > REFUNDABLE_MS) return { kind: 'too_late' };
-    const refunds = await tx.refund.count({ where: { transactionKey: paid.id } });
-    if (refunds >= MAX_REFUNDS) return { kind: 'too_many' };
+    const limit = await refundLimit(tx, paid.id, now);
+    if (limit !== null) return { kind: limit };
     const { amountFen, reason, restock, revokeCodes } = request;
     const reservation = await reserveRefund(tx, {
       outRefundNo,

@@ -53,6 +53,10 @@ export interface RefundLimits {
   readonly busyMs: number;
 }
 
+export type StartedAgain =
+  | { readonly kind: 'send'; readonly attemptId: string }
+  | { readonly kind: 'wait'; readonly delayMs: number };
+
 /** What a refund's run does with its row. Every request is written before it is sent. */
 export function createRefunds(context: DatabaseContext) {
   const { prisma } = context;
@@ -71,9 +75,9 @@ export function createRefunds(context: DatabaseContext) {
     turn: (outRefundNo: string, limits: RefundLimits, nowMs: number): Promise<RefundTurn> =>
       takeTurn(context, outRefundNo, limits, nowMs),
 
-    /** WeChat doesn't know the number, so it may be sent, again with the same number. */
-    startAfterAbsence: (outRefundNo: string, attemptLifeMs: number, nowMs: number) =>
-      startAfterAbsence(context, outRefundNo, attemptLifeMs, nowMs),
+    /** WeChat doesn't know the number, so it may be sent, again with the same number, when its time has come. */
+    startAfterAbsence: (outRefundNo: string, limits: RefundLimits, nowMs: number) =>
+      startAfterAbsence(context, outRefundNo, limits, nowMs),
 
     /**
      * WeChat says that it still is abnormal, so it may be told again where the money shall go.
@@ -206,16 +210,19 @@ async function spacing(
 async function startAfterAbsence(
   { prisma }: DatabaseContext,
   outRefundNo: string,
-  attemptLifeMs: number,
+  limits: RefundLimits,
   nowMs: number,
-): Promise<string | null> {
-  return prisma.$transaction(async (tx) => {
+): Promise<StartedAgain> {
+  return prisma.$transaction(async (tx): Promise<StartedAgain> => {
     const row = await lockRefund(tx, outRefundNo);
-    if (row?.status !== 'pending') return null;
+    if (row?.status !== 'pending') return { kind: 'wait', delayMs: limits.busyMs };
     const now = new Date(nowMs);
     await settleAbsent(tx, outRefundNo, now);
-    if (!(await takeRefundToken(tx))) return null;
-    return startAttempt(tx, row, 'refund', attemptLifeMs, now);
+    const waitMs = await spacing(tx, row, limits.spacingMs, nowMs);
+    if (waitMs > 0) return { kind: 'wait', delayMs: waitMs };
+    if (!(await takeRefundToken(tx))) return { kind: 'wait', delayMs: limits.busyMs };
+    const attemptId = await startAttempt(tx, row, 'refund', limits.attemptLifeMs, now);
+    return { kind: 'send', attemptId };
   });
 }
 

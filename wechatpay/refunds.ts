@@ -148,6 +148,20 @@ async function abnormalRefundBody(
   return { body, keySerial: current.serial };
 }
 
+/** What a query said of a refund, as a callback would tell it, so that both are read and booked in one way. */
+export function asCallback(refund: RefundState, merchantId: string): string {
+  return JSON.stringify({
+    mchid: merchantId,
+    out_trade_no: refund.outTradeNo,
+    transaction_id: refund.transactionId,
+    out_refund_no: refund.outRefundNo,
+    refund_id: refund.refundId,
+    refund_status: refund.status,
+    success_time: refund.successTime,
+    amount: { total: refund.totalFen, refund: refund.refundFen, currency: refund.currency },
+  });
+}
+
 /** Null also when the answer is about another refund. */
 function readRefund(
   outRefundNo: string,

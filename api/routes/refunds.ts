@@ -1,4 +1,5 @@
 import type { Database } from '../../database/database';
+import { REFUND_LIMIT_TEXTS } from '../../database/refund-limits';
 import type { RefundRequestResult } from '../../database/refund-requests';
 import { isSettled } from '../../domain/refund-state';
 import { formatFen } from '../../domain/money';
@@ -112,10 +113,7 @@ function refusalOf(refusal: Refusal, outTradeNo: string): ApiError {
         { extra: { ...extra, left: refusal.leftFen } },
       );
     case 'too_many':
-      return new ApiError('REFUND_LIMIT', 'WeChat Pay takes 50 refunds of a payment', { extra });
     case 'too_late':
-      return new ApiError('REFUND_LIMIT', 'WeChat Pay refunds within 365 days of the payment', {
-        extra,
-      });
+      return new ApiError('REFUND_LIMIT', REFUND_LIMIT_TEXTS[refusal.kind], { extra });
   }
 }

@@ -3,6 +3,7 @@ import { canBePaid } from '../../domain/order-state';
 import { refundNumberOf, replacementNumber } from '../../domain/refund-number';
 import { closeLocked } from '../order-close';
 import { becomePaid } from '../payment-application';
+import { REFUND_LIMIT_TEXTS, refundLimit } from '../refund-limits';
 import { freeHold, lockRefund, reserveRefund } from '../refund-rows';
 import { watchAbnormal } from '../refund-watch';
 import { reserveAgain } from '../reservations';
@@ -45,6 +46,8 @@ function appliedPayment({ scope }: Answering): Promise<Payment | null> {
 async function giveBack(answering: Answering, payment: Payment | null): Promise<Outcome> {
   const { scope, context } = answering;
   if (!payment) return refused('NOTHING_TO_REFUND', 'There is no such payment in the books');
+  const limit = await refundLimit(scope.tx, payment.id, scope.now);
+  if (limit !== null) return refused('REFUND_LIMIT', REFUND_LIMIT_TEXTS[limit]);
   const outRefundNo = await nextNumber(answering, payment);
   const reserved = await reserveRefund(scope.tx, {
     outRefundNo,
@@ -246,6 +249,8 @@ export async function replaceRefund(answering: Answering): Promise<Outcome> {
   if (old.status !== 'closed') return refused('REFUND_RESERVED', `The refund is ${old.status}`);
   const outRefundNo = await numberInPlaceOf(answering, old.out_refund_no);
   if (outRefundNo === null) return DONE;
+  const limit = await refundLimit(scope.tx, old.transaction_key, scope.now);
+  if (limit !== null) return refused('REFUND_LIMIT', REFUND_LIMIT_TEXTS[limit]);
   const reserved = await reserveRefund(scope.tx, {
     outRefundNo,
     outTradeNo: scope.outTradeNo,

@@ -49,7 +49,8 @@ interface LockedPayment {
   transaction_id: string;
   total_fen: number;
   held_fen: number;
-  shared_fen: number;
+  /** With what was taken back: it counts for the ratio, and is not frozen any more. */
+  ever_shared_fen: number;
 }
 
 /** What an unfreeze is called on the merchant's bill. */
@@ -84,12 +85,13 @@ export async function reserveSharing(
   }
   const [paid] = await tx.$queryRaw<LockedPayment[]>`
     SELECT id::text, merchant_id, transaction_id, coalesce(total_fen, 0) AS total_fen, held_fen,
-      shared_fen
+      shared_fen AS ever_shared_fen
     FROM payment_transactions WHERE order_no = ${outTradeNo} AND status = 'applied'
     FOR NO KEY UPDATE`;
   if (!paid || !paidAt || !['paid', 'fulfilled', 'refunded'].includes(order.status)) {
     return refused('ORDER_NOT_PAID', `Order ${outTradeNo} is ${order.status}`);
   }
+  paid.ever_shared_fen += await takenBackFen(tx, paid.id);
   const rules = await sharingRules(context, tx);
   const impossible = await whyNot(tx, paid, sharing, rules.ratioPercent);
   if (impossible) return impossible;
@@ -98,18 +100,28 @@ export async function reserveSharing(
   return { kind: 'reserved', startsNow: notBefore <= sharing.now };
 }
 
+/** Read under the payment's lock, which whoever books a take-back has too. */
+async function takenBackFen(tx: Transaction, transactionKey: string): Promise<number> {
+  const { _sum } = await tx.profitSharingReceiver.aggregate({
+    where: { sharing: { transactionKey } },
+    _sum: { returnedFen: true },
+  });
+  return _sum.returnedFen ?? 0;
+}
+
 async function whyNot(
   tx: Transaction,
   paid: LockedPayment,
-  { receivers, unfreezeRest, now }: NewSharing,
+  { receivers, now }: NewSharing,
   ratioPercent: number,
 ): Promise<SharingReservation | null> {
-  const requests = await tx.profitSharing.count({ where: { transactionKey: paid.id } });
-  const needed = (receivers.length > 0 ? 1 : 0) + (unfreezeRest ? 1 : 0);
-  if (requests + needed > MAX_SHARINGS) {
+  const before = await tx.profitSharing.count({
+    where: { transactionKey: paid.id, kind: 'share' },
+  });
+  if (receivers.length > 0 && before >= MAX_SHARINGS) {
     return refused('SHARING_LIMIT', `WeChat Pay takes ${MAX_SHARINGS} sharings of a payment`);
   }
-  const left = paid.total_fen - paid.held_fen - paid.shared_fen;
+  const left = paid.total_fen - paid.held_fen - paid.ever_shared_fen;
   const wanted = receivers.reduce((sum, { amountFen }) => sum + amountFen, 0);
   if ((await isUnfrozen(tx, paid.id, now)) || left <= 0) {
     return refused('NOTHING_TO_SHARE', 'What was left is unfrozen, shared or on its way back');
@@ -117,7 +129,7 @@ async function whyNot(
   if (wanted > left) {
     return refused('NOTHING_TO_SHARE', `${left} fen are left to share`, { left });
   }
-  const allowed = sharingCap(paid.total_fen, ratioPercent) - paid.shared_fen;
+  const allowed = sharingCap(paid.total_fen, ratioPercent) - paid.ever_shared_fen;
   if (wanted > allowed) {
     const detail = `${Math.max(0, allowed)} fen may still be shared: ${ratioPercent} % in all`;
     return refused('SHARING_OVER_CAP', detail, { allowed: Math.max(0, allowed) });

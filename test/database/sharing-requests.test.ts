@@ -128,10 +128,12 @@ describe('a request', () => {
     });
   });
 
-  test("beyond WeChat Pay's fifty is refused", async () => {
+  test("beyond WeChat Pay's fifty is refused; the rest can still be unfrozen", async () => {
     const no = await sharing.paidOrder();
     for (let n = 0; n < 50; n += 1) await sharing.shared(no, [receiver(1)]);
     expect(await sharing.request(no, [receiver(1)])).toMatchObject({ code: 'SHARING_LIMIT' });
+    const rest = await sharing.request(no, [], { unfreezeRest: true });
+    expect(rest).toMatchObject({ kind: 'created' });
   });
 
   test('soon after the payment is queued, and due when its time comes', async () => {

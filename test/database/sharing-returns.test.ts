@@ -92,6 +92,24 @@ test('what a refund lacks is taken back first, from as few receivers as possible
   ]);
 });
 
+test('what was taken back counts for the ratio still, and is not there to be shared again', async () => {
+  const { no } = await sharedOrder([[60, FIRST]]);
+  const refundNo = await refundOf(no, 270);
+  const { back, attemptId } = await sent(refundNo);
+  await hear(back, 'SUCCESS', attemptId);
+  expect(await sharing.money(no)).toEqual({ held: 270, shared: 30, refunded: 0 });
+  expect(await sharing.request(no, [receiver(1)])).toMatchObject({ code: 'NOTHING_TO_SHARE' });
+  await sharing.sql.query(`UPDATE refunds SET status = 'closed' WHERE out_refund_no = $1`, [
+    refundNo,
+  ]);
+  await sharing.sql.query('UPDATE payment_transactions SET held_fen = 0 WHERE order_no = $1', [no]);
+  expect(await sharing.request(no, [receiver(31)])).toMatchObject({
+    code: 'SHARING_OVER_CAP',
+    extra: { allowed: 30 },
+  });
+  expect(await sharing.request(no, [receiver(30)])).toMatchObject({ kind: 'created' });
+});
+
 test('several take-backs go one after the other, and only then the refund', async () => {
   const { no } = await sharedOrder([
     [60, FIRST],

@@ -1,3 +1,4 @@
+import { call } from '../simulator/support/merchant-client';
 import { countEffects, startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
 
@@ -159,6 +160,41 @@ test('a payment WeChat already speaks of as refunded is recorded and its effects
   expect(order).toMatchObject({ status: 'paid', attention: { reason: 'reconciliation' } });
   expect(order.effects.map(({ status }) => status)).toEqual(['pending', 'pending']);
 });
+
+test.each([
+  ['of all, under our own number: it is refunded', 300, 'op_', 'refunded', null],
+  ['of a part, under our own number: it goes on', 100, 'op_', 'fulfilled', null],
+  ['under another number: a person is asked', 300, 'other_', 'paid', 'reconciliation'],
+] as const)(
+  'a payment found with a refund %s',
+  async (_what, refundFen, prefix, status, reason) => {
+    // The books are older than what was done, as after a restore from a backup.
+    const no = await oncepay.newOrder({ expires_in_seconds: 3_600 });
+    const away = { operation: 'query', kind: 'error', status: 500, code: 'SYSTEM_ERROR' } as const;
+    oncepay.simulator.setFault({ ...away, times: 1_000 });
+    const { transactionId } = await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
+    oncepay.simulator.setRefundOutcome({
+      status: 'SUCCESS',
+      inAnswer: true,
+      callbacks: 0,
+      times: 1,
+    });
+    const body = JSON.stringify({
+      transaction_id: transactionId,
+      out_refund_no: `${prefix}${transactionId}`,
+      amount: { refund: refundFen, total: 300, currency: 'CNY' },
+    });
+    const path = '/v3/refund/domestic/refunds';
+    expect((await call(oncepay, { method: 'POST', path, body })).status).toBe(200);
+    oncepay.simulator.clearFaults();
+    const order = await oncepay.untilOrder(no, status, (seen) => seen.status === status);
+    expect(order.attention?.reason ?? null).toBe(reason);
+    expect(order.amount.refunded).toBe(reason === null ? refundFen : 0);
+    const done = order.effects.filter((effect) => effect.status === 'done');
+    expect(done.length > 0).toBe(status === 'fulfilled');
+    expect(oncepay.simulator.refundsOf(no)).toHaveLength(1);
+  },
+);
 
 test('the same notification id with another content is kept beside the first, never dropped', async () => {
   const [one, two] = [await oncepay.newOrder(), await oncepay.newOrder()];

@@ -4,6 +4,7 @@ import {
   createMerchantCredentials,
   merchantFor,
   wechatpayEnvironment,
+  type MerchantCredentials,
 } from '../../simulator/credentials';
 import type { PlatformKeyMode } from '../../simulator/options';
 import { startSimulator } from '../../simulator/server';
@@ -19,6 +20,8 @@ import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver';
 export interface TestOncepay extends Oncepay {
   readonly stack: Stack;
   readonly simulator: Simulator;
+  /** The merchant's, for what is done at WeChat without Oncepay. */
+  readonly credentials: MerchantCredentials;
   readonly webhooks: WebhookReceiver;
   readonly temporal: Client;
   readonly sql: Pool;
@@ -153,6 +156,7 @@ export async function startTestOncepay(options: TestOptions = {}): Promise<TestO
     ...oncepay,
     stack,
     simulator,
+    credentials,
     webhooks,
     temporal,
     sql,
