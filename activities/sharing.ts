@@ -35,12 +35,12 @@ export function createSharingActivities(deps: SharingActivityDeps) {
     },
 
     async lookAtSharing(outOrderNo) {
-      const { status, sharing } = await database.sharings.underWay(outOrderNo);
+      const { status, sharing, acceptedAtMs } = await database.sharings.underWay(outOrderNo);
       if (!sharing) return standingOf(status, 'under_way');
       const outcome = await deps.wechatpay.querySharing(sharing);
       // It was only a hint: the run asks again at its time.
       if (outcome.kind !== 'ok') return 'under_way';
-      const heard = await book(deps, sharing, outcome.value, null, null);
+      const heard = await book(deps, sharing, outcome.value, null, acceptedAtMs);
       return heard === 'differs' ? 'under_way' : standingOf(heard, 'under_way');
     },
   } satisfies SharingActivities;

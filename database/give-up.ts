@@ -137,10 +137,11 @@ async function aboutReturn(
 ): Promise<Question | null> {
   const { number: outRefundNo, code } = given;
   const refund = await lockRefund(tx, outRefundNo);
-  if (refund?.status !== 'pending') return null;
-  if (!(await mayBeReturned(tx, outRefundNo))) {
-    await dropReturns(tx, outRefundNo, code, new Date(nowMs));
-  }
+  if (!refund) return null;
+  const maybe = await mayBeReturned(tx, outRefundNo);
+  if (!maybe) await dropReturns(tx, outRefundNo, code, new Date(nowMs));
+  // Of a refund that has ended without it, only money that may be on its way is a question.
+  if (refund.status !== 'pending' && !maybe) return null;
   return {
     outTradeNo: refund.out_trade_no,
     ours: refund.order_no !== null,

@@ -1,7 +1,7 @@
 import type { Notice } from '../domain/payment-notice';
 import type { RunView } from '../domain/run-view';
 import { currentOrder, openScope } from './answers/answer-scope';
-import { carryOutApproved } from './answers/carry-out';
+import { carryOutApproved } from './answers/approved';
 import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext } from './context';
 import { endMoot } from './interventions';

@@ -1,9 +1,11 @@
 import type { RefundNotice } from '../domain/payment-notice';
 import { refundEvent, type RefundEvent } from '../domain/refund-state';
+import { canBePaid } from '../domain/order-state';
 import type { DatabaseContext } from './context';
 import { endMoot } from './interventions';
 import { askAboutRefund } from './notice-questions';
 import type { InboxRow, Scope, Verdict } from './notice-scope';
+import { closeLocked } from './order-close';
 import type { RefundRow } from './refund-row';
 import { lockRefund, reserveRefund, settleRefund } from './refund-rows';
 
@@ -22,6 +24,8 @@ export async function applyRefundNotice(
     (await lockRefund(tx, notice.outRefundNo)) ?? (await bookExternal(context, scope, notice));
   if (refund?.out_trade_no !== outTradeNo) {
     if (!scope.order && !refund) return 'ignored';
+    // One that nobody here made, and that WeChat did not carry out, moved nothing.
+    if (!refund && refundEvent(notice.refundStatus) === 'closed') return 'ignored';
     return askAboutRefund(scope, notice, row);
   }
   const differs =
@@ -55,10 +59,11 @@ const EXTERNAL_EVENTS: readonly (RefundEvent | null)[] = ['succeeded', 'abnormal
  * @returns null when it doesn't fit
  */
 async function bookExternal(
-  { notifyUrl }: DatabaseContext,
-  { tx, outTradeNo, now }: Scope,
+  context: DatabaseContext,
+  scope: Scope,
   notice: RefundNotice,
 ): Promise<RefundRow | null> {
+  const { tx, outTradeNo, now } = scope;
   const { outRefundNo, transactionId, refundFen } = notice;
   if (transactionId === null || refundFen === null || refundFen === 0) return null;
   if (!EXTERNAL_EVENTS.includes(refundEvent(notice.refundStatus))) return null;
@@ -73,12 +78,36 @@ async function bookExternal(
     transactionKey: paid.id,
     origin: 'external',
     amountFen: refundFen,
-    notifyUrl,
+    notifyUrl: context.notifyUrl,
     replaces: null,
     now,
   });
   if (reserved !== 'reserved') return null;
   // It explains what was asked about this payment.
   await endMoot(tx, outTradeNo, ['reconciliation'], now, [transactionId, outRefundNo]);
+  await endIfNothingLeft(context, scope, paid.id, transactionId);
   return lockRefund(tx, outRefundNo);
+}
+
+/** Nobody has to decide any more about a payment that goes back whole; what follows a `refund` follows here. */
+async function endIfNothingLeft(
+  context: DatabaseContext,
+  scope: Scope,
+  key: string,
+  transactionId: string,
+): Promise<void> {
+  const { tx, outTradeNo, now, order } = scope;
+  const paid = await tx.paymentTransaction.findUniqueOrThrow({
+    where: { id: key },
+    select: { totalFen: true, heldFen: true },
+  });
+  if (paid.heldFen < (paid.totalFen ?? 0)) return;
+  const mismatch = { outTradeNo, subject: transactionId, reason: 'amount_mismatch' };
+  const mismatched = await tx.intervention.count({ where: { ...mismatch, status: 'open' } });
+  const ended = ['amount_mismatch', 'late_payment', 'unknown_order'] as const;
+  await endMoot(tx, outTradeNo, ended, now, transactionId);
+  if (mismatched > 0 && order && canBePaid(order.status)) {
+    await closeLocked(context, tx, order, 'mismatch_refunded', now);
+    scope.changed = true;
+  }
 }

@@ -99,9 +99,12 @@ export async function reserveRefund(tx: Transaction, refund: NewRefund): Promise
 
 /** Locks a refund, and the order it belongs to first, so that everybody locks in one order. */
 export async function lockRefund(tx: Transaction, outRefundNo: string): Promise<RefundRow | null> {
-  const found = await tx.refund.findUnique({ where: { outRefundNo }, select: { orderNo: true } });
+  const found = await tx.refund.findUnique({
+    where: { outRefundNo },
+    select: { outTradeNo: true },
+  });
   if (!found) return null;
-  if (found.orderNo !== null) await lockOrder(tx, found.orderNo);
+  await lockOrder(tx, found.outTradeNo);
   const [row] = await tx.$queryRaw<RefundRow[]>`
     SELECT out_refund_no, out_trade_no, order_no, transaction_key::text, merchant_id, transaction_id,
       amount_fen, total_fen, currency, reason, notify_url, origin, restock, revoke_codes, status, refund_id,
@@ -159,12 +162,14 @@ export async function settleRefund(
   if (step.kind !== 'moved') return step;
   const waiting = step.to === 'processing';
   const nextQueryAt = waiting ? word.nextQueryAt : null;
+  const dueAtMs =
+    nextQueryAt?.getTime() ?? ((await isTakingBack(tx, outRefundNo)) ? now.getTime() : null);
   const moved = await tx.refund.updateMany({
     where: { outRefundNo, status: refund.status },
     data: {
       status: step.to,
       nextQueryAt,
-      dueAt: nextQueryAt && new Date(nextQueryAt.getTime() + QUERY_GRACE_MS),
+      dueAt: dueAtMs === null ? null : new Date(dueAtMs + QUERY_GRACE_MS),
       ...(word.refundId === null ? {} : { refundId: word.refundId }),
       ...(refund.accepted_at === null ? { acceptedAt: now } : {}),
       ...(step.to === 'succeeded' ? { succeededAt: await nextSuccess(tx, refund, now) } : {}),
@@ -199,6 +204,12 @@ export async function settleRefund(
       break;
   }
   return step;
+}
+
+/** What its run was taking back of shared money is followed to the end, whatever became of the refund. */
+async function isTakingBack(tx: Transaction, outRefundNo: string): Promise<boolean> {
+  const open = { outRefundNo, status: { in: ['pending', 'processing'] } };
+  return (await tx.profitSharingReturn.count({ where: open })) > 0;
 }
 
 /** Successes of one payment have an order of their own, whatever the clocks of those who book them say. */
@@ -287,7 +298,8 @@ async function succeed(
     now,
     subject,
   );
-  await endMoot(tx, outTradeNo, ['surplus_payment'], now, refund.transaction_id);
+  // A part that somebody gave back says nothing about the rest.
+  if (back?.whole) await endMoot(tx, outTradeNo, ['surplus_payment'], now, refund.transaction_id);
   if (refund.order_no === null || !back) return;
   const order = await lockOrder(tx, refund.order_no);
   if (!order) throw new Error(`Refund ${subject} belongs to no order`);

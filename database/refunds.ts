@@ -14,7 +14,7 @@ import { mayBeRedirected, redirect, redirectAgain, type Redirect } from './refun
 import { stored, type RefundRow, type StoredRefund } from './refund-row';
 import { askWhereElse, isAsked, lockRefund, settleRefund, type RefundWord } from './refund-rows';
 import { stillAbnormal } from './refund-watch';
-import { returnTurn, type ReturnTurn } from './sharing/returns';
+import { restOfReturns, returnTurn, type ReturnTurn } from './sharing/returns';
 
 export type RefundTurn =
   /** Shared money that it needs is taken back first. */
@@ -112,7 +112,13 @@ export function createRefunds(context: DatabaseContext) {
     /** When the run comes round again at the latest (P12). */
     async dueAgain(outRefundNo: string, atMs: number, nextQueryAtMs: number | null): Promise<void> {
       await prisma.refund.updateMany({
-        where: { outRefundNo, status: { in: ['pending', 'processing', 'abnormal'] } },
+        where: {
+          outRefundNo,
+          OR: [
+            { status: { in: ['pending', 'processing', 'abnormal'] } },
+            { returns: { some: { status: { in: ['pending', 'processing'] } } } },
+          ],
+        },
         data: {
           dueAt: new Date(atMs + DUE_GRACE_MS),
           ...(nextQueryAtMs === null ? {} : { nextQueryAt: new Date(nextQueryAtMs) }),
@@ -137,7 +143,10 @@ async function takeTurn(
   return context.prisma.$transaction(async (tx): Promise<RefundTurn> => {
     const row = await lockRefund(tx, outRefundNo);
     if (!row) return { kind: 'over', status: 'unknown_refund', dueOrder: null };
-    if (isSettled(row.status) || (await isAsked(tx, row))) return over(tx, row);
+    if (isSettled(row.status)) {
+      return (await restOfReturns(context, tx, row, limits.attemptLifeMs, now)) ?? over(tx, row);
+    }
+    if (await isAsked(tx, row)) return over(tx, row);
     if (row.status === 'abnormal') {
       // Nobody has said where it shall go.
       if (row.abnormal_encrypted === null) return lookAtAbnormal(tx, row, nowMs);

@@ -79,7 +79,11 @@ export async function lockOrder(tx: Transaction, outTradeNo: string): Promise<Lo
       currency, metadata, app_id, merchant_id, prepay_rounds, time_expire, expires_at, close_requested_at,
       refusal_code, paid_at
     FROM orders WHERE out_trade_no = ${outTradeNo} FOR NO KEY UPDATE`;
-  if (!row) return null;
+  if (!row) {
+    // A number that is not ours has no row that keeps its writers in one order.
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${outTradeNo}, 0))`;
+    return null;
+  }
   const [facts] = await tx.$queryRaw<OrderFacts[]>`
     SELECT (SELECT transaction_id FROM payment_transactions
         WHERE order_no = ${outTradeNo} AND status = 'applied') AS applied_transaction_id,

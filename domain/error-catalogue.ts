@@ -25,6 +25,7 @@ export const ERRORS = {
   INTERVENTION_RESOLVED: { status: 409, retry: false, title: 'The question is answered' },
   INTERVENTION_AMBIGUOUS: { status: 409, retry: false, title: 'Several questions are open' },
   ACTION_NOT_ALLOWED: { status: 409, retry: false, title: 'This reason has other answers' },
+  AMOUNT_CHANGED: { status: 409, retry: false, title: 'More would move than was approved' },
   ANSWER_UNDER_WAY: { status: 409, retry: false, title: 'Another answer is being carried out' },
   MOOT: { status: 409, retry: false, title: 'The question has ended by itself' },
   NOTHING_TO_REFUND: { status: 409, retry: false, title: 'Nothing is left to refund' },

@@ -1,6 +1,7 @@
 import { isCompensation } from '../../domain/effects';
 import { canBePaid } from '../../domain/order-state';
 import { refundNumberOf, replacementNumber } from '../../domain/refund-number';
+import { isSettled } from '../../domain/refund-state';
 import { closeLocked } from '../order-close';
 import { becomePaid } from '../payment-application';
 import { REFUND_LIMIT_TEXTS, refundLimit } from '../refund-limits';
@@ -60,9 +61,9 @@ async function giveBack(answering: Answering, payment: Payment | null): Promise<
     now: scope.now,
   });
   if (reserved === 'nothing_left') {
-    // Where it is on its way back under the payment's own number, that is the answer.
-    const own = { transactionKey: payment.id, origin: { notIn: ['api', 'external'] } };
-    const live = await scope.tx.refund.count({ where: { ...own, status: { not: 'closed' } } });
+    // Where it is on its way back, by us or made elsewhere, that is the answer.
+    const other = { transactionKey: payment.id, origin: { not: 'api' } };
+    const live = await scope.tx.refund.count({ where: { ...other, status: { not: 'closed' } } });
     if (live > 0) return DONE;
     return refused('NOTHING_TO_REFUND', 'All of this payment is on its way back already');
   }
@@ -195,7 +196,7 @@ async function refundNoOf({ scope, question }: Answering): Promise<string | null
   const found = await scope.tx.refund.findFirst({
     where: {
       outTradeNo: scope.outTradeNo,
-      OR: [{ outRefundNo: subject }, { transactionId: subject }],
+      OR: [{ outRefundNo: subject }, { transactionId: subject, origin: { not: 'external' } }],
     },
     select: { outRefundNo: true },
     orderBy: { createdAt: 'desc' },
@@ -222,18 +223,18 @@ export async function giveUpRefund(answering: Answering): Promise<Outcome> {
   const { scope } = answering;
   const outRefundNo = await refundNoOf(answering);
   const refund = outRefundNo === null ? null : await lockRefund(scope.tx, outRefundNo);
-  if (!refund || refund.status === 'closed' || refund.status === 'succeeded') return DONE;
+  if (!refund || isSettled(refund.status)) return DONE;
   const maybeThere = await scope.tx.refundAttempt.count({
     where: {
       outRefundNo: refund.out_refund_no,
       OR: [{ outcome: null }, { outcome: { in: ['unknown', 'accepted'] } }],
     },
   });
-  if (maybeThere > 0) {
+  if (maybeThere > 0 || refund.status !== 'pending') {
     return refused('REFUND_RESERVED', 'WeChat may have this refund: retry it, it keeps its number');
   }
   await scope.tx.refund.updateMany({
-    where: { outRefundNo: refund.out_refund_no, status: refund.status },
+    where: { outRefundNo: refund.out_refund_no, status: 'pending' },
     data: { status: 'closed', closedAt: scope.now, dueAt: null, nextQueryAt: null },
   });
   await freeHold(scope.tx, refund, scope.now);

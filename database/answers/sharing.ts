@@ -39,7 +39,7 @@ async function replaceClosed(answering: Answering, row: SharingRow): Promise<Out
   const replaced = await tx.profitSharing.count({ where: { replaces: row.out_order_no } });
   if (replaced > 0) return DONE;
   const receivers = await readReceivers(context, tx, row.out_order_no);
-  const outOrderNo = ownNumber();
+  const outOrderNo = ownNumber(context, ['replaces', row.out_order_no]);
   const reserved = await reserveSharing(context, tx, order, {
     outOrderNo,
     receivers: receivers
@@ -76,7 +76,10 @@ export async function giveUpSharing(answering: Answering): Promise<Outcome> {
     if (maybe > 0) return MAY_BE_THERE;
     await close(answering, row);
   }
-  const rest = row.kind === 'share' && row.unfreeze_rest ? await addRest(tx, row, now) : null;
+  const rest =
+    row.kind === 'share' && row.unfreeze_rest
+      ? await addRest(answering.context, tx, row, now)
+      : null;
   if (rest !== null) scope.sharings.add(rest);
   return DONE;
 }

@@ -1,11 +1,16 @@
 import { v7 as uuidv7 } from 'uuid';
 import { Prisma } from '../../generated/prisma/client';
 import type { ErrorCode } from '../../domain/error-catalogue';
-import { actionsFor, needsSecondKey, type InterventionAction } from '../../domain/interventions';
+import {
+  actionsFor,
+  movesMoney,
+  needsSecondKey,
+  type InterventionAction,
+} from '../../domain/interventions';
 import type { Actor, DatabaseContext, Transaction } from '../context';
 import type { Scope } from '../notice-scope';
 import { openScope, type OpenQuestion, type Params } from './answer-scope';
-import { carryOut } from './carry-out';
+import { tryOut } from './trial';
 
 export interface Answer {
   readonly action: InterventionAction;
@@ -201,17 +206,20 @@ interface Pending {
 async function answerOpen(
   context: DatabaseContext,
   scope: Scope,
-  question: QuestionRow,
+  open: QuestionRow,
   request: AnswerRequest,
 ): Promise<Submission> {
   const { action, params } = request;
-  const actions = actionsFor(question.reason);
+  const actions = actionsFor(open.reason);
   if (!actions.includes(action)) {
-    const detail = `${question.reason} can't be answered with ${action}`;
-    return refusal('ACTION_NOT_ALLOWED', detail, { reason: question.reason, actions });
+    const detail = `${open.reason} can't be answered with ${action}`;
+    return refusal('ACTION_NOT_ALLOWED', detail, { reason: open.reason, actions });
   }
-  const impossible = await tryOut(context, scope, question, request);
-  if (impossible) return impossible;
+  const { outcome, movedFen } = await tryOut(context, scope, open, action, params);
+  if (outcome.kind === 'refused') return refusal(outcome.code, outcome.detail);
+  // What was held when it was asked may be free by now, and goes along.
+  const amountFen = open.amountFen === null ? null : Math.max(open.amountFen, movedFen);
+  const question = { ...open, amountFen };
   const pending: Pending | null = await scope.tx.interventionResolution.findFirst({
     where: { interventionId: question.id, status: { in: ['proposed', 'approved'] } },
     select: { id: true, action: true, paramsHash: true, status: true, proposedBy: true },
@@ -229,20 +237,6 @@ async function answerOpen(
     data: { status: 'withdrawn', finishedAt: scope.now },
   });
   return insertAnswer(context, scope, question, request);
-}
-
-/** Carries it out under a savepoint and takes that back: what can't be done is said at once. */
-async function tryOut(
-  context: DatabaseContext,
-  scope: Scope,
-  question: QuestionRow,
-  { action, params }: Answer,
-): Promise<(Submission & { kind: 'refused' }) | null> {
-  await scope.tx.$executeRaw`SAVEPOINT try_out`;
-  const trial: Scope = { ...scope, refunds: new Set(), sharings: new Set() };
-  const outcome = await carryOut(context, trial, question, action, params);
-  await scope.tx.$executeRaw`ROLLBACK TO SAVEPOINT try_out`;
-  return outcome.kind === 'refused' ? refusal(outcome.code, outcome.detail) : null;
 }
 
 async function insertAnswer(
@@ -271,6 +265,8 @@ async function insertAnswer(
         proposedBy: actor.name,
         proposedAt: now,
         ...(kind === 'approved' ? approval(actor, now) : {}),
+        // One key's word goes so far and no further.
+        approvedFen: kind === 'approved' && movesMoney(action) ? question.amountFen : null,
       },
     ],
   });
@@ -302,7 +298,11 @@ async function secondAnswer(
     where: { id: resolutionId, status: 'proposed' },
     data: alone
       ? { proposedBy: actor.name, proposedAt: now }
-      : { status: 'approved', ...approval(actor, now) },
+      : {
+          status: 'approved',
+          ...approval(actor, now),
+          approvedFen: proposedBy === null && movesMoney(action) ? question.amountFen : null,
+        },
   });
   const kind = alone ? 'proposed' : 'approved';
   await audit(tx, actor, `intervention.${kind}`, question, resolutionId, request);

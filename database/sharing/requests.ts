@@ -1,12 +1,11 @@
 import type { ErrorCode } from '../../domain/error-catalogue';
 import { isSharingSettled } from '../../domain/profit-sharing';
-import { OWN_PREFIX } from '../../domain/refund-number';
 import { audit } from '../audit';
 import type { Actor, DatabaseContext, Transaction } from '../context';
 import { claimKey, rememberKey, type IdempotencyGuard } from '../idempotency';
 import { lockOrder } from '../status-change';
 import { findSharing, type SharingView } from './reading';
-import { reserveSharing, type NewReceiver } from './reservation';
+import { ownNumber, reserveSharing, type NewReceiver } from './reservation';
 
 export interface SharingRequest {
   readonly outTradeNo: string;
@@ -31,9 +30,6 @@ export type SharingAnswer =
       readonly detail: string;
       readonly extra: Readonly<Record<string, unknown>>;
     };
-
-/** Digits of a number made from a key: 160 bits, and room for what replaces it. */
-const DERIVED_LENGTH = 40;
 
 /** What the shop asks for. */
 export function createSharingRequests(context: DatabaseContext) {
@@ -117,12 +113,11 @@ async function repeated(
 }
 
 /** One number per key for ever, so that a repeat finds what it repeats however late it comes. */
-function numberOf({ hash }: DatabaseContext, { number, guard }: SharingRequest): string {
+function numberOf(context: DatabaseContext, { number, guard }: SharingRequest): string {
   if (number.kind === 'given') return number.outOrderNo;
   if (!guard) throw new TypeError('A sharing needs a number or an Idempotency-Key');
   const { apiKeyName, route, key } = guard;
-  const text = JSON.stringify([apiKeyName, route, key]);
-  return `${OWN_PREFIX}${hash.hex('number', text).slice(0, DERIVED_LENGTH)}`;
+  return ownNumber(context, [apiKeyName, route, key]);
 }
 
 /** The receivers in any order are the same content. */

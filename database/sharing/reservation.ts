@@ -53,12 +53,18 @@ interface LockedPayment {
   ever_shared_fen: number;
 }
 
+/** Hex digits: 160 bits. */
+const DERIVED_LENGTH = 40;
+
 /** What an unfreeze is called on the merchant's bill. */
 const UNFREEZE_TEXT = 'unfreeze';
 
-/** A number of ours, made before it is first sent. */
-export function ownNumber(): string {
-  return `${OWN_PREFIX}${uuidv7().replaceAll('-', '')}`;
+/**
+ * A number of ours. Made of what it is for, so that it is the same one however often it is made, also by
+ * someone whose database is older than what was sent (0018).
+ */
+export function ownNumber({ hash }: DatabaseContext, of: readonly (string | number)[]): string {
+  return `${OWN_PREFIX}${hash.hex('number', JSON.stringify(of)).slice(0, DERIVED_LENGTH)}`;
 }
 
 function refused(
@@ -245,12 +251,13 @@ export async function addDeadline(
  * @returns the number; null when it is unfrozen already
  */
 export async function addRest(
+  context: DatabaseContext,
   tx: Transaction,
   sharing: SharingRow,
   now: Date,
 ): Promise<string | null> {
   if (await isUnfrozen(tx, sharing.transaction_key, now)) return null;
-  const outOrderNo = ownNumber();
+  const outOrderNo = ownNumber(context, ['rest', sharing.out_order_no]);
   await tx.profitSharing.createMany({
     data: [
       {

@@ -1,4 +1,5 @@
 import { RETURNABLE_MS, shortfallOf, type ReturnStatus } from '../../domain/profit-sharing';
+import { isSettled } from '../../domain/refund-state';
 import type { AttemptOutcome } from '../attempts';
 import type { DatabaseContext, Transaction } from '../context';
 import { openIntervention } from '../interventions';
@@ -62,7 +63,10 @@ interface ReturnRow {
 interface Returnable {
   id: string;
   out_order_no: string;
+  line: number;
   left_fen: number;
+  /** Take-backs from this receiver for this refund until now. */
+  before: number;
 }
 
 const EARLY_MS = 500;
@@ -85,17 +89,33 @@ export async function returnTurn(
     SELECT coalesce(total_fen, 0) AS "totalFen", held_fen AS "heldFen", shared_fen AS "sharedFen"
     FROM payment_transactions WHERE id = ${refund.transaction_key}::uuid FOR NO KEY UPDATE`;
   const lacking = paid ? shortfallOf(paid, refund.amount_fen) : 0;
-  // What was planned and not begun is not taken from anybody when it is needed no more.
-  if (lacking === 0) await dropUnsent(tx, refund.out_refund_no, now);
-  const [own] = await openReturns(tx, refund.out_refund_no);
-  if (own) return continueReturn(context, tx, refund, own, attemptLifeMs, now);
+  let own = await openReturns(tx, refund.out_refund_no);
+  if (own.reduce((sum, { amount_fen: fen }) => sum + fen, 0) > lacking) {
+    // What was planned and not begun is not taken from anybody when it is needed no more.
+    await dropUnsent(tx, refund.out_refund_no, now);
+    own = await openReturns(tx, refund.out_refund_no);
+  }
+  if (own[0]) return continueReturn(context, tx, refund, own[0], attemptLifeMs, now);
   if (lacking === 0) return null;
   if (await isUnsettled(tx, refund)) return { kind: 'wait', delayMs: BLOCKED_MS };
-  const planned = await planReturns(tx, refund, lacking, now);
+  const planned = await planReturns(context, tx, refund, lacking, now);
   if (!planned) return { kind: 'asked', outTradeNo: refund.out_trade_no };
   const [first] = await openReturns(tx, refund.out_refund_no);
   if (!first) throw new Error(`Nothing was planned for refund ${refund.out_refund_no}`);
   return continueReturn(context, tx, refund, first, attemptLifeMs, now);
+}
+
+/** What was begun for a refund that has ended without it; the money may be back, and others wait to know. */
+export async function restOfReturns(
+  context: DatabaseContext,
+  tx: Transaction,
+  refund: RefundRow,
+  attemptLifeMs: number,
+  now: Date,
+): Promise<ReturnTurn | null> {
+  await dropUnsent(tx, refund.out_refund_no, now);
+  const [own] = await openReturns(tx, refund.out_refund_no);
+  return own ? continueReturn(context, tx, refund, own, attemptLifeMs, now) : null;
 }
 
 function openReturns(tx: Transaction, outRefundNo: string): Promise<ReturnRow[]> {
@@ -104,7 +124,7 @@ function openReturns(tx: Transaction, outRefundNo: string): Promise<ReturnRow[]>
       b.next_query_at, b.accepted_at, r.account_encrypted
     FROM profit_sharing_returns b JOIN profit_sharing_receivers r ON r.id = b.receiver_id
     WHERE b.out_refund_no = ${outRefundNo} AND b.status IN ('pending', 'processing')
-    ORDER BY b.created_at, b.out_return_no FOR NO KEY UPDATE OF b`;
+    ORDER BY b.created_at, b.amount_fen DESC, b.out_return_no FOR NO KEY UPDATE OF b`;
 }
 
 /** While the payment is still being shared, or taken back for another refund, nobody knows what is lacking. */
@@ -121,6 +141,7 @@ async function isUnsettled(tx: Transaction, refund: RefundRow): Promise<boolean>
 
 /** Largest first, so that as few as possible are asked. @returns false when a person is asked instead */
 async function planReturns(
+  context: DatabaseContext,
   tx: Transaction,
   refund: RefundRow,
   lackingFen: number,
@@ -128,7 +149,9 @@ async function planReturns(
 ): Promise<boolean> {
   const since = new Date(now.getTime() - RETURNABLE_MS);
   const sources = await tx.$queryRaw<Returnable[]>`
-    SELECT r.id::text, r.out_order_no, r.amount_fen - r.returned_fen AS left_fen
+    SELECT r.id::text, r.out_order_no, r.line, r.amount_fen - r.returned_fen AS left_fen,
+      (SELECT count(*) FROM profit_sharing_returns b
+        WHERE b.receiver_id = r.id AND b.out_refund_no = ${refund.out_refund_no})::int AS before
     FROM profit_sharing_receivers r JOIN profit_sharings s USING (out_order_no)
     WHERE s.transaction_key = ${refund.transaction_key}::uuid AND r.type = 'MERCHANT_ID'
       AND r.result = 'SUCCESS' AND r.amount_fen > r.returned_fen AND s.finished_at >= ${since}
@@ -146,7 +169,13 @@ async function planReturns(
     await tx.profitSharingReturn.createMany({
       data: [
         {
-          outReturnNo: ownNumber(),
+          outReturnNo: ownNumber(context, [
+            'return',
+            refund.out_refund_no,
+            one.out_order_no,
+            one.line,
+            one.before,
+          ]),
           outOrderNo: one.out_order_no,
           receiverId: one.id,
           outRefundNo: refund.out_refund_no,
@@ -208,12 +237,13 @@ export function createReturns({ prisma }: DatabaseContext) {
     ): Promise<string | null> =>
       prisma.$transaction(async (tx) => {
         const { outReturnNo, outOrderNo, outRefundNo } = back;
-        await lockRefund(tx, outRefundNo);
+        const refund = await lockRefund(tx, outRefundNo);
         const open = { outReturnNo, status: 'pending' };
         if ((await tx.profitSharingReturn.count({ where: open })) === 0) return null;
         const attempt = { outOrderNo, outReturnNo, operation: 'return' } as const;
         const now = new Date(nowMs);
         await settleAbsentAttempts(tx, { outReturnNo }, now);
+        if (!refund || isSettled(refund.status)) return null;
         return startSharingAttempt(tx, attempt, attemptLifeMs, now);
       }),
 
@@ -274,7 +304,7 @@ async function bookReturn(
       data: { returnedFen: { increment: amountFen } },
     });
     await freeShared(tx, refund.transaction_key, amountFen);
-  } else if (status === 'failed') {
+  } else if (status === 'failed' && !isSettled(refund.status)) {
     const evidence = { out_return_no: outReturnNo, amount: amountFen, why: word.failReason };
     await askAboutReturn(tx, refund, evidence, now);
   }

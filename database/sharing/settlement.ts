@@ -155,7 +155,7 @@ async function finish(
     await askAboutClosed(tx, row, receivers, word.source, now);
     return null;
   }
-  return row.unfreeze_rest ? addRest(tx, row, now) : null;
+  return row.unfreeze_rest ? addRest(context, tx, row, now) : null;
 }
 
 /** The shop hears what became of each receiver; the order's run sends it. */

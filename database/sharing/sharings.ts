@@ -53,6 +53,13 @@ const EARLY_MS = 500;
 /** What holds an unfreeze up is looked at again after this. */
 const BLOCKED_MS = 10_000;
 
+export interface UnderWay {
+  readonly status: SharingStatus | 'unknown_sharing';
+  /** null unless WeChat works on it. */
+  readonly sharing: StoredSharing | null;
+  readonly acceptedAtMs: number | null;
+}
+
 /** What the run of a sharing does with its row. Every request is written before it is sent. */
 export function createSharings(context: DatabaseContext) {
   const { prisma } = context;
@@ -77,15 +84,8 @@ export function createSharings(context: DatabaseContext) {
       }),
 
     /** What WeChat works on at the moment, for who wants to ask at once; else how the sharing stands. */
-    underWay: (
-      outOrderNo: string,
-    ): Promise<{ status: SharingStatus | 'unknown_sharing'; sharing: StoredSharing | null }> =>
-      prisma.$transaction(async (tx) => {
-        const row = await lockSharing(tx, outOrderNo);
-        if (!row) return { status: 'unknown_sharing', sharing: null };
-        const asks = row.status === 'processing';
-        return { status: row.status, sharing: asks ? await stored(context, tx, row) : null };
-      }),
+    underWay: (outOrderNo: string): Promise<UnderWay> =>
+      prisma.$transaction((tx) => underWay(context, tx, outOrderNo)),
 
     /** WeChat knows this receiver now. */
     async registered(
@@ -167,6 +167,21 @@ async function takeTurn(
   return { kind: 'send', attemptId, sharing };
 }
 
+async function underWay(
+  context: DatabaseContext,
+  tx: Transaction,
+  outOrderNo: string,
+): Promise<UnderWay> {
+  const row = await lockSharing(tx, outOrderNo);
+  if (!row) return { status: 'unknown_sharing', sharing: null, acceptedAtMs: null };
+  const isTaken = row.status === 'processing';
+  return {
+    status: row.status,
+    sharing: isTaken ? await stored(context, tx, row) : null,
+    acceptedAtMs: row.accepted_at?.getTime() ?? null,
+  };
+}
+
 /** True while a person is asked about this sharing: it waits for the answer. */
 async function isAsked(tx: Transaction, row: SharingRow): Promise<boolean> {
   const { out_trade_no: outTradeNo, out_order_no: subject } = row;
@@ -198,10 +213,9 @@ async function ask(
 async function closeIfNeedless(tx: Transaction, row: SharingRow, now: Date): Promise<boolean> {
   if (row.origin !== 'deadline') return false;
   const [seen] = await tx.$queryRaw<{ needless: boolean }[]>`
-    SELECT t.refunded_fen >= coalesce(t.total_fen, 0)
-      OR EXISTS (SELECT 1 FROM profit_sharings u WHERE u.transaction_key = t.id
+    SELECT EXISTS (SELECT 1 FROM profit_sharings u WHERE u.transaction_key = t.id
         AND u.kind = 'unfreeze' AND u.status = 'finished')
-      OR coalesce(t.total_fen, 0) <= (SELECT coalesce(sum(r.amount_fen), 0)
+      OR coalesce(t.total_fen, 0) <= t.refunded_fen + (SELECT coalesce(sum(r.amount_fen), 0)
         FROM profit_sharings s JOIN profit_sharing_receivers r USING (out_order_no)
         WHERE s.transaction_key = t.id AND r.result = 'SUCCESS') AS needless
     FROM payment_transactions t WHERE t.id = ${row.transaction_key}::uuid`;

@@ -141,6 +141,84 @@ test('after an unknown outcome the same number is asked for, and sent again when
   expect(await sharing.money(no)).toMatchObject({ shared: 0 });
 });
 
+test('of what several are to give back, none is taken that another refund has left free', async () => {
+  const { no } = await sharedOrder([
+    [60, FIRST],
+    [30, SECOND],
+  ]);
+  const [small, large] = [await refundOf(no, 20), await refundOf(no, 280)];
+  const first = await sent(large);
+  expect(first.back.amountFen).toBe(60);
+  await sharing.sql.query(`UPDATE refunds SET status = 'closed' WHERE out_refund_no = $1`, [small]);
+  await sharing.sql.query(
+    `UPDATE payment_transactions SET held_fen = held_fen - 20 WHERE order_no = $1`,
+    [no],
+  );
+  await hear(first.back, 'SUCCESS', first.attemptId);
+  const second = await sent(large);
+  expect(second.back).toMatchObject({ returnMchid: SECOND, amountFen: 10 });
+});
+
+describe('a refund that is over while shared money is taken back for it', () => {
+  async function overWhileTakenBack() {
+    const { no } = await sharedOrder([[90, FIRST]]);
+    const refundNo = await refundOf(no, 250);
+    const { back, attemptId } = await sent(refundNo);
+    const word = { event: 'succeeded', refundId: '5', nextQueryAt: null, evidence: {} } as const;
+    await sharing.database.refunds.heard(refundNo, word, null, Date.now());
+    return { no, refundNo, back, attemptId };
+  }
+  const dueAt = async (refundNo: string) => {
+    const { rows } = await sharing.sql.query<{ due_at: Date | null }>(
+      'SELECT due_at FROM refunds WHERE out_refund_no = $1',
+      [refundNo],
+    );
+    return rows[0]?.due_at;
+  };
+
+  test('its run stays due, asks what became of it, and books that', async () => {
+    const { no, refundNo, back } = await overWhileTakenBack();
+    expect(await dueAt(refundNo)).not.toBeNull();
+    expect(await turn(refundNo)).toMatchObject({ kind: 'return_ask', back });
+    const later = await refundOf(no, 50);
+    expect(await turn(later)).toMatchObject({ kind: 'wait' });
+    await hear(back, 'SUCCESS');
+    expect(await turn(refundNo)).toMatchObject({ kind: 'over', status: 'succeeded' });
+    expect(await dueAt(refundNo)).toBeNull();
+    expect(await sharing.money(no)).toEqual({ held: 300, shared: 50, refunded: 250 });
+    expect((await turn(later)).kind).toBe('return_send');
+  });
+
+  test('what WeChat never had is not sent', async () => {
+    const { refundNo, back } = await overWhileTakenBack();
+    const { returns } = sharing.database;
+    const later = Date.now() + LIFE_MS + 1;
+    expect(await returns.startAfterAbsence(back, LIFE_MS, later)).toBeNull();
+    expect(await turn(refundNo)).toMatchObject({ kind: 'over', status: 'succeeded' });
+  });
+
+  test('one that fails is no question', async () => {
+    const { no, refundNo, back } = await overWhileTakenBack();
+    await hear(back, 'FAILED');
+    expect(await turn(refundNo)).toMatchObject({ kind: 'over' });
+    expect(await sharing.openQuestions(no)).toEqual([]);
+  });
+
+  test('one that nobody can tell of is', async () => {
+    const { no, refundNo, back } = await overWhileTakenBack();
+    const spent = {
+      operation: 'wechat.return',
+      number: refundNo,
+      subject: back.outReturnNo,
+      code: 'TIMEOUT',
+      attempts: 60,
+      evidence: {},
+    } as const;
+    expect(await sharing.database.giveUp.open(spent, Date.now())).toBe('opened');
+    expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
+  });
+});
+
 test('a refund waits while its payment is still being shared', async () => {
   const no = await sharing.paidOrder();
   const outOrderNo = await sharing.shared(no, [receiver(90)]);

@@ -186,7 +186,7 @@ describe('the answer', () => {
       filler,
     ]);
     const [replacement = ''] = await sharing.answer(no, 'new_number');
-    expect(replacement).toMatch(/^op_[0-9a-f]{32}$/);
+    expect(replacement).toMatch(/^op_[0-9a-f]{40}$/);
     expect(await sharing.rowOf(replacement)).toMatchObject({
       origin: 'resolution',
       replaces: outOrderNo,

@@ -1,0 +1,83 @@
+/** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+import { createTestMoney, type TestMoney } from './support/money';
+import { someOrder } from './support/patrol';
+import { startTestSharing, type TestSharing } from './support/sharing';
+
+let world: TestSharing;
+let money: TestMoney;
+beforeAll(async () => {
+  world = await startTestSharing();
+  money = createTestMoney(world);
+});
+afterAll(() => world.end());
+
+const second = (no: string) => `second-${no}`;
+
+test('all of a late payment that a person is asked about: the order is refunded, the question ends', async () => {
+  const { rows } = await world.sql.query('SELECT 1 FROM runtime_settings');
+  expect(rows).toEqual([]);
+  await world.sql.query(
+    `INSERT INTO runtime_settings (name, value, updated_by) VALUES ('late_payment', '"ask"', 'x')`,
+  );
+  const no = await someOrder(world.sql, { status: 'closed' });
+  await money.pays(no);
+  expect(await money.asked(no)).toEqual(['late_payment']);
+  await money.refunds(no);
+  expect([await money.statusOf(no), await money.asked(no)]).toEqual(['refunded', []]);
+  await world.sql.query('DELETE FROM runtime_settings');
+});
+
+test('all of a payment that does not match: the question ends and the order closes', async () => {
+  const no = await someOrder(world.sql, { status: 'awaiting_payment' });
+  await money.pays(no, { totalFen: 200 });
+  expect(await money.asked(no)).toEqual(['amount_mismatch']);
+  await money.refunds(no, { refundFen: 200, totalFen: 200 });
+  expect([await money.statusOf(no), await money.asked(no)]).toEqual(['closed', []]);
+});
+
+test('a part of a payment that does not match: the question stays, and its answer sends the rest', async () => {
+  const no = await someOrder(world.sql, { status: 'awaiting_payment' });
+  await money.pays(no, { totalFen: 200 });
+  await money.refunds(no, { refundFen: 150, totalFen: 200 });
+  expect(await money.asked(no)).toEqual(['amount_mismatch']);
+  expect(await money.answers(no, 'amount_mismatch', 'refund')).toBe('done');
+  expect(await money.statusOf(no)).toBe('closed');
+  expect(await money.refundsOf(no)).toMatchObject([
+    { origin: 'external', amount_fen: 150 },
+    { origin: 'resolution', amount_fen: 50 },
+  ]);
+});
+
+test('a part of a second payment: the question about the rest stays', async () => {
+  const no = await someOrder(world.sql, { status: 'fulfilled' });
+  await money.pays(no, { transactionId: second(no), tradeState: 'REFUND' });
+  await money.refunds(no, { transactionId: second(no), refundFen: 100 });
+  expect(await money.asked(no)).toEqual(['surplus_payment']);
+  await money.refunds(no, {
+    transactionId: second(no),
+    refundFen: 200,
+    outRefundNo: `rest-${no}`,
+  });
+  expect(await money.asked(no)).toEqual([]);
+});
+
+test('an abnormal one of a second payment is not given up with the question about that payment', async () => {
+  const no = await someOrder(world.sql, { status: 'fulfilled' });
+  await money.pays(no, { transactionId: second(no), tradeState: 'REFUND' });
+  await money.refunds(no, { transactionId: second(no), refundStatus: 'ABNORMAL' });
+  expect(await money.asked(no)).toEqual(['refund_abnormal', 'surplus_payment']);
+  expect(await money.answers(no, 'surplus_payment', 'dismiss')).toBe('done');
+  expect(await money.refundsOf(no)).toMatchObject([{ status: 'abnormal', amount_fen: 300 }]);
+  expect(await money.heldOf(second(no))).toBe(300);
+  await money.refunds(no, { transactionId: second(no) });
+  expect(await money.refundsOf(no)).toMatchObject([{ status: 'succeeded' }]);
+  expect(await money.asked(no)).toEqual([]);
+});
+
+test('one that WeChat closed moved nothing: nobody is asked, and the goods go out', async () => {
+  const no = await someOrder(world.sql, { status: 'paid' });
+  await money.refunds(no, { refundStatus: 'CLOSED' });
+  expect(await money.asked(no)).toEqual([]);
+  const { view } = await world.database.effects.run(no, Date.now());
+  expect(view?.status).toBe('fulfilled');
+});

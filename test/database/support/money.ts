@@ -1,0 +1,127 @@
+import type { PaymentNotice, RefundNotice } from '../../../domain/payment-notice';
+import type { Application } from '../../../database/notice-application';
+import type { InterventionAction } from '../../../domain/interventions';
+import type { TestSharing } from './sharing';
+
+export interface RefundRow {
+  readonly out_refund_no: string;
+  readonly status: string;
+  readonly amount_fen: number;
+  readonly origin: string;
+}
+
+/** What WeChat tells and persons answer, on the database alone: one operator's key. */
+export interface TestMoney {
+  /** Keeps and applies a payment of 300 fen with these changes. */
+  pays(no: string, changes?: Partial<PaymentNotice>): Promise<Application>;
+  /** The same of a refund of all of it, made elsewhere. */
+  refunds(no: string, changes?: Partial<RefundNotice>): Promise<Application>;
+  /** Answers the open question. @returns `proposed`, the state it came to, or the refusal's code */
+  answers(
+    no: string,
+    reason: string,
+    action: InterventionAction,
+    limitFen?: number,
+  ): Promise<string>;
+  refundsOf(no: string): Promise<RefundRow[]>;
+  /** Reasons of what is open. */
+  asked(no: string): Promise<string[]>;
+  statusOf(no: string): Promise<string | undefined>;
+  heldOf(transactionId: string): Promise<number | undefined>;
+}
+
+export function createTestMoney({ sql, database }: TestSharing): TestMoney {
+  let told = 0;
+  const tell = async (no: string, notice: PaymentNotice | RefundNotice) => {
+    told += 1;
+    const kept = { ...payment(no), transactionId: `kept-${told}` };
+    const found = { notice: kept, raw: '{}', merchantId: 'm', refund: null };
+    await database.queries.keepFound(found, Date.now());
+    await sql.query(
+      `UPDATE notification_inbox SET source = 'callback' WHERE verdict IS NULL AND out_trade_no = $1`,
+      [no],
+    );
+    return database.notices.apply(no, () => notice, Date.now());
+  };
+  return {
+    pays: (no, changes = {}) => tell(no, { ...payment(no), ...changes }),
+    refunds: (no, changes = {}) => tell(no, { ...refund(no), ...changes }),
+    async answers(no, reason, action, limitFen = 100_000) {
+      const { rows } = await sql.query<{ id: string }>(
+        `SELECT id FROM interventions WHERE out_trade_no = $1 AND status = 'open' AND reason = $2`,
+        [no, reason],
+      );
+      const submitted = await database.answers.submit({
+        to: { interventionId: rows[0]?.id ?? '' },
+        action,
+        note: 'x',
+        params: {},
+        actor: { name: 'ops', role: 'operator' },
+        twoPersonFen: limitFen,
+        nowMs: Date.now(),
+      });
+      if (submitted.kind === 'refused') return submitted.code;
+      if (submitted.kind !== 'approved') return submitted.kind;
+      await database.notices.apply(no, () => ({ kind: 'unknown' }), Date.now());
+      const state = await database.answers.state(submitted.resolutionId);
+      return state?.refusalCode ?? state?.status ?? 'gone';
+    },
+    async refundsOf(no) {
+      const { rows } = await sql.query<RefundRow>(
+        `SELECT out_refund_no, status, amount_fen, origin FROM refunds WHERE out_trade_no = $1
+         ORDER BY created_at, out_refund_no`,
+        [no],
+      );
+      return rows;
+    },
+    async asked(no) {
+      const { rows } = await sql.query<{ reason: string }>(
+        `SELECT reason FROM interventions WHERE out_trade_no = $1 AND status = 'open' ORDER BY reason`,
+        [no],
+      );
+      return rows.map(({ reason }) => reason);
+    },
+    async statusOf(no) {
+      const { rows } = await sql.query<{ status: string }>(
+        'SELECT status FROM orders WHERE out_trade_no = $1',
+        [no],
+      );
+      return rows[0]?.status;
+    },
+    async heldOf(transactionId) {
+      const { rows } = await sql.query<{ held: number }>(
+        'SELECT held_fen AS held FROM payment_transactions WHERE transaction_id = $1',
+        [transactionId],
+      );
+      return rows[0]?.held;
+    },
+  };
+}
+
+const payment = (no: string): PaymentNotice => ({
+  kind: 'payment',
+  outTradeNo: no,
+  transactionId: `tx-${no}`,
+  tradeState: 'SUCCESS',
+  totalFen: 300,
+  payerTotalFen: 300,
+  currency: 'CNY',
+  appId: 'a',
+  merchantId: 'm',
+  tradeType: 'NATIVE',
+  successTime: null,
+});
+
+const refund = (no: string): RefundNotice => ({
+  kind: 'refund',
+  outTradeNo: no,
+  transactionId: `tx-${no}`,
+  outRefundNo: `platform-${no}`,
+  refundId: '501',
+  refundStatus: 'SUCCESS',
+  refundFen: 300,
+  totalFen: 300,
+  currency: 'CNY',
+  merchantId: 'm',
+  successTime: null,
+});
