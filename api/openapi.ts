@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ERRORS } from '../domain/error-catalogue';
 import type { Operation } from './operations';
+import { WEBHOOK_EVENTS } from './webhook-schemas';
 
 const problem = z
   .object({
@@ -51,6 +52,7 @@ export function createOpenApi(operations: readonly Operation[]): object {
     },
     security: [{ apiKey: [] }],
     paths: { ...paths, ...callbackPath() },
+    webhooks: webhooks(),
     components: {
       securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } },
       schemas: { Problem: toSchema(problem, 'output'), Json: anyJson },
@@ -141,4 +143,44 @@ function callbackPath(): object {
       },
     },
   };
+}
+
+const WEBHOOK_HEADERS = {
+  'webhook-id': 'one per event, the same at every attempt: drop what you have seen',
+  'webhook-timestamp': 'of this attempt, in seconds since 1970',
+  'webhook-signature': 'v1,<base64>: HMAC-SHA256 over `<id>.<timestamp>.<body>`',
+};
+
+/** What Oncepay sends to the shop. A receiver lets through fields that it doesn't know. */
+function webhooks(): object {
+  const parameters = Object.entries(WEBHOOK_HEADERS).map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: true,
+    description,
+    schema: { type: 'string' },
+  }));
+  const told = Object.entries(WEBHOOK_EVENTS).map(([event, { summary, payload }]) => [
+    event,
+    {
+      post: {
+        operationId: event.replace(/[._](\w)/g, (_, letter: string) => letter.toUpperCase()),
+        summary,
+        description:
+          'Sent to ONCEPAY_WEBHOOK_URL, signed as https://www.standardwebhooks.com says. ' +
+          'At least once, in any order',
+        security: [],
+        parameters,
+        requestBody: {
+          required: true,
+          content: { 'application/json': { schema: toSchema(payload, 'input') } },
+        },
+        responses: {
+          '2XX': { description: 'Taken' },
+          default: { description: 'Anything else, or nothing within 10 s: it is sent again' },
+        },
+      },
+    },
+  ]);
+  return Object.fromEntries(told) as object;
 }

@@ -2,19 +2,23 @@ import { z } from 'zod';
 import { CHANNEL_NAMES } from '../domain/channels';
 import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../domain/effects';
 import { ORDER_STATUSES } from '../domain/order-state';
-import { REFUND_STATUSES } from '../domain/refund-state';
+import { REFUND_ORIGINS, REFUND_STATUSES } from '../domain/refund-state';
 import type { OrderDetails, RefundView } from '../database/order-details';
 import type { CallbackDeliveryView } from '../database/callback-deliveries';
 import type { Attention, OrderSummary, PayableOrder } from '../database/order-reading';
 import type { PointsView, ProductView } from '../database/products';
 import type { ClientPayParameters } from '../wechatpay/pay-parameters';
-import { json } from './schemas';
+import { fen, json } from './schemas';
 import { renderSharing, sharingReply } from './sharing-schemas';
 
 /** What the API answers with: the schemas of `/openapi.json`, and the functions that fill them. */
 
 const time = z.iso.datetime();
-const amount = z.object({ total: z.int(), currency: z.string(), refunded: z.int() });
+const amount = z.object({
+  total: fen,
+  currency: z.string(),
+  refunded: fen.describe('in 分; what is back of the payment that paid the order'),
+});
 const status = z.enum(ORDER_STATUSES);
 const attention = z
   .object({ id: z.string(), reason: z.string(), since: time, open_count: z.int() })
@@ -51,12 +55,14 @@ export const refundReply = z.object({
   out_refund_no: z.string(),
   out_trade_no: z.string(),
   transaction_id: z.string(),
-  amount: z.int(),
+  amount: fen,
   currency: z.string(),
   status: z.enum(REFUND_STATUSES),
   reason: z.string().nullable(),
-  origin: z.string(),
-  replaces: z.string().nullable(),
+  origin: z
+    .enum(REFUND_ORIGINS)
+    .describe("api: on request; resolution: by an answer; external: WeChat Pay's platform"),
+  replaces: z.string().nullable().describe('the refund, closed by WeChat Pay, that it stands for'),
   created_at: time,
   succeeded_at: time.nullable(),
 });
@@ -69,7 +75,7 @@ export const orderReply = z.object({
   closed_at: time.nullable(),
   transaction_id: z.string().nullable(),
   items: z.array(
-    z.object({ sku: z.string(), quantity: z.int(), unit_price: z.int(), kind: z.string() }),
+    z.object({ sku: z.string(), quantity: z.int(), unit_price: fen, kind: z.string() }),
   ),
   history: z.array(z.object({ from: status.nullable(), to: status, at: time, cause: z.string() })),
   effects: z.array(
@@ -107,7 +113,7 @@ export const orderReply = z.object({
     z.object({
       transaction_id: z.string(),
       status: z.enum(['applied', 'rejected', 'surplus']),
-      amount: z.object({ total: z.int().nullable(), currency: z.string().nullable() }),
+      amount: z.object({ total: fen.nullable(), currency: z.string().nullable() }),
       created_at: time,
     }),
   ),

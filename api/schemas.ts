@@ -37,6 +37,9 @@ export const line = (min: number, max: number) =>
     .refine((text) => !CONTROL.test(text), 'must not have control characters')
     .meta({ minLength: min, maxLength: max });
 
+/** Money in a reply. */
+export const fen = z.int().describe('in 分');
+
 const count = (max: number) =>
   z.int('must be an integer').min(1, 'must be at least 1').max(max, `must be at most ${max}`);
 
@@ -181,8 +184,10 @@ export const newRefund = z.strictObject({
     .regex(/^[0-9A-Za-z_\-|*@]{1,64}$/, 'must be 1 to 64 of 0-9 A-Z a-z _ - | * @')
     .refine((text) => !text.startsWith(OWN_PREFIX), `must not begin with ${OWN_PREFIX}`)
     .optional()
-    .describe('yours; needed without an Idempotency-Key. A repeat keeps it'),
-  amount: count(MAX_FEN).describe('in 分'),
+    .describe(
+      `yours; needed without an Idempotency-Key. A repeat keeps it. Must not begin with ${OWN_PREFIX}: such numbers are Oncepay's`,
+    ),
+  amount: count(MAX_FEN).describe('in 分; at most what is left of the payment'),
   reason: line(1, REASON_LENGTH).optional().describe('shown to the user'),
   restock: z.boolean().optional().describe('physical goods are on hand again'),
   revoke_codes: z.boolean().optional().describe('codes not yet used are taken back'),

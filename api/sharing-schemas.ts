@@ -7,10 +7,11 @@ import {
   RECEIVER_TYPES,
   RELATION_TYPES,
   SHARING_KINDS,
+  SHARING_ORIGINS,
   SHARING_STATUSES,
 } from '../domain/profit-sharing';
 import { OWN_PREFIX } from '../domain/refund-number';
-import { line } from './schemas';
+import { fen, line } from './schemas';
 
 /** Input and replies of profit sharing. */
 
@@ -20,7 +21,7 @@ const MAX_NAME_BYTES = 214;
 const outOrderNo = z
   .string()
   .regex(/^[0-9A-Za-z_\-|*@]{1,64}$/, 'must be 1 to 64 of 0-9 A-Z a-z _ - | * @')
-  .refine((text) => !text.startsWith(OWN_PREFIX), `must not start with ${OWN_PREFIX}`);
+  .refine((text) => !text.startsWith(OWN_PREFIX), `must not begin with ${OWN_PREFIX}`);
 
 const receiver = z
   .strictObject({
@@ -54,11 +55,17 @@ const receiver = z
 
 export const newSharing = z
   .strictObject({
-    out_order_no: outOrderNo.optional().describe('or an Idempotency-Key'),
+    out_order_no: outOrderNo
+      .optional()
+      .describe(
+        `yours; needed without an Idempotency-Key. A repeat keeps it. Must not begin with ${OWN_PREFIX}: such numbers are Oncepay's`,
+      ),
     receivers: z
       .array(receiver)
       .max(MAX_RECEIVERS, `must have at most ${MAX_RECEIVERS} entries`)
-      .describe('empty, with unfreeze_rest: only unfreezes what is left'),
+      .describe(
+        'no account twice, of one type; empty, with unfreeze_rest: only unfreezes what is left',
+      ),
     unfreeze_rest: z
       .boolean()
       .optional()
@@ -83,18 +90,21 @@ export const sharingReply = z.object({
   out_trade_no: z.string(),
   kind: z.enum(SHARING_KINDS),
   status: z.enum(SHARING_STATUSES),
-  origin: z.string(),
-  replaces: z.string().nullable(),
+  origin: z
+    .enum(SHARING_ORIGINS)
+    .describe('api: on request; deadline, rest: unfreezes by itself; resolution: by an answer'),
+  replaces: z.string().nullable().describe('the sharing whose closed receivers this one takes on'),
   unfreeze_rest: z.boolean(),
   receivers: z.array(
     z.object({
+      line: z.int().describe('its place in the request, from 1; the webhook names it by this'),
       type: z.enum(RECEIVER_TYPES),
       account: z.string().describe('an openid in clear text for merchant and admin only'),
-      amount: z.int(),
+      amount: fen,
       description: z.string(),
       result: z.enum(RECEIVER_RESULTS),
-      fail_reason: z.string().nullable(),
-      returned: z.int().describe('taken back for refunds'),
+      fail_reason: z.string().nullable().describe("WeChat Pay's, of one that is CLOSED"),
+      returned: fen.describe('in 分; taken back for refunds'),
     }),
   ),
   created_at: time,
@@ -114,6 +124,7 @@ export function renderSharing(sharing: SharingView, withOpenids: boolean) {
     replaces: sharing.replaces,
     unfreeze_rest: sharing.unfreezeRest,
     receivers: sharing.receivers.map(({ amountFen, failReason, returnedFen, ...one }) => ({
+      line: one.line,
       type: one.type,
       account:
         withOpenids || one.type === 'MERCHANT_ID' ? one.account : `${one.account.slice(0, SHOWN)}…`,

@@ -116,6 +116,12 @@ function schema(production: boolean) {
   });
 }
 
+/** Every name that is read here; `@temporalio/envconfig` reads more that begin with `TEMPORAL_`. */
+export const ENVIRONMENT_NAMES: readonly string[] = [
+  'NODE_ENV',
+  ...Object.keys(schema(false).shape),
+];
+
 /**
  * Reads the settings. A secret may also be given as the path of a file in `<NAME>_FILE`.
  * @throws ConfigurationError naming every variable that is missing or bad; values are never quoted.

@@ -1,5 +1,5 @@
 import { deliveryId } from '../domain/workflow-ids';
-import type { DeliveryKind, OrderEventName } from '../domain/effects';
+import type { DeliveryKind, OrderEventName, WebhookEventName } from '../domain/effects';
 import type { DatabaseContext, Transaction } from './context';
 import type { RefundRow } from './refund-row';
 import type { LockedOrder } from './status-change';
@@ -129,7 +129,7 @@ async function insert(
     id: string;
     kinds: readonly DeliveryKind[];
     outTradeNo: string;
-    event: string;
+    event: WebhookEventName;
     payload: object;
     now: Date;
   },

@@ -1,7 +1,7 @@
 import type { Prisma } from '../generated/prisma/client';
 import type { Channel } from '../domain/channels';
 import type { OrderStatus } from '../domain/order-state';
-import type { RefundStatus } from '../domain/refund-state';
+import type { RefundOrigin, RefundStatus } from '../domain/refund-state';
 import type { DatabaseContext, Transaction } from './context';
 import { SHARINGS_OF_ORDER, viewSharing } from './sharing/reading';
 
@@ -27,7 +27,7 @@ export interface RefundView {
   readonly currency: string;
   readonly status: RefundStatus;
   readonly reason: string | null;
-  readonly origin: string;
+  readonly origin: RefundOrigin;
   readonly replaces: string | null;
   readonly createdAt: Date;
   readonly succeededAt: Date | null;
@@ -132,7 +132,7 @@ export async function findOrder(context: DatabaseContext, outTradeNo: string, wi
     profitSharings: profitSharings.map((one) => viewSharing(context, one)),
     notices,
     attention: oldest ? { ...oldest, openCount: interventions.length } : null,
-    refunds: refunds.map((refund) => ({ ...refund, status: refund.status as RefundStatus })),
+    refunds: refunds.map(viewRefund),
     codes: withCodes
       ? codes.map(({ id, codeEncrypted, ...code }) => ({
           ...code,
@@ -150,5 +150,13 @@ export async function findRefund(
 ): Promise<RefundView | null> {
   const where = { outRefundNo, orderNo: outTradeNo };
   const row = await prisma.refund.findFirst({ where, select: REFUND });
-  return row && { ...row, status: row.status as RefundStatus };
+  return row && viewRefund(row);
+}
+
+function viewRefund(row: Prisma.RefundGetPayload<{ select: typeof REFUND }>): RefundView {
+  return {
+    ...row,
+    status: row.status as RefundStatus,
+    origin: row.origin as RefundOrigin,
+  };
 }

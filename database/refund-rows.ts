@@ -1,5 +1,10 @@
 import type { InterventionReason } from '../domain/interventions';
-import { refundTransition, type RefundEvent, type RefundTransition } from '../domain/refund-state';
+import {
+  refundTransition,
+  type RefundEvent,
+  type RefundOrigin,
+  type RefundTransition,
+} from '../domain/refund-state';
 import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext, Transaction } from './context';
 import { addRefundDelivery } from './delivery-rows';
@@ -9,8 +14,6 @@ import { endMoot, openIntervention } from './interventions';
 import { releaseStock } from './reservations';
 import type { RefundRow } from './refund-row';
 import { changeStatus, lockOrder } from './status-change';
-
-export type RefundOrigin = 'late_payment' | 'surplus_payment' | 'resolution' | 'api' | 'external';
 
 /** A refund's run is started at once; should that get lost, it is looked for after this. */
 const START_GRACE_MS = 15_000;

@@ -66,4 +66,12 @@ export const ORDER_EVENT_NAMES = [
   'order.paid_late',
 ] as const;
 export type OrderEventName = (typeof ORDER_EVENT_NAMES)[number];
+
+/** All that the shop's webhook is told; `/openapi.json` has the payload of each. */
+export const WEBHOOK_EVENT_NAMES = [
+  ...ORDER_EVENT_NAMES,
+  'refund.succeeded',
+  'profit_sharing.finished',
+] as const;
+export type WebhookEventName = (typeof WEBHOOK_EVENT_NAMES)[number];
 export type DeliveryKind = 'webhook' | 'message';

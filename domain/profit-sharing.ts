@@ -25,6 +25,10 @@ export type ReturnStatus = (typeof RETURN_STATUSES)[number];
 export const SHARING_KINDS = ['share', 'unfreeze'] as const;
 export type SharingKind = (typeof SHARING_KINDS)[number];
 
+/** Why a sharing exists: on request, for a payment's deadline, to unfreeze the rest, or by an answer. */
+export const SHARING_ORIGINS = ['api', 'deadline', 'rest', 'resolution'] as const;
+export type SharingOrigin = (typeof SHARING_ORIGINS)[number];
+
 /** WeChat's names. https://pay.weixin.qq.com/doc/v3/merchant/4012525193 */
 export const RECEIVER_TYPES = ['MERCHANT_ID', 'PERSONAL_OPENID'] as const;
 export type ReceiverType = (typeof RECEIVER_TYPES)[number];

@@ -15,6 +15,16 @@ export const REFUND_STATUSES = [
 ] as const;
 export type RefundStatus = (typeof REFUND_STATUSES)[number];
 
+/** Why a refund exists: by itself, by an answer, on request, or made outside Oncepay. */
+export const REFUND_ORIGINS = [
+  'late_payment',
+  'surplus_payment',
+  'resolution',
+  'api',
+  'external',
+] as const;
+export type RefundOrigin = (typeof REFUND_ORIGINS)[number];
+
 /** What WeChat says of a refund, by answer, query or callback; the same names as the states. */
 export type RefundEvent = Exclude<RefundStatus, 'pending'>;
 

@@ -9,6 +9,13 @@ export const IDEMPOTENCY_KEY = {
   description: 'decides alone whether a request is a repeat; 1–255 visible ASCII characters',
 } as const;
 
+/** The header where a number is the guard: what the body names goes before it. */
+export const KEY_FOR_NUMBER = {
+  name: IDEMPOTENCY_KEY.name,
+  description:
+    'where the body names no number, one is made from it, the same for ever; 1–255 visible ASCII characters',
+} as const;
+
 /**
  * The caller's guard against asking twice; null when it sent none.
  * @param body what a repeat must say again

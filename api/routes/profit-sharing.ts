@@ -2,7 +2,7 @@ import type { Database } from '../../database/database';
 import type { SharingRequest } from '../../database/sharing/requests';
 import { DEFAULT_RELATION } from '../../domain/profit-sharing';
 import { inTime } from '../http/deadline';
-import { guardOf, IDEMPOTENCY_KEY } from '../http/idempotency';
+import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';
 import { ApiError, invalidField } from '../http/problem';
 import { ALL_ROLES, SHOP_ROLES, type Call, type Operation, type Reply } from '../operations';
 import { newSharing, renderSharing, sharingReply, type NewSharingBody } from '../sharing-schemas';
@@ -27,7 +27,7 @@ export function sharingOperations(deps: SharingRouteDeps): Operation[] {
       path: '/v1/orders/:no/profit-sharing',
       summary: 'Shares a payment with others, or unfreezes what is left of it',
       roles: SHOP_ROLES,
-      headers: [IDEMPOTENCY_KEY],
+      headers: [KEY_FOR_NUMBER],
       body: newSharing,
       reply: sharingReply,
       replies: {

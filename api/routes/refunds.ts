@@ -4,7 +4,7 @@ import type { RefundRequestResult } from '../../database/refund-requests';
 import { isSettled } from '../../domain/refund-state';
 import { formatFen } from '../../domain/money';
 import { inTime } from '../http/deadline';
-import { guardOf, IDEMPOTENCY_KEY } from '../http/idempotency';
+import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';
 import { ApiError, invalidField } from '../http/problem';
 import { ALL_ROLES, CLOSING_ROLES, type Call, type Operation, type Reply } from '../operations';
 import { refundReply, renderRefund } from '../replies';
@@ -29,7 +29,7 @@ export function refundOperations(deps: RefundRouteDeps): Operation[] {
       path: '/v1/orders/:no/refunds',
       summary: 'Gives some or all of a payment back',
       roles: CLOSING_ROLES,
-      headers: [IDEMPOTENCY_KEY],
+      headers: [KEY_FOR_NUMBER],
       body: schemas.newRefund,
       reply: refundReply,
       replies: {

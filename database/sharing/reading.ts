@@ -2,6 +2,7 @@ import type {
   ReceiverResult,
   ReceiverType,
   SharingKind,
+  SharingOrigin,
   SharingStatus,
 } from '../../domain/profit-sharing';
 import type { Prisma } from '../../generated/prisma/client';
@@ -14,10 +15,11 @@ export interface SharingView {
   readonly outTradeNo: string;
   readonly kind: SharingKind;
   readonly status: SharingStatus;
-  readonly origin: string;
+  readonly origin: SharingOrigin;
   readonly replaces: string | null;
   readonly unfreezeRest: boolean;
   readonly receivers: readonly {
+    readonly line: number;
     readonly type: ReceiverType;
     readonly account: string;
     readonly amountFen: number;
@@ -41,6 +43,7 @@ export const SHARING = {
   receivers: {
     select: {
       id: true,
+      line: true,
       type: true,
       accountEncrypted: true,
       amountFen: true,
@@ -73,6 +76,7 @@ export function viewSharing(
     ...row,
     kind: row.kind as SharingKind,
     status: row.status as SharingStatus,
+    origin: row.origin as SharingOrigin,
     receivers: receivers.map(({ id, accountEncrypted, ...one }) => ({
       ...one,
       type: one.type as ReceiverType,

@@ -1,22 +1,28 @@
 import { z } from 'zod';
-import { interventionListReply } from '../../api/intervention-replies';
-import {
-  callbackDeliveryListReply,
-  orderListReply,
-  orderReply,
-  paymentReply,
-  pointsReply,
-  productReply,
-} from '../../api/replies';
+import { WEBHOOK_EVENT_NAMES } from '../../domain/effects';
 import { ERRORS } from '../../domain/error-catalogue';
+import { REFUND_ORIGINS } from '../../domain/refund-state';
+import { receiver, SHARING_ENV, untilSharing } from '../e2e/support/sharing';
 import { orderBody, someUser, startTestOncepay, type TestOncepay } from '../support/oncepay';
+import { until } from '../support/until';
+import {
+  openApi,
+  operationAt,
+  operationsOf,
+  problemsWith,
+  type OpenApi,
+} from './support/openapi-document';
 
 let oncepay: TestOncepay;
-let document: z.output<typeof openApi>;
+let document: OpenApi;
+/** Paid, shared and partly refunded. */
 let no: string;
+/** Paid with another amount: a person is asked. */
+let odd: string;
 const user = someUser();
 beforeAll(async () => {
-  oncepay = await startTestOncepay();
+  oncepay = await startTestOncepay({ env: SHARING_ENV });
+  oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
   document = openApi.parse((await oncepay.call('GET', '/openapi.json', { headers: {} })).body);
   await oncepay.call('PUT', '/v1/products/ticket', {
     body: { name: 'Ticket', kind: 'virtual', stock: 10 },
@@ -25,66 +31,24 @@ beforeAll(async () => {
   no = await oncepay.newOrder({
     user_id: user,
     items: [{ sku: 'ticket', quantity: 1, unit_price: 300 }],
+    profit_sharing: true,
     metadata: { nested: { list: [1, null, 'x'] } },
   });
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.untilStatus(no, 'fulfilled');
-  const odd = await oncepay.newOrder();
+  odd = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: odd, totalFen: 1, force: true });
   await oncepay.untilOrder(odd, 'it has attention', ({ attention }) => attention !== null);
 });
 afterAll(() => oncepay.stop());
 
-const schema = z.record(z.string(), z.unknown());
-const content = z.record(z.string(), z.strictObject({ schema }));
-const operation = z.strictObject({
-  operationId: z.string().regex(/^\w+$/),
-  summary: z.string().min(1),
-  description: z.string().optional(),
-  security: z.array(z.record(z.string(), z.array(z.string()))).optional(),
-  parameters: z
-    .array(
-      z.strictObject({
-        name: z.string(),
-        in: z.enum(['path', 'query', 'header']),
-        required: z.boolean().optional(),
-        description: z.string().optional(),
-        schema,
-      }),
-    )
-    .optional(),
-  requestBody: z.strictObject({ required: z.boolean(), content }).optional(),
-  responses: z
-    .record(
-      z.string().regex(/^[1-5]\d\d$/),
-      z.strictObject({ description: z.string().min(1), content: content.optional() }),
-    )
-    .refine((responses) => Object.keys(responses).length > 0),
-});
-/** What OpenAPI 3.1 asks of the parts that we use. */
-const openApi = z.strictObject({
-  openapi: z.string().regex(/^3\.1\.\d$/),
-  info: z.strictObject({ title: z.string(), version: z.string(), description: z.string() }),
-  security: z.array(z.record(z.string(), z.array(z.string()))),
-  paths: z.record(
-    z.string().startsWith('/'),
-    z.partialRecord(z.enum(['get', 'put', 'post']), operation),
-  ),
-  components: z.strictObject({
-    securitySchemes: z.record(z.string(), z.strictObject({ type: z.string(), scheme: z.string() })),
-    schemas: z.record(z.string(), schema),
-  }),
-});
-
-const operations = () =>
-  Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, entry]) => ({ path, method, ...entry })),
-  );
+const operations = () => operationsOf(document);
 
 test('the document is OpenAPI 3.1 and anybody may read it', async () => {
   const answer = await fetch(`${oncepay.apiUrl}/openapi.json`);
   expect(openApi.safeParse(await answer.json()).error).toBeUndefined();
-  const ids = operations().map(({ operationId }) => operationId);
+  const sent = Object.values(document.webhooks).map(({ post }) => post);
+  const ids = [...operations(), ...sent].map(({ operationId }) => operationId);
   expect(new Set(ids).size).toBe(ids.length);
 });
 
@@ -120,79 +84,179 @@ test('the problem schema names every code of the catalogue', () => {
   expect(properties.code.enum.sort()).toEqual(Object.keys(ERRORS).sort());
 });
 
-/** The same schema, with no field beside those that it names. */
-function strict(reply: z.ZodType): z.ZodType {
-  if (reply instanceof z.ZodObject) {
-    const parts: Record<string, z.ZodType> = reply.shape;
-    const shape = Object.entries(parts);
-    return z.strictObject(Object.fromEntries(shape.map(([name, part]) => [name, strict(part)])));
-  }
-  if (reply instanceof z.ZodArray) return z.array(strict(reply.element as z.ZodType));
-  if (reply instanceof z.ZodNullable) return strict(reply.unwrap() as z.ZodType).nullable();
-  if (reply instanceof z.ZodOptional) return strict(reply.unwrap() as z.ZodType).optional();
-  return reply;
-}
+/** Operations whose answers were compared with their schemas. */
+const compared = new Set<string>();
 
+/** Calls, and compares the answer with what the document says of it. */
 async function expectReply(
-  reply: z.ZodType,
   status: number,
   method: string,
   path: string,
   body?: unknown,
 ): Promise<unknown> {
   const answer = await oncepay.call(method, path, body === undefined ? {} : { body });
-  const shape = path.replace(/\?.*$/, '').replace(/\/(2\d{7}\w{14})/, '/{no}');
-  const documented = operations().find(
-    (entry) =>
-      entry.method === method.toLowerCase() &&
-      new RegExp(
-        `^${entry.path.replace('{no}', '\\{no\\}').replace(/\{(?!no)\w+\}/, '[^/]+')}$`,
-      ).test(shape),
-  );
-  expect([answer.status, answer.body]).toEqual([status, expect.anything()]);
+  expect([path, answer.status, answer.body]).toEqual([path, status, expect.anything()]);
   expect(answer.headers.get('content-type')).toMatch(/^application\/json(;|$)/);
-  expect(strict(reply).safeParse(answer.body).error).toBeUndefined();
-  expect(Object.keys(documented?.responses ?? {})).toContain(String(status));
+  const documented = operationAt(document, method, path);
+  const good = documented?.responses[String(status)];
+  const schema = good?.content?.['application/json']?.schema;
+  expect(schema).toBeDefined();
+  expect([path, problemsWith(document, schema, answer.body)]).toEqual([path, undefined]);
+  compared.add(documented?.operationId ?? '');
   return answer.body;
 }
 
-test('every route answers what its schema says, to the field', async () => {
+test('orders, products and points are answered as the document says, to the field', async () => {
   const fresh = orderBody();
-  await expectReply(paymentReply, 201, 'POST', '/v1/orders', fresh);
-  const again = await expectReply(paymentReply, 200, 'POST', '/v1/orders', fresh);
-  const { out_trade_no: open } = paymentReply.parse(again);
-  await expectReply(paymentReply, 200, 'POST', `/v1/orders/${open}/payment`);
-  await expectReply(orderReply, 200, 'GET', `/v1/orders/${open}`);
-  await expectReply(paymentReply, 200, 'POST', `/v1/orders/${open}/close`, {});
-  await expectReply(orderReply, 200, 'GET', `/v1/orders/${open}`);
-  await expectReply(orderReply, 200, 'GET', `/v1/orders/${no}`);
-  await expectReply(orderListReply, 200, 'GET', '/v1/orders');
-  await expectReply(orderListReply, 200, 'GET', '/v1/orders?attention=true');
-  await expectReply(orderListReply, 200, 'GET', '/v1/orders?limit=1');
+  await expectReply(201, 'POST', '/v1/orders', fresh);
+  const again = await expectReply(200, 'POST', '/v1/orders', fresh);
+  const { out_trade_no: open } = z.object({ out_trade_no: z.string() }).parse(again);
+  await expectReply(200, 'POST', `/v1/orders/${open}/payment`);
+  await expectReply(200, 'GET', `/v1/orders/${open}`);
+  await expectReply(200, 'POST', `/v1/orders/${open}/close`, {});
+  await expectReply(200, 'GET', `/v1/orders/${open}`);
+  await expectReply(200, 'GET', '/v1/orders');
+  await expectReply(200, 'GET', '/v1/orders?attention=true');
+  await expectReply(200, 'GET', '/v1/orders?limit=1');
   const product = { name: 'Hat', kind: 'physical', stock: null };
-  await expectReply(productReply, 200, 'PUT', '/v1/products/hat', product);
-  await expectReply(productReply, 200, 'GET', '/v1/products/ticket');
+  await expectReply(200, 'PUT', '/v1/products/hat', product);
+  await expectReply(200, 'GET', '/v1/products/ticket');
   const change = { delta: 1, reason: 'found' };
-  await expectReply(productReply, 200, 'POST', '/v1/products/ticket/stock', change);
-  await expectReply(productReply, 200, 'POST', '/v1/products/ticket/codes', { codes: ['B-1'] });
-  await expectReply(pointsReply, 200, 'GET', `/v1/users/${user}/points`);
-  await expectReply(callbackDeliveryListReply, 200, 'GET', '/v1/callback-deliveries?limit=1');
-  const open_ = await expectReply(
-    interventionListReply,
-    200,
-    'GET',
-    '/v1/interventions?status=open',
-  );
-  expect(interventionListReply.parse(open_).data).toHaveLength(1);
+  await expectReply(200, 'POST', '/v1/products/ticket/stock', change);
+  await expectReply(200, 'POST', '/v1/products/ticket/codes', { codes: ['B-1'] });
+  await expectReply(200, 'POST', '/v1/products/ticket/codes/used', { codes: ['A-1'] });
+  await expectReply(200, 'GET', `/v1/users/${user}/points`);
+  // It comes back by itself, and the shop hears of that too.
+  await oncepay.simulator.pay({ outTradeNo: open, force: true });
+  await oncepay.untilStatus(open, 'refunded');
+  await expectReply(200, 'GET', `/v1/orders/${open}`);
+});
+
+test('refunds and profit sharings are answered as the document says, to the field', async () => {
+  const refund = { out_refund_no: `r-${no}`, amount: 100, reason: 'Too small' };
+  await expectReply(202, 'POST', `/v1/orders/${no}/refunds`, refund);
+  await oncepay.untilOrder(no, 'the refund is back', ({ amount }) => amount.refunded === 100);
+  await expectReply(200, 'POST', `/v1/orders/${no}/refunds`, refund);
+  await expectReply(200, 'GET', `/v1/orders/${no}/refunds/r-${no}`);
+
+  const share = { out_order_no: `s-${no}`, receivers: [receiver(40)] };
+  await expectReply(202, 'POST', `/v1/orders/${no}/profit-sharing`, share);
+  await untilSharing(oncepay, no, `s-${no}`, 'finished');
+  await expectReply(200, 'POST', `/v1/orders/${no}/profit-sharing`, share);
+  oncepay.simulator.setSharingOutcome({ result: 'CLOSED', failReason: 'ACCOUNT_ABNORMAL' });
+  const refused = { out_order_no: `t-${no}`, receivers: [receiver(10)] };
+  await expectReply(202, 'POST', `/v1/orders/${no}/profit-sharing`, refused);
+  await untilSharing(oncepay, no, `t-${no}`, 'finished');
+  const seen = await expectReply(200, 'GET', `/v1/orders/${no}/profit-sharing/t-${no}`);
+  expect(seen).toMatchObject({ receivers: [{ line: 1, result: 'CLOSED' }] });
+
+  const order = await expectReply(200, 'GET', `/v1/orders/${no}`);
+  expect(order).toMatchObject({
+    refunds: [{ origin: 'api', status: 'succeeded' }],
+    profit_sharings: [{ status: 'finished' }, { status: 'finished' }],
+    attention: { reason: 'sharing_failed' },
+  });
+});
+
+test('questions and their answers are answered as the document says, to the field', async () => {
+  const open = await expectReply(200, 'GET', '/v1/interventions?status=open');
+  const { data } = z
+    .object({ data: z.array(z.object({ id: z.string(), reason: z.string() })) })
+    .parse(open);
+  expect(data.map(({ reason }) => reason)).toEqual(['amount_mismatch', 'sharing_failed']);
+  const dismissed = { action: 'dismiss', note: 'paid by transfer' };
+  const many = { ...dismissed, reason: 'sharing_failed', dry_run: true };
+  await expectReply(200, 'POST', '/v1/interventions/resolve', many);
+  await expectReply(200, 'POST', `/v1/orders/${no}/resolution`, dismissed);
+  const back = { action: 'refund', note: 'paid another amount' };
+  await expectReply(200, 'POST', `/v1/interventions/${data[0]?.id}/resolution`, back);
+  await oncepay.untilStatus(odd, 'closed');
+  await expectReply(200, 'GET', '/v1/interventions?status=resolved');
+});
+
+test('what is changed and watched while everything runs is answered as the document says', async () => {
+  await expectReply(200, 'GET', '/v1/settings');
+  const setting = await expectReply(200, 'GET', '/v1/settings/late_payment');
+  expect(setting).toMatchObject({ value: 'refund' });
+  await expectReply(200, 'PUT', '/v1/settings/late_payment', { value: 'refund' });
+  await expectReply(200, 'GET', '/v1/retry-policies');
+  const policy = await expectReply(200, 'GET', '/v1/retry-policies/wechat.return');
+  await expectReply(200, 'PUT', '/v1/retry-policies/wechat.return', policy);
+  await expectReply(200, 'GET', '/v1/patrol/runs?limit=1');
+  await expectReply(200, 'GET', '/v1/callback-deliveries?limit=1');
+});
+
+test('no operation is left out of these', () => {
+  const ids = operations().map(({ operationId }) => operationId);
+  expect([...compared, 'wechatCallback'].sort()).toEqual(ids.sort());
+});
+
+test('every webhook is described, and each that was sent is as described, to the field', async () => {
+  expect(Object.keys(document.webhooks)).toEqual([...WEBHOOK_EVENT_NAMES]);
+  const { received } = oncepay.webhooks;
+  const types = () => [...new Set(received.map(({ type }) => type))].sort();
+  const last = `${no}:profit_sharing.finished:t-${no}`;
+  await until('each has been sent', () => {
+    const all = types().length >= WEBHOOK_EVENT_NAMES.length;
+    return Promise.resolve((all && received.some(({ id }) => id === last)) || null);
+  });
+  expect(types()).toEqual([...WEBHOOK_EVENT_NAMES].sort());
+  const results = new Set<unknown>();
+  for (const { id, ...payload } of received) {
+    const { post } = document.webhooks[payload.type] ?? {};
+    const schema = post?.requestBody?.content['application/json']?.schema;
+    expect(schema).toBeDefined();
+    expect([id, problemsWith(document, schema, payload)]).toEqual([id, undefined]);
+    for (const { result } of payload.data.receivers ?? []) results.add(result);
+  }
+  expect([...results].sort()).toEqual(['CLOSED', 'SUCCESS']);
+});
+
+test('a webhook has the headers of Standard Webhooks, and no key of ours', () => {
+  for (const { post } of Object.values(document.webhooks)) {
+    const required = post.parameters?.filter(({ required: must }) => must === true);
+    expect(required?.map(({ name, in: place }) => [place, name])).toEqual([
+      ['header', 'webhook-id'],
+      ['header', 'webhook-timestamp'],
+      ['header', 'webhook-signature'],
+    ]);
+    expect(post.security).toEqual([]);
+  }
+});
+
+test('a field that the document does not name, or of another kind, is found', () => {
+  const [schema] = Object.values(operationAt(document, 'GET', '/v1/settings/x')?.responses ?? {})
+    .map((response) => response.content?.['application/json']?.schema)
+    .filter((found) => found !== undefined);
+  const setting = {
+    name: 'late_payment',
+    value: 'ask',
+    source: 'override',
+    version: 1,
+    updated_by: null,
+    updated_at: null,
+  };
+  expect(problemsWith(document, schema, setting)).toBeUndefined();
+  expect(problemsWith(document, schema, { ...setting, more: 1 })).toBeDefined();
+  expect(problemsWith(document, schema, { ...setting, version: '1' })).toBeDefined();
+});
+
+test("a refund's origin is one of those there are", () => {
+  const { content } = operationAt(document, 'GET', '/v1/orders/x/refunds/y')?.responses[200] ?? {};
+  expect(content?.['application/json']?.schema).toMatchObject({
+    properties: { origin: { enum: REFUND_ORIGINS } },
+  });
 });
 
 test('what the paid order hangs together with is all there', async () => {
-  const order = orderReply.parse((await oncepay.call('GET', `/v1/orders/${no}`)).body);
+  const order = await oncepay.order(no);
   expect(order).toMatchObject({
     status: 'fulfilled',
     metadata: { nested: { list: [1, null, 'x'] } },
     codes: [{ sku: 'ticket', code: 'A-1' }],
-    notices: [{ kind: 'payment', verdict: 'applied' }],
+    notices: expect.arrayContaining([
+      expect.objectContaining({ kind: 'payment', verdict: 'applied' }),
+    ]) as unknown,
     transactions: [{ transaction_id: order.transaction_id, status: 'applied' }],
   });
   expect(order.effects.map(({ effect }) => effect)).toEqual(

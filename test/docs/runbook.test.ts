@@ -1,8 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../config/paths';
+import { ENVIRONMENT_NAMES } from '../../config/settings';
 import { INTERVENTIONS } from '../../domain/interventions';
 import { PATROL_KINDS } from '../../domain/patrol';
+import { RETRY_OPERATIONS } from '../../domain/retry-policy';
+import { RUNTIME_SETTING_NAMES } from '../../domain/runtime-settings';
+import { refundWorkflowId, sharingWorkflowId } from '../../domain/workflow-ids';
 
 /** `| action | when | step | what happens next |`; the step is the call with that action. */
 const ACTION = /^\| `([a-z_]+)` \| ([^|]+) \| `answer "\$ID" \1 "[^"`]+"[^`]*` \| ([^|]+) \|$/;
@@ -64,11 +68,33 @@ test('docs/runbook.md has a row for each kind of finding of the patrol, with its
   expect(documented).toEqual(Object.entries(PATROL_KINDS));
 });
 
+const chapter = (heading: string): string[] =>
+  chapters(page, '##').find(([found]) => found === heading)?.[1] ?? [];
+
+test('docs/runbook.md has a row for each operation that is retried', () => {
+  const documented = rows(chapter('Retry policies'), /^\| `([a-z_.]+)` \| [^|]+ \|$/).flat();
+  expect(documented).toEqual([...RETRY_OPERATIONS]);
+});
+
+test('docs/runbook.md has a row for each setting, with the variable that it is in place of', () => {
+  const form = /^\| `([a-z_]+)` \| (?:`([A-Z_]+)`|–) \| `[^`]+` \| [^|]+ \|$/;
+  const documented = rows(chapter('Settings'), form);
+  expect(documented.map(([name]) => name)).toEqual([...RUNTIME_SETTING_NAMES]);
+  const variables = RUNTIME_SETTING_NAMES.map((name) => `ONCEPAY_${name.toUpperCase()}`);
+  expect(documented.map(([, variable]) => variable)).toEqual(
+    variables.map((name) => (ENVIRONMENT_NAMES.includes(name) ? name : undefined)),
+  );
+});
+
+test('docs/runbook.md names the runs of refunds and sharings as they are', () => {
+  const text = chapter('Money by hand').join('\n');
+  for (const id of [refundWorkflowId, sharingWorkflowId])
+    expect(text).toContain(`\`${id('<no>')}\``);
+});
+
 test('every metric and every line of the log that docs/runbook.md names is in the code', () => {
   const code = sources();
-  const [, lines = []] =
-    chapters(page, '##').find(([heading]) => heading === 'What to watch') ?? [];
-  const watched = rows(lines, /^\| `([a-z_.]+)` \|.+$/).flat();
+  const watched = rows(chapter('What to watch'), /^\| `([a-z_.]+)` \|.+$/).flat();
   const metrics = page.match(/oncepay_[a-z_]+/g) ?? [];
   expect(watched.length).toBeGreaterThan(0);
   const missing = [...new Set([...watched, ...metrics])].filter(

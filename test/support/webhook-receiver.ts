@@ -7,7 +7,12 @@ import { Webhook } from 'standardwebhooks';
 export interface ReceivedWebhook {
   readonly id: string;
   readonly type: string;
-  readonly data: { readonly out_trade_no: string; readonly status: string };
+  readonly timestamp: string;
+  readonly data: {
+    readonly out_trade_no: string;
+    readonly status: string;
+    readonly receivers?: readonly { readonly result: string }[];
+  };
 }
 
 /** The shop's side of webhooks: verifies every signature, keeps what it took. */
