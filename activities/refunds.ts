@@ -35,7 +35,7 @@ export function createMoneyActivities(deps: MoneyActivityDeps) {
         attemptLifeMs: ATTEMPT_LIFE_MS,
         busyMs: busyMs(Context.current().info.attempt, random()),
       };
-      const turn = await database.refunds.turn(outRefundNo, limits, now());
+      const turn = await database.refunds.turn(outRefundNo, limits, now);
       switch (turn.kind) {
         case 'over':
           // Whoever booked the end may have died before it told the order's run.
@@ -113,7 +113,7 @@ async function ask(
   }
   if (outcome.kind === 'ok') return foreign(deps, refund, outcome.requestId);
   if (isAbsent(outcome) && ifNotTaken === 'send') {
-    const start = await database.refunds.startAfterAbsence(outRefundNo, limits, now());
+    const start = await database.refunds.startAfterAbsence(outRefundNo, limits, now);
     if (start.kind === 'send') return send(deps, refund, start.attemptId);
     await database.refunds.dueAgain(outRefundNo, now() + start.delayMs, null);
     throw retryIn(start.delayMs, 'NOT_YET', 'wechat.refund');

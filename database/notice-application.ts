@@ -87,7 +87,7 @@ async function applyNotices(
       view: scope.order && (await readRunView(tx, outTradeNo)),
       applied: verdicts.applied.length,
       conflicts: verdicts.conflict.length,
-      more: rows.length === BATCH || moreAnswers,
+      more: rows.length === BATCH || moreAnswers || scope.judgeAnew,
       refunds: [...scope.refunds],
       sharings: [...scope.sharings],
     };

@@ -19,6 +19,8 @@ export interface Scope {
   order: LockedOrder | null;
   /** The order's row was changed after it was read. */
   changed: boolean;
+  /** Notices that had a verdict wait for another one: they may fit by now. */
+  judgeAnew: boolean;
   /** Refunds whose runs have something to do, by number. */
   readonly refunds: Set<string>;
   /** The same of profit sharings. */

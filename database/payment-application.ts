@@ -10,6 +10,7 @@ import { addDeliveries } from './delivery-rows';
 import { endMoot } from './interventions';
 import { askAboutPayment } from './notice-questions';
 import type { InboxRow, Scope, Verdict } from './notice-scope';
+import { judgeRefundsAnew } from './refund-application';
 import { reserveRefund } from './refund-rows';
 import { latePaymentPolicy } from './runtime-settings';
 import { addDeadline } from './sharing/reservation';
@@ -32,6 +33,8 @@ export async function applyPayment(
   const status = decision.kind === 'applied' ? 'applied' : decision.transactionStatus;
   const key = await addTransaction(scope, notice, transactionId, status);
   if (key === null) return knownBefore(context, scope, notice, row, decision);
+  // Where WeChat or a person speaks of a refund, it may have been told of before its payment.
+  if (order?.in_question || notice.tradeState === 'REFUND') await judgeRefundsAnew(scope);
   if (decision.kind === 'applied') {
     await pay(context, scope, { notice, row, decision, key });
     return 'applied';

@@ -44,8 +44,8 @@ interface TurnRow {
   paused: boolean;
   /** WeChat will not close it until a person acts: it may still be paid, whatever the time. */
   close_failed: boolean;
-  /** A person is asked about queries that WeChat refuses. */
-  query_failed: boolean;
+  /** A person is asked about queries that WeChat refuses, or money that a query may explain. */
+  asked: boolean;
 }
 
 /** The rows behind the order's one query activity: when to ask, and what was found. */
@@ -88,7 +88,8 @@ async function takeTurn(
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
         AND i.status = 'open' AND i.reason = 'wechat_failed' AND i.subject = 'close') AS close_failed,
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
-        AND i.status = 'open' AND i.reason = 'wechat_failed' AND i.subject = 'query') AS query_failed
+        AND i.status = 'open' AND (i.reason = 'reconciliation'
+          OR i.reason = 'wechat_failed' AND i.subject = 'query')) AS asked
     FROM orders WHERE out_trade_no = ${outTradeNo}`;
   if (!row || (row.status !== 'created' && row.status !== 'awaiting_payment')) {
     return { kind: 'gone' };
@@ -104,7 +105,7 @@ async function takeTurn(
     const wakeAt = Math.min(due, expiresAt);
     await setDue(prisma, outTradeNo, { dueAt: new Date(wakeAt + DUE_GRACE_MS) });
     const delayMs = wakeAt - nowMs;
-    return { kind: 'wait', delayMs: row.query_failed ? Math.min(delayMs, PAUSED_MS) : delayMs };
+    return { kind: 'wait', delayMs: row.asked ? Math.min(delayMs, PAUSED_MS) : delayMs };
   }
   const from = row.first_prepaid_at?.getTime() ?? nowMs;
   const next = nextQueryAt(from, nowMs + EARLY_MS, gapsMs);

@@ -28,10 +28,7 @@ export async function applyRefundNotice(
     if (!refund && refundEvent(notice.refundStatus) === 'closed') return 'ignored';
     return askAboutRefund(scope, notice, row);
   }
-  const differs =
-    (notice.refundFen !== null && notice.refundFen !== refund.amount_fen) ||
-    (notice.transactionId !== null && notice.transactionId !== refund.transaction_id);
-  if (differs) return askAboutRefund(scope, notice, row);
+  if (!isOf(refund, notice)) return askAboutRefund(scope, notice, row);
   const event = refundEvent(notice.refundStatus);
   if (event === null) return askAboutRefund(scope, notice, row);
   // Only an answer of the API says when to ask next.
@@ -48,6 +45,38 @@ export async function applyRefundNotice(
   scope.changed = true;
   scope.refunds.add(refund.out_refund_no);
   return 'applied';
+}
+
+/** What the notice names is the refund's, or its payment's. */
+function isOf(refund: RefundRow, notice: RefundNotice): boolean {
+  const pairs: readonly (readonly [unknown, unknown])[] = [
+    [notice.refundFen, refund.amount_fen],
+    [notice.totalFen, refund.total_fen],
+    [notice.transactionId, refund.transaction_id],
+    [notice.merchantId, refund.merchant_id],
+  ];
+  return pairs.every(([seen, expected]) => seen === null || seen === expected);
+}
+
+/**
+ * A payment is booked of which refunds were told before: whatever was said of them then is judged anew, and
+ * asked anew where it doesn't fit.
+ */
+export async function judgeRefundsAnew(scope: Scope): Promise<void> {
+  const { tx, outTradeNo, now } = scope;
+  const rows = await tx.$queryRaw<{ id: string }[]>`
+    UPDATE notification_inbox
+    SET verdict = NULL, verdict_at = NULL, attempts = 0, next_attempt_at = ${now}
+    WHERE out_trade_no = ${outTradeNo} AND kind = 'refund' AND verdict = 'conflict'
+      AND resource_encrypted IS NOT NULL
+    RETURNING notification_id AS id`;
+  if (rows.length === 0) return;
+  scope.judgeAnew = true;
+  await tx.$executeRaw`
+    UPDATE interventions SET status = 'resolved', resolved_at = ${now}, resolution = 'moot'
+    WHERE out_trade_no = ${outTradeNo} AND status = 'open' AND reason = 'reconciliation'
+      AND evidence->>'out_refund_no' IS NOT NULL
+      AND evidence->>'notification_id' = ANY(${rows.map(({ id }) => id)})`;
 }
 
 /** States in which money of a refund made elsewhere is gone, or on its way. */
@@ -69,9 +98,11 @@ async function bookExternal(
   if (!EXTERNAL_EVENTS.includes(refundEvent(notice.refundStatus))) return null;
   const paid = await tx.paymentTransaction.findFirst({
     where: { outTradeNo, transactionId },
-    select: { id: true },
+    select: { id: true, totalFen: true, merchantId: true },
   });
   if (!paid) return null;
+  if (notice.totalFen !== null && notice.totalFen !== paid.totalFen) return null;
+  if (notice.merchantId !== null && notice.merchantId !== paid.merchantId) return null;
   const reserved = await reserveRefund(tx, {
     outRefundNo,
     outTradeNo,

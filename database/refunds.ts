@@ -72,11 +72,11 @@ export function createRefunds(context: DatabaseContext) {
      * Whose turn it is, asked at the start of each attempt: the row decides.
      * @param limits in ms
      */
-    turn: (outRefundNo: string, limits: RefundLimits, nowMs: number): Promise<RefundTurn> =>
+    turn: (outRefundNo: string, limits: RefundLimits, nowMs: () => number): Promise<RefundTurn> =>
       takeTurn(context, outRefundNo, limits, nowMs),
 
     /** WeChat doesn't know the number, so it may be sent, again with the same number, when its time has come. */
-    startAfterAbsence: (outRefundNo: string, limits: RefundLimits, nowMs: number) =>
+    startAfterAbsence: (outRefundNo: string, limits: RefundLimits, nowMs: () => number) =>
       startAfterAbsence(context, outRefundNo, limits, nowMs),
 
     /**
@@ -137,12 +137,14 @@ async function takeTurn(
   context: DatabaseContext,
   outRefundNo: string,
   limits: RefundLimits,
-  nowMs: number,
+  clock: () => number,
 ): Promise<RefundTurn> {
-  const now = new Date(nowMs);
   return context.prisma.$transaction(async (tx): Promise<RefundTurn> => {
     const row = await lockRefund(tx, outRefundNo);
     if (!row) return { kind: 'over', status: 'unknown_refund', dueOrder: null };
+    // Whoever waited for the lock is later than it began.
+    const nowMs = clock();
+    const now = new Date(nowMs);
     if (isSettled(row.status)) {
       return (await restOfReturns(context, tx, row, limits.attemptLifeMs, now)) ?? over(tx, row);
     }
@@ -198,33 +200,34 @@ function ask(row: RefundRow, ifNotTaken: IfNotTaken): RefundTurn {
   return { kind: 'ask', refund: stored(row), acceptedAtMs, ifNotTaken };
 }
 
-/** WeChat wants refunds of one order some time apart: a later one waits, it does not fail. */
+/**
+ * WeChat wants refunds of one order some time apart: a later one waits, it does not fail. When one arrived there
+ * is not known, so the time counts from its answer, or from now while that is not there.
+ */
 async function spacing(
   tx: Transaction,
   row: RefundRow,
   spacingMs: number,
   nowMs: number,
 ): Promise<number> {
-  const { _max } = await tx.refundAttempt.aggregate({
-    where: {
-      outRefundNo: { not: row.out_refund_no },
-      operation: 'refund',
-      refund: { transactionKey: row.transaction_key },
-    },
-    _max: { sentAt: true },
-  });
-  return _max.sentAt === null ? 0 : _max.sentAt.getTime() + spacingMs - nowMs;
+  const [last] = await tx.$queryRaw<{ at: Date | null }[]>`
+    SELECT max(coalesce(a.finished_at, least(${new Date(nowMs)}, a.deadline_at))) AS at
+    FROM refund_attempts a JOIN refunds r USING (out_refund_no)
+    WHERE r.transaction_key = ${row.transaction_key}::uuid AND a.operation = 'refund'
+      AND r.out_refund_no <> ${row.out_refund_no}`;
+  return last?.at ? last.at.getTime() + spacingMs - nowMs : 0;
 }
 
 async function startAfterAbsence(
   { prisma }: DatabaseContext,
   outRefundNo: string,
   limits: RefundLimits,
-  nowMs: number,
+  clock: () => number,
 ): Promise<StartedAgain> {
   return prisma.$transaction(async (tx): Promise<StartedAgain> => {
     const row = await lockRefund(tx, outRefundNo);
     if (row?.status !== 'pending') return { kind: 'wait', delayMs: limits.busyMs };
+    const nowMs = clock();
     const now = new Date(nowMs);
     await settleAbsent(tx, outRefundNo, now);
     const waitMs = await spacing(tx, row, limits.spacingMs, nowMs);

@@ -60,7 +60,6 @@ const MONEY_ACTIONS: readonly InterventionAction[] = [
 export const PAUSING_REASONS: readonly InterventionReason[] = [
   'amount_mismatch',
   'identity_mismatch',
-  'reconciliation',
 ];
 
 /** True for a string that names a reason. */

@@ -37,7 +37,8 @@ export function refused(code: ErrorCode, detail: string): Outcome {
 /** A scope on a number of ours or not, its order locked. */
 export async function openScope(tx: Transaction, outTradeNo: string, now: Date): Promise<Scope> {
   const order = await lockOrder(tx, outTradeNo);
-  return { tx, outTradeNo, now, order, changed: false, refunds: new Set(), sharings: new Set() };
+  const work = { refunds: new Set<string>(), sharings: new Set<string>() };
+  return { tx, outTradeNo, now, order, changed: false, judgeAnew: false, ...work };
 }
 
 /** The order as it is now, after what earlier steps of the transaction changed. */

@@ -15,6 +15,7 @@ import {
   type Params,
 } from './answer-scope';
 import * as money from './money';
+import { reconcileAgain } from './reconciliation';
 import * as sharing from './sharing';
 import * as steps from './steps';
 
@@ -58,7 +59,7 @@ const CARRY_OUT: Table = {
   // The patrol looks again; what is still wrong is asked anew.
   invariant: { retry: steps.endOnly, dismiss: steps.endOnly },
   reconciliation: {
-    retry: steps.reconcileAgain,
+    retry: reconcileAgain,
     dismiss: steps.endOnly,
     refund: money.refundQuestioned,
   },

@@ -177,7 +177,7 @@ export async function acceptLate(answering: Answering): Promise<Outcome> {
   return DONE;
 }
 
-/** `retry` of a payment that did not match: WeChat is asked again at once. */
+/** `retry` of a payment that did not match: WeChat is asked as soon as the order's query looks at its row. */
 export async function askAgain({ scope }: Answering): Promise<Outcome> {
   // Nobody asks WeChat about an order that can't be paid: the money must not get out of sight.
   if (!scope.order || !canBePaid(scope.order.status)) {
@@ -185,7 +185,7 @@ export async function askAgain({ scope }: Answering): Promise<Outcome> {
   }
   await scope.tx.order.updateMany({
     where: { outTradeNo: scope.outTradeNo, status: { in: ['created', 'awaiting_payment'] } },
-    data: { nextQueryAt: scope.now, dueAt: scope.now },
+    data: { nextQueryAt: scope.now },
   });
   return DONE;
 }

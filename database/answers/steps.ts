@@ -1,7 +1,6 @@
 import { canBePaid } from '../../domain/order-state';
 import { DUE_GRACE_MS } from '../attempts';
 import { fulfilIfDone } from '../effects';
-import { openIntervention } from '../interventions';
 import { releaseStock } from '../reservations';
 import { resetBudgets } from '../retry-budgets';
 import { currentOrder, DONE, type Answering, type Outcome } from './answer-scope';
@@ -133,51 +132,6 @@ export async function unstick({ scope, question }: Answering): Promise<Outcome> 
   await resetBudgets(tx, outTradeNo);
   await tx.order.updateMany({ where: { outTradeNo, dueAt: { not: null } }, data: { dueAt: now } });
   return DONE;
-}
-
-/**
- * `retry` of a reconciliation: looks again whether our own refunds explain what WeChat said; if not, the
- * question is asked anew.
- */
-export async function reconcileAgain(answering: Answering): Promise<Outcome> {
-  const { scope, question } = answering;
-  const { tx, outTradeNo, now, order } = scope;
-  const ours = await tx.refund.count({
-    where: {
-      outTradeNo,
-      status: { not: 'closed' },
-      OR: [{ transactionId: question.subject }, { outRefundNo: question.subject }],
-    },
-  });
-  if (ours > 0 || (await readAgain(answering))) return DONE;
-  await tx.intervention.updateMany({
-    where: { id: question.id, status: 'open' },
-    data: { status: 'resolved', resolvedAt: now, resolution: 'retry' },
-  });
-  await openIntervention(tx, {
-    outTradeNo,
-    ours: order !== null,
-    reason: 'reconciliation',
-    subject: question.subject,
-    evidence: question.evidence as Readonly<Record<string, unknown>>,
-    amountFen: question.amountFen,
-    now,
-  });
-  return DONE;
-}
-
-/** What WeChat told of a refund is judged anew: it may fit by now. */
-async function readAgain({ scope, question }: Answering): Promise<boolean> {
-  const { tx, outTradeNo, now } = scope;
-  const told = question.evidence as { out_refund_no?: unknown; notification_id?: unknown } | null;
-  if (typeof told?.out_refund_no !== 'string' || typeof told.notification_id !== 'string') {
-    return false;
-  }
-  const { count } = await tx.inboxNotification.updateMany({
-    where: { outTradeNo, notificationId: told.notification_id, resourceEncrypted: { not: null } },
-    data: { verdict: null, verdictAt: null, attempts: 0, nextAttemptAt: now },
-  });
-  return count > 0;
 }
 
 /** `dismiss`, and whatever ends a question without changing anything else. */

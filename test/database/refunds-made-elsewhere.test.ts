@@ -1,6 +1,6 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 import { createTestMoney, type TestMoney } from './support/money';
-import { someOrder } from './support/patrol';
+import { someOrder, someRefund } from './support/patrol';
 import { startTestSharing, type TestSharing } from './support/sharing';
 
 let world: TestSharing;
@@ -80,4 +80,77 @@ test('one that WeChat closed moved nothing: nobody is asked, and the goods go ou
   expect(await money.asked(no)).toEqual([]);
   const { view } = await world.database.effects.run(no, Date.now());
   expect(view?.status).toBe('fulfilled');
+});
+
+describe('told of before its payment', () => {
+  const unpaid = () => someOrder(world.sql, { status: 'awaiting_payment' });
+
+  test('is booked once the payment is known, and nobody has to answer', async () => {
+    const no = await unpaid();
+    await money.refunds(no, { refundFen: 100 });
+    expect(await money.asked(no)).toEqual(['reconciliation']);
+    const applied = await money.pays(no, { tradeState: 'REFUND' });
+    expect(applied.more).toBe(true);
+    await money.again(no);
+    expect(await money.asked(no)).toEqual([]);
+    expect(await money.refundsOf(no)).toMatchObject([
+      { origin: 'external', amount_fen: 100, status: 'succeeded' },
+    ]);
+    expect(await money.statusOf(no)).toBe('paid');
+  });
+
+  test('also after a person has dismissed the question', async () => {
+    const no = await unpaid();
+    await money.refunds(no);
+    expect(await money.answers(no, 'reconciliation', 'dismiss')).toBe('done');
+    await money.pays(no, { tradeState: 'REFUND' });
+    await money.again(no);
+    expect([await money.statusOf(no), await money.asked(no)]).toEqual(['refunded', []]);
+  });
+
+  test('does not hold up the queries, and retry has WeChat asked at once', async () => {
+    const no = await unpaid();
+    await money.refunds(no);
+    const { queries } = world.database;
+    const later = new Date(Date.now() + 3_600_000);
+    await world.sql.query(
+      'UPDATE orders SET next_query_at = $2, first_prepaid_at = now() WHERE out_trade_no = $1',
+      [no, later],
+    );
+    expect(await queries.turn(no, [30_000], Date.now())).toEqual({ kind: 'wait', delayMs: 15_000 });
+    expect(await money.answers(no, 'reconciliation', 'retry')).toBe('done');
+    await money.again(no);
+    expect(await money.asked(no)).toEqual(['reconciliation']);
+    expect(await queries.turn(no, [30_000], Date.now())).toMatchObject({ kind: 'ask' });
+  });
+});
+
+describe('retry of what WeChat told of a refund of ours', () => {
+  test('that does not fit is asked anew', async () => {
+    const no = await someOrder(world.sql, { status: 'fulfilled' });
+    const outRefundNo = await someRefund(world.sql, no, { amountFen: 100 });
+    await money.refunds(no, { outRefundNo, refundFen: 200 });
+    expect(await money.asked(no)).toEqual(['reconciliation']);
+    expect(await money.answers(no, 'reconciliation', 'retry')).toBe('done');
+    await money.again(no);
+    expect(await money.asked(no)).toEqual(['reconciliation']);
+    expect(await money.refundsOf(no)).toMatchObject([{ status: 'processing' }]);
+  });
+});
+
+describe('a notice is of a refund only when all that it names is', () => {
+  test.each([
+    ['another merchant', { merchantId: 'other' }],
+    ['another total', { totalFen: 600 }],
+    ['another amount', { refundFen: 99 }],
+    ['another payment', { transactionId: 'other' }],
+  ])('%s: a person is asked, and nothing is booked', async (_what, changes) => {
+    const no = await someOrder(world.sql, { status: 'fulfilled' });
+    const outRefundNo = await someRefund(world.sql, no, { amountFen: 100 });
+    const told = { refundFen: 100, ...changes };
+    await money.refunds(no, { outRefundNo, ...told });
+    await money.refunds(no, { outRefundNo: `platform-${no}`, ...told, refundFen: 300 });
+    expect(await money.asked(no)).toEqual(['reconciliation', 'reconciliation']);
+    expect(await money.refundsOf(no)).toMatchObject([{ status: 'processing' }]);
+  });
 });

@@ -43,7 +43,7 @@ const turn = (refundNo: string): Promise<RefundTurn> =>
   sharing.database.refunds.turn(
     refundNo,
     { spacingMs: 0, busyMs: 100, attemptLifeMs: LIFE_MS },
-    Date.now(),
+    Date.now,
   );
 
 /** The take-back that is sent now. */

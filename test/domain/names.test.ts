@@ -52,8 +52,8 @@ describe('names that come from outside', () => {
   });
 });
 
-test('queries and expiry pause for reasons of money only', () => {
-  expect(PAUSING_REASONS).toEqual(['amount_mismatch', 'identity_mismatch', 'reconciliation']);
+test('queries and expiry pause while a payment does not match only', () => {
+  expect(PAUSING_REASONS).toEqual(['amount_mismatch', 'identity_mismatch']);
   expect(PAUSING_REASONS.every((reason) => INTERVENTION_REASONS.includes(reason))).toBe(true);
 });
 

@@ -1,4 +1,4 @@
-import type { PaymentNotice, RefundNotice } from '../../../domain/payment-notice';
+import type { Notice, PaymentNotice, RefundNotice } from '../../../domain/payment-notice';
 import type { Application } from '../../../database/notice-application';
 import type { InterventionAction } from '../../../domain/interventions';
 import type { TestSharing } from './sharing';
@@ -23,6 +23,8 @@ export interface TestMoney {
     action: InterventionAction,
     limitFen?: number,
   ): Promise<string>;
+  /** What a run does that is told that there is more. */
+  again(no: string): Promise<Application>;
   refundsOf(no: string): Promise<RefundRow[]>;
   /** Reasons of what is open. */
   asked(no: string): Promise<string[]>;
@@ -32,19 +34,26 @@ export interface TestMoney {
 
 export function createTestMoney({ sql, database }: TestSharing): TestMoney {
   let told = 0;
+  const read = (resource: string) => JSON.parse(resource) as Notice;
+  const apply = (no: string) => database.notices.apply(no, read, Date.now());
   const tell = async (no: string, notice: PaymentNotice | RefundNotice) => {
     told += 1;
     const kept = { ...payment(no), transactionId: `kept-${told}` };
-    const found = { notice: kept, raw: '{}', merchantId: 'm', refund: null };
-    await database.queries.keepFound(found, Date.now());
-    await sql.query(
-      `UPDATE notification_inbox SET source = 'callback' WHERE verdict IS NULL AND out_trade_no = $1`,
-      [no],
+    const raw = JSON.stringify(notice);
+    await database.queries.keepFound(
+      { notice: kept, raw, merchantId: 'm', refund: null },
+      Date.now(),
     );
-    return database.notices.apply(no, () => notice, Date.now());
+    await sql.query(
+      `UPDATE notification_inbox SET source = 'callback', kind = $2
+       WHERE verdict IS NULL AND out_trade_no = $1`,
+      [no, notice.kind],
+    );
+    return apply(no);
   };
   return {
     pays: (no, changes = {}) => tell(no, { ...payment(no), ...changes }),
+    again: apply,
     refunds: (no, changes = {}) => tell(no, { ...refund(no), ...changes }),
     async answers(no, reason, action, limitFen = 100_000) {
       const { rows } = await sql.query<{ id: string }>(
@@ -62,7 +71,7 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
       });
       if (submitted.kind === 'refused') return submitted.code;
       if (submitted.kind !== 'approved') return submitted.kind;
-      await database.notices.apply(no, () => ({ kind: 'unknown' }), Date.now());
+      await apply(no);
       const state = await database.answers.state(submitted.resolutionId);
       return state?.refusalCode ?? state?.status ?? 'gone';
     },
