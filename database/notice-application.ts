@@ -82,16 +82,22 @@ async function applyNotices(
     }
     await endUndeliverable(scope, rows);
     const moreAnswers = await carryOutApproved(context, scope);
+    // An order's view counts what an answer opened again.
+    const reopened = !scope.order && (await isAnyOpen(scope));
     if (scope.order && scope.changed) await keepDue(scope);
     return {
       view: scope.order && (await readRunView(tx, outTradeNo)),
       applied: verdicts.applied.length,
       conflicts: verdicts.conflict.length,
-      more: rows.length === BATCH || moreAnswers,
+      more: rows.length === BATCH || moreAnswers || reopened,
       refunds: [...scope.refunds],
       sharings: [...scope.sharings],
     };
   });
+}
+
+async function isAnyOpen({ tx, outTradeNo }: Scope): Promise<boolean> {
+  return (await tx.inboxNotification.count({ where: { outTradeNo, verdict: null } })) > 0;
 }
 
 /** Rows that a person was asked about have found their run after all. */
