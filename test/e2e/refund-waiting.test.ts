@@ -125,13 +125,16 @@ test('a refund callback that comes after its run has ended moves nothing, and it
 });
 
 describe('a refund callback for a number nobody knows', () => {
-  async function foreignRefund(): Promise<string> {
+  async function foreignRefund(refundStatus = 'SUCCESS'): Promise<string> {
     const no = `THEIRS${Date.now()}`;
     const { status } = await oncepay.simulator.sendRaw({
       kind: 'refund',
       outTradeNo: no,
       notifyUrl: oncepay.notifyUrl,
-      resource: externalRefund(no, '4200000000000000000000000001', 100),
+      resource: {
+        ...externalRefund(no, '4200000000000000000000000001', 100),
+        refund_status: refundStatus,
+      },
     });
     expect(status).toBe(204);
     return no;
@@ -139,7 +142,8 @@ describe('a refund callback for a number nobody knows', () => {
   /** What the tables say of the number: its notices, refunds, payments. */
   async function booksOf(no: string) {
     const { rows } = await oncepay.sql.query<Record<string, unknown>>(
-      `SELECT (SELECT jsonb_agg(verdict) FROM notification_inbox WHERE out_trade_no = $1) AS verdicts,
+      `SELECT (SELECT jsonb_agg(verdict) FROM notification_inbox
+           WHERE out_trade_no = $1 AND verdict IS NOT NULL) AS verdicts,
          (SELECT count(*)::int FROM refunds WHERE out_trade_no = $1) AS refunds,
          (SELECT count(*)::int FROM payment_transactions WHERE out_trade_no = $1) AS payments`,
       [no],
@@ -165,6 +169,13 @@ describe('a refund callback for a number nobody knows', () => {
     const refused = await answer(oncepay, question.id, 'refund');
     expect(refused).toMatchObject({ status: 409, body: { code: 'NOTHING_TO_REFUND' } });
     expect((await answer(oncepay, question.id, 'dismiss')).status).toBe(200);
+    expect(await questionsOf(oncepay, no)).toEqual([]);
+  });
+
+  test('that is closed moved no money: nobody is asked', async () => {
+    const no = await foreignRefund('CLOSED');
+    await until('it has its verdict', async () => (await booksOf(no))?.['verdicts']);
+    expect(await booksOf(no)).toEqual({ verdicts: ['ignored'], refunds: 0, payments: 0 });
     expect(await questionsOf(oncepay, no)).toEqual([]);
   });
 
