@@ -23,7 +23,6 @@ export async function applyRefundNotice(
   const refund =
     (await lockRefund(tx, notice.outRefundNo)) ?? (await bookExternal(context, scope, notice));
   if (refund?.out_trade_no !== outTradeNo) {
-    if (!scope.order && !refund) return 'ignored';
     // One that nobody here made, and that WeChat did not carry out, moved nothing.
     if (!refund && refundEvent(notice.refundStatus) === 'closed') return 'ignored';
     return askAboutRefund(scope, notice, row);

@@ -10,6 +10,7 @@ import {
   notifySchema,
   paySchema,
   refundOutcomeSchema,
+  refundRulesSchema,
   returnOutcomeSchema,
   rotationSchema,
   sendRawSchema,
@@ -147,6 +148,7 @@ export function createControlRoutes(simulator: Simulator): Router {
     ),
   );
   router.post('/refund-outcome', action(refundOutcomeSchema, simulator.setRefundOutcome));
+  router.post('/refund-rules', action(refundRulesSchema, simulator.setRefundRules));
   router.post('/settle-refund', action(settleRefundSchema, simulator.settleRefund));
   router.post('/sharing-outcome', action(sharingOutcomeSchema, simulator.setSharingOutcome));
   router.post('/settle-sharing', action(settleSharingSchema, simulator.settleSharing));

@@ -139,6 +139,12 @@ export const settleReturnSchema = z.strictObject({
   failReason: failReason.optional(),
 });
 
+export const refundRulesSchema = z.strictObject({
+  refundSpacingMs: z.int().min(0).optional(),
+  refundsPerSecond: z.int().min(0).optional(),
+  failingRefundsPerSecond: z.int().min(0).optional(),
+});
+
 export const sharingRulesSchema = z.strictObject({
   shareableAfterMs: z.int().min(0).optional(),
   maxSharingPercent: z.number().min(0).max(100).optional(),

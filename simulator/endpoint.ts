@@ -31,6 +31,8 @@ export interface Endpoint {
   /** For faults and records. */
   readonly subject: (req: Request, body: unknown) => Subject;
   readonly work: (call: Call) => Answer;
+  /** Stands before the work, and before an `error` that is played instead: what WeChat counts. */
+  readonly limit?: (merchant: Merchant, answer: () => Answer) => Answer;
   /** What WeChat reads in the body, where that is not the body itself. */
   readonly content?: (call: Call) => unknown;
 }
@@ -80,7 +82,12 @@ function signingFor(fault: Fault | null): 'signed' | 'unsigned' | 'forged' {
 }
 
 /** What is answered, or null when the request is left without an answer. */
-function playFault(fault: Fault | null, res: Response, work: () => Answer): Answer | null {
+function playFault(
+  fault: Fault | null,
+  res: Response,
+  work: () => Answer,
+  limit: (answer: () => Answer) => Answer,
+): Answer | null {
   switch (fault?.kind) {
     case 'cut':
       res.destroy();
@@ -95,10 +102,12 @@ function playFault(fault: Fault | null, res: Response, work: () => Answer): Answ
       work();
       return null;
     case 'error':
-      return refuse(
-        fault.status ?? 500,
-        fault.code ?? 'SYSTEM_ERROR',
-        fault.message ?? '系统异常，请用相同参数重新调用',
+      return limit(() =>
+        refuse(
+          fault.status ?? 500,
+          fault.code ?? 'SYSTEM_ERROR',
+          fault.message ?? '系统异常，请用相同参数重新调用',
+        ),
       );
     case 'html':
     case 'unsigned':
@@ -147,10 +156,15 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
       res.end(PROXY_PAGE);
       return;
     }
+    const limit = (answered: () => Answer): Answer =>
+      endpoint.limit?.(merchant, answered) ?? answered();
     const work = (): Answer =>
-      checkHeaders(request, merchant, deps.requirePlatformSerial) ??
-      endpoint.work({ merchant, req, body });
-    const answer = playFault(fault, res, work);
+      limit(
+        () =>
+          checkHeaders(request, merchant, deps.requirePlatformSerial) ??
+          endpoint.work({ merchant, req, body }),
+      );
+    const answer = playFault(fault, res, work, limit);
     record(answer?.status ?? null, fault);
     if (answer !== null) send(res, answer, signingFor(fault), merchant, deps.now());
   };

@@ -43,6 +43,9 @@ const configSchema = z.strictObject({
   callbackTimeoutMs: z.int().min(1).optional(),
   requirePlatformSerial: z.boolean().optional(),
   refuseCloseWithinMs: z.int().min(0).optional(),
+  refundSpacingMs: z.int().min(0).optional(),
+  refundsPerSecond: z.int().min(0).optional(),
+  failingRefundsPerSecond: z.int().min(0).optional(),
   shareableAfterMs: z.int().min(0).optional(),
   maxSharingPercent: z.number().min(0).max(100).optional(),
 });

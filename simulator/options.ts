@@ -34,6 +34,12 @@ export interface SimulatorOptions {
   readonly requirePlatformSerial?: boolean | undefined;
   /** Closes within this time from the order's creation are refused. Default 0: none. */
   readonly refuseCloseWithinMs?: number | undefined;
+  /** Refunds of one payment are this far apart. Default 0: no limit. */
+  readonly refundSpacingMs?: number | undefined;
+  /** How many refunds may be asked for in a second, WeChat's 150. Default 0: no limit. */
+  readonly refundsPerSecond?: number | undefined;
+  /** How many requests for refunds may fail in a second, WeChat's 6. Default 0: no limit. */
+  readonly failingRefundsPerSecond?: number | undefined;
   /** Sharings within this time from the payment are refused. Default WeChat's 60,000 ms. */
   readonly shareableAfterMs?: number | undefined;
   /** How much of a payment can be shared, in percent. Default 30. */

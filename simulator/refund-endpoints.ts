@@ -3,6 +3,7 @@ import type { Answer } from './answer';
 import { fieldReader, undecryptable } from './encrypted-fields';
 import { pathNumber, type Endpoint } from './endpoint';
 import { subjectOf } from './records';
+import type { RefundLimits } from './refund-limits';
 import { parseAbnormalRefund, parseRefund, type AbnormalRefundBody } from './refund-schemas';
 import type { RefundStore, SimulatedRefund, UserBankCard } from './refund-store';
 import type { Refunds } from './refunds';
@@ -12,6 +13,7 @@ export interface RefundEndpointsDeps {
   readonly transactions: Transactions;
   readonly refunds: Refunds;
   readonly store: RefundStore;
+  readonly refundLimits: RefundLimits;
 }
 
 const numbersInBody = z.looseObject({
@@ -38,7 +40,12 @@ function readCard(
 }
 
 /** The three calls of `/v3/refund/domestic/refunds`. */
-export function createRefundEndpoints({ transactions, refunds, store }: RefundEndpointsDeps): {
+export function createRefundEndpoints({
+  transactions,
+  refunds,
+  store,
+  refundLimits,
+}: RefundEndpointsDeps): {
   readonly ask: Endpoint;
   readonly query: Endpoint;
   readonly applyAbnormal: Endpoint;
@@ -58,6 +65,7 @@ export function createRefundEndpoints({ transactions, refunds, store }: RefundEn
         const parsed = parseRefund(body);
         return parsed.kind === 'refused' ? parsed.answer : refunds.ask(merchant, parsed.body);
       },
+      limit: ({ merchantId }, answer) => refundLimits.through(merchantId, answer),
     },
     query: {
       operation: 'refund_query',

@@ -4,6 +4,7 @@ import { beijingDay } from './beijing-time';
 import { randomDigits } from './crypto';
 import type { Merchant } from './merchants';
 import { refundBody } from './refund-body';
+import type { RefundLimits } from './refund-limits';
 import type { RefundBody } from './refund-schemas';
 import type { RefundStore, SimulatedRefund } from './refund-store';
 import type { Balances } from './sharing-money';
@@ -17,6 +18,7 @@ export interface RefundsDeps {
   readonly transactions: Transactions;
   readonly store: RefundStore;
   readonly balanceOf: Balances;
+  readonly limits: RefundLimits;
   readonly now: () => number;
   /** The money is on its way from here on. */
   readonly begin: (refund: SimulatedRefund) => void;
@@ -76,7 +78,7 @@ function checkAmount(
 
 /** The rules of WeChat's refunds (https://pay.weixin.qq.com/doc/v3/merchant/4012791903). */
 export function createRefunds(deps: RefundsDeps): Refunds {
-  const { transactions, store, balanceOf, now, begin } = deps;
+  const { transactions, store, balanceOf, limits, now, begin } = deps;
   // 28 digits: 503 + 7 random + the Beijing day + 10 random, as WeChat's.
   const newRefundId = (): string => `503${randomDigits(7)}${beijingDay(now())}${randomDigits(10)}`;
   return {
@@ -89,7 +91,9 @@ export function createRefunds(deps: RefundsDeps): Refunds {
       }
       const paid = findPaid(transactions, merchant, body);
       if ('status' in paid) return paid;
-      const refusal = checkAmount(body, paid.payment, store.of(paid.payment), now());
+      const before = store.of(paid.payment);
+      const refusal =
+        checkAmount(body, paid.payment, before, now()) ?? limits.checkSpacing(before, now());
       if (refusal !== null) return refusal;
       const { frozenFen, unfrozenFen } = balanceOf(paid);
       if (body.amount.refund > frozenFen + unfrozenFen) {

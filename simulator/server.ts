@@ -14,6 +14,7 @@ import type { SimulatorOptions } from './options';
 import { createPayments, merchantOf, type PaymentsDeps } from './payments';
 import { sendRaw } from './raw-callbacks';
 import { createRequestRecords } from './records';
+import { createRefundLimits } from './refund-limits';
 import { createRefundSettlement } from './refund-settlement';
 import { createRefundStore, type RefundStore } from './refund-store';
 import { createRefunds } from './refunds';
@@ -113,11 +114,22 @@ async function createParts(options: SimulatorOptions) {
   const settlement = createRefundSettlement({ ...deps, store, timers });
   const sharing = createSharingParts(options, { ...deps, refunds: store, timers });
   const { balanceOf, sharings, returns } = sharing;
+  const { refundSpacingMs, refundsPerSecond, failingRefundsPerSecond } = options;
+  const refundRules = { refundSpacingMs, refundsPerSecond, failingRefundsPerSecond };
+  const limits = createRefundLimits(refundRules, realNow);
   const routes = createWechatRoutes({
     verify: createRequestVerifier(merchants, nonces, realNow),
     transactions,
     store,
-    refunds: createRefunds({ transactions, store, balanceOf, now, begin: settlement.begin }),
+    refundLimits: limits,
+    refunds: createRefunds({
+      transactions,
+      store,
+      balanceOf,
+      limits,
+      now,
+      begin: settlement.begin,
+    }),
     sharingStore: sharing.store,
     sharings,
     returns,
@@ -127,7 +139,7 @@ async function createParts(options: SimulatorOptions) {
     requirePlatformSerial: options.requirePlatformSerial ?? true,
     now: realNow,
   });
-  const refunds = { store, settlement };
+  const refunds = { store, settlement, limits };
   const kept = { deliveries, retries, timers, sender, nonces, faults, requests };
   return { deps, clock, refunds, sharing, ...kept, routes };
 }
@@ -155,11 +167,15 @@ function keyMethods(
 
 function refundMethods({
   deps,
-  refunds: { store, settlement },
-}: Parts): Pick<Simulator, 'setRefundOutcome' | 'settleRefund' | 'refund' | 'refundsOf'> {
+  refunds: { store, settlement, limits },
+}: Parts): Pick<
+  Simulator,
+  'setRefundOutcome' | 'settleRefund' | 'setRefundRules' | 'refund' | 'refundsOf'
+> {
   return {
     setRefundOutcome: settlement.setOutcome,
     settleRefund: settlement.settle,
+    setRefundRules: limits.setRules,
     refund: (outRefundNo) => {
       const refund = store.findAnywhere(outRefundNo);
       return refund === null ? null : viewOfRefund(refund);
@@ -239,6 +255,7 @@ function createSimulator(parts: Parts, server: Server, url: string, port: number
       transactions.clear();
       parts.refunds.store.clear();
       parts.refunds.settlement.clear();
+      parts.refunds.limits.clear();
       parts.sharing.store.clear();
       parts.sharing.settlement.clear();
       parts.sharing.returnSettlement.clear();

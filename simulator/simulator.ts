@@ -5,6 +5,7 @@ import type { Fault } from './faults';
 import type { NotifyRequest, Payments } from './payments';
 import type { SendRawRequest } from './raw-callbacks';
 import type { Numbered, Operation, RequestRecord } from './records';
+import type { RefundRules } from './refund-limits';
 import type { RefundOutcome, SettledRefund, SettleRefundRequest } from './refund-settlement';
 import type { RefundStatus, SimulatedRefund } from './refund-store';
 import type { ReturnOutcome, SettleReturnRequest } from './return-settlement';
@@ -78,6 +79,8 @@ export interface Simulator {
   readonly setRefundOutcome: (outcome: RefundOutcome) => void;
   /** Ends a refund now. @throws ControlRefusal when there is none, or it ended otherwise. */
   readonly settleRefund: (request: SettleRefundRequest) => Promise<SettledRefund>;
+  /** Changes those of WeChat's limits on refunds that are named. */
+  readonly setRefundRules: (rules: RefundRules) => void;
   readonly refund: (outRefundNo: string) => RefundView | null;
   /** The refunds of one order, or all, the oldest first. */
   readonly refundsOf: (outTradeNo?: string) => RefundView[];

@@ -1,17 +1,26 @@
 import { randomUUID } from 'node:crypto';
+import { sharingWorkflowId } from '../../domain/workflow-ids';
 import { countEffects, startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
-import { answer, lateOrder, untilAnswered, untilAsked } from './support/questions';
+import { answer, lateOrder, setPolicy, untilAnswered, untilAsked } from './support/questions';
+import { receiver, sharableOrder, shared, untilSharing } from './support/sharing';
 
 jest.setTimeout(180_000);
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
   oncepay = await startTestOncepay({
-    env: { ONCEPAY_PATROL_INTERVAL: '2s', ONCEPAY_REFUND_SPACING: '1h' },
+    env: {
+      ONCEPAY_PATROL_INTERVAL: '2s',
+      ONCEPAY_REFUND_SPACING: '1h',
+      ONCEPAY_SHARING_DELAY: '0s',
+    },
   });
   // Nobody is asked in the first minute after something came up; here all of it has been up for long.
   await oncepay.sql.query(`UPDATE dependencies SET since = now() - interval '1 hour'`);
+  oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+  const anHour = { base_delay_ms: 3_600_000, max_delay_ms: 3_600_000 };
+  await setPolicy(oncepay, 'wechat.sharing', anHour);
 });
 afterAll(() => oncepay.stop());
 
@@ -26,11 +35,16 @@ async function blockRun(workflowId: string, type: string, argument: string): Pro
 }
 
 /** Overdue, and leased for a day by a sweep that died: only the patrol comes for it. */
-async function overdue(table: 'orders' | 'refunds', key: string): Promise<void> {
-  const column = table === 'orders' ? 'out_trade_no' : 'out_refund_no';
+const NUMBER_IN = {
+  orders: 'out_trade_no',
+  refunds: 'out_refund_no',
+  profit_sharings: 'out_order_no',
+} as const;
+
+async function overdue(table: keyof typeof NUMBER_IN, key: string): Promise<void> {
   await oncepay.sql.query(
     `UPDATE ${table} SET due_at = now() - interval '2 minutes',
-       lease_until = now() + interval '1 day' WHERE ${column} = $1`,
+       lease_until = now() + interval '1 day' WHERE ${NUMBER_IN[table]} = $1`,
     [key],
   );
 }
@@ -103,6 +117,22 @@ async function untilGivenBackOnce(no: string, outRefundNo: string): Promise<void
   expect(sent).toHaveLength(1);
 }
 
+/** A sharing that WeChat could not take, which waits for a better time. @returns both numbers */
+async function heldSharing(): Promise<{ no: string; held: string }> {
+  const no = await sharableOrder(oncepay);
+  oncepay.simulator.setFault({ operation: 'share', kind: 'error', status: 500, outTradeNo: no });
+  const held = await shared(oncepay, no, [receiver(40)]);
+  await until('it is held', async () => {
+    const { rowCount } = await oncepay.sql.query(
+      `SELECT 1 FROM profit_sharings WHERE out_order_no = $1 AND status = 'pending'
+         AND due_at > now() + interval '15 minutes'`,
+      [held],
+    );
+    return rowCount === 1 ? true : null;
+  });
+  return { no, held };
+}
+
 /** A message to the shop that it did not take, and whose run is not there to try again. */
 async function undelivered(): Promise<{ no: string; id: string }> {
   const no = await oncepay.newOrder();
@@ -135,6 +165,19 @@ describe('the run is gone', () => {
     await overdue('refunds', held);
     await untilHealed('refund_overdue', held);
     await untilGivenBackOnce(no, held);
+  });
+
+  test('an overdue sharing whose run is gone is shared, once', async () => {
+    const { no, held } = await heldSharing();
+    await terminate(sharingWorkflowId(held));
+    await overdue('profit_sharings', held);
+    await untilHealed('sharing_overdue', held);
+    await untilSharing(oncepay, no, held, 'finished');
+    const { simulator } = oncepay;
+    expect(simulator.sharingsOf(no).map(({ outOrderNo }) => outOrderNo)).toEqual([held]);
+    expect(simulator.balanceOf(no)).toMatchObject({ sharedFen: 40, frozenFen: 260 });
+    expect(simulator.contentsOf('sharings')[held]).toBe(1);
+    expect((await oncepay.order(no)).attention).toBeNull();
   });
 
   test('an overdue message reaches the shop, once', async () => {

@@ -152,6 +152,27 @@ test('a worker killed while WeChat shares: another one goes on, and it is shared
   expect(asked(outOrderNo, 'share')).toBe(1);
 });
 
+test('asked for at once, it reaches WeChat only after the delay', async () => {
+  const delayMs = 3_000;
+  await setSetting(oncepay, 'sharing_delay', `${delayMs}ms`);
+  oncepay.simulator.setSharingRules({ shareableAfterMs: delayMs });
+  try {
+    const no = await sharableOrder(oncepay);
+    const outOrderNo = await shared(oncepay, no, [receiver(40)]);
+    await untilSharing(oncepay, no, outOrderNo, 'finished');
+    const sent = oncepay.simulator
+      .requestsOf(outOrderNo)
+      .filter(({ operation }) => operation === 'share');
+    // Sooner it would have been refused by WeChat's rule.
+    expect(sent).toMatchObject([{ status: 200 }]);
+    const paidAtMs = oncepay.simulator.order(no)?.payments[0]?.successTimeMs ?? 0;
+    expect(Date.parse(sent[0]?.at ?? '') - paidAtMs).toBeGreaterThanOrEqual(delayMs);
+  } finally {
+    oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+    await setSetting(oncepay, 'sharing_delay', null);
+  }
+});
+
 test('a refusal asks a person; dismissed, nothing is shared and the amount is free', async () => {
   const no = await sharableOrder(oncepay);
   oncepay.simulator.setFault({ operation: 'share', kind: 'error', status: 403, code: 'NO_AUTH' });

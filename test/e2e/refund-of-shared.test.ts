@@ -78,14 +78,26 @@ test('all of it goes back from all of them, and the order is refunded', async ()
   expect(atWechat(no)).toMatchObject({ refundedFen: 300, returnedFen: 90 });
 });
 
-test('a lost answer to a take-back is asked for: it is taken back once', async () => {
-  const { no } = await sharedOrder([[60, FIRST]]);
-  oncepay.simulator.setFault({ operation: 'return', kind: 'cut_after' });
-  await refundOf(oncepay, no, 300);
-  await oncepay.untilStatus(no, 'refunded', SWEPT_MS);
-  expect(oncepay.simulator.returnsOf(no)).toHaveLength(1);
-  expect(atWechat(no)).toMatchObject({ returnedFen: 60 });
-});
+test.each([
+  ['whose answer is lost is not sent again', 'cut_after', 1],
+  ['that never arrived is sent again', 'cut', 2],
+] as const)(
+  'a take-back %s: one number, one content, taken back once',
+  async (_what, kind, requests) => {
+    const { no } = await sharedOrder([[60, FIRST]]);
+    oncepay.simulator.setFault({ operation: 'return', kind });
+    await refundOf(oncepay, no, 300);
+    await oncepay.untilStatus(no, 'refunded', SWEPT_MS);
+    const asked = oncepay.simulator.requestsOf(no).filter((one) => one.operation === 'return');
+    expect(asked).toHaveLength(requests);
+    const [returned, ...others] = oncepay.simulator.returnsOf(no);
+    expect(others).toEqual([]);
+    const number = returned?.outReturnNo ?? '';
+    expect(asked.map(({ outReturnNo }) => outReturnNo)).toEqual(asked.map(() => number));
+    expect(oncepay.simulator.contentsOf('returns')[number]).toBe(1);
+    expect(atWechat(no)).toMatchObject({ returnedFen: 60 });
+  },
+);
 
 test('a refund that what is left covers touches nobody', async () => {
   const { no } = await sharedOrder([[60, FIRST]]);

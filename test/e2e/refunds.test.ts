@@ -239,7 +239,7 @@ describe('what WeChat says', () => {
     expect(order.amount.refunded).toBe(100);
   });
 
-  test('abnormal: an operator sends it to a bank card', async () => {
+  test('abnormal: an operator sends it to a bank card of the user’s', async () => {
     const no = await paidOrder(oncepay);
     oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', outTradeNo: no, times: 1 });
     await refund(no, { out_refund_no: `${no}-1`, amount: 100 });

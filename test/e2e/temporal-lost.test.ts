@@ -3,6 +3,7 @@ import { tsToMs } from '@temporalio/common/lib/time';
 import { countEffects, orderBody, startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
 import { answer, lateOrder, orderOf, untilAsked, untilRefund } from './support/questions';
+import { FIRST, receiver, sharableOrder, shared, untilSharing } from './support/sharing';
 
 /** What was open goes on within 60 s of being due; a test gives some more for a busy machine. */
 const RECOVERY_MS = 120_000;
@@ -25,6 +26,7 @@ beforeAll(async () => {
       TEMPORAL_NAMESPACE: NAMESPACE,
       ONCEPAY_QUERY_SCHEDULE: '3s',
       ONCEPAY_REFUND_SPACING: '0s',
+      ONCEPAY_SHARING_DELAY: '0s',
       ONCEPAY_PAYMENT_WINDOW: '30s',
       ONCEPAY_PATROL_INTERVAL: '47m',
     },
@@ -39,6 +41,7 @@ async function loseTemporal() {
   const { simulator, stack } = oncepay;
   const payments = await openPayments();
   const refunds = await openRefunds();
+  const sharings = await openSharings();
   const expiring = await oncepay.newOrder();
   const { no: asked, sku } = await orderOf(oncepay, { kind: 'virtual' });
   await simulator.pay({ outTradeNo: asked });
@@ -57,12 +60,18 @@ async function loseTemporal() {
     const outRefundNo = simulator.refundsOf(no)[0]?.outRefundNo ?? '';
     await simulator.settleRefund({ outRefundNo, status: 'SUCCESS', callbacks: 0 });
   }
+  await simulator.settleSharing({
+    outOrderNo: sharings.sharing.outOrderNo,
+    account: FIRST,
+    result: 'SUCCESS',
+    callbacks: 0,
+  });
   const codes = [`${sku}-1`, `${sku}-2`];
   await oncepay.call('POST', `/v1/products/${sku}/codes`, { body: { codes } });
   expect((await answer(oncepay, id, 'retry')).status).toBe(202);
   simulator.clearFaults();
   await stack.startTemporal();
-  return { ...payments, ...refunds, expiring, asked, noPrepay, neverStarted };
+  return { ...payments, ...refunds, ...sharings, expiring, asked, noPrepay, neverStarted };
 }
 
 /** Orders that wait for their payment, or for a close that WeChat doesn't take yet. */
@@ -103,6 +112,21 @@ async function openRefunds() {
   const unknown = await paidTwice();
   await untilSent(unknown, 'refund_query');
   return { late, surplus, unknown };
+}
+
+/** A sharing that WeChat works on, and an unfreeze of which nobody knows whether WeChat has it. */
+async function openSharings() {
+  const { simulator } = oncepay;
+  simulator.setSharingRules({ shareableAfterMs: 0 });
+  const [one, other] = [await sharableOrder(oncepay), await sharableOrder(oncepay)];
+  simulator.setSharingOutcome({ result: 'PENDING', outTradeNo: one, times: 1 });
+  const sharing = { no: one, outOrderNo: await shared(oncepay, one, [receiver(40)]) };
+  await untilSharing(oncepay, one, sharing.outOrderNo, 'processing');
+  simulator.setFault({ operation: 'unfreeze', kind: 'cut', times: 10_000, outTradeNo: other });
+  const more = { unfreeze_rest: true };
+  const unfreeze = { no: other, outOrderNo: await shared(oncepay, other, [], more) };
+  await untilSent(other, 'unfreeze');
+  return { sharing, unfreeze };
 }
 
 async function paidTwice(): Promise<string> {
@@ -181,6 +205,18 @@ test.each([
     expect(oncepay.simulator.refundsOf(no)).toMatchObject([{ status: 'SUCCESS', refundFen: 300 }]);
   },
 );
+
+test.each([
+  ['sharing', { sharedFen: 40, frozenFen: 260, unfrozenFen: 0 }],
+  ['unfreeze', { sharedFen: 0, frozenFen: 0, unfrozenFen: 300 }],
+] as const)('money that was being shared or unfrozen is, once: %s', async (which, balance) => {
+  const { no, outOrderNo } = orders[which];
+  await untilSharing(oncepay, no, outOrderNo, 'finished', RECOVERY_MS);
+  expect(oncepay.simulator.balanceOf(no)).toMatchObject(balance);
+  expect(oncepay.simulator.sharingsOf(no).map((one) => one.outOrderNo)).toEqual([outOrderNo]);
+  expect(oncepay.simulator.contentsOf('sharings')[outOrderNo]).toBe(1);
+  expect((await oncepay.order(no)).attention).toBeNull();
+});
 
 test('an order that was done stays as it was, and nothing else is paid back', async () => {
   const { status, refunds } = await oncepay.order(orders.done);

@@ -77,6 +77,25 @@ test('a replacement that is closed too never meets the replacement of another', 
   expect(await readBooks(order)).toMatchObject({ refundedFen: 250 });
 });
 
+test('what WeChat does not have is sent again no sooner after another refund than WeChat wants', async () => {
+  const order = await fulfilled();
+  world.simulator.setFault({ operation: 'refund', kind: 'cut', outTradeNo: order.no });
+  const lost = await sent(order, '-1', 100);
+  const other = await sent(order, '-2', 100);
+  const atWechat = () => world.simulator.refundsOf(order.no).map((one) => one.outRefundNo);
+  await order.attempt(lost);
+  expect(atWechat()).toEqual([other]);
+  world.pass(2_000);
+  await order.attempt(lost);
+  expect(atWechat()).toEqual([other, lost]);
+  const statuses = world.simulator
+    .requestsOf(lost)
+    .filter(({ operation }) => operation === 'refund')
+    .map(({ status }) => status);
+  expect(statuses).toEqual([null, 200]);
+  await drain(order);
+});
+
 test('what was abnormal before WeChat closed it, and is heard after that, asks nobody', async () => {
   const order = await fulfilled();
   const number = await sent(order, '-1', 100);

@@ -181,13 +181,15 @@ describe('a sharing', () => {
     expect((await ask('three', 300)).status).toBe(200);
   });
 
-  it('can be made fifty times of one payment', async () => {
+  it('can be made fifty times of one payment; what is left is unfrozen all the same', async () => {
     const { no, transactionId } = await paidOrder(fixture);
     for (let i = 1; i <= 51; i++) {
       const more = { out_order_no: `part-${i}`, receivers: [partFor(1)] };
       expect((await share(fixture, transactionId, more)).status).toBe(i <= 50 ? 200 : 403);
     }
     expect(fixture.simulator.sharingsOf(no)).toHaveLength(50);
+    expect((await unfreeze(fixture, transactionId, 'rest')).status).toBe(200);
+    expect(await unsplitAmount(fixture, transactionId)).toMatchObject({ unsplit_amount: 0 });
   });
 });
 

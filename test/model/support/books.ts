@@ -1,6 +1,7 @@
 import { compensationOf, DATABASE_EFFECTS, type DatabaseEffect } from '../../../domain/effects';
 import { pointsFor, proportion } from '../../../domain/money';
 import { STOCK, type OrderDriver } from './order-driver';
+import { SPACING_MS } from './world';
 
 interface Refund {
   readonly number: string;
@@ -24,6 +25,12 @@ interface Books {
   readonly payments: Payment[];
   /** In the order of their success; the others behind. */
   readonly refunds: Refund[];
+  /** Requests for refunds as they were written down, the oldest first. */
+  readonly sends: {
+    readonly number: string;
+    readonly transactionId: string;
+    readonly atMs: number;
+  }[];
   readonly effects: Readonly<Record<string, string>>;
   readonly points: { readonly effect: string; readonly delta: number }[];
   readonly balance: number;
@@ -48,6 +55,11 @@ export async function readBooks({ world, no, names, userId }: OrderDriver): Prom
           'restock', r.restock, 'revokeCodes', r.revoke_codes)
           ORDER BY r.succeeded_at NULLS LAST, r.out_refund_no), '[]')
         FROM refunds r JOIN payment_transactions t ON t.id = r.transaction_key WHERE r.out_trade_no = $1),
+      'sends', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', a.out_refund_no,
+          'transactionId', r.transaction_id, 'atMs', (extract(epoch FROM a.sent_at) * 1000)::bigint)
+          ORDER BY a.sent_at), '[]')
+        FROM refund_attempts a JOIN refunds r USING (out_refund_no)
+        WHERE r.out_trade_no = $1 AND a.operation = 'refund'),
       'effects', (SELECT coalesce(jsonb_object_agg(effect, status), '{}') FROM order_effects
         WHERE out_trade_no = $1),
       'points', (SELECT coalesce(jsonb_agg(jsonb_build_object('effect', effect, 'delta', delta)), '[]')
@@ -89,6 +101,8 @@ function checkMoney({ world, no, totalFen }: OrderDriver, books: Books): void {
     const there = atWechat.filter((one) => one.transactionId === transactionId);
     const heldThere = there.filter(({ status }) => status !== 'CLOSED');
     expect(sum(heldThere.map(({ refundFen }) => refundFen))).toBeLessThanOrEqual(paidFen);
+    const sends = books.sends.filter((one) => one.transactionId === transactionId);
+    expect(sentTooSoon(sends)).toEqual([]);
   }
   const applied = books.payments.filter(({ status }) => status === 'applied');
   expect(applied.length).toBeLessThanOrEqual(1);
@@ -108,6 +122,13 @@ function checkMoney({ world, no, totalFen }: OrderDriver, books: Books): void {
     if (status === 'succeeded') expect(simulator.refund(number)?.status).toBe('SUCCESS');
   }
 }
+
+/** Requests that came less than the spacing after one for another refund of their payment. */
+const sentTooSoon = (sends: Books['sends']) =>
+  sends.filter(({ number, atMs }, n) => {
+    const before = sends[n - 1];
+    return before && before.number !== number && atMs - before.atMs < SPACING_MS;
+  });
 
 /** The refunds of the order's payment that took back their share of an effect. */
 const takenBack = ({ refunds, effects }: Books, effect: DatabaseEffect) =>

@@ -72,10 +72,13 @@ const asked: fc.Arbitrary<Asked> = fc.record({
   revokeCodes: fc.boolean(),
 });
 
+/** Of the longest way: asked for, not there, sent again, failed, the budget counted. */
+const LAST_STEP = 15;
+
 const interruption: fc.Arbitrary<Interruption | null> = fc.option(
   fc.record({
     kind: fc.constantFrom('dies' as const, 'hangs' as const),
-    atStep: fc.nat({ max: 9 }),
+    atStep: fc.nat({ max: LAST_STEP }),
   }),
   { freq: 2 },
 );

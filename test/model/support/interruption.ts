@@ -16,18 +16,30 @@ export interface Process {
   through<T extends object>(room: T): T;
 }
 
-/** @param onHang gets what lets the process go on, and is awaited by nobody */
+/** Where processes were really interrupted. */
+export interface Interrupted extends Interruption {
+  /** The moment, as `before turn`. */
+  readonly moment: string;
+}
+
+export interface ProcessEvents {
+  /** Gets what lets the process go on, and is awaited by nobody. */
+  readonly onHang: (goOn: () => void) => void;
+  readonly onInterrupted: (interrupted: Interrupted) => void;
+}
+
 export function createProcess(
   interruption: Interruption | null,
-  onHang: (goOn: () => void) => void,
+  { onHang, onInterrupted }: ProcessEvents,
 ): Process {
   let steps = 0;
   let dead = false;
-  const step = async (): Promise<void> => {
-    const isNow = interruption !== null && steps === interruption.atStep;
+  const step = async (moment: string): Promise<void> => {
+    const now = steps === interruption?.atStep ? interruption : null;
     steps += 1;
-    if (isNow && interruption.kind === 'hangs') await new Promise<void>(onHang);
-    if (isNow && interruption.kind === 'dies') dead = true;
+    if (now) onInterrupted({ ...now, moment });
+    if (now?.kind === 'hangs') await new Promise<void>(onHang);
+    if (now?.kind === 'dies') dead = true;
     if (dead) throw new ProcessDied();
   };
   return {
@@ -38,9 +50,9 @@ export function createProcess(
           const call: unknown = Reflect.get(target, name);
           if (typeof call !== 'function') return call;
           return async (...args: unknown[]): Promise<unknown> => {
-            await step();
+            await step(`before ${String(name)}`);
             const answer: unknown = await Reflect.apply(call, target, args);
-            await step();
+            await step(`after ${String(name)}`);
             return answer;
           };
         },

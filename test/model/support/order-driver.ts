@@ -8,7 +8,7 @@ import type { InterventionAction } from '../../../domain/interventions';
 import { parseNotice } from '../../../wechatpay/notice-parser';
 import type { RefundEnd } from '../../../simulator/refund-store';
 import { createProcess, type Interruption } from './interruption';
-import { ACTOR, type World } from './world';
+import { ACTOR, SPACING_MS, type World } from './world';
 
 /** What is ordered: tracked goods, codes from a pool, and a thing that the shop keeps to itself. */
 export interface Shape {
@@ -22,7 +22,6 @@ export interface Shape {
 }
 
 export const STOCK = 10;
-const SPACING_MS = 1_000;
 const QUIET = new DefaultLogger('ERROR');
 const CARD = { bank_type: 'ICBC_DEBIT', bank_account: '6222020200112230', real_name: '王小明' };
 
@@ -131,9 +130,12 @@ export async function createOrderDriver(world: World, shape: Shape) {
         hangs = resolve;
       });
       const held: (() => void)[] = [];
-      const process = createProcess(interruption, (release) => {
-        held.push(release);
-        hangs();
+      const process = createProcess(interruption, {
+        onHang: (release) => {
+          held.push(release);
+          hangs();
+        },
+        onInterrupted: (one) => world.interrupted.push(one),
       });
       const over = attempt(world, outRefundNo, process);
       await Promise.race([over, hanging]);

@@ -10,8 +10,11 @@ import { secrets } from '../../database/support/secrets';
 import { startReceiver, type CallbackReceiver } from '../../simulator/support/callback-receiver';
 import { start, type Fixture } from '../../simulator/support/merchant-client';
 import { createTestDatabase } from '../../support/test-database';
+import type { Interrupted } from './interruption';
 
 export const ACTOR = { name: 'shop', role: 'merchant' };
+/** Least time between two refunds of one payment. */
+export const SPACING_MS = 1_000;
 /** Failed attempts before a person is asked. */
 const MAX_ATTEMPTS = 3;
 
@@ -26,7 +29,9 @@ export interface World {
   /** WeChat's callbacks lie here until they are delivered. */
   readonly mail: CallbackReceiver;
   readonly now: () => number;
-  /** Time passes for Oncepay. */
+  /** Where processes died or hung, each time. */
+  readonly interrupted: Interrupted[];
+  /** Time passes, for Oncepay and for WeChat. */
   pass(ms: number): void;
   end(): Promise<void>;
 }
@@ -52,6 +57,7 @@ export async function startWorld(): Promise<World> {
   });
   // Refunds end when the test says so.
   simulator.setRefundOutcome({ status: 'PROCESSING' });
+  simulator.setRefundRules({ refundSpacingMs: SPACING_MS });
   for (const operation of ['wechat.refund', 'wechat.refund_query'] as const) {
     const policy = { ...DEFAULT_POLICIES[operation], maxAttempts: MAX_ATTEMPTS };
     await database.policies.put(operation, policy, null, ACTOR);
@@ -66,8 +72,10 @@ export async function startWorld(): Promise<World> {
     wechatpay,
     mail,
     now: () => Date.now() + laterMs,
+    interrupted: [],
     pass: (ms) => {
       laterMs += ms;
+      simulator.advanceClock(ms);
     },
     async end() {
       await Promise.all([database.end(), inbox.end(), sql.end(), wechatpay.end()]);
