@@ -11,10 +11,11 @@ import {
 } from './support/patrol';
 
 let patrol: TestPatrol;
-beforeEach(async () => {
+beforeAll(async () => {
   patrol = await startTestPatrol();
 });
-afterEach(() => patrol.end());
+beforeEach(() => patrol.clear());
+afterAll(() => patrol.end());
 
 async function product(sku: string, reserved: number): Promise<void> {
   await patrol.sql.query(
@@ -28,20 +29,6 @@ async function reservation(no: string, sku: string, quantity: number, status = '
     `INSERT INTO stock_reservations (out_trade_no, sku, quantity, status) VALUES ($1, $2, $3, $4)`,
     [no, sku, quantity, status],
   );
-}
-
-async function entry(no: string, user: string, delta: number): Promise<void> {
-  await patrol.sql.query(
-    `INSERT INTO points_entries (user_id, out_trade_no, effect, delta) VALUES ($1, $2, 'points', $3)`,
-    [user, no, delta],
-  );
-}
-
-async function balance(user: string, points: number): Promise<void> {
-  await patrol.sql.query(`INSERT INTO points_balances (user_id, balance) VALUES ($1, $2)`, [
-    user,
-    points,
-  ]);
 }
 
 /** The question opened for a broken rule, and only that. */
@@ -68,13 +55,14 @@ test('rows that agree in every status are found to be so', async () => {
     const no = await someOrder(patrol.sql, { status, user: status });
     const held = status === 'created' || status === 'awaiting_payment' || status === 'paid';
     await reservation(no, 'a', 1, held ? 'reserved' : 'released');
-    if (status !== 'fulfilled') continue;
-    await entry(no, status, 3);
-    await balance(status, 3);
+    if (!['paid', 'fulfilled', 'paid_late'].includes(status)) continue;
     for (const refund of ['pending', 'processing', 'abnormal', 'succeeded', 'closed']) {
       await someRefund(patrol.sql, no, { status: refund, amountFen: 50 });
     }
   }
+  // All of a late payment went back: nothing was ever done for it.
+  const late = await someOrder(patrol.sql, { status: 'paid_late' });
+  await someRefund(patrol.sql, late, { status: 'succeeded', amountFen: 300 });
   expect(await patrol.invariants()).toEqual({});
 });
 
@@ -95,15 +83,19 @@ test.each([
 
 test('a transaction that gave back more than was paid is asked about, if even the guards were gone', async () => {
   const no = await someOrder(patrol.sql);
-  await patrol.sql.query(
-    `ALTER TABLE payment_transactions DROP CONSTRAINT payment_transactions_held`,
+  const { rows } = await patrol.sql.query<{ rule: string }>(
+    `SELECT pg_get_constraintdef(oid) AS rule FROM pg_constraint WHERE conname = 'payment_transactions_held'`,
   );
+  const change = (what: string) => patrol.sql.query(`ALTER TABLE payment_transactions ${what}`);
+  await change('DROP CONSTRAINT payment_transactions_held');
   await someRefund(patrol.sql, no, { amountFen: 200, status: 'succeeded' });
   await someRefund(patrol.sql, no, { amountFen: 200, status: 'succeeded' });
   await expectQuestion(no, 'transaction_overdrawn', `tx-${no}`, {
     expected: { total: 300, held: 400, refunded: 400 },
     seen: { held: 400, refunded: 400 },
   });
+  await patrol.clear();
+  await change(`ADD CONSTRAINT payment_transactions_held ${rows[0]?.rule ?? ''}`);
 });
 
 test.each([
@@ -149,6 +141,7 @@ test.each(['paid', 'fulfilled', 'paid_late', 'refunded'])(
   'a %s order without its transaction is asked about',
   async (status) => {
     const no = await someOrder(patrol.sql, { status });
+    await patrol.sql.query(`DELETE FROM refunds`);
     await patrol.sql.query(`DELETE FROM payment_transactions`);
     await expectQuestion(no, 'status_without_transaction', 'applied', {
       expected: { status, applied: 1 },
@@ -160,8 +153,7 @@ test.each(['paid', 'fulfilled', 'paid_late', 'refunded'])(
 test.each(['created', 'awaiting_payment', 'closed'])(
   'a transaction applied to a %s order is asked about',
   async (status) => {
-    const no = await someOrder(patrol.sql);
-    await patrol.sql.query(`DELETE FROM order_effects`);
+    const no = await someOrder(patrol.sql, { status: 'paid_late' });
     await patrol.sql.query(`UPDATE orders SET status = $1`, [status]);
     await expectQuestion(no, 'status_without_transaction', 'applied', {
       expected: { status, applied: 0 },
@@ -171,12 +163,58 @@ test.each(['created', 'awaiting_payment', 'closed'])(
 );
 
 test.each([
+  ['refunded, and nothing is back', { status: 'refunded' }, 0],
+  ['fulfilled, and all is back', { status: 'fulfilled', refunded_fen: 300 }, 300],
+  ['paid_late, and all is back', { status: 'paid_late', refunded_fen: 300 }, 300],
+  ['fulfilled, and says that more is back than is', { refunded_fen: 101 }, 100],
+  ['fulfilled, and says that less is back', { refunded_fen: 99 }, 100],
+  ['refunded, and says that less is back', { status: 'refunded', refunded_fen: 299 }, 300],
+])('an order that is %s is asked about', async (_, change, backFen) => {
+  const { status, refunded_fen: refundedFen } = { status: 'fulfilled', refunded_fen: 0, ...change };
+  const no = await someOrder(patrol.sql, { status: status === 'paid_late' ? status : 'fulfilled' });
+  if (backFen > 0) await someRefund(patrol.sql, no, { status: 'succeeded', amountFen: backFen });
+  await patrol.sql.query(`UPDATE orders SET status = $1, refunded_fen = $2`, [status, refundedFen]);
+  await expectQuestion(no, 'status_without_transaction', 'refunded', {
+    expected: { paid: 300, refunded: backFen },
+    seen: { status, refunded: refundedFen },
+  });
+});
+
+test('what went back of a payment that is not the order’s does not count for the order', async () => {
+  const no = await someOrder(patrol.sql);
+  await someRefund(patrol.sql, no, { status: 'succeeded', amountFen: 100 });
+  const second = await someOrder(patrol.sql, { status: 'paid_late', user: 'v' });
+  await someRefund(patrol.sql, second, { status: 'succeeded', amountFen: 300 });
+  await patrol.sql.query(`DELETE FROM order_status_history WHERE out_trade_no = $1`, [second]);
+  await patrol.sql.query(
+    `UPDATE payment_transactions SET status = 'surplus', order_no = $1, out_trade_no = $1
+     WHERE order_no = $2`,
+    [no, second],
+  );
+  await patrol.sql.query(`UPDATE refunds SET order_no = $1 WHERE order_no = $2`, [no, second]);
+  await patrol.sql.query(`DELETE FROM orders WHERE out_trade_no = $1`, [second]);
+  expect(await patrol.invariants()).toEqual({});
+  // A number alone, without any payment.
+  const unpaid = await someOrder(patrol.sql, { status: 'closed' });
+  await patrol.sql.query(`UPDATE orders SET refunded_fen = 1 WHERE out_trade_no = $1`, [unpaid]);
+  await expectQuestion(unpaid, 'status_without_transaction', 'refunded', {
+    expected: { paid: 0, refunded: 0 },
+    seen: { status: 'closed', refunded: 1 },
+  });
+});
+
+test.each([
   ['paid', 'DELETE FROM order_effects', {}],
   ['fulfilled', 'DELETE FROM order_effects', {}],
   [
     'fulfilled',
     `UPDATE order_effects SET status = 'failed' WHERE effect = 'sales'`,
     { points: 'done', sales: 'failed' },
+  ],
+  [
+    'refunded',
+    `UPDATE order_effects SET status = 'pending' WHERE effect = 'sales'`,
+    { points: 'done', sales: 'pending' },
   ],
 ])('a %s order after %s is asked about', async (status, change, seen) => {
   const no = await someOrder(patrol.sql, { status });
@@ -185,7 +223,7 @@ test.each([
   await expectQuestion(no, 'effects_disagree', 'status', { expected, seen });
 });
 
-test.each(['created', 'awaiting_payment', 'closed'])(
+test.each(['created', 'awaiting_payment', 'closed', 'paid_late'])(
   'a %s order with an effect that was done is asked about',
   async (status) => {
     const no = await someOrder(patrol.sql, { status });
@@ -198,25 +236,85 @@ test.each(['created', 'awaiting_payment', 'closed'])(
   },
 );
 
-test('skipped and cancelled effects, and effects of a refund under way, are in order', async () => {
+test.each([
+  ['done without its entry', 'done', 'DELETE FROM points_entries', 0],
+  ['pending with an entry', 'pending', 'SELECT 1', 1],
+  ['skipped with an entry', 'skipped', 'SELECT 1', 1],
+])('points that are %s are asked about', async (_, points, change, entries) => {
   const no = await someOrder(patrol.sql);
+  await patrol.sql.query(`UPDATE order_effects SET status = $1 WHERE effect = 'points'`, [points]);
+  await patrol.sql.query(change);
+  if (entries === 0) await patrol.sql.query('UPDATE points_balances SET balance = 0');
+  if (points === 'pending') await patrol.sql.query(`UPDATE orders SET status = 'paid'`);
+  await expectQuestion(no, 'effects_disagree', 'points', {
+    expected: { points },
+    seen: { entries },
+  });
+});
+
+test('points of a payment that earns none have no entry', async () => {
+  await someOrder(patrol.sql);
+  await patrol.sql.query('DELETE FROM points_entries');
+  await patrol.sql.query('UPDATE points_balances SET balance = 0');
+  await patrol.sql.query('UPDATE orders SET total_fen = 99');
+  expect(await patrol.invariants()).toEqual({});
+});
+
+describe('what a refund takes back', () => {
+  test('is asked about where a row is missing, and where one has no refund that is back', async () => {
+    const no = await someOrder(patrol.sql);
+    const back = await someRefund(patrol.sql, no, { status: 'succeeded' });
+    const open = await someRefund(patrol.sql, no, { status: 'processing' });
+    await patrol.sql.query(
+      `UPDATE order_effects SET effect = 'points_back:' || $1 WHERE effect = 'points_back:' || $2`,
+      [open, back],
+    );
+    await expectQuestion(no, 'effects_disagree', 'taken_back', {
+      expected: { taken_back: [`points_back:${back}`] },
+      seen: { taken_back: [`points_back:${open}`] },
+    });
+  });
+
+  test('is goods only where the refund was asked for with them', async () => {
+    const no = await someOrder(patrol.sql);
+    await patrol.sql.query(
+      `INSERT INTO order_effects (out_trade_no, effect, status)
+       SELECT $1, effect, 'done' FROM unnest(ARRAY['stock', 'delivery']) AS effect`,
+      [no],
+    );
+    const back = await someRefund(patrol.sql, no, { status: 'succeeded' });
+    expect(await patrol.invariants()).toEqual({});
+    await patrol.sql.query(`UPDATE refunds SET restock = true, revoke_codes = true`);
+    await expectQuestion(no, 'effects_disagree', 'taken_back', {
+      expected: { taken_back: [`delivery_back:${back}`, `stock_back:${back}`] },
+      seen: { taken_back: [] },
+    });
+  });
+
+  test.each(['pending', 'failed', 'skipped', 'done'])('may be %s', async (status) => {
+    const no = await someOrder(patrol.sql, { status: 'refunded' });
+    await patrol.sql.query(`UPDATE order_effects SET status = $1 WHERE effect LIKE '%\\_back:%'`, [
+      status,
+    ]);
+    await patrol.sql.query(`UPDATE order_effects SET status = 'cancelled' WHERE effect = 'sales'`);
+    expect(await patrol.invariants()).toEqual({});
+    expect(await patrol.open(no)).toEqual([]);
+  });
+});
+
+test('skipped and cancelled effects are in order', async () => {
+  await someOrder(patrol.sql);
   await patrol.sql.query(`UPDATE order_effects SET status = 'skipped' WHERE effect = 'points'`);
   await patrol.sql.query(`UPDATE order_effects SET status = 'cancelled' WHERE effect = 'sales'`);
-  await patrol.sql.query(
-    `INSERT INTO order_effects (out_trade_no, effect) VALUES ($1, 'points_back:r-1')`,
-    [no],
-  );
+  await patrol.sql.query('DELETE FROM points_entries');
+  await patrol.sql.query('UPDATE points_balances SET balance = 0');
   expect(await patrol.invariants()).toEqual({});
 });
 
 test('a balance that is not the sum of its entries is asked about on the first order of the user', async () => {
-  const [first, second] = [
-    await someOrder(patrol.sql, { user: 'lucky' }),
-    await someOrder(patrol.sql, { user: 'lucky' }),
-  ];
-  await entry(first, 'lucky', 3);
-  await entry(second, 'lucky', 3);
-  await balance('lucky', 9);
+  const first = await someOrder(patrol.sql, { user: 'lucky' });
+  await someOrder(patrol.sql, { user: 'lucky' });
+  await patrol.sql.query('UPDATE points_balances SET balance = 9');
   await expectQuestion(first, 'effect_twice', 'points', {
     expected: { balance: 6 },
     seen: { balance: 9 },
@@ -276,6 +374,50 @@ test('what a closed order still holds is given back', async () => {
   expect(await patrol.invariants()).toEqual({});
 });
 
+test.each([
+  ['paid_late', null],
+  ['refunded', null],
+  ['refunded', 'cancelled'],
+  ['fulfilled', 'skipped'],
+])('what a %s order still holds is given back, with its stock effect %s', async (status, stock) => {
+  await product('a', 2);
+  const no = await someOrder(patrol.sql, { status });
+  await reservation(no, 'a', 2);
+  if (stock !== null) {
+    await patrol.sql.query(
+      `INSERT INTO order_effects (out_trade_no, effect, status) VALUES ($1, 'stock', $2)`,
+      [no, stock],
+    );
+  }
+  expect(await patrol.invariants()).toMatchObject({ reservation_leaked: { found: 1, healed: 1 } });
+  const { rows } = await patrol.sql.query(`SELECT reserved FROM products`);
+  expect(rows).toEqual([{ reserved: 0 }]);
+  expect(await patrol.invariants()).toEqual({});
+});
+
+test.each([
+  ['refunded', 'done'],
+  ['fulfilled', 'done'],
+  ['fulfilled', null],
+])(
+  'what a %s order holds is asked about with its stock effect %s: it left',
+  async (status, stock) => {
+    await product('a', 2);
+    const no = await someOrder(patrol.sql, { status });
+    await reservation(no, 'a', 2);
+    if (stock !== null) {
+      await patrol.sql.query(
+        `INSERT INTO order_effects (out_trade_no, effect, status) VALUES ($1, 'stock', $2)`,
+        [no, stock],
+      );
+    }
+    await expectQuestion(no, 'reservation_leaked', 'a', {
+      expected: { status, reserved: 0 },
+      seen: { reserved: 2 },
+    });
+  },
+);
+
 test('what a closed order holds is asked about where the product disagrees: nothing is guessed', async () => {
   await product('a', 0);
   const no = await someOrder(patrol.sql, { status: 'closed' });
@@ -301,7 +443,7 @@ describe('a question', () => {
     await answer('dismiss');
     expect(await patrol.invariants()).toMatchObject({ [KIND]: { opened: 0, left: 1 } });
     await patrol.sql.query(`UPDATE orders SET status = 'fulfilled'`);
-    await patrol.sql.query(`UPDATE order_effects SET status = 'done'`);
+    await patrol.sql.query(`UPDATE order_effects SET status = 'skipped'`);
     expect(await patrol.invariants()).toMatchObject({ [KIND]: { opened: 1, left: 0 } });
     expect(await patrol.open(no)).toHaveLength(1);
   });
@@ -345,6 +487,20 @@ describe('where the patrol stopped', () => {
     expect(passed.findings).toMatchObject([{ sample: [old, young] }]);
     const nothing = await invariants.check(at(last?.id ?? '', '99'), soon(), Date.now);
     expect(nothing.findings).toEqual([]);
+  });
+
+  test('an order with a refund that changed is looked at, wherever the slice is', async () => {
+    const [old, young] = [await someOrder(patrol.sql), await someOrder(patrol.sql)];
+    for (const no of [old, young]) await someRefund(patrol.sql, no, { status: 'succeeded' });
+    await patrol.sql.query(
+      `UPDATE refunds SET created_at = now() - interval '1 hour' WHERE out_trade_no = $1`,
+      [old],
+    );
+    await patrol.sql.query(`UPDATE orders SET refunded_fen = 0`);
+    const [, last] = await steps();
+    const start = { ...at(last?.id ?? '', '99'), sinceMs: Date.now() - 600_000 };
+    const { findings } = await patrol.activities.patrolInvariants(start);
+    expect(findings).toMatchObject([{ kind: 'status_without_transaction', sample: [young] }]);
   });
 
   test('steps of the last moments wait for the next patrol, and all behind them', async () => {
