@@ -218,12 +218,21 @@ async function goodsStayed(
   }
 }
 
-/** Opens the question, unless a person has dismissed the very same before. @returns true when it is news */
+/**
+ * Opens the question, unless a person has dismissed the very same before. One that is open is locked first:
+ * who dismisses it at this moment is heard.
+ * @returns true when it is news
+ */
 function ask({ prisma }: DatabaseContext, violation: Violation, now: Date): Promise<boolean> {
   const { outTradeNo, ours, expected, seen } = violation;
   const subject = subjectOf(violation);
   const evidence = { expected, seen };
   return prisma.$transaction(async (tx) => {
+    const [open] = await tx.$queryRaw<{ id: string }[]>`
+      SELECT id::text FROM interventions
+      WHERE out_trade_no = ${outTradeNo} AND reason = 'invariant' AND subject = ${subject}
+        AND status = 'open' FOR NO KEY UPDATE`;
+    if (open) return false;
     const [dismissed] = await tx.$queryRaw<{ id: string }[]>`
       SELECT id::text FROM interventions
       WHERE out_trade_no = ${outTradeNo} AND reason = 'invariant' AND subject = ${subject}

@@ -93,6 +93,25 @@ export async function startTestPatrol(): Promise<TestPatrol> {
   return patrol;
 }
 
+/** The question opened for a broken rule, and only that. */
+export async function expectQuestion(
+  patrol: TestPatrol,
+  no: string,
+  kind: PatrolKind,
+  key: string,
+  evidence: { expected: object; seen: object },
+): Promise<void> {
+  const findings = await patrol.invariants();
+  expect(findings).toEqual({
+    [kind]: { kind, found: 1, healed: 0, opened: 1, left: 0, sample: [no] },
+  });
+  // The run of an order that is ours shows the question.
+  expect(patrol.woken.filter((told) => !told.startsWith(no))).toEqual([]);
+  expect(await patrol.open(no)).toEqual([
+    { reason: 'invariant', subject: `${kind}:${key}`, evidence },
+  ]);
+}
+
 let made = 0;
 
 interface OrderRow {
@@ -217,4 +236,24 @@ export async function someSharing(
     [no, result === 'CLOSED' ? 0 : amountFen],
   );
   return sharingNo;
+}
+
+export async function someProduct(sql: Pool, sku: string, reserved: number): Promise<void> {
+  await sql.query(
+    `INSERT INTO products (sku, name, kind, stock, reserved) VALUES ($1, $1, 'physical', 100, $2)`,
+    [sku, reserved],
+  );
+}
+
+export async function someReservation(
+  sql: Pool,
+  no: string,
+  sku: string,
+  quantity: number,
+  status = 'reserved',
+) {
+  await sql.query(
+    `INSERT INTO stock_reservations (out_trade_no, sku, quantity, status) VALUES ($1, $2, $3, $4)`,
+    [no, sku, quantity, status],
+  );
 }
