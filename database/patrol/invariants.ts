@@ -219,8 +219,8 @@ async function goodsStayed(
 }
 
 /**
- * Opens the question, unless a person has dismissed the very same before. One that is open is locked first:
- * who dismisses it at this moment is heard.
+ * Opens the question, unless it is open, or a person has dismissed the very same before. Both are read at
+ * one moment: who dismisses it meanwhile is not asked again.
  * @returns true when it is news
  */
 function ask({ prisma }: DatabaseContext, violation: Violation, now: Date): Promise<boolean> {
@@ -228,16 +228,12 @@ function ask({ prisma }: DatabaseContext, violation: Violation, now: Date): Prom
   const subject = subjectOf(violation);
   const evidence = { expected, seen };
   return prisma.$transaction(async (tx) => {
-    const [open] = await tx.$queryRaw<{ id: string }[]>`
+    const [asked] = await tx.$queryRaw<{ id: string }[]>`
       SELECT id::text FROM interventions
       WHERE out_trade_no = ${outTradeNo} AND reason = 'invariant' AND subject = ${subject}
-        AND status = 'open' FOR NO KEY UPDATE`;
-    if (open) return false;
-    const [dismissed] = await tx.$queryRaw<{ id: string }[]>`
-      SELECT id::text FROM interventions
-      WHERE out_trade_no = ${outTradeNo} AND reason = 'invariant' AND subject = ${subject}
-        AND resolution = 'dismiss' AND evidence = ${JSON.stringify(evidence)}::jsonb LIMIT 1`;
-    if (dismissed) return false;
+        AND (status = 'open' OR (resolution = 'dismiss'
+          AND evidence = ${JSON.stringify(evidence)}::jsonb)) LIMIT 1`;
+    if (asked) return false;
     return openIntervention(tx, { outTradeNo, ours, reason: 'invariant', subject, evidence, now });
   });
 }

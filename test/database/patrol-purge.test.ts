@@ -132,7 +132,9 @@ test('a shorter and a longer time that operators set count at the next patrol', 
     (SELECT array_agg(key) FROM idempotency_keys) AS keys,
     (SELECT array_agg(outcome) FROM callback_deliveries) AS deliveries`;
   expect(await rowsOf(left)).toEqual([{ bodies: ['1'], keys: ['31'], deliveries: ['1'] }]);
+  // Nobody's setting: the default counts again.
   await patrol.sql.query('DELETE FROM runtime_settings');
+  expect(await purged()).toEqual({ idempotency_key_purged: 1 });
 });
 
 test('one patrol removes a bounded number of rows', async () => {
