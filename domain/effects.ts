@@ -5,7 +5,8 @@ export type DatabaseEffect = (typeof DATABASE_EFFECTS)[number];
 /** What a refund takes back of an effect is an effect of its own, one per refund. */
 export type Compensation = `${DatabaseEffect}_back:${string}`;
 
-const BACK = '_back:';
+/** Between the effect's name and the refund's number. */
+export const BACK = '_back:';
 
 /** `points_back:<out_refund_no>`. */
 export function compensationOf(effect: DatabaseEffect, outRefundNo: string): Compensation {

@@ -64,7 +64,10 @@ export function formatFen(amount: number): string {
   return `${sign}¥${digits.slice(0, -2)}.${digits.slice(-2)}`;
 }
 
+/** What one point is earned with. */
+export const FEN_PER_POINT = 100;
+
 /** Points earned by a payment: one per full 元. */
 export function pointsFor(totalFen: number): number {
-  return Math.floor(totalFen / 100);
+  return Math.floor(totalFen / FEN_PER_POINT);
 }

@@ -17,15 +17,15 @@ export const PATROL_KINDS = {
   stuck_moved_on: 'overdue',
   /** What was held or given back of a transaction is not what its refunds say. */
   transaction_overdrawn: 'invariants',
-  /** Paid without an applied transaction, or one applied to an order that is not paid. */
+  /** The status, or what the order says is back, is not what its transaction and refunds say. */
   status_without_transaction: 'invariants',
-  /** The effects say something else than the order's status. */
+  /** The effects say something else than the order's status, the points' entries or the refunds. */
   effects_disagree: 'invariants',
   /** A balance is not the sum of its entries, or more codes went out than were ordered. */
   effect_twice: 'invariants',
   /** A product's `reserved` is not the sum of its reservations. */
   stock_disagrees: 'invariants',
-  /** A closed order still holds stock: it is given back where the product's own count agrees. */
+  /** An order that is over still holds stock: given back where the counts agree and nothing left. */
   reservation_leaked: 'invariants',
   /** Raw callback bodies past their time; the row, its id and its verdict stay. */
   callback_body_purged: 'purge',

@@ -6,11 +6,12 @@ import {
   type PatrolStart,
 } from '../../domain/patrol';
 import type { Prisma } from '../../generated/prisma/client';
-import type { DatabaseContext } from '../context';
+import type { DatabaseContext, Transaction } from '../context';
 import { openIntervention } from '../interventions';
 import { releaseStock } from '../reservations';
-import { lockOrder } from '../status-change';
-import { ORDER_CHECKS, refundedCheck, stockCheck, type Violation } from './invariant-checks';
+import { lockOrder, type LockedOrder } from '../status-change';
+import { ORDER_CHECKS, refundedCheck, stockCheck } from './invariant-checks';
+import type { Violation } from './violation';
 
 /** Orders that one round of statements checks. */
 const BATCH = 500;
@@ -36,8 +37,9 @@ export interface InvariantResult {
 
 /**
  * The rules that must hold whatever happens. Checked are the orders whose status changed since the last
- * patrol, found by the id of their history row, and one slice of all orders, so that every order comes by
- * again within days. Both are bounded: a patrol costs the same however many orders there are.
+ * patrol, found by the id of their history row, those with a refund that changed, and one slice of all
+ * orders, so that every order comes by again within days. All are bounded: a patrol costs the same however
+ * many orders there are.
  */
 export function createInvariants(context: DatabaseContext) {
   return {
@@ -58,7 +60,9 @@ export function createInvariants(context: DatabaseContext) {
       };
       const history = await changedOrders(context, start, deadlineMs, now, lookAt);
       const order = await slice(context, start, deadlineMs, now, lookAt);
-      await look(refundedCheck(new Date(start.sinceMs), MAX_REFUNDS));
+      const since = new Date(start.sinceMs);
+      await refundedOrders(context, since, deadlineMs, now, lookAt);
+      await look(refundedCheck(since, MAX_REFUNDS));
       await look(stockCheck());
       const settled = await settle(context, [...broken.values()], now);
       return { ...settled, position: { history, order } };
@@ -124,6 +128,25 @@ async function slice(
   return after;
 }
 
+/** Orders by their refunds that changed: one that gives back a part leaves no step in the history. */
+async function refundedOrders(
+  { prisma }: DatabaseContext,
+  since: Date,
+  deadlineMs: number,
+  now: () => number,
+  lookAt: (numbers: string[]) => Promise<void>,
+): Promise<void> {
+  const rows = await prisma.$queryRaw<{ no: string }[]>`
+    SELECT DISTINCT x.order_no AS no FROM (
+      SELECT order_no FROM refunds
+      WHERE GREATEST(created_at, accepted_at, succeeded_at, closed_at) >= ${since}
+      ORDER BY GREATEST(created_at, accepted_at, succeeded_at, closed_at) LIMIT ${MAX_REFUNDS}
+    ) x WHERE x.order_no IS NOT NULL`;
+  for (let from = 0; from < rows.length && now() < deadlineMs; from += BATCH) {
+    await lookAt(rows.slice(from, from + BATCH).map(({ no }) => no));
+  }
+}
+
 /** Heals what can be healed without moving money or guessing; a person is asked about the rest. */
 async function settle(
   context: DatabaseContext,
@@ -149,14 +172,15 @@ async function settle(
 }
 
 /**
- * Gives back what a closed order still holds, if the products' own counts agree with it; where they
- * don't, it can't be told which of the two is wrong.
+ * Gives back what an order holds for nothing, if the products' own counts agree with it; where they
+ * don't, it can't be told which of the two is wrong. Nor can it where the goods have left: what they
+ * held should have been taken.
  * @returns true when the order holds nothing any more
  */
 function giveBack({ prisma }: DatabaseContext, { outTradeNo }: Violation): Promise<boolean> {
   return prisma.$transaction(async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
-    if (order?.status !== 'closed' && order?.status !== 'paid_late') return false;
+    if (order === null || !(await goodsStayed(tx, order))) return false;
     const products = await tx.$queryRaw<{ sku: string }[]>`
       SELECT sku FROM products WHERE sku IN (SELECT sku FROM stock_reservations
         WHERE out_trade_no = ${outTradeNo} AND status = 'reserved')
@@ -171,17 +195,45 @@ function giveBack({ prisma }: DatabaseContext, { outTradeNo }: Violation): Promi
   });
 }
 
-/** Opens the question, unless a person has dismissed the very same before. @returns true when it is news */
+/** True where the order's end says that its goods were not handed out. */
+async function goodsStayed(
+  tx: Transaction,
+  { out_trade_no: outTradeNo, status }: LockedOrder,
+): Promise<boolean> {
+  const stock = await tx.orderEffect.findFirst({
+    where: { outTradeNo, effect: 'stock' },
+    select: { status: true },
+  });
+  switch (status) {
+    case 'closed':
+    case 'paid_late':
+    case 'refunded':
+      return stock?.status !== 'done';
+    case 'fulfilled':
+      return stock?.status === 'skipped';
+    case 'created':
+    case 'awaiting_payment':
+    case 'paid':
+      return false;
+  }
+}
+
+/**
+ * Opens the question, unless it is open, or a person has dismissed the very same before. Both are read at
+ * one moment: who dismisses it meanwhile is not asked again.
+ * @returns true when it is news
+ */
 function ask({ prisma }: DatabaseContext, violation: Violation, now: Date): Promise<boolean> {
   const { outTradeNo, ours, expected, seen } = violation;
   const subject = subjectOf(violation);
   const evidence = { expected, seen };
   return prisma.$transaction(async (tx) => {
-    const [dismissed] = await tx.$queryRaw<{ id: string }[]>`
+    const [asked] = await tx.$queryRaw<{ id: string }[]>`
       SELECT id::text FROM interventions
       WHERE out_trade_no = ${outTradeNo} AND reason = 'invariant' AND subject = ${subject}
-        AND resolution = 'dismiss' AND evidence = ${JSON.stringify(evidence)}::jsonb LIMIT 1`;
-    if (dismissed) return false;
+        AND (status = 'open' OR (resolution = 'dismiss'
+          AND evidence = ${JSON.stringify(evidence)}::jsonb)) LIMIT 1`;
+    if (asked) return false;
     return openIntervention(tx, { outTradeNo, ours, reason: 'invariant', subject, evidence, now });
   });
 }

@@ -81,6 +81,9 @@ test.each([
   ['query_schedule', '30s,1m,120s', '30s,1m,2m'],
   ['refund_spacing', '0ms', '0d'],
   ['patrol_interval', '30s', '30s'],
+  ['keep_callback_bodies', '24h', '1d'],
+  ['keep_idempotency_keys', '1d', '1d'],
+  ['keep_delivery_logs', '3650d', '3650d'],
 ])('%s takes %s and shows %s', async (name, value, shown) => {
   expect((await put(name, { value })).body).toMatchObject({ name, value: shown });
   const { body } = await oncepay.call('GET', `/v1/settings/${name}`);
@@ -101,6 +104,12 @@ test.each<[string, unknown, string]>([
   ['refund_spacing', { value: '-1s' }, 'value'],
   ['patrol_interval', { value: '25h' }, 'value'],
   ['late_payment', { value: 'keep' }, 'value'],
+  ['keep_callback_bodies', { value: '23h' }, 'value'],
+  ['keep_callback_bodies', { value: '3651d' }, 'value'],
+  ['keep_idempotency_keys', { value: '86399s' }, 'value'],
+  ['keep_idempotency_keys', { value: '3651d' }, 'value'],
+  ['keep_delivery_logs', { value: '0d' }, 'value'],
+  ['keep_delivery_logs', { value: '99999d' }, 'value'],
 ])('%s refuses %p and names %s', async (name, body, field) => {
   const rows = await countRows(oncepay.sql);
   expectProblem(await put(name, body), 400, field);

@@ -22,9 +22,9 @@ beforeAll(async () => {
   );
   await sql.query(
     `INSERT INTO orders (out_trade_no, channel, status, user_id, description, total_fen, app_id,
-       merchant_id, notify_url, time_expire, expires_at, created_at)
-     SELECT '2025010104' || lpad(n::text, 12, '0'), 'admin', 'fulfilled', 'user-' || n % 5000, 'x',
-       300, 'a', 'm', 'n', 't', now(), ${old('n')}
+       merchant_id, notify_url, time_expire, expires_at, created_at, refunded_fen)
+     SELECT '2025010104' || lpad(n::text, 12, '0'), 'admin', 'refunded', 'user-' || n % 5000, 'x',
+       300, 'a', 'm', 'n', 't', now(), ${old('n')}, 300
      FROM generate_series(1, ${ORDERS}) n`,
   );
   const each = (columns: string, values: string) =>
@@ -63,7 +63,9 @@ beforeAll(async () => {
      SELECT gen_random_uuid(), out_order_no, 1, 'MERCHANT_ID', 'e', 'h', 'PARTNER', 10, 'x', 'CLOSED'
      FROM profit_sharings WHERE kind = 'share'`,
   );
-  await each(`order_effects (out_trade_no, effect, status)`, `out_trade_no, 'points', 'done'`);
+  for (const effect of [`'points'`, `'points_back:' || out_trade_no`]) {
+    await each(`order_effects (out_trade_no, effect, status)`, `out_trade_no, ${effect}, 'done'`);
+  }
   await each(
     `points_entries (user_id, out_trade_no, effect, delta)`,
     `user_id, out_trade_no, 'points', 3`,
@@ -185,7 +187,7 @@ test.each(['order_overdue', 'refund_overdue', 'sharing_overdue', 'delivery_overd
     );
     const reads = await readsOf((rows) => rows.overdue.find(kind, Date.now()));
     expectCheap(reads);
-    await patrol.sql.query(`UPDATE orders SET due_at = NULL, status = 'fulfilled'
+    await patrol.sql.query(`UPDATE orders SET due_at = NULL, status = 'refunded'
       WHERE out_trade_no LIKE '%00077'`);
   },
 );

@@ -1,80 +1,40 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-import type { PatrolKind, PatrolStart } from '../../domain/patrol';
+import type { PatrolStart } from '../../domain/patrol';
 import { ORDER_STATUSES } from '../../domain/order-state';
+import { until } from '../support/until';
 import {
+  expectQuestion,
   FROM_THE_START,
   someOrder,
+  someProduct,
   someRefund,
+  someReservation,
   someSharing,
   startTestPatrol,
   type TestPatrol,
 } from './support/patrol';
 
 let patrol: TestPatrol;
-beforeEach(async () => {
+beforeAll(async () => {
   patrol = await startTestPatrol();
 });
-afterEach(() => patrol.end());
-
-async function product(sku: string, reserved: number): Promise<void> {
-  await patrol.sql.query(
-    `INSERT INTO products (sku, name, kind, stock, reserved) VALUES ($1, $1, 'physical', 100, $2)`,
-    [sku, reserved],
-  );
-}
-
-async function reservation(no: string, sku: string, quantity: number, status = 'reserved') {
-  await patrol.sql.query(
-    `INSERT INTO stock_reservations (out_trade_no, sku, quantity, status) VALUES ($1, $2, $3, $4)`,
-    [no, sku, quantity, status],
-  );
-}
-
-async function entry(no: string, user: string, delta: number): Promise<void> {
-  await patrol.sql.query(
-    `INSERT INTO points_entries (user_id, out_trade_no, effect, delta) VALUES ($1, $2, 'points', $3)`,
-    [user, no, delta],
-  );
-}
-
-async function balance(user: string, points: number): Promise<void> {
-  await patrol.sql.query(`INSERT INTO points_balances (user_id, balance) VALUES ($1, $2)`, [
-    user,
-    points,
-  ]);
-}
-
-/** The question opened for a broken rule, and only that. */
-async function expectQuestion(
-  no: string,
-  kind: PatrolKind,
-  key: string,
-  evidence: { expected: object; seen: object },
-): Promise<void> {
-  const findings = await patrol.invariants();
-  expect(findings).toEqual({
-    [kind]: { kind, found: 1, healed: 0, opened: 1, left: 0, sample: [no] },
-  });
-  // The run of an order that is ours shows the question.
-  expect(patrol.woken.filter((told) => !told.startsWith(no))).toEqual([]);
-  expect(await patrol.open(no)).toEqual([
-    { reason: 'invariant', subject: `${kind}:${key}`, evidence },
-  ]);
-}
+beforeEach(() => patrol.clear());
+afterAll(() => patrol.end());
 
 test('rows that agree in every status are found to be so', async () => {
-  await product('a', 3);
+  await someProduct(patrol.sql, 'a', 3);
   for (const status of ORDER_STATUSES) {
     const no = await someOrder(patrol.sql, { status, user: status });
     const held = status === 'created' || status === 'awaiting_payment' || status === 'paid';
-    await reservation(no, 'a', 1, held ? 'reserved' : 'released');
-    if (status !== 'fulfilled') continue;
-    await entry(no, status, 3);
-    await balance(status, 3);
+    await someReservation(patrol.sql, no, 'a', 1, held ? 'reserved' : 'released');
+    if (!['paid', 'fulfilled', 'paid_late'].includes(status)) continue;
     for (const refund of ['pending', 'processing', 'abnormal', 'succeeded', 'closed']) {
       await someRefund(patrol.sql, no, { status: refund, amountFen: 50 });
     }
   }
+  // All of a late payment went back: nothing was ever done for it.
+  const late = await someOrder(patrol.sql, { status: 'paid_late' });
+  await someRefund(patrol.sql, late, { status: 'succeeded', amountFen: 300 });
   expect(await patrol.invariants()).toEqual({});
 });
 
@@ -87,7 +47,7 @@ test.each([
   await someRefund(patrol.sql, no, { amountFen: 100 });
   await someRefund(patrol.sql, no, { amountFen: 70, status: 'closed' });
   await patrol.sql.query(`UPDATE payment_transactions SET ${change}`);
-  await expectQuestion(no, 'transaction_overdrawn', `tx-${no}`, {
+  await expectQuestion(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
     expected: { total: 300, held: 100, refunded: 0 },
     seen,
   });
@@ -95,15 +55,19 @@ test.each([
 
 test('a transaction that gave back more than was paid is asked about, if even the guards were gone', async () => {
   const no = await someOrder(patrol.sql);
-  await patrol.sql.query(
-    `ALTER TABLE payment_transactions DROP CONSTRAINT payment_transactions_held`,
+  const { rows } = await patrol.sql.query<{ rule: string }>(
+    `SELECT pg_get_constraintdef(oid) AS rule FROM pg_constraint WHERE conname = 'payment_transactions_held'`,
   );
+  const change = (what: string) => patrol.sql.query(`ALTER TABLE payment_transactions ${what}`);
+  await change('DROP CONSTRAINT payment_transactions_held');
   await someRefund(patrol.sql, no, { amountFen: 200, status: 'succeeded' });
   await someRefund(patrol.sql, no, { amountFen: 200, status: 'succeeded' });
-  await expectQuestion(no, 'transaction_overdrawn', `tx-${no}`, {
+  await expectQuestion(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
     expected: { total: 300, held: 400, refunded: 400 },
     seen: { held: 400, refunded: 400 },
   });
+  await patrol.clear();
+  await change(`ADD CONSTRAINT payment_transactions_held ${rows[0]?.rule ?? ''}`);
 });
 
 test.each([
@@ -115,7 +79,7 @@ test.each([
   await someSharing(patrol.sql, no, { amountFen: 30, result: 'CLOSED', status: 'finished' });
   expect(await patrol.invariants()).toEqual({});
   await patrol.sql.query(`UPDATE payment_transactions SET ${change}`);
-  await expectQuestion(no, 'transaction_overdrawn', `tx-${no}`, {
+  await expectQuestion(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
     expected: { total: 300, held: 0, refunded: 0, shared: 60 },
     seen: { held: 0, refunded: 0, ...seen },
   });
@@ -125,7 +89,7 @@ test('what was refunded and shared is more than was paid, and nobody accepted th
   const no = await someOrder(patrol.sql);
   await someSharing(patrol.sql, no, { amountFen: 60, result: 'SUCCESS', status: 'finished' });
   await someRefund(patrol.sql, no, { amountFen: 300, status: 'succeeded' });
-  await expectQuestion(no, 'transaction_overdrawn', `tx-${no}`, {
+  await expectQuestion(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
     expected: { total: 300, held: 300, refunded: 300, shared: 60 },
     seen: { held: 300, refunded: 300, shared: 60 },
   });
@@ -139,7 +103,7 @@ test('a transaction of a number that is not ours is found by its refund', async 
     INSERT INTO refunds (out_refund_no, out_trade_no, transaction_key, merchant_id, transaction_id,
       amount_fen, total_fen, currency, notify_url, origin, due_at)
     SELECT 'r', 'foreign', id, 'm', 'tx', 10, 10, 'CNY', 'n', 'resolution', now() FROM t`);
-  await expectQuestion('foreign', 'transaction_overdrawn', 'tx', {
+  await expectQuestion(patrol, 'foreign', 'transaction_overdrawn', 'tx', {
     expected: { total: 10, held: 10, refunded: 0 },
     seen: { held: 5, refunded: 0 },
   });
@@ -149,8 +113,9 @@ test.each(['paid', 'fulfilled', 'paid_late', 'refunded'])(
   'a %s order without its transaction is asked about',
   async (status) => {
     const no = await someOrder(patrol.sql, { status });
+    await patrol.sql.query(`DELETE FROM refunds`);
     await patrol.sql.query(`DELETE FROM payment_transactions`);
-    await expectQuestion(no, 'status_without_transaction', 'applied', {
+    await expectQuestion(patrol, no, 'status_without_transaction', 'applied', {
       expected: { status, applied: 1 },
       seen: { applied: 0 },
     });
@@ -160,10 +125,9 @@ test.each(['paid', 'fulfilled', 'paid_late', 'refunded'])(
 test.each(['created', 'awaiting_payment', 'closed'])(
   'a transaction applied to a %s order is asked about',
   async (status) => {
-    const no = await someOrder(patrol.sql);
-    await patrol.sql.query(`DELETE FROM order_effects`);
+    const no = await someOrder(patrol.sql, { status: 'paid_late' });
     await patrol.sql.query(`UPDATE orders SET status = $1`, [status]);
-    await expectQuestion(no, 'status_without_transaction', 'applied', {
+    await expectQuestion(patrol, no, 'status_without_transaction', 'applied', {
       expected: { status, applied: 0 },
       seen: { applied: 1 },
     });
@@ -171,120 +135,44 @@ test.each(['created', 'awaiting_payment', 'closed'])(
 );
 
 test.each([
-  ['paid', 'DELETE FROM order_effects', {}],
-  ['fulfilled', 'DELETE FROM order_effects', {}],
-  [
-    'fulfilled',
-    `UPDATE order_effects SET status = 'failed' WHERE effect = 'sales'`,
-    { points: 'done', sales: 'failed' },
-  ],
-])('a %s order after %s is asked about', async (status, change, seen) => {
-  const no = await someOrder(patrol.sql, { status });
-  await patrol.sql.query(change);
-  const expected = { status };
-  await expectQuestion(no, 'effects_disagree', 'status', { expected, seen });
+  ['refunded, and nothing is back', { status: 'refunded' }, 0],
+  ['fulfilled, and all is back', { status: 'fulfilled', refunded_fen: 300 }, 300],
+  ['paid_late, and all is back', { status: 'paid_late', refunded_fen: 300 }, 300],
+  ['fulfilled, and says that more is back than is', { refunded_fen: 101 }, 100],
+  ['fulfilled, and says that less is back', { refunded_fen: 99 }, 100],
+  ['refunded, and says that less is back', { status: 'refunded', refunded_fen: 299 }, 300],
+])('an order that is %s is asked about', async (_, change, backFen) => {
+  const { status, refunded_fen: refundedFen } = { status: 'fulfilled', refunded_fen: 0, ...change };
+  const no = await someOrder(patrol.sql, { status: status === 'paid_late' ? status : 'fulfilled' });
+  if (backFen > 0) await someRefund(patrol.sql, no, { status: 'succeeded', amountFen: backFen });
+  await patrol.sql.query(`UPDATE orders SET status = $1, refunded_fen = $2`, [status, refundedFen]);
+  await expectQuestion(patrol, no, 'status_without_transaction', 'refunded', {
+    expected: { paid: 300, refunded: backFen },
+    seen: { status, refunded: refundedFen },
+  });
 });
 
-test.each(['created', 'awaiting_payment', 'closed'])(
-  'a %s order with an effect that was done is asked about',
-  async (status) => {
-    const no = await someOrder(patrol.sql, { status });
-    await patrol.sql.query(
-      `INSERT INTO order_effects (out_trade_no, effect, status) VALUES ($1, 'points', 'done')`,
-      [no],
-    );
-    const seen = { points: 'done' };
-    await expectQuestion(no, 'effects_disagree', 'status', { expected: { status }, seen });
-  },
-);
-
-test('skipped and cancelled effects, and effects of a refund under way, are in order', async () => {
+test('what went back of a payment that is not the order’s does not count for the order', async () => {
   const no = await someOrder(patrol.sql);
-  await patrol.sql.query(`UPDATE order_effects SET status = 'skipped' WHERE effect = 'points'`);
-  await patrol.sql.query(`UPDATE order_effects SET status = 'cancelled' WHERE effect = 'sales'`);
+  await someRefund(patrol.sql, no, { status: 'succeeded', amountFen: 100 });
+  const second = await someOrder(patrol.sql, { status: 'paid_late', user: 'v' });
+  await someRefund(patrol.sql, second, { status: 'succeeded', amountFen: 300 });
+  await patrol.sql.query(`DELETE FROM order_status_history WHERE out_trade_no = $1`, [second]);
   await patrol.sql.query(
-    `INSERT INTO order_effects (out_trade_no, effect) VALUES ($1, 'points_back:r-1')`,
-    [no],
+    `UPDATE payment_transactions SET status = 'surplus', order_no = $1, out_trade_no = $1
+     WHERE order_no = $2`,
+    [no, second],
   );
+  await patrol.sql.query(`UPDATE refunds SET order_no = $1 WHERE order_no = $2`, [no, second]);
+  await patrol.sql.query(`DELETE FROM orders WHERE out_trade_no = $1`, [second]);
   expect(await patrol.invariants()).toEqual({});
-});
-
-test('a balance that is not the sum of its entries is asked about on the first order of the user', async () => {
-  const [first, second] = [
-    await someOrder(patrol.sql, { user: 'lucky' }),
-    await someOrder(patrol.sql, { user: 'lucky' }),
-  ];
-  await entry(first, 'lucky', 3);
-  await entry(second, 'lucky', 3);
-  await balance('lucky', 9);
-  await expectQuestion(first, 'effect_twice', 'points', {
-    expected: { balance: 6 },
-    seen: { balance: 9 },
+  // A number alone, without any payment.
+  const unpaid = await someOrder(patrol.sql, { status: 'closed' });
+  await patrol.sql.query(`UPDATE orders SET refunded_fen = 1 WHERE out_trade_no = $1`, [unpaid]);
+  await expectQuestion(patrol, unpaid, 'status_without_transaction', 'refunded', {
+    expected: { paid: 0, refunded: 0 },
+    seen: { status: 'closed', refunded: 1 },
   });
-});
-
-test('more codes than were ordered are asked about', async () => {
-  await product('v', 0);
-  const no = await someOrder(patrol.sql);
-  await patrol.sql.query(
-    `INSERT INTO order_items (out_trade_no, line, sku, quantity, unit_price_fen, kind, pooled)
-     VALUES ($1, 1, 'v', 1, 300, 'virtual', true)`,
-    [no],
-  );
-  await patrol.sql.query(
-    `INSERT INTO product_codes (id, sku, code_encrypted, code_hash, out_trade_no, delivered_at)
-     SELECT gen_random_uuid(), 'v', 'e', n::text, $1, now() FROM generate_series(1, 2) n`,
-    [no],
-  );
-  await expectQuestion(no, 'effect_twice', 'codes:v', {
-    expected: { codes: 1 },
-    seen: { codes: 2 },
-  });
-});
-
-test('a product that counts other reservations than there are is asked about under its sku', async () => {
-  await product('a', 5);
-  await reservation(await someOrder(patrol.sql, { status: 'awaiting_payment' }), 'a', 2);
-  await expectQuestion('sku:a', 'stock_disagrees', 'a', {
-    expected: { reserved: 2 },
-    seen: { reserved: 5 },
-  });
-});
-
-test('what a closed order still holds is given back', async () => {
-  await product('a', 3);
-  await product('b', 1);
-  const no = await someOrder(patrol.sql, { status: 'closed' });
-  await reservation(no, 'a', 2);
-  await reservation(no, 'b', 1);
-  await reservation(await someOrder(patrol.sql, { status: 'awaiting_payment' }), 'a', 1);
-  expect(await patrol.invariants()).toEqual({
-    reservation_leaked: {
-      kind: 'reservation_leaked',
-      found: 2,
-      healed: 2,
-      opened: 0,
-      left: 0,
-      sample: [no],
-    },
-  });
-  const { rows } = await patrol.sql.query(`SELECT sku, reserved FROM products ORDER BY sku`);
-  expect(rows).toEqual([
-    { sku: 'a', reserved: 1 },
-    { sku: 'b', reserved: 0 },
-  ]);
-  expect(await patrol.invariants()).toEqual({});
-});
-
-test('what a closed order holds is asked about where the product disagrees: nothing is guessed', async () => {
-  await product('a', 0);
-  const no = await someOrder(patrol.sql, { status: 'closed' });
-  await reservation(no, 'a', 2);
-  expect(await patrol.invariants()).toMatchObject({
-    reservation_leaked: { healed: 0, opened: 1 },
-    stock_disagrees: { opened: 1 },
-  });
-  expect(await patrol.open(no)).toMatchObject([{ subject: 'reservation_leaked:a' }]);
 });
 
 describe('a question', () => {
@@ -301,9 +189,34 @@ describe('a question', () => {
     await answer('dismiss');
     expect(await patrol.invariants()).toMatchObject({ [KIND]: { opened: 0, left: 1 } });
     await patrol.sql.query(`UPDATE orders SET status = 'fulfilled'`);
-    await patrol.sql.query(`UPDATE order_effects SET status = 'done'`);
+    await patrol.sql.query(`UPDATE order_effects SET status = 'skipped'`);
     expect(await patrol.invariants()).toMatchObject({ [KIND]: { opened: 1, left: 0 } });
     expect(await patrol.open(no)).toHaveLength(1);
+  });
+
+  test('that is dismissed while a patrol looks is not asked again', async () => {
+    await someOrder(patrol.sql, { status: 'paid' });
+    await patrol.sql.query(`DELETE FROM payment_transactions`);
+    await patrol.invariants();
+    const person = await patrol.sql.connect();
+    try {
+      await person.query('BEGIN');
+      await person.query(`UPDATE interventions SET status = 'resolved', resolved_at = now(),
+        resolution = 'dismiss'`);
+      let hasLooked = false;
+      const looks = patrol.invariants().finally(() => {
+        hasLooked = true;
+      });
+      await until('the patrol has looked, or waits for the person', async () => {
+        const { rowCount } = await patrol.sql.query(`SELECT 1 FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock'`);
+        return hasLooked || rowCount === 1 ? true : null;
+      });
+      await person.query('COMMIT');
+      expect(await looks).toMatchObject({ [KIND]: { opened: 0, left: 1 } });
+    } finally {
+      person.release();
+    }
   });
 
   test('that was answered by a retry is asked again while nothing changed', async () => {
@@ -345,6 +258,20 @@ describe('where the patrol stopped', () => {
     expect(passed.findings).toMatchObject([{ sample: [old, young] }]);
     const nothing = await invariants.check(at(last?.id ?? '', '99'), soon(), Date.now);
     expect(nothing.findings).toEqual([]);
+  });
+
+  test('an order with a refund that changed is looked at, wherever the slice is', async () => {
+    const [old, young] = [await someOrder(patrol.sql), await someOrder(patrol.sql)];
+    for (const no of [old, young]) await someRefund(patrol.sql, no, { status: 'succeeded' });
+    await patrol.sql.query(
+      `UPDATE refunds SET created_at = now() - interval '1 hour' WHERE out_trade_no = $1`,
+      [old],
+    );
+    await patrol.sql.query(`UPDATE orders SET refunded_fen = 0`);
+    const [, last] = await steps();
+    const start = { ...at(last?.id ?? '', '99'), sinceMs: Date.now() - 600_000 };
+    const { findings } = await patrol.activities.patrolInvariants(start);
+    expect(findings).toMatchObject([{ kind: 'status_without_transaction', sample: [young] }]);
   });
 
   test('steps of the last moments wait for the next patrol, and all behind them', async () => {

@@ -91,6 +91,52 @@ test('what is past its time goes, what is not stays, and money, orders and the a
   expect(await purged()).toEqual({});
 });
 
+test('a shorter and a longer time that operators set count at the next patrol', async () => {
+  await patrol.sql.query('TRUNCATE notification_inbox, idempotency_keys, callback_deliveries');
+  const each = (columns: string, values: string, ages: string) =>
+    patrol.sql.query(
+      `INSERT INTO ${columns} SELECT ${values}, now() - days * interval '1 day' FROM unnest(ARRAY[${ages}]) days`,
+    );
+  await each(
+    `notification_inbox (id, merchant_id, notification_id, kind, content_hash, resource_encrypted,
+       next_attempt_at, verdict, received_at)`,
+    `gen_random_uuid(), 'm', days::text, 'payment', 'h', 'secret', now(), 'applied'`,
+    '1, 3, 91',
+  );
+  await each(
+    'idempotency_keys (api_key_name, route, key, body_hash, created_at)',
+    `'a', 'r', days::text, 'h'`,
+    '31, 61',
+  );
+  await each(
+    'callback_deliveries (outcome, http_status, duration_ms, received_at)',
+    `days::text, 204, 1`,
+    '1, 3, 29',
+  );
+  const set = async (days: Readonly<Record<string, number>>) => {
+    for (const [name, kept] of Object.entries(days)) {
+      await patrol.sql.query(
+        `INSERT INTO runtime_settings (name, value, updated_by) VALUES ($1, $2, 'test')
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+        [name, String(kept * 24 * 3_600_000)],
+      );
+    }
+  };
+  await set({ keep_callback_bodies: 100, keep_idempotency_keys: 60, keep_delivery_logs: 30 });
+  expect(await purged()).toEqual({ idempotency_key_purged: 1 });
+  await set({ keep_callback_bodies: 2, keep_delivery_logs: 2 });
+  expect(await purged()).toEqual({ callback_body_purged: 2, delivery_log_purged: 2 });
+  expect(await purged()).toEqual({});
+  const left = `SELECT (SELECT array_agg(notification_id) FROM notification_inbox
+      WHERE resource_encrypted IS NOT NULL) AS bodies,
+    (SELECT array_agg(key) FROM idempotency_keys) AS keys,
+    (SELECT array_agg(outcome) FROM callback_deliveries) AS deliveries`;
+  expect(await rowsOf(left)).toEqual([{ bodies: ['1'], keys: ['31'], deliveries: ['1'] }]);
+  // Nobody's setting: the default counts again.
+  await patrol.sql.query('DELETE FROM runtime_settings');
+  expect(await purged()).toEqual({ idempotency_key_purged: 1 });
+});
+
 test('one patrol removes a bounded number of rows', async () => {
   await patrol.sql.query(
     `INSERT INTO callback_deliveries (received_at, outcome, http_status, duration_ms)

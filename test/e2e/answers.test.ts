@@ -4,6 +4,7 @@ import { until } from '../support/until';
 import {
   answer,
   lateOrder,
+  openQuestion,
   orderOf,
   questionsOf,
   setPolicy,
@@ -13,6 +14,7 @@ import {
   untilRefund,
   type Question,
 } from './support/questions';
+import { hungOrder, spentOf } from './support/hung-runs';
 import { externalRefund, paidOrder } from './support/refunds';
 import {
   receiver,
@@ -26,9 +28,7 @@ import {
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
-  oncepay = await startTestOncepay({
-    env: SHARING_ENV,
-  });
+  oncepay = await startTestOncepay({ env: SHARING_ENV });
   oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
   for (const operation of ['fulfilment.points', 'notification.webhook', 'wechat.refund']) {
     await setPolicy(oncepay, operation, { base_delay_ms: 50, max_attempts: 2 });
@@ -54,14 +54,7 @@ const asked = async (no: string, reason: Reason): Promise<Asked> => ({
   question: await untilAsked(oncepay, no, reason),
 });
 const refuse = (operation: 'refund' | 'prepay' | 'close', code = 'NO_AUTH') =>
-  oncepay.simulator.setFault({
-    operation,
-    kind: 'error',
-    status: 403,
-    code,
-    message: 'no',
-    times: 99,
-  });
+  oncepay.simulator.setFault({ operation, kind: 'error', status: 403, code, times: 99 });
 const fulfilled: Expectation = async ({ question }) => {
   const order = await oncepay.untilStatus(question.out_trade_no, 'fulfilled');
   expect(order.attention).toBeNull();
@@ -224,20 +217,10 @@ async function failedReturn(): Promise<Asked> {
   return asked(no, 'return_failed');
 }
 
-/** A question that only the patrol opens. */
-function opened(reason: Reason): Provoke {
-  return async () => {
-    const no = await oncepay.newOrder();
-    await oncepay.simulator.pay({ outTradeNo: no });
-    await oncepay.untilStatus(no, 'fulfilled');
-    await oncepay.sql.query(
-      `INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen)
-       VALUES (gen_random_uuid(), $1, $1, $2, 'run', '{}', 100)`,
-      [no, reason],
-    );
-    return asked(no, reason);
-  };
-}
+const opened = async (no: string, reason: Reason): Promise<Asked> => ({
+  question: await openQuestion(oncepay, no, reason),
+});
+const spent = ({ question }: Asked) => spentOf(oncepay, question.out_trade_no);
 
 const EFFECT = { retry: fulfilled, skip: skipped, refund: refunded };
 
@@ -359,8 +342,23 @@ const CASES: Readonly<Record<Reason, Case>> = {
       dismiss: isOver,
     },
   },
-  stuck: { provoke: opened('stuck'), actions: { retry: isOver, dismiss: isOver } },
-  invariant: { provoke: opened('invariant'), actions: { retry: isOver, dismiss: isOver } },
+  stuck: {
+    provoke: async () => opened(await hungOrder(oncepay), 'stuck'),
+    actions: {
+      async retry(one) {
+        await fulfilled(one);
+        expect(await spent(one)).toEqual({});
+      },
+      async dismiss(one) {
+        await isOver(one);
+        expect(await spent(one)).toEqual({ 'wechat.close': 5 });
+      },
+    },
+  },
+  invariant: {
+    provoke: async () => opened(await paidOrder(oncepay), 'invariant'),
+    actions: { retry: isOver, dismiss: isOver },
+  },
   reconciliation: {
     provoke: foreignRefund,
     actions: { retry: askedAnew, dismiss: isOver, refund: refunded },

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { sharingWorkflowId } from '../../domain/workflow-ids';
 import { countEffects, startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
+import { blockRun } from './support/hung-runs';
 import { answer, lateOrder, setPolicy, untilAnswered, untilAsked } from './support/questions';
 import { receiver, sharableOrder, shared, untilSharing } from './support/sharing';
 
@@ -26,13 +26,6 @@ afterAll(() => oncepay.stop());
 
 const terminate = (workflowId: string) =>
   oncepay.temporal.workflow.getHandle(workflowId).terminate('by hand');
-
-/** A run that nobody carries out stands where a run should work. */
-async function blockRun(workflowId: string, type: string, argument: string): Promise<void> {
-  await terminate(workflowId);
-  const taskQueue = `nobody-${randomUUID()}`;
-  await oncepay.temporal.workflow.start(type, { workflowId, taskQueue, args: [argument] });
-}
 
 /** Overdue, and leased for a day by a sweep that died: only the patrol comes for it. */
 const NUMBER_IN = {
@@ -194,7 +187,7 @@ describe('the run is gone', () => {
 describe('the run is there and does not go on: a person is asked', () => {
   test('about a refund; retry sends it, once', async () => {
     const { no, held } = await heldRefund();
-    await blockRun(`refund/${held}`, 'refundWorkflow', held);
+    await blockRun(oncepay, `refund/${held}`, 'refundWorkflow', held);
     await overdue('refunds', held);
     await wokenLongAgo('refunds', held);
     const question = await untilAsked(oncepay, no, 'stuck');
@@ -203,7 +196,6 @@ describe('the run is there and does not go on: a person is asked', () => {
       actions: ['retry', 'dismiss'],
       evidence: { status: 'pending', run: { workflow_id: `refund/${held}`, status: 'RUNNING' } },
     });
-    await terminate(`refund/${held}`);
     const replied = await answer(oncepay, question.id, 'retry');
     expect([200, 202]).toContain(replied.status);
     await untilAnswered(oncepay, question.id);
@@ -212,7 +204,7 @@ describe('the run is there and does not go on: a person is asked', () => {
 
   test('about a message; retry tells the shop, once', async () => {
     const { no, id } = await undelivered();
-    await blockRun(no, 'orderWorkflow', no);
+    await blockRun(oncepay, no, 'orderWorkflow', no);
     oncepay.webhooks.failNext(0);
     await overdueDelivery(id);
     await wokenLongAgo('deliveries', id);
@@ -221,7 +213,6 @@ describe('the run is there and does not go on: a person is asked', () => {
       subject: `delivery:${id}`,
       evidence: { status: 'pending', run: { workflow_id: no, status: 'RUNNING' } },
     });
-    await terminate(no);
     expect([200, 202]).toContain((await answer(oncepay, question.id, 'retry')).status);
     await untilAnswered(oncepay, question.id);
     const order = await oncepay.untilStatus(no, 'closed');

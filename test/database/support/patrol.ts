@@ -18,6 +18,8 @@ export interface TestPatrol {
   laterMs: number;
   find(kind: PatrolKind, section: 'patrolInbox' | 'patrolOverdue'): Promise<PatrolFinding | null>;
   invariants(): Promise<Partial<Record<PatrolKind, PatrolFinding>>>;
+  /** Begins anew: no orders, and nothing that hangs on them. */
+  clear(): Promise<void>;
   open(no: string): Promise<{ reason: string; subject: string; evidence: unknown }[]>;
   end(): Promise<void>;
 }
@@ -69,6 +71,12 @@ export async function startTestPatrol(): Promise<TestPatrol> {
       const { findings } = await activities.patrolInvariants(FROM_THE_START);
       return Object.fromEntries(findings.map((one) => [one.kind, one]));
     },
+    async clear() {
+      await sql.query(`TRUNCATE orders, payment_transactions, interventions, products,
+        points_entries, points_balances CASCADE`);
+      woken.length = 0;
+      patrol.laterMs = 0;
+    },
     async open(no) {
       const { rows } = await sql.query<{ reason: string; subject: string; evidence: unknown }>(
         `SELECT reason, subject, evidence FROM interventions
@@ -85,6 +93,25 @@ export async function startTestPatrol(): Promise<TestPatrol> {
   return patrol;
 }
 
+/** The question opened for a broken rule, and only that. */
+export async function expectQuestion(
+  patrol: TestPatrol,
+  no: string,
+  kind: PatrolKind,
+  key: string,
+  evidence: { expected: object; seen: object },
+): Promise<void> {
+  const findings = await patrol.invariants();
+  expect(findings).toEqual({
+    [kind]: { kind, found: 1, healed: 0, opened: 1, left: 0, sample: [no] },
+  });
+  // The run of an order that is ours shows the question.
+  expect(patrol.woken.filter((told) => !told.startsWith(no))).toEqual([]);
+  expect(await patrol.open(no)).toEqual([
+    { reason: 'invariant', subject: `${kind}:${key}`, evidence },
+  ]);
+}
+
 let made = 0;
 
 interface OrderRow {
@@ -94,7 +121,7 @@ interface OrderRow {
   readonly user?: string;
 }
 
-/** An order whose rows agree with each other: paid ones have their transaction and effects. */
+/** An order whose rows agree with each other: paid ones have their transaction and effects, and what follows. */
 export async function someOrder(sql: Pool, row: OrderRow = {}): Promise<string> {
   made += 1;
   const no = `2026010104${String(made).padStart(12, '0')}`;
@@ -104,7 +131,8 @@ export async function someOrder(sql: Pool, row: OrderRow = {}): Promise<string> 
        merchant_id, notify_url, time_expire, expires_at, created_at, due_at)
      VALUES ($1, 'admin', $2, $3, 'x', 300, 'a', 'm', 'n', 't', now() + interval '1 hour',
        now() - interval '10 minutes', ${dueAt})`,
-    [no, status, user],
+    // Its refund makes it that.
+    [no, status === 'refunded' ? 'fulfilled' : status, user],
   );
   await sql.query(
     `INSERT INTO order_status_history (out_trade_no, to_status, cause, at)
@@ -119,17 +147,30 @@ export async function someOrder(sql: Pool, row: OrderRow = {}): Promise<string> 
       [no],
     );
   }
-  if (status === 'paid' || status === 'fulfilled') {
+  if (['paid', 'fulfilled', 'refunded'].includes(status)) {
     await sql.query(
       `INSERT INTO order_effects (out_trade_no, effect, status)
        SELECT $1, effect, $2 FROM unnest(ARRAY['points', 'sales']) AS effect`,
       [no, status === 'paid' ? 'pending' : 'done'],
     );
   }
+  if (status === 'fulfilled' || status === 'refunded') {
+    await sql.query(
+      `WITH entry AS (INSERT INTO points_entries (user_id, out_trade_no, effect, delta)
+         VALUES ($1, $2, 'points', 3) RETURNING user_id, delta)
+       INSERT INTO points_balances AS b (user_id, balance) SELECT * FROM entry
+       ON CONFLICT (user_id) DO UPDATE SET balance = b.balance + excluded.balance`,
+      [user, no],
+    );
+  }
+  if (status === 'refunded') await someRefund(sql, no, { status: 'succeeded', amountFen: 300 });
   return no;
 }
 
-/** A refund of an order's transaction, held by it as the rules say. */
+/**
+ * A refund of an order's transaction, held by it as the rules say. One that succeeded counts for the order,
+ * and what it takes back is still to be done.
+ */
 export async function someRefund(
   sql: Pool,
   no: string,
@@ -152,6 +193,19 @@ export async function someRefund(
          WHERE transaction_key = t.id AND status = 'succeeded')
      WHERE order_no = $1`,
     [no],
+  );
+  if (status !== 'succeeded') return refundNo;
+  await sql.query(
+    `UPDATE orders o SET refunded_fen = t.refunded_fen,
+       status = CASE WHEN t.refunded_fen < t.total_fen THEN o.status ELSE 'refunded' END
+     FROM payment_transactions t WHERE t.order_no = o.out_trade_no AND o.out_trade_no = $1`,
+    [no],
+  );
+  await sql.query(
+    `INSERT INTO order_effects (out_trade_no, effect)
+     SELECT out_trade_no, effect || '_back:' || $2 FROM order_effects
+     WHERE out_trade_no = $1 AND effect IN ('points', 'sales')`,
+    [no, refundNo],
   );
   return refundNo;
 }
@@ -182,4 +236,24 @@ export async function someSharing(
     [no, result === 'CLOSED' ? 0 : amountFen],
   );
   return sharingNo;
+}
+
+export async function someProduct(sql: Pool, sku: string, reserved: number): Promise<void> {
+  await sql.query(
+    `INSERT INTO products (sku, name, kind, stock, reserved) VALUES ($1, $1, 'physical', 100, $2)`,
+    [sku, reserved],
+  );
+}
+
+export async function someReservation(
+  sql: Pool,
+  no: string,
+  sku: string,
+  quantity: number,
+  status = 'reserved',
+) {
+  await sql.query(
+    `INSERT INTO stock_reservations (out_trade_no, sku, quantity, status) VALUES ($1, $2, $3, $4)`,
+    [no, sku, quantity, status],
+  );
 }

@@ -35,6 +35,20 @@ export function untilAsked(oncepay: TestOncepay, no: string, reason: string): Pr
   });
 }
 
+/** A question that only the patrol opens, without the patrol. */
+export async function openQuestion(
+  oncepay: TestOncepay,
+  no: string,
+  reason: string,
+): Promise<Question> {
+  await oncepay.sql.query(
+    `INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen)
+     VALUES (gen_random_uuid(), $1, $1, $2, 'run', '{}', 100)`,
+    [no, reason],
+  );
+  return untilAsked(oncepay, no, reason);
+}
+
 export function untilAnswered(oncepay: TestOncepay, id: string): Promise<void> {
   return until(`${id} is answered`, async () => {
     const { rows } = await oncepay.sql.query<{ status: string }>(

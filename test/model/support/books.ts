@@ -186,6 +186,15 @@ function quantityOf(names: OrderDriver['names'], shape: OrderDriver['shape'], sk
   return sku === names.codes ? (shape.codes?.quantity ?? 0) : 1;
 }
 
+/** No rule of the patrol is broken by what happens rightly, whenever it looks. */
+export async function checkPatrol({ world, no, names }: OrderDriver): Promise<void> {
+  const start = { id: no, position: null, sinceMs: 0 };
+  const { invariants } = world.database.patrol;
+  const { findings } = await invariants.check(start, Date.now() + 60_000, world.now);
+  const own = [no, ...Object.values(names).map((sku) => `sku:${sku}`)];
+  expect(findings.filter(({ sample }) => sample.some((key) => own.includes(key)))).toEqual([]);
+}
+
 /** What holds once nothing is due: the books, WeChat and the effects say the same. */
 export function checkEnd({ world, no, totalFen }: OrderDriver, books: Books): void {
   const { status, payments, refunds, effects } = books;

@@ -1,5 +1,5 @@
 import type { InterventionAction } from '../../../domain/interventions';
-import { checkBooks, checkEnd } from './books';
+import { checkBooks, checkEnd, checkPatrol } from './books';
 import type { OrderDriver } from './order-driver';
 
 /** What persons say in the end. A question of another reason is a defect. */
@@ -18,6 +18,7 @@ export async function drain(driver: OrderDriver): Promise<void> {
   world.simulator.clearFaults();
   await driver.goOn();
   await checkBooks(driver);
+  await checkPatrol(driver);
   if (driver.shape.noCodesYet) await driver.addCodes();
   let delivered = 0;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
@@ -52,6 +53,7 @@ export async function drain(driver: OrderDriver): Promise<void> {
     const isQuiet = open.length + unsettled.length + questions.length + due === 0;
     if (isQuiet && delivered === driver.letters().length) {
       checkEnd(driver, await checkBooks(driver));
+      await checkPatrol(driver);
       return;
     }
   }

@@ -1,0 +1,127 @@
+import { BACK, DATABASE_EFFECTS, effectsTakenBack } from '../../domain/effects';
+import { FEN_PER_POINT } from '../../domain/money';
+import { Prisma } from '../../generated/prisma/client';
+import { MAX_VIOLATIONS, row, type OrderCheck } from './violation';
+
+/** Points entries summed for one user; a user with more is no customer but a test, and is left out. */
+const MAX_ENTRIES = 10_000;
+const effects = [...DATABASE_EFFECTS] as string[];
+/** What a refund takes back unasked. */
+const takenBack = effectsTakenBack({ restock: false, revokeCodes: false }) as string[];
+
+/** What order, effects, points, codes and stock must say of each other. */
+export const EFFECT_CHECKS: readonly OrderCheck[] = [
+  (numbers) => Prisma.sql`
+    SELECT o.out_trade_no AS "outTradeNo", true AS ours, ${row(
+      'effects_disagree',
+      Prisma.sql`'status'`,
+      Prisma.sql`jsonb_build_object('status', o.status)`,
+      Prisma.sql`e.seen`,
+    )}
+    FROM orders o CROSS JOIN LATERAL (
+      SELECT count(*) AS rows, coalesce(jsonb_object_agg(effect, status), '{}') AS seen,
+        coalesce(bool_or(status = 'done'), false) AS some_done,
+        coalesce(bool_or(status NOT IN ('done', 'skipped', 'cancelled')), false) AS some_open
+      FROM order_effects WHERE out_trade_no = o.out_trade_no AND effect = ANY(${effects})
+    ) e
+    WHERE o.out_trade_no = ANY(${numbers}) AND CASE
+      WHEN o.status = 'paid' THEN e.rows = 0
+      WHEN o.status = 'fulfilled' THEN e.rows = 0 OR e.some_open
+      WHEN o.status = 'refunded' THEN e.some_open
+      ELSE e.some_done END
+    LIMIT ${MAX_VIOLATIONS}`,
+
+  // Where no effect should be done at all, the rule above asks.
+  (numbers) => Prisma.sql`
+    SELECT o.out_trade_no AS "outTradeNo", true AS ours, ${row(
+      'effects_disagree',
+      Prisma.sql`'points'`,
+      Prisma.sql`jsonb_build_object('points', e.status)`,
+      Prisma.sql`jsonb_build_object('entries', e.entries)`,
+    )}
+    FROM orders o CROSS JOIN LATERAL (
+      SELECT x.status, (SELECT count(*) FROM points_entries p
+        WHERE p.out_trade_no = x.out_trade_no AND p.effect = x.effect) AS entries
+      FROM order_effects x WHERE x.out_trade_no = o.out_trade_no AND x.effect = 'points' LIMIT 1
+    ) e
+    WHERE o.out_trade_no = ANY(${numbers}) AND o.status IN ('paid', 'fulfilled', 'refunded')
+      AND e.entries <> CASE
+        WHEN e.status = 'done' AND o.total_fen >= ${FEN_PER_POINT} THEN 1 ELSE 0 END
+    LIMIT ${MAX_VIOLATIONS}`,
+
+  // Named are the rows that are missing, and those that have no refund.
+  (numbers) => Prisma.sql`
+    SELECT o.out_trade_no AS "outTradeNo", true AS ours, ${row(
+      'effects_disagree',
+      Prisma.sql`'taken_back'`,
+      Prisma.sql`jsonb_build_object('taken_back', d.missing)`,
+      Prisma.sql`jsonb_build_object('taken_back', d.extra)`,
+    )}
+    FROM orders o CROSS JOIN LATERAL (
+      SELECT id FROM payment_transactions
+      WHERE order_no = o.out_trade_no AND status = 'applied' LIMIT 1
+    ) t CROSS JOIN LATERAL (
+      SELECT coalesce(jsonb_agg(w.name ORDER BY w.name) FILTER (WHERE b.name IS NULL), '[]') AS missing,
+        coalesce(jsonb_agg(b.name ORDER BY b.name) FILTER (WHERE w.name IS NULL), '[]') AS extra
+      FROM (
+        SELECT e.effect || ${BACK} || r.out_refund_no AS name
+        FROM refunds r JOIN order_effects e ON e.out_trade_no = o.out_trade_no
+        WHERE r.transaction_key = t.id AND r.status = 'succeeded' AND (e.effect = ANY(${takenBack})
+          OR (e.effect = 'stock' AND r.restock) OR (e.effect = 'delivery' AND r.revoke_codes))
+      ) w FULL JOIN (
+        SELECT effect AS name FROM order_effects
+        WHERE out_trade_no = o.out_trade_no AND effect <> ALL(${effects})
+      ) b USING (name)
+    ) d
+    WHERE o.out_trade_no = ANY(${numbers}) AND (d.missing <> '[]' OR d.extra <> '[]')
+    LIMIT ${MAX_VIOLATIONS}`,
+
+  // The user's first order stands for the user: personal data has no place in a question.
+  (numbers) => Prisma.sql`
+    SELECT f.out_trade_no AS "outTradeNo", true AS ours, ${row(
+      'effect_twice',
+      Prisma.sql`'points'`,
+      Prisma.sql`jsonb_build_object('balance', e.total)`,
+      Prisma.sql`jsonb_build_object('balance', coalesce(b.balance, 0))`,
+    )}
+    FROM (SELECT DISTINCT user_id FROM orders WHERE out_trade_no = ANY(${numbers})) u
+    LEFT JOIN points_balances b ON b.user_id = u.user_id
+    CROSS JOIN LATERAL (
+      SELECT coalesce(sum(x.delta), 0)::bigint AS total, count(*) AS entries
+      FROM (SELECT delta FROM points_entries p WHERE p.user_id = u.user_id
+        LIMIT ${MAX_ENTRIES + 1}) x
+    ) e
+    CROSS JOIN LATERAL (
+      SELECT o.out_trade_no FROM orders o WHERE o.user_id = u.user_id
+      ORDER BY o.created_at, o.out_trade_no LIMIT 1
+    ) f
+    WHERE e.entries <= ${MAX_ENTRIES} AND e.total <> coalesce(b.balance, 0)
+    LIMIT ${MAX_VIOLATIONS}`,
+
+  (numbers) => Prisma.sql`
+    SELECT c.out_trade_no AS "outTradeNo", true AS ours, ${row(
+      'effect_twice',
+      Prisma.sql`'codes:' || c.sku`,
+      Prisma.sql`jsonb_build_object('codes', c.ordered)`,
+      Prisma.sql`jsonb_build_object('codes', c.given)`,
+    )}
+    FROM (
+      SELECT p.out_trade_no, p.sku, count(*) AS given, coalesce((SELECT sum(i.quantity)
+        FROM order_items i
+        WHERE i.out_trade_no = p.out_trade_no AND i.sku = p.sku AND i.pooled), 0) AS ordered
+      FROM product_codes p WHERE p.out_trade_no = ANY(${numbers}) GROUP BY p.out_trade_no, p.sku
+    ) c
+    WHERE c.given > c.ordered LIMIT ${MAX_VIOLATIONS}`,
+
+  (numbers) => Prisma.sql`
+    SELECT r.out_trade_no AS "outTradeNo", true AS ours, ${row(
+      'reservation_leaked',
+      Prisma.sql`r.sku`,
+      Prisma.sql`jsonb_build_object('status', o.status, 'reserved', 0)`,
+      Prisma.sql`jsonb_build_object('reserved', r.quantity)`,
+    )}
+    FROM orders o JOIN stock_reservations r USING (out_trade_no)
+    WHERE o.out_trade_no = ANY(${numbers})
+      AND o.status NOT IN ('created', 'awaiting_payment', 'paid') AND r.status = 'reserved'
+    LIMIT ${MAX_VIOLATIONS}`,
+];
