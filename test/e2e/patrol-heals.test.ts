@@ -89,7 +89,8 @@ async function heldRefund(): Promise<{ no: string; held: string }> {
   });
   // The hour is over, and the run that should have noticed is gone.
   await oncepay.sql.query(
-    `UPDATE refund_attempts SET sent_at = sent_at - interval '2 hours'
+    `UPDATE refund_attempts SET sent_at = sent_at - interval '2 hours',
+       finished_at = finished_at - interval '2 hours'
      WHERE out_refund_no IN (SELECT out_refund_no FROM refunds WHERE out_trade_no = $1)`,
     [no],
   );
