@@ -141,11 +141,7 @@ describe('the chain of an error', () => {
       `INSERT INTO order_sequences VALUES ('d', 'twice', 0), ('d', 'twice', 0)`,
       /^23505 order_seq\w+_pkey$/,
     ],
-    [
-      'a NOT NULL',
-      `INSERT INTO order_sequences VALUES ('${SECRET}', NULL, 0)`,
-      /^23502$/,
-    ],
+    ['a NOT NULL', `INSERT INTO order_sequences VALUES ('${SECRET}', NULL, 0)`, /^23502$/],
     ['a rule of its own', `DO $$ BEGIN RAISE EXCEPTION '${SECRET}'; END $$`, /^P0001$/],
   ] as const;
 
