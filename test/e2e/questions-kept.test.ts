@@ -179,20 +179,27 @@ test('a refund that failed, it seems, asks where to when WeChat says that it is 
   expect(await questionsOf(oncepay, no)).toMatchObject([{ reason: 'refund_abnormal' }]);
 });
 
-test('a refund WeChat refused says what WeChat answered; one it may have can not be given up', async () => {
+test('a refund that failed says what WeChat answered; one WeChat may have can not be given up', async () => {
   const { simulator } = oncepay;
   const noAuth = { kind: 'error', status: 403, code: 'NO_AUTH' } as const;
   /** What the question says of WeChat's answer, as its last call of this kind was answered. */
-  const word = (subject: string, operation: string) => {
+  const word = (subject: string, operation: string, code = 'NO_AUTH') => {
     const calls = simulator.requestsOf(subject).filter((call) => call.operation === operation);
     const { requestId, status } = calls.at(-1) ?? {};
     expect(requestId).toMatch(/^\S+$/);
-    return { request_id: requestId, wechat_code: 'NO_AUTH', status };
+    return { request_id: requestId, wechat_code: code, status };
   };
+  await setPolicy(oncepay, 'wechat.refund', { base_delay_ms: 50, max_attempts: 2 });
   simulator.setFault({ operation: 'refund', ...noAuth, times: 1 });
   const refused = await untilAsked(oncepay, await lateOrder(oncepay), 'refund_failed');
   expect(refused.evidence).toMatchObject(word(refused.subject, 'refund'));
   expect((await answer(oncepay, refused.id, 'dismiss')).status).toBe(200);
+
+  const away = { kind: 'error', status: 500, code: 'SYSTEM_ERROR' } as const;
+  simulator.setFault({ operation: 'refund', ...away, times: 99 });
+  const failed = await untilAsked(oncepay, await lateOrder(oncepay), 'refund_failed');
+  expect(failed.evidence).toMatchObject(word(failed.subject, 'refund', away.code));
+  simulator.clearFaults();
 
   simulator.setFault({ operation: 'refund', kind: 'cut_after', times: 1 });
   simulator.setFault({ operation: 'refund_query', ...noAuth, times: 1 });
