@@ -77,12 +77,12 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
 
 function failuresOf(outTradeNo: string, failed: readonly FailedEffect[]): OperationFailures {
   return new OperationFailures(
-    failed.map(({ effect, code, attempts, sqlState }) => ({
+    failed.map(({ effect, code, attempts, evidence }) => ({
       operation: operationOf(effect),
       number: outTradeNo,
       subject: effect,
       code,
-      evidence: { effect, sql_state: sqlState },
+      evidence: { effect, ...evidence },
       attempts,
     })),
   );

@@ -233,7 +233,7 @@ async function failed(
     code: outcome.code,
     evidence: {
       message: outcome.kind === 'refused' ? outcome.message : outcome.detail,
-      wechat_code: outcome.kind === 'refused' ? outcome.wechatCode : null,
+      wechat_code: outcome.wechatCode,
       request_id: outcome.requestId,
       status: outcome.status,
       out_refund_no: outRefundNo,

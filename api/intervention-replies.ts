@@ -63,7 +63,7 @@ export function renderIntervention(view: InterventionView) {
     subject: view.subject,
     status: view.status,
     since: view.since.toISOString(),
-    actions: view.status === 'open' ? actionsFor(view.reason) : [],
+    actions: view.status === 'open' ? actionsFor(view.reason, view.subject) : [],
     evidence: view.evidence,
     amount: view.amountFen,
     resolved_at: view.resolvedAt?.toISOString() ?? null,

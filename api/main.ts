@@ -139,7 +139,7 @@ function composeFlow(deps: {
   now: () => number;
 }) {
   const { database, temporal, runs, logger, now } = deps;
-  const alerts = createLoggedAlerts((event, alert) => logger.info(alert, event));
+  const alerts = createLoggedAlerts(logger);
   const { dependencies, overdue } = database;
   const outages = createOutages({ alerts, dependencies, logger, now });
   const breaker = createBreaker({

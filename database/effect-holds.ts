@@ -1,3 +1,4 @@
+import { Prisma } from '../generated/prisma/client';
 import type { InterventionReason } from '../domain/interventions';
 import { DATABASE_EFFECTS } from '../domain/effects';
 import type { Transaction } from './context';
@@ -6,13 +7,16 @@ import { endMoot } from './interventions';
 /** Questions about effects: moot once the whole payment goes back. */
 const EFFECT_REASONS: readonly InterventionReason[] = ['effect_failed', 'no_stock', 'no_codes'];
 
+/** The last failure of an effect is no matter any more. */
+export const NO_FAILURE = { errorCode: null, evidence: Prisma.DbNull } as const;
+
 const AHEAD = [...DATABASE_EFFECTS] as string[];
 
 /** The whole payment is held for refunds: effects not yet done will not be. */
 export async function cancelEffects(tx: Transaction, outTradeNo: string, now: Date): Promise<void> {
   await tx.orderEffect.updateMany({
     where: { outTradeNo, effect: { in: AHEAD }, status: { in: ['pending', 'failed'] } },
-    data: { status: 'cancelled', spent: false, errorCode: null },
+    data: { status: 'cancelled', spent: false, ...NO_FAILURE },
   });
   await endMoot(tx, outTradeNo, EFFECT_REASONS, now, AHEAD);
 }

@@ -8,7 +8,8 @@ import { takeBack } from './compensations';
 import type { DatabaseContext, Transaction } from './context';
 import { addDeliveries } from './delivery-rows';
 import { handOutCodes } from './code-pool';
-import { isUnavailable, sqlStateOf } from './errors';
+import { NO_FAILURE } from './effect-holds';
+import { errorChain, isUnavailable, sqlStateOf } from './errors';
 import { readRunView } from './run-view';
 import { changeStatus, lockOrder, type LockedOrder } from './status-change';
 
@@ -34,8 +35,8 @@ export interface FailedEffect {
   readonly code: ErrorCode;
   /** Tries so far, this one included. */
   readonly attempts: number;
-  /** Of PostgreSQL, where it was its error. */
-  readonly sqlState: string | null;
+  /** Names and codes of the error, and PostgreSQL's SQLSTATE; never what was in a row. */
+  readonly evidence: Readonly<Record<string, unknown>>;
 }
 
 export interface EffectsRun {
@@ -65,13 +66,13 @@ export function createEffects(context: DatabaseContext) {
     async undecided(outTradeNo: string): Promise<FailedEffect[]> {
       const rows = await prisma.orderEffect.findMany({
         where: { outTradeNo, status: 'failed', spent: false },
-        select: { effect: true, attempts: true, errorCode: true },
+        select: { effect: true, attempts: true, errorCode: true, evidence: true },
         orderBy: { effect: 'asc' },
       });
-      return rows.map(({ errorCode, ...row }) => ({
+      return rows.map(({ errorCode, evidence, ...row }) => ({
         ...row,
         code: isErrorCode(errorCode) ? errorCode : 'EFFECT_FAILED',
-        sqlState: null,
+        evidence: (evidence as FailedEffect['evidence'] | null) ?? {},
       }));
     },
   };
@@ -190,7 +191,7 @@ async function markDone(
   if (effects.length === 0) return;
   await tx.orderEffect.updateMany({
     where: { outTradeNo, effect: { in: effects }, status: { in: ['pending', 'failed'] } },
-    data: { status: 'done', doneAt: now, errorCode: null, attempts: { increment: 1 } },
+    data: { status: 'done', doneAt: now, ...NO_FAILURE, attempts: { increment: 1 } },
   });
 }
 
@@ -202,11 +203,12 @@ async function fail(
 ): Promise<FailedEffect> {
   const code = error instanceof EffectError ? error.code : 'EFFECT_FAILED';
   const attempts = before + 1;
+  const evidence = { errors: errorChain(error), sql_state: sqlStateOf(error) };
   await tx.orderEffect.updateMany({
     where: { outTradeNo, effect },
-    data: { status: 'failed', errorCode: code, attempts },
+    data: { status: 'failed', errorCode: code, evidence, attempts },
   });
-  return { effect, code, attempts, sqlState: sqlStateOf(error) };
+  return { effect, code, attempts, evidence };
 }
 
 /** A person skipped an effect: when none is left, the order is fulfilled with that. */

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** Connection failures, shut-downs and overload: the same statement can succeed in a moment. */
 const UNAVAILABLE_STATES = /^(08|53|57P0|57014|40001|40P01|25006|25P03|55P03)/;
 const UNAVAILABLE_CODES = new Set([
@@ -44,6 +46,43 @@ export function sqlStateOf(error: unknown): string | null {
     }
   }
   return null;
+}
+
+/** What is shown of codes and constraints: names that somebody gave in a program or a schema. */
+const NAME = /^[A-Za-z0-9_]{1,64}$/;
+/** So many links of a chain are shown. */
+const MAX_SHOWN = 6;
+
+/**
+ * The chain of an error, for whoever has to find its cause: names, codes, the constraint that said no. Never
+ * a message or a value: they may quote what was in a row.
+ */
+export function errorChain(error: unknown): string[] {
+  const shown: string[] = [];
+  for (const record of chain(error)) {
+    const { code, originalCode } = record;
+    const isError = types.isNativeError(record);
+    if (!isError && originalCode === undefined) continue;
+    const words = isError ? [record.name, code] : ['SQLSTATE', originalCode];
+    const names = [...words, constraintOf(record)].filter(
+      (word) => typeof word === 'string' && NAME.test(word),
+    );
+    shown.push(names.join(' '));
+  }
+  return shown.slice(0, MAX_SHOWN);
+}
+
+/** The constraint, or the column, that a row broke, as `pg` or Prisma's adapter names it. */
+function constraintOf({ originalCode, originalMessage, constraint }: Record<string, unknown>) {
+  if (typeof constraint === 'object' && constraint !== null) {
+    const { index, fields } = constraint as { index?: unknown; fields?: readonly unknown[] };
+    return index ?? fields?.[0];
+  }
+  // Of a broken CHECK the adapter keeps PostgreSQL's own words alone.
+  if (originalCode === '23514' && typeof originalMessage === 'string') {
+    return / check constraint "([^"]+)"/.exec(originalMessage)?.[1];
+  }
+  return constraint;
 }
 
 /** True when the database could not be asked, as opposed to having said no. */

@@ -25,6 +25,7 @@ interface Row {
   prepay_failed: boolean;
   retries: number;
   attention_id: string | null;
+  attention_subject: string | null;
   due_at: Date | null;
   attention: string | null;
 }
@@ -61,8 +62,8 @@ export async function readRun(
                 AND f.status IN ('done', 'skipped')) END) AS effects_due,
       (SELECT count(*)::int FROM deliveries d
         WHERE d.out_trade_no = o.out_trade_no AND d.status = 'pending') AS deliveries_due,
-      i.open AS open_interventions, i.oldest AS attention, i.oldest_id AS attention_id, i.close_failed,
-      i.prepay_failed, i.retries, o.due_at
+      i.open AS open_interventions, i.oldest AS attention, i.oldest_id AS attention_id,
+      i.oldest_subject AS attention_subject, i.close_failed, i.prepay_failed, i.retries, o.due_at
     FROM orders o CROSS JOIN LATERAL (
       SELECT count(*) FILTER (WHERE status = 'open')::int AS open,
         coalesce(bool_or(status = 'open' AND reason = 'reconciliation'), false) AS held,
@@ -72,7 +73,8 @@ export async function readRun(
           AS prepay_failed,
         count(*) FILTER (WHERE reason = 'wechat_failed' AND resolution = 'retry')::int AS retries,
         (array_agg(reason ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest,
-        (array_agg(id::text ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest_id
+        (array_agg(id::text ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest_id,
+        (array_agg(subject ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest_subject
       FROM interventions WHERE order_no = o.out_trade_no
     ) i
     WHERE o.out_trade_no = ${outTradeNo}`;
@@ -95,6 +97,7 @@ function viewOf(row: Row): RunView {
     openInterventions: row.open_interventions,
     attention: row.attention,
     attentionId: row.attention_id,
+    attentionSubject: row.attention_subject,
     prepayFailed: row.prepay_failed,
     retries: row.retries,
     due: row.due_at !== null,

@@ -16,11 +16,11 @@ export interface AlertPort {
   alert(alert: Alert): Promise<void>;
 }
 
-/** Alerts go to the log until a messenger is connected here. */
-export function createLoggedAlerts(log: (event: string, alert: Alert) => void): AlertPort {
+/** Alerts go to the log until a messenger is connected here: as warnings, whatever else is left out. */
+export function createLoggedAlerts(log: { warn(alert: Alert, event: string): void }): AlertPort {
   return {
     alert(alert) {
-      log('alert', alert);
+      log.warn(alert, 'alert');
       return Promise.resolve();
     },
   };

@@ -1,3 +1,5 @@
+import { isCompensation } from './effects';
+
 /**
  * Why a person is needed, and what a person may answer. The one table of it (S5): the API offers and
  * checks actions by it, the run carries them out, and docs/runbook.md has a heading for each reason.
@@ -72,9 +74,19 @@ export function isInterventionAction(value: unknown): value is InterventionActio
   return INTERVENTION_ACTIONS.some((action) => action === value);
 }
 
-/** The actions that answer a reason, the usual one first; none for a reason of another version. */
-export function actionsFor(reason: string): readonly InterventionAction[] {
-  return isInterventionReason(reason) ? INTERVENTIONS[reason] : [];
+/** Reasons whose subject is an effect. */
+const EFFECT_REASONS: readonly InterventionReason[] = ['effect_failed', 'no_stock', 'no_codes'];
+
+/**
+ * The actions that answer a question, the usual one first; none for a reason of another version.
+ * @param subject what is in question; left out, all that its reason has
+ */
+export function actionsFor(reason: string, subject = ''): readonly InterventionAction[] {
+  if (!isInterventionReason(reason)) return [];
+  const actions: readonly InterventionAction[] = INTERVENTIONS[reason];
+  // What a refund has to take back is no reason for another refund.
+  const ofRefund = EFFECT_REASONS.includes(reason) && isCompensation(subject);
+  return ofRefund ? actions.filter((action) => action !== 'refund') : actions;
 }
 
 /** True when the action moves money, and may need a second person. */

@@ -26,6 +26,8 @@ export interface RunView {
   /** Open interventions, and the reason of the oldest. */
   readonly openInterventions: number;
   readonly attention: string | null;
+  /** Missing in what runs before 0.3.0 have heard. */
+  readonly attentionSubject?: string | null;
   // The three below are missing in what runs of 0.1.0 have heard.
   readonly attentionId?: string | null;
   /** No prepay goes out until a person acts. */

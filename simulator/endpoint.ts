@@ -64,7 +64,7 @@ function send(
   nowMs: number,
 ): void {
   const body = answer.body === null ? '' : JSON.stringify(answer.body);
-  res.status(answer.status).set('Request-ID', createRequestId());
+  res.status(answer.status);
   if (body !== '') res.set('Content-Type', 'application/json; charset=utf-8');
   if (merchant !== null && signing !== 'unsigned') {
     const headers = signatureHeaders(merchant.nextSigningKey(), body, nowMs);
@@ -126,6 +126,7 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
     const { method, originalUrl: target, headers } = req;
     const request: SignedRequest = { method, target, headers, rawBody };
     const body = rawBody.length === 0 ? undefined : parseJson(rawBody);
+    res.set('Request-ID', createRequestId());
     const subject = endpoint.subject(req, body);
     const verified = deps.verify(request);
     const content =
@@ -138,6 +139,7 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
         operation: endpoint.operation,
         ...subject,
         status,
+        requestId: status === null ? null : (res.get('Request-ID') ?? null),
         bodySha256: rawBody.length === 0 ? null : sha256(rawBody),
         contentSha256: content === undefined ? null : sha256(Buffer.from(JSON.stringify(content))),
         fault: fault?.kind ?? null,
@@ -151,6 +153,7 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
     const fault = deps.faults.take(endpoint.operation, subject);
     if (fault?.delayMs !== undefined) await deps.timers.wait(fault.delayMs);
     if (fault?.kind === 'html') {
+      res.removeHeader('Request-ID');
       record(fault.status ?? 502, fault);
       res.status(fault.status ?? 502).set('Content-Type', 'text/html');
       res.end(PROXY_PAGE);

@@ -81,6 +81,8 @@ export interface RequestRecord extends Subject {
   readonly operation: Operation;
   /** What was answered; null when the connection was cut or left without an answer. */
   readonly status: number | null;
+  /** The `Request-ID` it was answered with. */
+  readonly requestId: string | null;
   /** SHA-256 in hex of the raw request body, null when there was none. */
   readonly bodySha256: string | null;
   /** The same of what WeChat reads in it, with fields decrypted; null when nobody read it. */

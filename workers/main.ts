@@ -38,7 +38,7 @@ function compose(settings: Settings, logger: Logger) {
     sharing: settings.sharing,
     onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
   });
-  const alerts = createLoggedAlerts((event, alert) => logger.info(alert, event));
+  const alerts = createLoggedAlerts(logger);
   const watched = { alerts, logger, now };
   const { announcements, dependencies } = database;
   const outages = createOutages({ ...watched, dependencies });

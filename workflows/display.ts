@@ -45,7 +45,7 @@ function details(view: RunView): string {
       '',
       `⚠ **${view.attention}**: a person is needed (${view.openInterventions} open)`,
       '',
-      `- answers: ${actionsFor(view.attention).join(' · ')}`,
+      `- answers: ${actionsFor(view.attention, view.attentionSubject ?? '').join(' · ')}`,
       `- intervention: ${view.attentionId ?? 'see the API'}`,
       `- POST /v1/interventions/${view.attentionId ?? '{id}'}/resolution, or propose here with the signal \`propose\``,
     );

@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
-import { isUnavailable, sqlStateOf } from '../../database/errors';
+import { errorChain, isUnavailable, sqlStateOf } from '../../database/errors';
 import { OperationFailure, OperationFailures } from '../failures';
 
 /** The attempt that failed. */
@@ -22,8 +22,6 @@ export type Classified =
 const READING = ['loadRun', 'readRefund'];
 /** A step that a person was asked about is still tried this often: it may be repaired by then. */
 const STUCK_DELAY_MS = 30_000;
-/** Causes of causes that are shown. */
-const MAX_CAUSES = 4;
 
 /** The one place that says what kind of error ended an attempt (S13). */
 export function classify(error: unknown, { activity, number }: Attempt): Classified {
@@ -45,14 +43,4 @@ export function classify(error: unknown, { activity, number }: Attempt): Classif
     afterSpent: { delayMs: STUCK_DELAY_MS },
   });
   return { kind: 'failed', failures };
-}
-
-/** Names and codes alone: a message may quote what was in a row. */
-function errorChain(error: unknown): string[] {
-  const names: string[] = [];
-  for (let at = error; at instanceof Error && names.length < MAX_CAUSES; at = at.cause) {
-    const code = 'code' in at && typeof at.code === 'string' ? ` ${at.code}` : '';
-    names.push(`${at.name}${code}`);
-  }
-  return names;
 }

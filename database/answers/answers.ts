@@ -1,8 +1,9 @@
 import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
 import type { InterventionAction } from '../../domain/interventions';
 import type { DatabaseContext } from '../context';
+import { proposeByHand } from './by-hand';
 import { answerMany, type ManyAnswered, type ManyRequest } from './many';
-import { proposeByHand, submitAnswer, type AnswerRequest, type Submission } from './submission';
+import { submitAnswer, type AnswerRequest, type Submission } from './submission';
 
 /** How an answer stands. */
 export interface AnswerState {

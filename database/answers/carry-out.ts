@@ -73,7 +73,7 @@ export async function carryOut(
   action: InterventionAction,
   params: Params,
 ): Promise<Outcome> {
-  if (!actionsFor(question.reason).includes(action)) {
+  if (!actionsFor(question.reason, question.subject).includes(action)) {
     return refused('ACTION_NOT_ALLOWED', `${question.reason} can't be answered with ${action}`);
   }
   await currentOrder(scope);

@@ -1,4 +1,3 @@
-import { isCompensation } from '../../domain/effects';
 import { canBePaid } from '../../domain/order-state';
 import { refundNumberOf, replacementNumber } from '../../domain/refund-number';
 import { isSettled } from '../../domain/refund-state';
@@ -99,10 +98,6 @@ export async function refundNamed(answering: Answering): Promise<Outcome> {
 
 /** `refund` of what paid the order, whatever of it is left. */
 export async function refundApplied(answering: Answering): Promise<Outcome> {
-  if (isCompensation(answering.question.subject)) {
-    const detail = 'A refund has to take something back here: retry that, or skip it';
-    return refused('ACTION_NOT_ALLOWED', detail);
-  }
   return giveBack(answering, await appliedPayment(answering));
 }
 

@@ -1,5 +1,6 @@
 import { canBePaid } from '../../domain/order-state';
 import { DUE_GRACE_MS } from '../attempts';
+import { NO_FAILURE } from '../effect-holds';
 import { fulfilIfDone } from '../effects';
 import { releaseStock } from '../reservations';
 import { resetBudgets } from '../retry-budgets';
@@ -9,7 +10,7 @@ import { currentOrder, DONE, type Answering, type Outcome } from './answer-scope
 export async function retryEffect({ scope, question }: Answering): Promise<Outcome> {
   await scope.tx.orderEffect.updateMany({
     where: { outTradeNo: scope.outTradeNo, effect: question.subject, status: 'failed' },
-    data: { status: 'pending', spent: false, attempts: 0, errorCode: null },
+    data: { status: 'pending', spent: false, attempts: 0, ...NO_FAILURE },
   });
   return DONE;
 }

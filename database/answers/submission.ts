@@ -10,6 +10,7 @@ import {
 import type { Actor, DatabaseContext, Transaction } from '../context';
 import type { Scope } from '../notice-scope';
 import { openScope, type OpenQuestion, type Params } from './answer-scope';
+import { auditAnswer as audit, hashOf } from './records';
 import { tryOut } from './trial';
 
 export interface Answer {
@@ -190,11 +191,6 @@ async function repeatedAnswer(
   };
 }
 
-function hashOf(hash: DatabaseContext['hash'], params: Params): string {
-  const sorted = Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1));
-  return hash.hex('body', JSON.stringify(sorted));
-}
-
 interface Pending {
   readonly id: string;
   readonly action: string;
@@ -210,9 +206,9 @@ async function answerOpen(
   request: AnswerRequest,
 ): Promise<Submission> {
   const { action, params } = request;
-  const actions = actionsFor(open.reason);
+  const actions = actionsFor(open.reason, open.subject);
   if (!actions.includes(action)) {
-    const detail = `${open.reason} can't be answered with ${action}`;
+    const detail = `${open.reason} (${open.subject}) can't be answered with ${action}`;
     return refusal('ACTION_NOT_ALLOWED', detail, { reason: open.reason, actions });
   }
   const { outcome, movedFen } = await tryOut(context, scope, open, action, params);
@@ -236,6 +232,8 @@ async function answerOpen(
     where: { id: pending.id, status: 'proposed' },
     data: { status: 'withdrawn', finishedAt: scope.now },
   });
+  const withdrawn = { id: pending.id, action: pending.action, note: request.note };
+  await audit(scope.tx, request.actor, 'withdrawn', question, withdrawn);
   return insertAnswer(context, scope, question, request);
 }
 
@@ -270,7 +268,7 @@ async function insertAnswer(
       },
     ],
   });
-  await audit(tx, actor, `intervention.${kind}`, question, id, request);
+  await audit(tx, actor, kind, question, { id, action, note });
   return { kind, resolutionId: id, question: asked(question) };
 }
 
@@ -288,7 +286,7 @@ async function secondAnswer(
   pending: Pending,
 ): Promise<Submission> {
   const { tx, now } = scope;
-  const { actor, action, twoPersonFen } = request;
+  const { actor, action, note, twoPersonFen } = request;
   const { id: resolutionId, proposedBy } = pending;
   const answer = { resolutionId, question: asked(question) };
   if (proposedBy === actor.name) return { kind: 'proposed', ...answer };
@@ -305,73 +303,6 @@ async function secondAnswer(
         },
   });
   const kind = alone ? 'proposed' : 'approved';
-  await audit(tx, actor, `intervention.${kind}`, question, resolutionId, request);
+  await audit(tx, actor, kind, question, { id: resolutionId, action, note });
   return { kind, ...answer };
-}
-
-async function audit(
-  tx: Transaction,
-  actor: Actor,
-  what: string,
-  question: QuestionRow,
-  resolutionId: string,
-  { action, note }: Answer,
-): Promise<void> {
-  const { id, outTradeNo, reason, subject } = question;
-  await tx.auditEntry.createMany({
-    data: [
-      {
-        actor: actor.name,
-        role: actor.role,
-        action: what,
-        subject: outTradeNo,
-        details: {
-          intervention_id: id,
-          resolution_id: resolutionId,
-          reason,
-          subject,
-          action,
-          note,
-        },
-      },
-    ],
-  });
-}
-
-/**
- * A signal sent by hand in Temporal's Web UI: it only proposes, and a key has to approve it.
- * @returns false when there is nothing like that to propose
- */
-export async function proposeByHand(
-  { prisma, hash }: DatabaseContext,
-  outTradeNo: string,
-  given: { interventionId: string; action: InterventionAction; note: string },
-  nowMs: number,
-): Promise<boolean> {
-  const now = new Date(nowMs);
-  return prisma.$transaction(async (tx) => {
-    await openScope(tx, outTradeNo, now);
-    const row = await tx.intervention.findFirst({
-      where: { id: given.interventionId, outTradeNo, status: 'open' },
-      select: { reason: true },
-    });
-    if (!row || !actionsFor(row.reason).includes(given.action)) return false;
-    const { count } = await tx.interventionResolution.createMany({
-      data: [
-        {
-          id: uuidv7(),
-          interventionId: given.interventionId,
-          outTradeNo,
-          action: given.action,
-          paramsHash: hashOf(hash, {}),
-          note: given.note,
-          status: 'proposed',
-          proposedAt: now,
-        },
-      ],
-      // One answer at a time: what is there already stays.
-      skipDuplicates: true,
-    });
-    return count === 1;
-  });
 }

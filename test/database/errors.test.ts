@@ -2,10 +2,10 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { Client, Pool } from 'pg';
-import { isUnavailable, sqlStateOf } from '../../database/errors';
+import { errorChain, isUnavailable, sqlStateOf } from '../../database/errors';
 import { createInboxWriter } from '../../database/inbox-writer';
 import type { Database } from '../../database/database';
-import { openDatabase } from './support/built';
+import { openDatabase, PrismaClient, PrismaPg } from './support/built';
 import { secrets } from './support/secrets';
 import { createTestDatabase, type TestDatabase } from '../support/test-database';
 
@@ -126,6 +126,48 @@ test('what Prisma tells of a broken rule carries the SQLSTATE, and is no outage'
   const error = await errorOf(() => opened.products.put(product, actor));
   await opened.end();
   expect(isUnavailable(error)).toBe(false);
+});
+
+describe('the chain of an error', () => {
+  const SECRET = 'oSecret';
+  const broken = [
+    [
+      'a CHECK',
+      `INSERT INTO order_sequences VALUES ('${SECRET}', 'c', -1)`,
+      /^23514 order_seq\w+$/,
+    ],
+    [
+      'a key',
+      `INSERT INTO order_sequences VALUES ('d', 'twice', 0), ('d', 'twice', 0)`,
+      /^23505 order_seq\w+_pkey$/,
+    ],
+    ['a NOT NULL', `INSERT INTO order_sequences VALUES ('${SECRET}', NULL, 0)`, /^23502$/],
+    ['a rule of its own', `DO $$ BEGIN RAISE EXCEPTION '${SECRET}'; END $$`, /^P0001$/],
+  ] as const;
+
+  test.each(broken)('has what broke %s, by name, and no value', async (_what, sql, expected) => {
+    const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: database.url }) });
+    const errors = [
+      errorChain(await errorOf(() => prisma.$executeRawUnsafe(sql))),
+      errorChain(await errorOf(() => pool.query(sql))),
+    ];
+    await prisma.$disconnect();
+    for (const chain of errors) {
+      expect(chain.at(-1)?.replace(/^(SQLSTATE|error) /, '')).toMatch(expected);
+      expect(chain.join()).not.toContain(SECRET);
+    }
+    expect(errors[0]?.[0]).toBe('PrismaClientKnownRequestError P2010');
+  });
+
+  test.each([
+    [new TypeError(SECRET), ['TypeError']],
+    [new Error('x', { cause: new RangeError(SECRET) }), ['Error', 'RangeError']],
+    [Object.assign(new Error('x'), { code: `not ${SECRET}` }), ['Error']],
+    [SECRET, []],
+    [null, []],
+  ])('of %p is %p', (error, expected) => {
+    expect(errorChain(error)).toEqual(expected);
+  });
 });
 
 test.each([

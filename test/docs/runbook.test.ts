@@ -45,7 +45,7 @@ function documentedReasons(text: string): [reason: string, actions: string[]][] 
 
 /** The source text of the folders that count and log. */
 function sources(): string {
-  return ['activities', 'api', 'database', 'workers']
+  return ['activities', 'api', 'database', 'domain', 'workers']
     .flatMap((folder) => {
       const path = join(packageRoot(), folder);
       return readdirSync(path, { recursive: true, encoding: 'utf8' })

@@ -1,5 +1,8 @@
-import { countEffects, startTestOncepay, type TestOncepay } from '../support/oncepay';
-import { answer, untilAnswered, untilAsked, type Question } from './support/questions';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { SEARCH_ATTRIBUTES } from '../../domain/task-queues';
+import { countEffects, someUser, startTestOncepay, type TestOncepay } from '../support/oncepay';
+import { until } from '../support/until';
+import { answer, questionsOf, untilAnswered, untilAsked, type Question } from './support/questions';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -122,3 +125,83 @@ test.each([['retry'], ['dismiss']])(
     expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
   },
 );
+
+const ATTENTION = defineSearchAttributeKey(
+  SEARCH_ATTRIBUTES.attention,
+  SearchAttributeType.KEYWORD,
+);
+
+/** What Web UI shows of a run: its details, and what it is found by. */
+async function shownOf(no: string): Promise<{ details: string; attention: string | null }> {
+  const run = oncepay.temporal.workflow.getHandle(no);
+  const metadata = await run.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+  const { typedSearchAttributes } = await run.describe();
+  return {
+    details: metadata.currentDetails ?? '',
+    attention: typedSearchAttributes.get(ATTENTION) ?? null,
+  };
+}
+
+test('Web UI shows question, answers and call while it is open, and not after', async () => {
+  const question = await refusedClose();
+  const { id, out_trade_no: no } = question;
+  const { details } = await until('it is shown', async () => {
+    const shown = await shownOf(no);
+    return shown.attention === 'wechat_failed' ? shown : null;
+  });
+  expect(details).toContain('**wechat_failed**: a person is needed (1 open)');
+  expect(details).toContain('answers: retry · close');
+  expect(details).toContain(`POST /v1/interventions/${id}/resolution`);
+  await answered(question, 'close');
+  await oncepay.untilStatus(no, 'closed');
+  const after = await until('it is shown no more', async () => {
+    const shown = await shownOf(no);
+    return shown.attention === null ? shown : null;
+  });
+  expect(after.details).toContain('**closed**');
+  expect(after.details).not.toMatch(/a person is needed|answers:|resolution/);
+});
+
+test('many questions are counted first, then answered at once, and never with money', async () => {
+  const numbers = await Promise.all([1, 2, 3].map(() => mismatchedIdentity()));
+  const since = new Date(Date.now() - 60_000).toISOString();
+  const path = '/v1/interventions/resolve';
+  const body = { reason: 'identity_mismatch', since, action: 'dismiss', note: 'a test of theirs' };
+  const counted = await oncepay.call('POST', path, { body: { ...body, dry_run: true } });
+  expect(counted).toMatchObject({ status: 200, body: { answered: 0, dry_run: true } });
+  expect((counted.body as { count: number }).count).toBeGreaterThanOrEqual(3);
+  const done = await oncepay.call('POST', path, { as: 'operator', body });
+  expect(done.status).toBe(202);
+  for (const no of numbers) {
+    const [question] = await until('it is answered', async () => {
+      const resolved = await questionsOf(oncepay, no, 'resolved');
+      return resolved.length === 1 ? resolved : null;
+    });
+    expect(question).toMatchObject({ resolution: 'dismiss' });
+  }
+  const money = { ...body, reason: 'amount_mismatch', action: 'refund' };
+  expect(await oncepay.call('POST', path, { body: money })).toMatchObject({
+    status: 400,
+    body: {
+      errors: [{ field: 'action', message: expect.stringContaining('moves money') as string }],
+    },
+  });
+  for (const reason of [undefined, 'boredom']) {
+    expect(await oncepay.call('POST', path, { body: { ...body, reason } })).toMatchObject({
+      status: 400,
+      body: { code: 'VALIDATION_ERROR', errors: [{ field: 'reason' }] },
+    });
+  }
+  const wrong = { ...body, action: 'retry' };
+  expect(await oncepay.call('POST', path, { body: wrong })).toMatchObject({
+    status: 409,
+    body: { code: 'ACTION_NOT_ALLOWED' },
+  });
+});
+
+async function mismatchedIdentity(): Promise<string> {
+  const no = await oncepay.newOrder({ user_id: someUser() });
+  await oncepay.simulator.pay({ outTradeNo: no, appId: 'wx0000000000000000' });
+  await untilAsked(oncepay, no, 'identity_mismatch');
+  return no;
+}

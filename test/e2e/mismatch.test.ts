@@ -8,16 +8,23 @@ beforeAll(async () => {
 });
 afterAll(() => oncepay.stop());
 
+const OTHER_APP = 'wx0000000000000000';
+const OTHER = '1900000000';
 const MISMATCHES = [
-  ['another amount', { totalFen: 299 }, 'amount_mismatch'],
-  ['another currency', { currency: 'USD' }, 'amount_mismatch'],
-  ['another appid', { appId: 'wx0000000000000000' }, 'identity_mismatch'],
-  ['another mchid', { merchantId: '1900000000' }, 'identity_mismatch'],
+  ['another amount', { totalFen: 299 }, 'amount_mismatch', 'amount', '299'],
+  ['another currency', { currency: 'USD' }, 'amount_mismatch', 'currency', 'USD'],
+  ['another appid', { appId: OTHER_APP }, 'identity_mismatch', 'app_id', OTHER_APP],
+  ['another mchid', { merchantId: OTHER }, 'identity_mismatch', 'merchant_id', OTHER],
 ] as const;
+
+function expectedOf(field: (typeof MISMATCHES)[number][3]): string {
+  const { appId, merchantId } = oncepay.credentials;
+  return { amount: '300', currency: 'CNY', app_id: appId, merchant_id: merchantId }[field];
+}
 
 test.each(MISMATCHES)(
   'a payment with %s is kept with its evidence and the order stays as it is',
-  async (_what, payment, reason) => {
+  async (_what, payment, reason, field, seen) => {
     const no = await oncepay.newOrder();
     const paid = await oncepay.simulator.pay({ outTradeNo: no, ...payment });
     expect(paid.callback?.status).toBe(204);
@@ -35,6 +42,7 @@ test.each(MISMATCHES)(
     expect(data.find(({ out_trade_no }) => out_trade_no === no)?.evidence).toMatchObject({
       transaction_id: paid.transactionId,
       source: 'callback',
+      mismatches: [{ field, expected: expectedOf(field), seen }],
     });
   },
 );

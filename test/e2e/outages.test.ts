@@ -7,9 +7,32 @@ import { setSetting } from './support/questions';
 const RECOVERY_MS = 75_000;
 /** Temporal deletes a closed run once its queues have acknowledged it, which takes it some tens of seconds. */
 const DELETION_MS = 120_000;
+/** Open orders of an outage: more of them than failures in a row make it one. */
+const MANY = 8;
 const ONCE = { applied: 1, points: 3, pointsEntries: 1, paidSteps: 1 };
 
 jest.setTimeout(180_000);
+
+/** Lines of a worker's log with this event. */
+async function workerSaid(
+  { workers }: TestOncepay,
+  event: string,
+): Promise<Record<string, unknown>[]> {
+  const texts = await Promise.all(workers.map((worker) => worker.output()));
+  return texts
+    .flatMap((text) => text.split('\n'))
+    .filter((line) => line.includes(`"msg":"${event}"`))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+/** Waits until the worker has told of the end of every outage. @returns the kinds of all its alerts */
+function untilBackAgain(oncepay: TestOncepay): Promise<unknown[]> {
+  return until('the outage is over', async () => {
+    const kinds = (await workerSaid(oncepay, 'alert')).map(({ kind }) => kind);
+    const downs = kinds.filter((kind) => kind === 'dependency_down');
+    return downs.length * 2 === kinds.length ? kinds : null;
+  });
+}
 
 describe('Temporal away, or without a run', () => {
   let oncepay: TestOncepay;
@@ -280,4 +303,45 @@ describe('the database away', () => {
       expect(tries.at(-1)?.status).toBe(204);
     },
   );
+
+  test('many open orders: one alert of the worker, no question, no attempt counted, and all go on', async () => {
+    if (!proxy) throw new Error('no proxy');
+    await setSetting(oncepay, 'query_schedule', '1s');
+    await until('orders are queried after a second', async () => {
+      const no = await oncepay.newOrder();
+      const { rows } = await oncepay.sql.query<{ soon: boolean }>(
+        `SELECT next_query_at - first_prepaid_at < interval '2 s' AS soon FROM orders
+         WHERE out_trade_no = $1`,
+        [no],
+      );
+      return rows[0]?.soon === true ? true : null;
+    });
+    const numbers = await Promise.all(Array.from({ length: MANY }, () => oncepay.newOrder()));
+    const before = await untilBackAgain(oncepay);
+    await proxy.refuse();
+    // Each asks in vain and is not asked about: what it works on is tried again.
+    for (const no of numbers) {
+      await until(
+        `${no} has failed more than once`,
+        async () => {
+          const { raw } = await oncepay.temporal.workflow.getHandle(no).describe();
+          return raw.pendingActivities?.some(({ attempt }) => (attempt ?? 0) > 2) ? true : null;
+        },
+        RECOVERY_MS,
+      );
+    }
+    await proxy.pass();
+    for (const outTradeNo of numbers) await oncepay.simulator.pay({ outTradeNo, callbacks: 0 });
+    for (const no of numbers) {
+      await oncepay.untilStatus(no, 'fulfilled', RECOVERY_MS);
+      expect(await countEffects(oncepay.sql, no)).toEqual(ONCE);
+    }
+    const { rows } = await oncepay.sql.query<{ questions: number; budgets: number }>(
+      `SELECT (SELECT count(*)::int FROM interventions) AS questions,
+         (SELECT count(*)::int FROM retry_budgets) AS budgets`,
+    );
+    expect(rows).toEqual([{ questions: 0, budgets: 0 }]);
+    const alerts = (await untilBackAgain(oncepay)).slice(before.length);
+    expect(alerts).toEqual(['dependency_down', 'dependency_up']);
+  });
 });

@@ -179,6 +179,123 @@ test('a refund that failed, it seems, asks where to when WeChat says that it is 
   expect(await questionsOf(oncepay, no)).toMatchObject([{ reason: 'refund_abnormal' }]);
 });
 
+test('a refund that failed says what WeChat answered; one WeChat may have can not be given up', async () => {
+  const { simulator } = oncepay;
+  const noAuth = { kind: 'error', status: 403, code: 'NO_AUTH' } as const;
+  /** What the question says of WeChat's answer, as its last call of this kind was answered. */
+  const word = (subject: string, operation: string, code = 'NO_AUTH') => {
+    const calls = simulator.requestsOf(subject).filter((call) => call.operation === operation);
+    const { requestId, status } = calls.at(-1) ?? {};
+    expect(requestId).toMatch(/^\S+$/);
+    return { request_id: requestId, wechat_code: code, status };
+  };
+  await setPolicy(oncepay, 'wechat.refund', { base_delay_ms: 50, max_attempts: 2 });
+  simulator.setFault({ operation: 'refund', ...noAuth, times: 1 });
+  const refused = await untilAsked(oncepay, await lateOrder(oncepay), 'refund_failed');
+  expect(refused.evidence).toMatchObject(word(refused.subject, 'refund'));
+  expect((await answer(oncepay, refused.id, 'dismiss')).status).toBe(200);
+
+  const away = { kind: 'error', status: 500, code: 'SYSTEM_ERROR' } as const;
+  simulator.setFault({ operation: 'refund', ...away, times: 99 });
+  const failed = await untilAsked(oncepay, await lateOrder(oncepay), 'refund_failed');
+  expect(failed.evidence).toMatchObject(word(failed.subject, 'refund', away.code));
+  simulator.clearFaults();
+
+  simulator.setFault({ operation: 'refund', kind: 'cut_after', times: 1 });
+  simulator.setFault({ operation: 'refund_query', ...noAuth, times: 1 });
+  simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
+  const no = await lateOrder(oncepay);
+  const { id, subject, evidence } = await untilAsked(oncepay, no, 'refund_failed');
+  expect(evidence).toMatchObject(word(subject, 'refund_query'));
+  expect(await answer(oncepay, id, 'dismiss')).toMatchObject({
+    status: 409,
+    body: { code: 'REFUND_RESERVED' },
+  });
+  expect(await questionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
+  await simulator.settleRefund({ outRefundNo: subject, status: 'SUCCESS' });
+  await oncepay.untilStatus(no, 'refunded');
+  expect(simulator.refundsOf(no)).toHaveLength(1);
+});
+
+describe('accept of a payment that does not match', () => {
+  test('is refused once another payment has paid', async () => {
+    const no = await oncepay.newOrder();
+    await oncepay.simulator.pay({ outTradeNo: no, totalFen: 299 });
+    const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
+    const good = await oncepay.simulator.pay({ outTradeNo: no, force: true });
+    await oncepay.untilStatus(no, 'fulfilled');
+    expect(await answer(oncepay, id, 'accept')).toMatchObject({
+      status: 409,
+      body: { code: 'ORDER_ALREADY_PAID' },
+    });
+    expect(await questionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
+    expect((await oncepay.order(no)).transaction_id).toBe(good.transactionId);
+  });
+
+  test('on a closed order needs its stock again, and goes on with it', async () => {
+    const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 2 });
+    const close = async (one: string) => {
+      await oncepay.call('POST', `/v1/orders/${one}/close`);
+      await oncepay.untilStatus(one, 'closed');
+    };
+    await close(no);
+    const { transactionId } = await oncepay.simulator.pay({
+      outTradeNo: no,
+      totalFen: 299,
+      force: true,
+    });
+    const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
+    const other = await oncepay.newOrder({ items: [{ sku, quantity: 2, unit_price: 150 }] });
+    expect(await answer(oncepay, id, 'accept')).toMatchObject({
+      status: 409,
+      body: { code: 'OUT_OF_STOCK' },
+    });
+    expect(await oncepay.order(no)).toMatchObject({
+      status: 'closed',
+      effects: [],
+      transactions: [{ status: 'rejected' }],
+    });
+    await close(other);
+    expect((await answer(oncepay, id, 'accept')).status).toBe(200);
+    const order = await oncepay.untilStatus(no, 'fulfilled');
+    expect(order).toMatchObject({ transaction_id: transactionId, attention: null, refunds: [] });
+    const { body } = await oncepay.call('GET', `/v1/products/${sku}`);
+    expect(body).toMatchObject({ stock: 0, reserved: 0, sold: 2 });
+  });
+});
+
+test.each([
+  ['new_number', 'CLOSED', 'refund_closed'],
+  ['to_bank_card', 'ABNORMAL', 'refund_abnormal'],
+] as const)(
+  'above the limit %s takes a second key, and the first one twice is one',
+  async (action, status, reason) => {
+    const { simulator } = oncepay;
+    simulator.setRefundOutcome({ status, times: 1 });
+    const items = [{ sku: 'ring', quantity: 1, unit_price: LARGE_FEN }];
+    const no = await oncepay.newOrder({ items, amount: { total: LARGE_FEN, currency: 'CNY' } });
+    await oncepay.call('POST', `/v1/orders/${no}/close`);
+    await oncepay.untilStatus(no, 'closed');
+    await simulator.pay({ outTradeNo: no, force: true });
+    const { id, amount } = await untilAsked(oncepay, no, reason);
+    expect(amount).toBe(LARGE_FEN);
+    for (let click = 0; click < 2; click += 1) {
+      expect(await answer(oncepay, id, action)).toMatchObject({
+        status: 202,
+        body: { resolution: { status: 'proposed', proposed_by: 'operator', approved_by: null } },
+      });
+    }
+    expect(simulator.refundsOf(no)).toMatchObject([{ status, sentTo: null }]);
+    expect(await answer(oncepay, id, action, { as: 'admin' })).toMatchObject({
+      status: 200,
+      body: { resolution: { status: 'done', proposed_by: 'operator', approved_by: 'admin' } },
+    });
+    await oncepay.untilStatus(no, 'refunded');
+    const back = simulator.refundsOf(no).filter((refund) => refund.status === 'SUCCESS');
+    expect(back).toMatchObject([{ refundFen: LARGE_FEN }]);
+  },
+);
+
 test('a close that foreign money holds back spends its budget, then asks a person', async () => {
   await setPolicy(oncepay, 'wechat.close', { base_delay_ms: 50, max_attempts: 3 });
   const no = await oncepay.newOrder();

@@ -250,10 +250,17 @@ test('an effect that can not be taken back asks a person, and is done on the ret
     `ALTER TABLE points_entries ADD CONSTRAINT broken CHECK (delta >= 0) NOT VALID`,
   );
   await askRefund(oncepay, no, { out_refund_no: `b-${no}`, amount: 100 });
-  const { id, subject } = await untilAsked(oncepay, no, 'effect_failed');
-  expect(subject).toBe(`points_back:b-${no}`);
+  const { id, ...question } = await untilAsked(oncepay, no, 'effect_failed');
   // More money back would not take back what this refund should.
-  expect((await answer(oncepay, id, 'refund')).body).toMatchObject({ code: 'ACTION_NOT_ALLOWED' });
+  expect(question).toMatchObject({
+    subject: `points_back:b-${no}`,
+    actions: ['retry', 'skip'],
+    evidence: { errors: expect.arrayContaining(['SQLSTATE 23514 broken']) as string[] },
+  });
+  expect(await answer(oncepay, id, 'refund')).toMatchObject({
+    status: 409,
+    body: { code: 'ACTION_NOT_ALLOWED', actions: ['retry', 'skip'] },
+  });
   await oncepay.sql.query(`ALTER TABLE points_entries DROP CONSTRAINT broken`);
   expect((await answer(oncepay, id, 'retry')).status).toBe(200);
   await oncepay.untilOrder(no, 'it is taken back', ({ effects }) =>

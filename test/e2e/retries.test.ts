@@ -51,7 +51,7 @@ interface Question {
   readonly reason: string;
   readonly subject: string;
   readonly amount_fen: number | null;
-  readonly evidence: { readonly attempts: number; readonly code: string };
+  readonly evidence: Readonly<Record<string, unknown>> & { readonly attempts: number };
 }
 
 async function questions(no: string): Promise<Question[]> {
@@ -87,6 +87,16 @@ async function metric(line: RegExp): Promise<number[]> {
   });
 }
 
+/** What WeChat was asked about an order. */
+const sent = (no: string, operation: string) =>
+  oncepay.simulator.requestsOf(no).filter((request) => request.operation === operation);
+
+/** What WeChat answered, as evidence has it: its support finds the call by this id. */
+function answered(request: { requestId: string | null } | undefined): object {
+  expect(request?.requestId).toMatch(/^\S+$/);
+  return { request_id: request?.requestId, wechat_code: 'SYSTEM_ERROR', status: 500 };
+}
+
 const FAILING_PREPAY = { operation: 'prepay', kind: 'error', status: 500, times: 10_000 } as const;
 
 test('attempts lowered while a prepay is retried end it at the next one, and a person is asked', async () => {
@@ -105,10 +115,8 @@ test('attempts lowered while a prepay is retried end it at the next one, and a p
   // At least the attempts that were made before, at most those of the seconds a worker keeps a policy.
   expect(asked.evidence.attempts).toBeGreaterThanOrEqual(4);
   expect(asked.evidence.attempts).toBeLessThan(20);
-  const sent = () =>
-    oncepay.simulator.requestsOf(no).filter(({ operation }) => operation === 'prepay').length;
-  const { attempts: made } = asked.evidence;
-  expect(sent()).toBe(made);
+  expect(sent(no, 'prepay')).toHaveLength(asked.evidence.attempts);
+  expect(asked.evidence).toMatchObject(answered(sent(no, 'prepay').at(-1)));
   expect((await oncepay.order(no)).attention).toMatchObject({ reason: 'wechat_failed' });
 });
 
@@ -124,6 +132,21 @@ test('attempts raised and delays cut while a prepay is retried keep it going unt
   expect(await questions(no)).toEqual([]);
   oncepay.simulator.clearFaults();
   await oncepay.untilStatus(no, 'awaiting_payment');
+});
+
+test('a close that WeChat fails at spends its budget, and the question says what WeChat answered', async () => {
+  await setPolicy('wechat.close', { ...steady(100), max_attempts: 3 });
+  const no = await oncepay.newOrder({ expires_in_seconds: 3_600 });
+  oncepay.simulator.setFault({ operation: 'close', kind: 'error', status: 500, times: 10_000 });
+  await oncepay.call('POST', `/v1/orders/${no}/close`);
+  const asked = await question(no);
+  expect(asked).toMatchObject({
+    reason: 'wechat_failed',
+    subject: 'close',
+    evidence: { operation: 'wechat.close', code: 'SYSTEM_ERROR' },
+  });
+  const closes = sent(no, 'close');
+  expect(asked.evidence).toMatchObject(answered(closes[asked.evidence.attempts - 1]));
 });
 
 test('WeChat down over many orders: one alert, no question, no attempt spent; when it is back all go on', async () => {
@@ -147,7 +170,10 @@ test('WeChat down over many orders: one alert, no question, no attempt spent; wh
   expect(await logged('dependency.down')).toMatchObject([
     { dependency: 'wechatpay', level: 'error' },
   ]);
-  expect((await logged('alert')).map(({ kind }) => kind)).toContain('dependency_down');
+  // A warning: people are told also where INFO is switched off.
+  expect(await logged('alert')).toContainEqual(
+    expect.objectContaining({ kind: 'dependency_down', level: 'warn' }),
+  );
   const up = /^oncepay_dependency_up\{dependency="wechatpay"\} (\d)$/m;
   await until('both workers know', async () =>
     (await metric(up)).every((value) => value === 0) ? true : null,
@@ -209,13 +235,18 @@ test('an effect that fails for no known reason is given up by its policy; the pa
     `CREATE TRIGGER no_points BEFORE INSERT ON points_entries FOR EACH ROW
      WHEN (NEW.user_id = '${userId}') EXECUTE FUNCTION no_points()`,
   );
+  const failure = {
+    effect: 'points',
+    errors: ['PrismaClientKnownRequestError P2010', 'DriverAdapterError', 'SQLSTATE P0001'],
+    sql_state: 'P0001',
+  };
   const no = await oncepay.newOrder({ user_id: userId });
   await oncepay.simulator.pay({ outTradeNo: no });
   expect(await question(no)).toMatchObject({
     reason: 'effect_failed',
     subject: 'points',
     amount_fen: 300,
-    evidence: { code: 'EFFECT_FAILED', attempts: 3, sql_state: 'P0001' },
+    evidence: { code: 'EFFECT_FAILED', attempts: 3, ...failure },
   });
   const order = await oncepay.order(no);
   expect(order.status).toBe('paid');
@@ -223,6 +254,17 @@ test('an effect that fails for no known reason is given up by its policy; the pa
     ['points', 'failed'],
     ['sales', 'done'],
   ]);
+
+  // Asked about with its first attempt, of which only the row is left then.
+  await setPolicy('fulfilment.points', { max_attempts: 1 });
+  const early = await until('the workers go by one attempt', async () => {
+    const next = await oncepay.newOrder({ user_id: userId });
+    await oncepay.simulator.pay({ outTradeNo: next });
+    const asked = await question(next);
+    return asked.evidence.attempts === 1 ? asked : null;
+  });
+  expect(early.evidence).toMatchObject({ code: 'EFFECT_FAILED', ...failure });
+  expect(JSON.stringify(early)).not.toContain('no points today');
 });
 
 test('queries WeChat does not permit ask a person once, go on, and still find the payment', async () => {
