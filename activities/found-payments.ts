@@ -2,6 +2,7 @@ import type { Database } from '../database/database';
 import type { FoundRefund } from '../database/queries';
 import type { PaymentNotice } from '../domain/payment-notice';
 import { refundNumberOf } from '../domain/refund-number';
+import { refundEvent } from '../domain/refund-state';
 import type { WechatPayClient } from '../wechatpay/client';
 import { asCallback } from '../wechatpay/refunds';
 
@@ -37,5 +38,7 @@ async function ownRefund(
   const outcome = await wechatpay.queryRefund({ outRefundNo, merchantId });
   if (outcome.kind !== 'ok' || outcome.value.transactionId !== transactionId) return null;
   const { status } = outcome.value;
+  // One that WeChat still works on is told by its callback.
+  if (refundEvent(status) !== 'succeeded' && refundEvent(status) !== 'abnormal') return null;
   return { outRefundNo, status, raw: asCallback(outcome.value, merchantId) };
 }

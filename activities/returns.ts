@@ -18,6 +18,8 @@ export interface ReturnDeps {
 const DESCRIPTION = 'refund';
 /** What is settled is followed at once by the next: another take-back, or the refund itself. */
 const AT_ONCE_MS = 1;
+/** What WeChat doesn't have and is not to be sent again is looked at after this. */
+const UNSENT_MS = 5_000;
 
 /** Takes shared money back before its refund is sent. Each attempt ends by coming round again. */
 export async function takeBack(
@@ -27,6 +29,9 @@ export async function takeBack(
   const { back } = turn;
   if (turn.kind === 'return_send') return send(deps, back, turn.attemptId);
   const outcome = await deps.wechatpay.queryReturn(back);
+  if (outcome.kind === 'ok' && !isOurs(back, outcome.value)) {
+    return foreign(deps, back, outcome.requestId);
+  }
   if (outcome.kind === 'ok') {
     return heard(deps, back, outcome.value, null, turn.acceptedAtMs ?? deps.now());
   }
@@ -34,7 +39,29 @@ export async function takeBack(
   const { database, now } = deps;
   const attemptId = await database.returns.startAfterAbsence(back, ATTEMPT_LIFE_MS, now());
   if (attemptId !== null) return send(deps, back, attemptId);
-  throw retryIn(AT_ONCE_MS, 'NOT_YET', 'wechat.return');
+  throw retryIn(UNSENT_MS, 'NOT_YET', 'wechat.return');
+}
+
+/** Somebody else may have used the number, or we did, for what we no longer know of. */
+function isOurs(back: StoredReturn, state: SharingReturnState): boolean {
+  return state.amountFen === back.amountFen && state.returnMerchantId === back.returnMchid;
+}
+
+async function foreign(
+  deps: ReturnDeps,
+  back: StoredReturn,
+  requestId: string | null,
+): Promise<never> {
+  await deps.database.returns.isForeign(back.outReturnNo, deps.now());
+  const outcome: Unsettled = {
+    kind: 'unknown',
+    code: 'OUT_TRADE_NO_USED',
+    wechatCode: null,
+    detail: 'WeChat has another amount or receiver under this number',
+    status: 200,
+    requestId,
+  };
+  return failed(deps, back, outcome, null);
 }
 
 /** Sends it; a repeat is the same bytes under the same number: a new one takes back twice (P8). */
@@ -49,6 +76,7 @@ async function send(deps: ReturnDeps, back: StoredReturn, attemptId: string): Pr
     description: DESCRIPTION,
   });
   if (outcome.kind !== 'ok') return failed(deps, back, outcome, attemptId);
+  if (!isOurs(back, outcome.value)) return foreign(deps, back, outcome.requestId);
   const attempt = { id: attemptId, requestId: outcome.requestId };
   return heard(deps, back, outcome.value, attempt, deps.now());
 }

@@ -76,7 +76,8 @@ export function errorChain(error: unknown): string[] {
 function constraintOf({ originalCode, originalMessage, constraint }: Record<string, unknown>) {
   if (typeof constraint === 'object' && constraint !== null) {
     const { index, fields } = constraint as { index?: unknown; fields?: readonly unknown[] };
-    return index ?? fields?.[0];
+    // Of a row that lacks a value, the adapter takes names out of what was in the row.
+    return originalCode === '23502' ? undefined : (index ?? fields?.[0]);
   }
   // Of a broken CHECK the adapter keeps PostgreSQL's own words alone.
   if (originalCode === '23514' && typeof originalMessage === 'string') {

@@ -6,13 +6,15 @@ import { SETTLE_GRACE_MS } from './attempts';
 import type { DatabaseContext } from './context';
 import { endMoot } from './interventions';
 import { askAboutUnreadable } from './notice-questions';
-import type { InboxRow, Scope, Verdict } from './notice-scope';
+import type { InboxRow, Scope, ToldRefund, Verdict } from './notice-scope';
 import { applyPayment } from './payment-application';
 import { applyRefundNotice } from './refund-application';
 import { readRunView } from './run-view';
 
 /** Inbox rows that one transaction applies; a run asks again while some are left. */
 const BATCH = 50;
+/** Notices of refunds that were not booked, read along in case their payment is among those. */
+const TOLD = 50;
 
 export interface Application {
   /** null when the number is not one of our orders. */
@@ -51,46 +53,71 @@ async function applyNotices(
 ): Promise<Application> {
   return context.prisma.$transaction(async (tx) => {
     const scope = await openScope(tx, outTradeNo, new Date(nowMs));
-    const rows = await tx.inboxNotification.findMany({
-      where: { outTradeNo, verdict: null },
+    const seen = await tx.inboxNotification.findMany({
+      where: {
+        outTradeNo,
+        OR: [
+          { verdict: null },
+          { kind: 'refund', verdict: 'conflict', resourceEncrypted: { not: null } },
+        ],
+      },
       select: {
         id: true,
+        kind: true,
+        verdict: true,
         notificationId: true,
         source: true,
         resourceEncrypted: true,
         undeliverableAt: true,
       },
-      orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
-      take: BATCH,
+      orderBy: [{ verdict: { sort: 'asc', nulls: 'first' } }, { receivedAt: 'asc' }, { id: 'asc' }],
+      take: BATCH + TOLD,
     });
-    const verdicts: Record<Verdict, string[]> = {
-      applied: [],
-      already_applied: [],
-      conflict: [],
-      ignored: [],
-    };
+    const rows = seen.filter(({ verdict }) => verdict === null).slice(0, BATCH);
+    scope.told = toldRefunds(context, seen, parse);
     for (const row of rows) {
+      // A payment may have taken it along.
+      if (scope.verdicts.has(row.id)) continue;
       await currentOrder(scope);
-      verdicts[await applyRow(context, scope, row, parse)].push(row.id);
+      scope.verdicts.set(row.id, await applyRow(context, scope, row, parse));
     }
-    for (const [verdict, ids] of Object.entries(verdicts)) {
-      if (ids.length === 0) continue;
-      await tx.inboxNotification.updateMany({
-        where: { id: { in: ids } },
-        data: { verdict, verdictAt: scope.now },
-      });
-    }
+    await writeVerdicts(scope);
     await endUndeliverable(scope, rows);
     const moreAnswers = await carryOutApproved(context, scope);
     if (scope.order && scope.changed) await keepDue(scope);
     return {
       view: scope.order && (await readRunView(tx, outTradeNo)),
-      applied: verdicts.applied.length,
-      conflicts: verdicts.conflict.length,
+      applied: countOf(scope, 'applied'),
+      conflicts: countOf(scope, 'conflict'),
       more: rows.length === BATCH || moreAnswers || scope.judgeAnew,
       refunds: [...scope.refunds],
       sharings: [...scope.sharings],
     };
+  });
+}
+
+const countOf = ({ verdicts }: Scope, verdict: Verdict): number =>
+  [...verdicts.values()].filter((one) => one === verdict).length;
+
+async function writeVerdicts({ tx, verdicts, now }: Scope): Promise<void> {
+  for (const verdict of new Set(verdicts.values())) {
+    const ids = [...verdicts].filter(([, one]) => one === verdict).map(([id]) => id);
+    await tx.inboxNotification.updateMany({
+      where: { id: { in: ids } },
+      data: { verdict, verdictAt: now },
+    });
+  }
+}
+
+/** Refunds that nobody has booked: asked about before, or about to be judged. */
+function toldRefunds(
+  context: DatabaseContext,
+  rows: readonly (InboxRow & { readonly kind: string })[],
+  parse: (resource: string) => Notice,
+): ToldRefund[] {
+  return rows.flatMap((row) => {
+    const notice = row.kind === 'refund' ? open(context, row, parse) : null;
+    return notice?.kind === 'refund' ? [{ row, notice }] : [];
   });
 }
 

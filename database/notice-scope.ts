@@ -1,3 +1,4 @@
+import type { RefundNotice } from '../domain/payment-notice';
 import type { Transaction } from './context';
 import type { LockedOrder } from './status-change';
 
@@ -11,6 +12,12 @@ export interface InboxRow {
   readonly resourceEncrypted: string | null;
 }
 
+/** A refund's notice that waits for its payment. */
+export interface ToldRefund {
+  readonly row: InboxRow;
+  readonly notice: RefundNotice;
+}
+
 /** What the application of one row may change, under the order's lock. */
 export interface Scope {
   readonly tx: Transaction;
@@ -21,6 +28,10 @@ export interface Scope {
   changed: boolean;
   /** Notices that had a verdict wait for another one: they may fit by now. */
   judgeAnew: boolean;
+  /** Refunds that WeChat told of and nobody has booked. */
+  told: readonly ToldRefund[];
+  /** What was decided of inbox rows, by id; written with the transaction. */
+  readonly verdicts: Map<string, Verdict>;
   /** Refunds whose runs have something to do, by number. */
   readonly refunds: Set<string>;
   /** The same of profit sharings. */

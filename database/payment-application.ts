@@ -10,7 +10,7 @@ import { addDeliveries } from './delivery-rows';
 import { endMoot } from './interventions';
 import { askAboutPayment } from './notice-questions';
 import type { InboxRow, Scope, Verdict } from './notice-scope';
-import { judgeRefundsAnew } from './refund-application';
+import { judgeRefundsTold } from './refund-application';
 import { reserveRefund } from './refund-rows';
 import { latePaymentPolicy } from './runtime-settings';
 import { addDeadline } from './sharing/reservation';
@@ -33,17 +33,17 @@ export async function applyPayment(
   const status = decision.kind === 'applied' ? 'applied' : decision.transactionStatus;
   const key = await addTransaction(scope, notice, transactionId, status);
   if (key === null) return knownBefore(context, scope, notice, row, decision);
-  // Where WeChat or a person speaks of a refund, it may have been told of before its payment.
-  if (order?.in_question || notice.tradeState === 'REFUND') await judgeRefundsAnew(scope);
   if (decision.kind === 'applied') {
     await pay(context, scope, { notice, row, decision, key });
     return 'applied';
   }
   if (decision.transactionStatus === 'surplus' && notice.tradeState === 'SUCCESS') {
+    await judgeRefundsTold(context, scope, notice.transactionId);
     const returned = await giveBack(context, scope, key, notice, 'surplus_payment');
-    if (returned) return 'conflict';
+    if (returned || (await isGivenBack(scope, key))) return 'conflict';
   }
   await askAboutPayment(scope, row, notice, decision);
+  await judgeRefundsTold(context, scope, notice.transactionId);
   return 'conflict';
 }
 
@@ -184,11 +184,25 @@ async function pay(
     cause: row.source === 'query' ? 'payment_found_by_query' : 'payment_notice',
     transactionId: notice.transactionId,
   });
-  if (attention === null) return;
+  const { transactionId } = notice;
+  if (attention === null) return judgeRefundsTold(context, scope, transactionId);
   if (attention === 'late_payment' && (await latePaymentPolicy(tx)) === 'refund') {
+    await judgeRefundsTold(context, scope, transactionId);
     if (await giveBack(context, scope, key, notice, 'late_payment')) return;
+    if (await isGivenBack(scope, key)) return;
   }
+  // Where a refund that was told explains it, that ends the question.
   await askAboutPayment(scope, row, notice, { reason: attention, mismatches: [] });
+  await judgeRefundsTold(context, scope, transactionId);
+}
+
+/** True when all of a payment is on its way back, or there. */
+async function isGivenBack({ tx }: Scope, key: string): Promise<boolean> {
+  const paid = await tx.paymentTransaction.findUniqueOrThrow({
+    where: { id: key },
+    select: { totalFen: true, heldFen: true },
+  });
+  return paid.heldFen > 0 && paid.heldFen >= (paid.totalFen ?? 0);
 }
 
 /** The order's move, with its effects and what must be told (P7). */

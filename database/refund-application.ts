@@ -1,6 +1,7 @@
 import type { RefundNotice } from '../domain/payment-notice';
 import { refundEvent, type RefundEvent } from '../domain/refund-state';
 import { canBePaid } from '../domain/order-state';
+import { currentOrder } from './answers/answer-scope';
 import type { DatabaseContext } from './context';
 import { endMoot } from './interventions';
 import { askAboutRefund } from './notice-questions';
@@ -58,24 +59,19 @@ function isOf(refund: RefundRow, notice: RefundNotice): boolean {
 }
 
 /**
- * A payment is booked of which refunds were told before: whatever was said of them then is judged anew, and
- * asked anew where it doesn't fit.
+ * A payment is booked of which refunds were told before: they are judged with it, whether a person was asked
+ * about them, or they came in one batch. One that doesn't fit now either is asked about.
  */
-export async function judgeRefundsAnew(scope: Scope): Promise<void> {
-  const { tx, outTradeNo, now } = scope;
-  const rows = await tx.$queryRaw<{ id: string }[]>`
-    UPDATE notification_inbox
-    SET verdict = NULL, verdict_at = NULL, attempts = 0, next_attempt_at = ${now}
-    WHERE out_trade_no = ${outTradeNo} AND kind = 'refund' AND verdict = 'conflict'
-      AND resource_encrypted IS NOT NULL
-    RETURNING notification_id AS id`;
-  if (rows.length === 0) return;
-  scope.judgeAnew = true;
-  await tx.$executeRaw`
-    UPDATE interventions SET status = 'resolved', resolved_at = ${now}, resolution = 'moot'
-    WHERE out_trade_no = ${outTradeNo} AND status = 'open' AND reason = 'reconciliation'
-      AND evidence->>'out_refund_no' IS NOT NULL
-      AND evidence->>'notification_id' = ANY(${rows.map(({ id }) => id)})`;
+export async function judgeRefundsTold(
+  context: DatabaseContext,
+  scope: Scope,
+  transactionId: string | null,
+): Promise<void> {
+  for (const { row, notice } of scope.told) {
+    if (notice.transactionId === null || notice.transactionId !== transactionId) continue;
+    await currentOrder(scope);
+    scope.verdicts.set(row.id, await applyRefundNotice(context, scope, notice, row));
+  }
 }
 
 /** States in which money of a refund made elsewhere is gone, or on its way. */

@@ -146,6 +146,7 @@ async function takeTurn(
     const nowMs = clock();
     const now = new Date(nowMs);
     if (isSettled(row.status)) {
+      if (await isAsked(tx, row)) return over(tx, row);
       return (await restOfReturns(context, tx, row, limits.attemptLifeMs, now)) ?? over(tx, row);
     }
     if (await isAsked(tx, row)) return over(tx, row);

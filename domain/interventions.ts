@@ -96,13 +96,9 @@ export function movesMoney(action: InterventionAction): boolean {
 
 /**
  * True when a second key has to approve.
- * @param amountFen what the action may move; null when that is not known, which counts as much
+ * @param amountFen what the answer may move, 0 for nothing; null when that is not known, which counts as much
  * @param limitFen the largest amount that one person may move
  */
-export function needsSecondKey(
-  action: InterventionAction,
-  amountFen: number | null,
-  limitFen: number,
-): boolean {
-  return movesMoney(action) && (amountFen === null || amountFen > limitFen);
+export function needsSecondKey(amountFen: number | null, limitFen: number): boolean {
+  return amountFen === null || amountFen > limitFen;
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { DatabaseContext, Transaction } from '../context';
-import type { Scope } from '../notice-scope';
+import type { Scope, Verdict } from '../notice-scope';
 import { lockOrder } from '../status-change';
 
 /** The question that is answered. */
@@ -38,7 +38,8 @@ export function refused(code: ErrorCode, detail: string): Outcome {
 export async function openScope(tx: Transaction, outTradeNo: string, now: Date): Promise<Scope> {
   const order = await lockOrder(tx, outTradeNo);
   const work = { refunds: new Set<string>(), sharings: new Set<string>() };
-  return { tx, outTradeNo, now, order, changed: false, judgeAnew: false, ...work };
+  const notices = { told: [], verdicts: new Map<string, Verdict>(), judgeAnew: false };
+  return { tx, outTradeNo, now, order, changed: false, ...notices, ...work };
 }
 
 /** The order as it is now, after what earlier steps of the transaction changed. */

@@ -58,17 +58,20 @@ async function carryOutRow(
   await tx.$executeRaw`SAVEPOINT answer`;
   const params = paramsOf(context, row);
   const upTo = row.approved_fen;
-  const outcome = await carryOutUpTo(context, scope, question, row.action, params, upTo);
+  const trial: Scope = { ...scope, refunds: new Set(), sharings: new Set() };
+  const outcome = await carryOutUpTo(context, trial, question, row.action, params, upTo);
   if (outcome.kind === 'refused') {
     await tx.$executeRaw`ROLLBACK TO SAVEPOINT answer`;
-    scope.changed = true;
   } else {
+    for (const no of trial.refunds) scope.refunds.add(no);
+    for (const no of trial.sharings) scope.sharings.add(no);
+    scope.judgeAnew ||= trial.judgeAnew;
     await tx.intervention.updateMany({
       where: { id: row.intervention_id, status: 'open' },
       data: { status: 'resolved', resolvedAt: now, resolution: row.action },
     });
-    scope.changed = true;
   }
+  scope.changed = true;
   await finish(scope, row.id, outcome);
 }
 

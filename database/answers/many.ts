@@ -64,6 +64,7 @@ export async function answerMany(
         proposedAt: now,
         approvedBy: actor.name,
         approvedAt: now,
+        approvedFen: 0,
         nextAttemptAt: now,
       })),
       // One answer at a time: who was faster stays.

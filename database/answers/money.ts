@@ -46,7 +46,8 @@ function appliedPayment({ scope }: Answering): Promise<Payment | null> {
 async function giveBack(answering: Answering, payment: Payment | null): Promise<Outcome> {
   const { scope, context } = answering;
   if (!payment) return refused('NOTHING_TO_REFUND', 'There is no such payment in the books');
-  const limit = await refundLimit(scope.tx, payment.id, scope.now);
+  const left = (payment.totalFen ?? 0) - payment.heldFen;
+  const limit = left > 0 ? await refundLimit(scope.tx, payment.id, scope.now) : null;
   if (limit !== null) return refused('REFUND_LIMIT', REFUND_LIMIT_TEXTS[limit]);
   const outRefundNo = await nextNumber(answering, payment);
   const reserved = await reserveRefund(scope.tx, {

@@ -1,17 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
 import { Prisma } from '../../generated/prisma/client';
 import type { ErrorCode } from '../../domain/error-catalogue';
-import {
-  actionsFor,
-  movesMoney,
-  needsSecondKey,
-  type InterventionAction,
-} from '../../domain/interventions';
+import { actionsFor, needsSecondKey, type InterventionAction } from '../../domain/interventions';
 import type { Actor, DatabaseContext, Transaction } from '../context';
 import type { Scope } from '../notice-scope';
 import { openScope, type OpenQuestion, type Params } from './answer-scope';
 import { auditAnswer as audit, hashOf } from './records';
-import { tryOut } from './trial';
+import { mayMoveFen, tryOut } from './trial';
 
 export interface Answer {
   readonly action: InterventionAction;
@@ -213,9 +208,7 @@ async function answerOpen(
   }
   const { outcome, movedFen } = await tryOut(context, scope, open, action, params);
   if (outcome.kind === 'refused') return refusal(outcome.code, outcome.detail);
-  // What was held when it was asked may be free by now, and goes along.
-  const amountFen = open.amountFen === null ? null : Math.max(open.amountFen, movedFen);
-  const question = { ...open, amountFen };
+  const question = { ...open, amountFen: mayMoveFen(open.amountFen, action, movedFen) };
   const pending: Pending | null = await scope.tx.interventionResolution.findFirst({
     where: { interventionId: question.id, status: { in: ['proposed', 'approved'] } },
     select: { id: true, action: true, paramsHash: true, status: true, proposedBy: true },
@@ -248,7 +241,7 @@ async function insertAnswer(
   const id = uuidv7();
   const place = { table: 'intervention_resolutions', column: 'params', row: id };
   const given = Object.keys(params).length > 0;
-  const kind = needsSecondKey(action, question.amountFen, twoPersonFen) ? 'proposed' : 'approved';
+  const kind = needsSecondKey(question.amountFen, twoPersonFen) ? 'proposed' : 'approved';
   await tx.interventionResolution.createMany({
     data: [
       {
@@ -264,7 +257,7 @@ async function insertAnswer(
         proposedAt: now,
         ...(kind === 'approved' ? approval(actor, now) : {}),
         // One key's word goes so far and no further.
-        approvedFen: kind === 'approved' && movesMoney(action) ? question.amountFen : null,
+        approvedFen: kind === 'approved' ? question.amountFen : null,
       },
     ],
   });
@@ -291,7 +284,7 @@ async function secondAnswer(
   const answer = { resolutionId, question: asked(question) };
   if (proposedBy === actor.name) return { kind: 'proposed', ...answer };
   // One that came by hand from Temporal's Web UI has no key behind it yet.
-  const alone = proposedBy === null && needsSecondKey(action, question.amountFen, twoPersonFen);
+  const alone = proposedBy === null && needsSecondKey(question.amountFen, twoPersonFen);
   await tx.interventionResolution.updateMany({
     where: { id: resolutionId, status: 'proposed' },
     data: alone
@@ -299,7 +292,7 @@ async function secondAnswer(
       : {
           status: 'approved',
           ...approval(actor, now),
-          approvedFen: proposedBy === null && movesMoney(action) ? question.amountFen : null,
+          approvedFen: proposedBy === null ? question.amountFen : null,
         },
   });
   const kind = alone ? 'proposed' : 'approved';

@@ -28,6 +28,19 @@ export async function tryOut(
   return measured;
 }
 
+/**
+ * What an answer may move: what it is about, or what it would take now where that is more, since money that was
+ * held when it was asked may be free by now. An action that is not about money moves what it would take.
+ */
+export function mayMoveFen(
+  askedFen: number | null,
+  action: InterventionAction,
+  movedFen: number,
+): number | null {
+  if (!movesMoney(action)) return movedFen;
+  return askedFen === null ? null : Math.max(askedFen, movedFen);
+}
+
 /** Carries out an answer that one key approved for so much, in fen: not for more. null: for whatever it moves. */
 export async function carryOutUpTo(
   context: DatabaseContext,
@@ -53,14 +66,13 @@ async function carryOutMeasured(
   action: InterventionAction,
   params: Params,
 ): Promise<Trial> {
-  const beforeFen = await takenFen(scope, action);
+  const beforeFen = await takenFen(scope);
   const outcome = await carryOut(context, scope, question, action, params);
-  return { outcome, movedFen: (await takenFen(scope, action)) - beforeFen };
+  return { outcome, movedFen: (await takenFen(scope)) - beforeFen };
 }
 
 /** What refunds and receivers hold of the payments of a number. */
-async function takenFen({ tx, outTradeNo }: Scope, action: InterventionAction): Promise<number> {
-  if (!movesMoney(action)) return 0;
+async function takenFen({ tx, outTradeNo }: Scope): Promise<number> {
   const { _sum } = await tx.paymentTransaction.aggregate({
     where: { outTradeNo },
     _sum: { heldFen: true, sharedFen: true },

@@ -39,7 +39,7 @@ export async function settleAbsentAttempts(
 
 /** WeChat has other content under the number: none of ours was taken. */
 export async function settleForeignAttempts(
-  tx: Transaction,
+  tx: Pick<Transaction, 'profitSharingAttempt'>,
   about: AboutAttempts,
   now: Date,
 ): Promise<void> {

@@ -8,6 +8,7 @@ import { lockRefund } from '../refund-rows';
 import {
   MAYBE_TAKEN,
   settleAbsentAttempts,
+  settleForeignAttempts,
   settleSharingAttempt,
   startSharingAttempt,
 } from './attempts';
@@ -255,6 +256,10 @@ export function createReturns({ prisma }: DatabaseContext) {
       nowMs: number,
     ): Promise<void> =>
       settleSharingAttempt(prisma, attemptId, outcome, code, requestId, new Date(nowMs)),
+
+    /** WeChat has something else under this number, so it can't have ours. */
+    isForeign: (outReturnNo: string, nowMs: number): Promise<void> =>
+      settleForeignAttempts(prisma, { outReturnNo }, new Date(nowMs)),
 
     /** Books what WeChat said of a take-back. One that failed is asked about, at its refund. */
     heard: (

@@ -85,27 +85,85 @@ test('one that WeChat closed moved nothing: nobody is asked, and the goods go ou
 describe('told of before its payment', () => {
   const unpaid = () => someOrder(world.sql, { status: 'awaiting_payment' });
 
-  test('is booked once the payment is known, and nobody has to answer', async () => {
-    const no = await unpaid();
-    await money.refunds(no, { refundFen: 100 });
-    expect(await money.asked(no)).toEqual(['reconciliation']);
-    const applied = await money.pays(no, { tradeState: 'REFUND' });
-    expect(applied.more).toBe(true);
-    await money.again(no);
-    expect(await money.asked(no)).toEqual([]);
-    expect(await money.refundsOf(no)).toMatchObject([
-      { origin: 'external', amount_fen: 100, status: 'succeeded' },
-    ]);
-    expect(await money.statusOf(no)).toBe('paid');
-  });
+  test.each(['SUCCESS', 'REFUND'] as const)(
+    'is booked with it, and nobody has to answer (%s)',
+    async (tradeState) => {
+      const no = await unpaid();
+      await money.refunds(no, { refundFen: 100 });
+      expect(await money.asked(no)).toEqual(['reconciliation']);
+      await money.pays(no, { tradeState });
+      expect(await money.asked(no)).toEqual([]);
+      expect(await money.refundsOf(no)).toMatchObject([
+        { origin: 'external', amount_fen: 100, status: 'succeeded' },
+      ]);
+      expect(await money.statusOf(no)).toBe('paid');
+    },
+  );
 
   test('also after a person has dismissed the question', async () => {
     const no = await unpaid();
     await money.refunds(no);
     expect(await money.answers(no, 'reconciliation', 'dismiss')).toBe('done');
-    await money.pays(no, { tradeState: 'REFUND' });
-    await money.again(no);
+    await money.pays(no);
     expect([await money.statusOf(no), await money.asked(no)]).toEqual(['refunded', []]);
+    const { view } = await world.database.effects.run(no, Date.now());
+    expect(view?.effectsDue).toBe(0);
+  });
+
+  test('also when both are read at once', async () => {
+    const no = await unpaid();
+    await money.keep(no, 'refund', { refundFen: 100 });
+    await money.pays(no);
+    expect(await money.asked(no)).toEqual([]);
+    expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 100, status: 'succeeded' }]);
+  });
+
+  test('of a late payment: what is left of it goes back, and no more', async () => {
+    const no = await someOrder(world.sql, { status: 'closed' });
+    await money.refunds(no, { refundFen: 100 });
+    await money.pays(no);
+    expect(await money.refundsOf(no)).toMatchObject([
+      { origin: 'external', amount_fen: 100 },
+      { origin: 'late_payment', amount_fen: 200 },
+    ]);
+    expect(await money.asked(no)).toEqual([]);
+  });
+
+  test('of all of a late payment: nothing is sent, nobody is asked', async () => {
+    const no = await someOrder(world.sql, { status: 'closed' });
+    await money.refunds(no);
+    await money.pays(no);
+    expect(await money.refundsOf(no)).toMatchObject([{ origin: 'external' }]);
+    expect([await money.statusOf(no), await money.asked(no)]).toEqual(['refunded', []]);
+  });
+
+  test('of a second payment: what is left of that goes back', async () => {
+    const no = await someOrder(world.sql, { status: 'fulfilled' });
+    await money.refunds(no, { transactionId: second(no), refundFen: 100 });
+    await money.pays(no, { transactionId: second(no) });
+    expect(await money.refundsOf(no)).toMatchObject([
+      { origin: 'external', amount_fen: 100 },
+      { origin: 'surplus_payment', amount_fen: 200 },
+    ]);
+    expect(await money.asked(no)).toEqual([]);
+  });
+
+  test('of all of a payment that does not match: the order closes', async () => {
+    const no = await unpaid();
+    await money.refunds(no, { refundFen: 200, totalFen: 200 });
+    await money.pays(no, { totalFen: 200 });
+    expect([await money.statusOf(no), await money.asked(no)]).toEqual(['closed', []]);
+  });
+
+  test('of a number that is not ours: an answer sends back what is left', async () => {
+    await money.refunds('NOT-OURS-2', { refundFen: 100 });
+    await money.pays('NOT-OURS-2');
+    expect(await money.asked('NOT-OURS-2')).toEqual(['unknown_order']);
+    expect(await money.answers('NOT-OURS-2', 'unknown_order', 'refund')).toBe('done');
+    expect(await money.refundsOf('NOT-OURS-2')).toMatchObject([
+      { amount_fen: 100 },
+      { amount_fen: 200 },
+    ]);
   });
 
   test('does not hold up the queries, and retry has WeChat asked at once', async () => {

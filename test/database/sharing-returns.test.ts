@@ -189,6 +189,21 @@ describe('a refund that is over while shared money is taken back for it', () => 
     expect((await turn(later)).kind).toBe('return_send');
   });
 
+  test('while a person is asked about it, it waits', async () => {
+    const { refundNo, back } = await overWhileTakenBack();
+    const spent = {
+      operation: 'wechat.return',
+      number: refundNo,
+      subject: back.outReturnNo,
+      code: 'TIMEOUT',
+      attempts: 60,
+      evidence: {},
+    } as const;
+    await sharing.database.giveUp.open(spent, Date.now());
+    expect(await turn(refundNo)).toMatchObject({ kind: 'over' });
+    expect(await dueAt(refundNo)).toBeNull();
+  });
+
   test('what WeChat never had is not sent', async () => {
     const { refundNo, back } = await overWhileTakenBack();
     const { returns } = sharing.database;

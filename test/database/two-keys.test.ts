@@ -75,3 +75,37 @@ test('what one key approved is not carried out for more: the question stays open
   expect(await money.asked(no)).toEqual(['effect_failed', 'refund_closed']);
   expect(await money.refundsOf(no)).toHaveLength(1);
 });
+
+describe('an answer that is not about money and moves some all the same', () => {
+  /** A second payment of which somebody else gave back a part. */
+  async function halfGivenBack(): Promise<string> {
+    const no = await someOrder(world.sql, { status: 'fulfilled' });
+    const transactionId = `second-${no}`;
+    await money.pays(no, { transactionId, tradeState: 'REFUND' });
+    await money.refunds(no, { transactionId, refundFen: 50 });
+    expect(await money.asked(no)).toEqual(['surplus_payment']);
+    return no;
+  }
+
+  test('needs two keys above the limit', async () => {
+    const no = await halfGivenBack();
+    expect(await money.answers(no, 'surplus_payment', 'retry', LIMIT_FEN)).toBe('proposed');
+    expect(await money.refundsOf(no)).toHaveLength(1);
+  });
+
+  test('needs one up to the limit', async () => {
+    const no = await halfGivenBack();
+    expect(await money.answers(no, 'surplus_payment', 'retry', 250)).toBe('done');
+    expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 50 }, { amount_fen: 250 }]);
+  });
+
+  test('moves nothing among many answers', async () => {
+    const no = await halfGivenBack();
+    const many = { reason: 'surplus_payment', action: 'retry', note: 'x' } as const;
+    const by = { since: null, dryRun: false, actor: { name: 'ops', role: 'operator' } };
+    await world.database.answers.submitMany({ ...many, ...by, nowMs: Date.now() });
+    await money.again(no);
+    expect(await money.asked(no)).toEqual(['surplus_payment']);
+    expect(await money.refundsOf(no)).toHaveLength(1);
+  });
+});

@@ -1,6 +1,7 @@
+import { call } from '../simulator/support/merchant-client';
 import { startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
-import { answer, setPolicy, untilAsked } from './support/questions';
+import { answer, questionsOf, setPolicy, untilAsked } from './support/questions';
 import {
   FIRST,
   PERSON,
@@ -164,4 +165,40 @@ test('money that a person has can not be taken back: a person is asked, and the 
   expect(order.attention).toMatchObject({ reason: 'return_failed', open_count: 1 });
   const question = await untilAsked(oncepay, no, 'return_failed');
   expect(question.evidence).toMatchObject({ out_refund_no: refundNo, lacking: 60, returnable: 0 });
+});
+
+test('a take-back that WeChat has with another amount is not booked as ours: a person is asked', async () => {
+  const { no, outOrderNo } = await sharedOrder([[90, FIRST]]);
+  const { simulator, sql } = oncepay;
+  simulator.setFault({ operation: 'return', kind: 'cut', times: 1 });
+  const away = { kind: 'error', status: 500, code: 'SYSTEM_ERROR', times: 1_000 } as const;
+  simulator.setFault({ operation: 'return_query', ...away });
+  await refundOf(oncepay, no, 300);
+  const { id } = await untilAsked(oncepay, no, 'return_failed');
+  const { rows } = await sql.query<{ number: string }>(
+    'SELECT out_return_no AS number FROM profit_sharing_returns WHERE out_order_no = $1',
+    [outOrderNo],
+  );
+  const body = JSON.stringify({
+    out_order_no: outOrderNo,
+    out_return_no: rows[0]?.number,
+    return_mchid: FIRST,
+    amount: 10,
+    description: 'refund',
+  });
+  const path = '/v3/profitsharing/return-orders';
+  expect((await call(oncepay, { method: 'POST', path, body })).status).toBe(200);
+  simulator.clearFaults();
+  expect((await answer(oncepay, id, 'retry')).status).toBe(200);
+  const next = await until('it is asked anew', async () => {
+    const open = await questionsOf(oncepay, no);
+    return open.find((one) => one.id !== id);
+  });
+  expect(next).toMatchObject({
+    reason: 'return_failed',
+    evidence: { code: 'OUT_TRADE_NO_USED' },
+  });
+  expect((await sharingOf(oncepay, no, outOrderNo)).receivers).toMatchObject([{ returned: 0 }]);
+  expect(simulator.refundsOf(no)).toEqual([]);
+  expect(simulator.returnsOf(no)).toHaveLength(1);
 });

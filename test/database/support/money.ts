@@ -23,6 +23,8 @@ export interface TestMoney {
     action: InterventionAction,
     limitFen?: number,
   ): Promise<string>;
+  /** Keeps what WeChat told, for whoever comes next. */
+  keep(no: string, kind: 'refund', changes: Partial<RefundNotice>): Promise<void>;
   /** What a run does that is told that there is more. */
   again(no: string): Promise<Application>;
   refundsOf(no: string): Promise<RefundRow[]>;
@@ -36,7 +38,7 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
   let told = 0;
   const read = (resource: string) => JSON.parse(resource) as Notice;
   const apply = (no: string) => database.notices.apply(no, read, Date.now());
-  const tell = async (no: string, notice: PaymentNotice | RefundNotice) => {
+  const keep = async (no: string, notice: PaymentNotice | RefundNotice) => {
     told += 1;
     const kept = { ...payment(no), transactionId: `kept-${told}` };
     const raw = JSON.stringify(notice);
@@ -45,14 +47,17 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
       Date.now(),
     );
     await sql.query(
-      `UPDATE notification_inbox SET source = 'callback', kind = $2
-       WHERE verdict IS NULL AND out_trade_no = $1`,
-      [no, notice.kind],
+      `UPDATE notification_inbox SET source = 'callback', kind = $1 WHERE notification_id LIKE $2`,
+      [notice.kind, `query:kept-${told}:%`],
     );
+  };
+  const tell = async (no: string, notice: PaymentNotice | RefundNotice) => {
+    await keep(no, notice);
     return apply(no);
   };
   return {
     pays: (no, changes = {}) => tell(no, { ...payment(no), ...changes }),
+    keep: (no, _kind, changes) => keep(no, { ...refund(no), ...changes }),
     again: apply,
     refunds: (no, changes = {}) => tell(no, { ...refund(no), ...changes }),
     async answers(no, reason, action, limitFen = 100_000) {
@@ -78,7 +83,7 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
     async refundsOf(no) {
       const { rows } = await sql.query<RefundRow>(
         `SELECT out_refund_no, status, amount_fen, origin FROM refunds WHERE out_trade_no = $1
-         ORDER BY created_at, out_refund_no`,
+         ORDER BY created_at, origin, out_refund_no`,
         [no],
       );
       return rows;
