@@ -168,6 +168,15 @@ describe('a refund that is over while shared money is taken back for it', () => 
     await sharing.database.refunds.heard(refundNo, word, null, Date.now());
     return { no, refundNo, back, attemptId };
   }
+  const spentOn = ({ outRefundNo: number, outReturnNo: subject }: StoredReturn) =>
+    ({
+      operation: 'wechat.return',
+      number,
+      subject,
+      code: 'TIMEOUT',
+      attempts: 60,
+      evidence: {},
+    }) as const;
   const dueAt = async (refundNo: string) => {
     const { rows } = await sharing.sql.query<{ due_at: Date | null }>(
       'SELECT due_at FROM refunds WHERE out_refund_no = $1',
@@ -191,15 +200,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
 
   test('while a person is asked about it, it waits', async () => {
     const { refundNo, back } = await overWhileTakenBack();
-    const spent = {
-      operation: 'wechat.return',
-      number: refundNo,
-      subject: back.outReturnNo,
-      code: 'TIMEOUT',
-      attempts: 60,
-      evidence: {},
-    } as const;
-    await sharing.database.giveUp.open(spent, Date.now());
+    await sharing.database.giveUp.open(spentOn(back), Date.now());
     expect(await turn(refundNo)).toMatchObject({ kind: 'over' });
     expect(await dueAt(refundNo)).toBeNull();
   });
@@ -221,15 +222,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
 
   test('one that nobody can tell of is', async () => {
     const { no, refundNo, back } = await overWhileTakenBack();
-    const spent = {
-      operation: 'wechat.return',
-      number: refundNo,
-      subject: back.outReturnNo,
-      code: 'TIMEOUT',
-      attempts: 60,
-      evidence: {},
-    } as const;
-    expect(await sharing.database.giveUp.open(spent, Date.now())).toBe('opened');
+    expect(await sharing.database.giveUp.open(spentOn(back), Date.now())).toBe('opened');
     expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
   });
 });
