@@ -198,8 +198,11 @@ test.each([
     const order = await oncepay.untilOrder(no, status, (seen) => seen.status === status);
     expect(order.attention?.reason ?? null).toBe(reason);
     expect(order.amount.refunded).toBe(reason === null ? refundFen : 0);
-    const done = order.effects.filter((effect) => effect.status === 'done');
+    const given = order.effects.filter(({ effect }) => !effect.includes('_back:'));
+    const done = given.filter((effect) => effect.status === 'done');
     expect(done.length > 0).toBe(status === 'fulfilled');
+    const { pointsEntries } = await countEffects(oncepay.sql, no);
+    expect(pointsEntries > 0).toBe(status === 'fulfilled');
     expect(oncepay.simulator.refundsOf(no)).toHaveLength(1);
   },
 );
