@@ -1,14 +1,14 @@
 import express, { type Express, type Request, type Response } from 'express';
 import type { Logger } from '../config/logger';
-import { isUnavailable } from '../database/errors';
+import { isUnavailable } from '../database/core/errors';
 import type { createAuthentication } from './http/auth';
 import { requireRole } from './http/auth';
 import { readJsonBody } from './http/json-body';
 import { ApiError, sendProblem } from './http/problem';
 import { parse } from './http/validation';
-import type { Metrics } from './metrics';
+import type { Metrics } from './health/metrics';
 import { createOpenApi } from './openapi';
-import type { Operation, Reply } from './operations';
+import type { Operation, Reply } from './http/operations';
 import type { createCallbackHandler } from './callbacks/callback-handler';
 
 export interface AppDeps {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ERRORS } from '../domain/error-catalogue';
-import type { Operation } from './operations';
-import { WEBHOOK_EVENTS } from './webhook-schemas';
+import type { Operation } from './http/operations';
+import { WEBHOOK_EVENTS } from './outbound/webhook-schemas';
 
 const problem = z
   .object({

@@ -1,9 +1,9 @@
 // `npm run bench`: what Oncepay costs, as ratios measured in turns in one run.
 import { parseArgs } from 'node:util';
-import { measureCallbacks } from './callback-line';
-import { startGround, type Ground } from './ground';
+import { measureCallbacks } from './callbacks/callback-line';
+import { startGround, type Ground } from './ground/ground';
 import { measureMemory, MEMORY_ORDERS } from './memory-run';
-import { measureOrders } from './order-line';
+import { measureOrders } from './orders/order-line';
 import { renderCallbacks, renderMemory, renderOrders, type Report } from './report';
 
 const HELP = `npm run bench [-- --only callbacks|orders|memory]

@@ -3,11 +3,11 @@ import { Pool } from 'pg';
 import { z } from 'zod';
 import type { Oncepay } from '../stack/oncepay';
 import type { Managed } from '../stack/stack';
-import { checkOrders } from './closing-queries';
-import type { Ground } from './ground';
-import { hammer } from './load';
-import { residentMibOf } from './processes';
-import { signCallback } from './signed-callbacks';
+import { checkOrders } from './callbacks/closing-queries';
+import type { Ground } from './ground/ground';
+import { hammer } from './callbacks/load';
+import { residentMibOf } from './ground/processes';
+import { signCallback } from './callbacks/signed-callbacks';
 
 /** Unless told otherwise. */
 export const MEMORY_ORDERS = 5_000;

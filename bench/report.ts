@@ -1,6 +1,6 @@
-import { CALLERS, type CallbackKind, type CallbackResult } from './callback-line';
+import { CALLERS, type CallbackKind, type CallbackResult } from './callbacks/callback-line';
 import type { MemoryResult } from './memory-run';
-import type { OrderResult } from './order-line';
+import type { OrderResult } from './orders/order-line';
 
 /** What one measurement prints. */
 export interface Report {

@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'n
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 import { MAX_FEN } from '../domain/money';
-import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/task-queues';
+import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
 import { formatDuration, MAX_DURATION_MS, parseDurationMs } from './durations';
 
 /** What each variable of the environment may hold; every message says what is expected instead. */

@@ -2,8 +2,8 @@ import type { KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
-import { DEFAULT_SHARING, type RuntimeSettingName } from '../domain/runtime-settings';
-import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/task-queues';
+import { DEFAULT_SHARING, type RuntimeSettingName } from '../domain/settings/runtime-settings';
+import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
 import * as field from './fields';
 import type { ApiKey, EncryptionKey } from './fields';
 

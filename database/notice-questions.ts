@@ -1,7 +1,7 @@
-import type { PaymentDecision } from '../domain/payment-decision';
-import type { PaymentNotice, RefundNotice } from '../domain/payment-notice';
-import { openIntervention } from './interventions';
-import type { InboxRow, Scope, Verdict } from './notice-scope';
+import type { PaymentDecision } from '../domain/payments/payment-decision';
+import type { PaymentNotice, RefundNotice } from '../domain/payments/notices';
+import { openIntervention } from './interventions/open-intervention';
+import type { InboxRow, Scope, Verdict } from './core/scope';
 
 /** Opens the question that a payment raises which does not fit or comes late, with its evidence. */
 export async function askAboutPayment(

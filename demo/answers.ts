@@ -1,7 +1,7 @@
 // What the demo reads of the API's answers, and of the webhooks; the whole of it is in /openapi.json.
 import { z } from 'zod';
-import { ORDER_STATUSES } from '../domain/order-state';
-import { PATROL_KIND_NAMES } from '../domain/patrol';
+import { ORDER_STATUSES } from '../domain/orders/order-state';
+import { PATROL_KIND_NAMES } from '../domain/patrol/findings';
 
 const status = z.enum(ORDER_STATUSES);
 

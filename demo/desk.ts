@@ -1,5 +1,5 @@
-import type { InterventionAction, InterventionReason } from '../domain/interventions';
-import type { RetryOperation } from '../domain/retry-policy';
+import type { InterventionAction, InterventionReason } from '../domain/interventions/reasons';
+import type { RetryOperation } from '../domain/retries/retry-policy';
 import type { Oncepay } from '../stack/oncepay';
 import {
   patrolList,

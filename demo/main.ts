@@ -1,6 +1,6 @@
 // `npm run demo`: everything on this machine, the scenarios, a table of what happened.
 import { parseArgs } from 'node:util';
-import { isNpmScript } from '../stack/system-environment';
+import { isNpmScript } from '../stack/processes/system-environment';
 import { playAll, type Result } from './play';
 import { allScenarios } from './scenarios/all';
 import { startDemo, type Demo } from './start';

@@ -1,5 +1,5 @@
-import { CHANNELS, type Channel } from '../domain/channels';
-import type { OrderStatus } from '../domain/order-state';
+import { CHANNELS, type Channel } from '../domain/orders/channels';
+import type { OrderStatus } from '../domain/orders/order-state';
 import type { Oncepay } from '../stack/oncepay';
 import {
   orderAnswer,

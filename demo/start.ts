@@ -5,8 +5,8 @@ import {
   createMerchantCredentials,
   merchantFor,
   wechatpayEnvironment,
-} from '../simulator/credentials';
-import { startSimulator } from '../simulator/server';
+} from '../simulator/wechatpay/keys/credentials';
+import { startSimulator } from '../simulator/wechatpay/server';
 import { createOncepay, type Oncepay } from '../stack/oncepay';
 import { startStack, type Managed, type Stack } from '../stack/stack';
 import { createDesk } from './desk';

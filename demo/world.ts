@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { Simulator } from '../simulator/simulator';
+import type { Simulator } from '../simulator/wechatpay/control/simulator';
 import type { Oncepay } from '../stack/oncepay';
 import type { Stack } from '../stack/stack';
 import type { Desk } from './desk';

@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { createMerchantCredentials, merchantFor, wechatpayEnvironment } from './credentials';
-import type { SimulatorOptions } from './options';
-import { startSimulator } from './server';
+import {
+  createMerchantCredentials,
+  merchantFor,
+  wechatpayEnvironment,
+} from './wechatpay/keys/credentials';
+import type { SimulatorOptions } from './wechatpay/options';
+import { startSimulator } from './wechatpay/server';
 
 const DEFAULT_NOTIFY_URL = 'http://127.0.0.1:3000/callbacks/wechat';
 const HELP = `The WeChat Pay v3 simulator.

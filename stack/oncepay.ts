@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { freePort } from './free-port';
+import { freePort } from './processes/free-port';
 import type { Managed, Stack } from './stack';
 
 /** Where an Oncepay of its own runs, and what it talks to. */

@@ -5,12 +5,16 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { Client } from 'pg';
 
-import { forkGuardian, type Guardian, waitUntilReady } from './guardian-client';
-import type { StackSignal } from './guardian-protocol';
-import { isOpenToAll, packageRoot } from './package-root';
-import { type PostgresServer, startPostgres } from './postgres-server';
-import { systemEnvironment } from './system-environment';
-import { startTemporal, type TemporalOptions, type TemporalServer } from './temporal-server';
+import { forkGuardian, type Guardian, waitUntilReady } from './processes/guardian-client';
+import type { StackSignal } from './processes/guardian-protocol';
+import { isOpenToAll, packageRoot } from './processes/package-root';
+import { type PostgresServer, startPostgres } from './postgres/postgres-server';
+import { systemEnvironment } from './processes/system-environment';
+import {
+  startTemporal,
+  type TemporalOptions,
+  type TemporalServer,
+} from './temporal/temporal-server';
 
 const READY_TIMEOUT_MS = 60_000;
 const READY_CALL_TIMEOUT_MS = 2_000;

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AlertPort } from '../domain/alert';
+import type { AlertPort } from '../domain/interventions/alert';
 import type { Logger } from '../config/logger';
-import type { NewQuestion } from '../database/announcements';
+import type { NewQuestion } from '../database/interventions/announcements';
 import type { Database } from '../database/database';
-import { isUnavailable } from '../database/errors';
+import { isUnavailable } from '../database/core/errors';
 import type { DatabaseWatch } from './dependency-watch';
 import type { WorkerMetrics } from './metrics';
 

@@ -1,9 +1,9 @@
-import type { RetryControl } from '../activities/retry/control';
-import { tellOutage, type OutageDeps, type Outages } from '../api/outages';
-import type { DependencyState } from '../domain/dependencies';
-import { HEALTHY, looksDown, noteCall, signOf } from '../domain/wechat-health';
-import type { CallSubject } from '../wechatpay/calls';
-import type { WechatPayEvent } from '../wechatpay/client';
+import type { RetryControl } from '../activities/retries/control';
+import { tellOutage, type OutageDeps, type Outages } from '../database/retries/outages';
+import type { DependencyState } from '../domain/retries/dependencies';
+import { HEALTHY, looksDown, noteCall, signOf } from '../domain/retries/wechat-health';
+import type { CallSubject } from '../providers/wechatpay/calls/calls';
+import type { WechatPayEvent } from '../providers/wechatpay/calls/client';
 
 /** So many failures in a row, with no success between them, and the database counts as down. */
 const DATABASE_DOWN_AFTER = 5;

@@ -6,8 +6,8 @@ import {
   type ConnectionLike,
 } from '@temporalio/client';
 import type { Logger } from '../config/logger';
-import { TASK_QUEUES } from '../domain/task-queues';
-import { PATROL_WORKFLOW_TYPE } from '../domain/workflow-ids';
+import { TASK_QUEUES } from '../domain/temporal/task-queues';
+import { PATROL_WORKFLOW_TYPE } from '../domain/temporal/workflow-ids';
 
 export const PATROL_SCHEDULE_ID = 'oncepay-patrol';
 /** A server that lost its data has its patrol again within this. */

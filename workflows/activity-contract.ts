@@ -1,5 +1,5 @@
 // Sandbox: types only. The workflow owns what it asks of activities (S3).
-import type { CloseCause, RunView } from '../domain/run-view';
+import type { CloseCause, RunView } from '../domain/orders/run-view';
 
 /** Database steps: short, idempotent; local first, regular when they don't get through. */
 export interface OrderActivities {

@@ -1,10 +1,10 @@
 // Sandbox: deterministic only.
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import { actionsFor } from '../domain/interventions';
+import { actionsFor } from '../domain/interventions/reasons';
 import { formatFen } from '../domain/money';
-import type { RunView } from '../domain/run-view';
-import { SEARCH_ATTRIBUTES } from '../domain/task-queues';
+import type { RunView } from '../domain/orders/run-view';
+import { SEARCH_ATTRIBUTES } from '../domain/temporal/task-queues';
 
 const STATUS = defineSearchAttributeKey(SEARCH_ATTRIBUTES.status, SearchAttributeType.KEYWORD);
 const ATTENTION = defineSearchAttributeKey(

@@ -1,6 +1,6 @@
 // Sandbox: deterministic only.
 import { ActivityFailure, ApplicationFailure, condition } from '@temporalio/workflow';
-import { BUDGET_SPENT } from '../domain/retry-policy';
+import { BUDGET_SPENT } from '../domain/retries/retry-policy';
 
 export type FlightName = 'prepay' | 'query' | 'close' | 'effects' | 'deliver';
 

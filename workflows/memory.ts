@@ -1,5 +1,5 @@
 // Sandbox: deterministic only.
-import type { CloseCause, RunView } from '../domain/run-view';
+import type { CloseCause, RunView } from '../domain/orders/run-view';
 import type { Proposal } from './activity-contract';
 
 /** What a run remembers between two steps; everything that counts is in the rows. */

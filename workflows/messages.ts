@@ -1,9 +1,9 @@
 // Both sides: the names and shapes of what is sent to a run.
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { OrderStatus } from '../domain/order-state';
-import type { PrepayAnswer } from '../domain/run-view';
+import type { OrderStatus } from '../domain/orders/order-state';
+import type { PrepayAnswer } from '../domain/orders/run-view';
 import type { Proposal } from './activity-contract';
-import { NOTICE_SIGNAL } from '../domain/workflow-ids';
+import { NOTICE_SIGNAL } from '../domain/temporal/workflow-ids';
 
 /**
  * A hint that the rows have something new for this number: an inbox row's id, or `close` when a close

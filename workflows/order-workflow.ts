@@ -6,7 +6,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { canBePaid } from '../domain/order-state';
+import { canBePaid } from '../domain/orders/order-state';
 import {
   closeAnswered,
   isAtRest,
@@ -16,7 +16,7 @@ import {
   type CloseCause,
   type PrepayAnswer,
   type RunView,
-} from '../domain/run-view';
+} from '../domain/orders/run-view';
 import type { QueryFinding } from './activity-contract';
 import { createDisplay } from './display';
 import { createFlights, isBudgetSpent, type FlightName, type Flights } from './flights';

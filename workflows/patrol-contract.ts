@@ -1,5 +1,10 @@
 // Sandbox: types only. What the patrol asks of activities (S3).
-import type { PatrolFinding, PatrolPosition, PatrolReport, PatrolStart } from '../domain/patrol';
+import type {
+  PatrolFinding,
+  PatrolPosition,
+  PatrolReport,
+  PatrolStart,
+} from '../domain/patrol/findings';
 
 /** The report's row: short database steps. */
 export interface PatrolReportActivities {

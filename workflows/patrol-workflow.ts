@@ -6,8 +6,8 @@ import {
   proxyLocalActivities,
   uuid4,
 } from '@temporalio/workflow';
-import { PATROL_SECTIONS, type PatrolFinding, type PatrolSection } from '../domain/patrol';
-import { TASK_QUEUES } from '../domain/task-queues';
+import { PATROL_SECTIONS, type PatrolFinding, type PatrolSection } from '../domain/patrol/findings';
+import { TASK_QUEUES } from '../domain/temporal/task-queues';
 import type { PatrolActivities, PatrolReportActivities } from './patrol-contract';
 
 /** Well under the 10 s of a workflow task, with two more tries in it. */

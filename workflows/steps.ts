@@ -1,6 +1,6 @@
 // Sandbox: deterministic only.
 import { isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import { TASK_QUEUES } from '../domain/task-queues';
+import { TASK_QUEUES } from '../domain/temporal/task-queues';
 import type {
   EffectActivities,
   MoneyActivities,

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../config/logger';
-import type { InboxWriter } from '../../database/inbox-writer';
-import type { WechatPayClient } from '../../wechatpay/client';
+import type { InboxWriter } from '../../database/inbox/inbox-writer';
+import type { WechatPayClient } from '../../providers/wechatpay/calls/client';
 import { readRawBody } from '../http/json-body';
 import { ApiError } from '../http/problem';
-import type { Metrics } from '../metrics';
+import type { Metrics } from '../health/metrics';
 import type { DeliveryLog } from './delivery-log';
 
 export interface CallbackDeps {

@@ -1,6 +1,6 @@
 import type { Logger } from '../../config/logger';
-import type { CallbackDelivery } from '../../database/callback-deliveries';
-import type { Metrics } from '../metrics';
+import type { CallbackDelivery } from '../../database/inbox/callback-log';
+import type { Metrics } from '../health/metrics';
 
 /** Rows of one statement: half a second of the fastest burst. */
 const MAX_BATCH = 500;

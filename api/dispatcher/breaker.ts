@@ -1,5 +1,5 @@
 import type { Logger } from '../../config/logger';
-import type { DependencyState } from '../../domain/dependencies';
+import type { DependencyState } from '../../domain/retries/dependencies';
 import { isTemporalAway } from '../temporal/errors';
 
 /** Calls in a row that found nobody. One can be a connection that broke, three at different times can't. */

@@ -1,5 +1,5 @@
 import type { Logger } from '../../config/logger';
-import type { Metrics } from '../metrics';
+import type { Metrics } from '../health/metrics';
 import { isTemporalAway } from '../temporal/errors';
 import type { OrderRuns } from '../temporal/order-runs';
 import type { Breaker } from './breaker';

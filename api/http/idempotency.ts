@@ -1,6 +1,6 @@
-import type { IdempotencyGuard } from '../../database/idempotency';
-import type { Call } from '../operations';
-import { idempotencyKeyHeader } from '../schemas';
+import type { IdempotencyGuard } from '../../database/core/idempotency';
+import type { Call } from './operations';
+import { idempotencyKeyHeader } from '../orders/schemas';
 import { parse } from './validation';
 
 /** The header as `/openapi.json` has it. */

@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import type { TemporalSettings } from '../../config/settings';
-import { SEARCH_ATTRIBUTES } from '../../domain/task-queues';
+import { SEARCH_ATTRIBUTES } from '../../domain/temporal/task-queues';
 
 /** gRPC's own default lets two minutes pass before it tries again; orders may wait for one. */
 const RECONNECT_MS = { initial: 250, max: 3_000 };

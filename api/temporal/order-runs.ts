@@ -1,7 +1,7 @@
 import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
-import type { InterventionReason } from '../../domain/interventions';
-import type { PrepayAnswer } from '../../domain/run-view';
-import { orderRunStart, refundRunStart, sharingRunStart } from '../../domain/run-start';
+import type { InterventionReason } from '../../domain/interventions/reasons';
+import type { PrepayAnswer } from '../../domain/orders/run-view';
+import { orderRunStart, refundRunStart, sharingRunStart } from '../../domain/temporal/run-start';
 import {
   CLOSE_UPDATE_ID,
   ORDER_WORKFLOW_TYPE,
@@ -12,7 +12,7 @@ import {
   resolutionUpdateId,
   SHARING_WORKFLOW_TYPE,
   sharingWorkflowId,
-} from '../../domain/workflow-ids';
+} from '../../domain/temporal/workflow-ids';
 import {
   closeUpdate,
   noticeSignal,

@@ -1,4 +1,4 @@
-import { BACK, DATABASE_EFFECTS, effectsTakenBack } from '../../domain/effects';
+import { BACK, DATABASE_EFFECTS, effectsTakenBack } from '../../domain/fulfilment/effects';
 import { FEN_PER_POINT } from '../../domain/money';
 import { Prisma } from '../../generated/prisma/client';
 import { MAX_VIOLATIONS, row, type OrderCheck } from './violation';

@@ -4,12 +4,12 @@ import {
   type PatrolFinding,
   type PatrolPosition,
   type PatrolStart,
-} from '../../domain/patrol';
+} from '../../domain/patrol/findings';
 import type { Prisma } from '../../generated/prisma/client';
-import type { DatabaseContext, Transaction } from '../context';
-import { openIntervention } from '../interventions';
-import { releaseStock } from '../reservations';
-import { lockOrder, type LockedOrder } from '../status-change';
+import type { DatabaseContext, Transaction } from '../core/context';
+import { openIntervention } from '../interventions/open-intervention';
+import { releaseStock } from '../fulfilment/stock-reservations';
+import { lockOrder, type LockedOrder } from '../core/order-row';
 import { ORDER_CHECKS, refundedCheck, stockCheck } from './invariant-checks';
 import type { Violation } from './violation';
 

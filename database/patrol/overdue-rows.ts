@@ -1,7 +1,7 @@
-import { MAX_STUCK } from '../../domain/patrol';
+import { MAX_STUCK } from '../../domain/patrol/findings';
 import { Prisma } from '../../generated/prisma/client';
-import type { DatabaseContext } from '../context';
-import { openIntervention } from '../interventions';
+import type { DatabaseContext } from '../core/context';
+import { openIntervention } from '../interventions/open-intervention';
 
 export type OverdueKind =
   'order_overdue' | 'refund_overdue' | 'sharing_overdue' | 'delivery_overdue';

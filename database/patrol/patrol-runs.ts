@@ -6,9 +6,9 @@ import {
   type PatrolPosition,
   type PatrolReport,
   type PatrolStart,
-} from '../../domain/patrol';
+} from '../../domain/patrol/findings';
 import type { Prisma } from '../../generated/prisma/client';
-import type { DatabaseContext } from '../context';
+import type { DatabaseContext } from '../core/context';
 
 export interface PatrolRunView {
   readonly id: string;

@@ -1,4 +1,4 @@
-import type { DatabaseContext } from '../context';
+import type { DatabaseContext } from '../core/context';
 import { createInvariants } from './invariants';
 import { createOverdueRows } from './overdue-rows';
 import { createPatrolRuns } from './patrol-runs';

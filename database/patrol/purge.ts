@@ -1,7 +1,7 @@
-import type { PurgeKind } from '../../domain/patrol';
-import { DEFAULT_KEPT_MS, type RuntimeOverrides } from '../../domain/runtime-settings';
+import type { PurgeKind } from '../../domain/patrol/findings';
+import { DEFAULT_KEPT_MS, type RuntimeOverrides } from '../../domain/settings/runtime-settings';
 import { Prisma } from '../../generated/prisma/client';
-import type { DatabaseContext } from '../context';
+import type { DatabaseContext } from '../core/context';
 
 const DAY_MS = 24 * 3_600_000;
 

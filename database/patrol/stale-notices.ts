@@ -1,4 +1,4 @@
-import type { DatabaseContext } from '../context';
+import type { DatabaseContext } from '../core/context';
 
 /** The run is told at once and again by the sweep; after this it is the patrol's turn. */
 const STALE_MS = 2 * 60_000;

@@ -1,4 +1,4 @@
-import type { InvariantKind } from '../../domain/patrol';
+import type { InvariantKind } from '../../domain/patrol/findings';
 import { Prisma } from '../../generated/prisma/client';
 
 /** A rule that does not hold. */

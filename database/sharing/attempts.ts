@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { AttemptOutcome } from '../attempts';
-import type { Transaction } from '../context';
+import type { AttemptOutcome } from '../orders/attempts';
+import type { Transaction } from '../core/context';
 
 export type SharingOperation = 'receiver' | 'share' | 'unfreeze' | 'return';
 

@@ -4,9 +4,9 @@ import type {
   SharingKind,
   SharingOrigin,
   SharingStatus,
-} from '../../domain/profit-sharing';
+} from '../../domain/sharing/profit-sharing';
 import type { Prisma } from '../../generated/prisma/client';
-import type { DatabaseContext, Transaction } from '../context';
+import type { DatabaseContext, Transaction } from '../core/context';
 import { receiverPlace } from './sharing-row';
 
 /** A sharing as the API shows it. */

@@ -1,9 +1,9 @@
 import type { ErrorCode } from '../../domain/error-catalogue';
-import { isSharingSettled } from '../../domain/profit-sharing';
-import { audit } from '../audit';
-import type { Actor, DatabaseContext, Transaction } from '../context';
-import { claimKey, rememberKey, type IdempotencyGuard } from '../idempotency';
-import { lockOrder } from '../status-change';
+import { isSharingSettled } from '../../domain/sharing/profit-sharing';
+import { audit } from '../core/audit';
+import type { Actor, DatabaseContext, Transaction } from '../core/context';
+import { claimKey, rememberKey, type IdempotencyGuard } from '../core/idempotency';
+import { lockOrder } from '../core/order-row';
 import { findSharing, type SharingView } from './reading';
 import { ownNumber, reserveSharing, type NewReceiver } from './reservation';
 

@@ -5,12 +5,12 @@ import {
   sharingCap,
   type ReceiverType,
   type RelationType,
-} from '../../domain/profit-sharing';
-import { OWN_PREFIX } from '../../domain/refund-number';
-import { DUE_GRACE_MS } from '../attempts';
-import type { DatabaseContext, Transaction } from '../context';
-import { sharingRules } from '../runtime-settings';
-import type { LockedOrder } from '../status-change';
+} from '../../domain/sharing/profit-sharing';
+import { OWN_PREFIX } from '../../domain/refunds/refund-number';
+import { DUE_GRACE_MS } from '../orders/attempts';
+import type { DatabaseContext, Transaction } from '../core/context';
+import { sharingRules } from '../settings/runtime-settings';
+import type { LockedOrder } from '../core/order-row';
 import { receiverPlace, type SharingRow } from './sharing-row';
 
 export interface NewReceiver {

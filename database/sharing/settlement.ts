@@ -1,9 +1,9 @@
-import type { ReceiverResult, SharingStatus } from '../../domain/profit-sharing';
-import { DUE_GRACE_MS } from '../attempts';
-import type { DatabaseContext, Transaction } from '../context';
-import { addSharingDelivery } from '../delivery-rows';
-import { endMoot, openIntervention } from '../interventions';
-import { lockOrder } from '../status-change';
+import type { ReceiverResult, SharingStatus } from '../../domain/sharing/profit-sharing';
+import { DUE_GRACE_MS } from '../orders/attempts';
+import type { DatabaseContext, Transaction } from '../core/context';
+import { addSharingDelivery } from '../outbound/write-deliveries';
+import { endMoot, openIntervention } from '../interventions/open-intervention';
+import { lockOrder } from '../core/order-row';
 import { settleForeignAttempts, settleSharingAttempt } from './attempts';
 import { addRest } from './reservation';
 import { lockSharing, readReceivers, type Receiver, type SharingRow } from './sharing-row';

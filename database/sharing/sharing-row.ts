@@ -4,9 +4,9 @@ import type {
   RelationType,
   SharingKind,
   SharingStatus,
-} from '../../domain/profit-sharing';
-import type { DatabaseContext, Transaction } from '../context';
-import { lockOrder } from '../status-change';
+} from '../../domain/sharing/profit-sharing';
+import type { DatabaseContext, Transaction } from '../core/context';
+import { lockOrder } from '../core/order-row';
 
 /** A sharing as it is locked. */
 export interface SharingRow {

@@ -2,9 +2,9 @@ import {
   isSharingSettled,
   type SharingKind,
   type SharingStatus,
-} from '../../domain/profit-sharing';
-import { DUE_GRACE_MS, type AttemptOutcome } from '../attempts';
-import type { DatabaseContext, Transaction } from '../context';
+} from '../../domain/sharing/profit-sharing';
+import { DUE_GRACE_MS, type AttemptOutcome } from '../orders/attempts';
+import type { DatabaseContext, Transaction } from '../core/context';
 import {
   MAYBE_TAKEN,
   settleAbsentAttempts,

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Delivery } from '../../simulator/deliveries';
-import type { SendRawRequest } from '../../simulator/raw-callbacks';
-import { orderWorkflowId } from '../../domain/workflow-ids';
+import type { Delivery } from '../../simulator/wechatpay/callbacks/deliveries';
+import type { SendRawRequest } from '../../simulator/wechatpay/control/raw-callbacks';
+import { orderWorkflowId } from '../../domain/temporal/workflow-ids';
 import { SOON_MS, until } from '../until';
 import type { Scenario, Seen, World } from '../world';
 import { wayOf } from './channels';

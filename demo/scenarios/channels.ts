@@ -1,4 +1,4 @@
-import type { Channel } from '../../domain/channels';
+import type { Channel } from '../../domain/orders/channels';
 import type { OrderAnswer } from '../answers';
 import type { Scenario, World } from '../world';
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { PayResult } from '../../simulator/payments';
+import type { PayResult } from '../../simulator/wechatpay/payments/payments';
 import type { OrderAnswer } from '../answers';
 import { SOON_MS, until } from '../until';
 import type { Scenario, Seen, World } from '../world';

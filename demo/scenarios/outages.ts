@@ -1,4 +1,4 @@
-import type { PayResult } from '../../simulator/payments';
+import type { PayResult } from '../../simulator/wechatpay/payments/payments';
 import type { OrderAnswer } from '../answers';
 import { lockProduct } from '../trouble';
 import type { Shop } from '../shop';

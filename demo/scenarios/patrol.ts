@@ -1,4 +1,4 @@
-import { PATROL_KINDS } from '../../domain/patrol';
+import { PATROL_KINDS } from '../../domain/patrol/findings';
 import type { PatrolAnswer } from '../answers';
 import { RECOVERY_MS, until } from '../until';
 import type { Scenario, Seen, World } from '../world';

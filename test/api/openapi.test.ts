@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { WEBHOOK_EVENT_NAMES } from '../../domain/effects';
+import { WEBHOOK_EVENT_NAMES } from '../../domain/fulfilment/effects';
 import { ERRORS } from '../../domain/error-catalogue';
-import { REFUND_ORIGINS } from '../../domain/refund-state';
+import { REFUND_ORIGINS } from '../../domain/refunds/refund-state';
 import { receiver, SHARING_ENV, untilSharing } from '../e2e/support/sharing';
 import { orderBody, someUser, startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { ConfigurationError, loadSettings } from '../../config/settings';
-import { TASK_QUEUE_NAMES } from '../../domain/task-queues';
+import { TASK_QUEUE_NAMES } from '../../domain/temporal/task-queues';
 import { ELLIPTIC, REQUIRED, RSA, type Variables } from './support/environment';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest();

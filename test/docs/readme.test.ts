@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../config/paths';
 import { ENVIRONMENT_NAMES } from '../../config/settings';
-import { WEBHOOK_EVENT_NAMES } from '../../domain/effects';
-import { INTERVENTION_REASONS } from '../../domain/interventions';
-import { ORDER_STATUSES } from '../../domain/order-state';
-import { RECEIVER_RESULTS, SHARING_STATUSES } from '../../domain/profit-sharing';
-import { REFUND_STATUSES } from '../../domain/refund-state';
-import { RUNTIME_SETTING_NAMES } from '../../domain/runtime-settings';
+import { WEBHOOK_EVENT_NAMES } from '../../domain/fulfilment/effects';
+import { INTERVENTION_REASONS } from '../../domain/interventions/reasons';
+import { ORDER_STATUSES } from '../../domain/orders/order-state';
+import { RECEIVER_RESULTS, SHARING_STATUSES } from '../../domain/sharing/profit-sharing';
+import { REFUND_STATUSES } from '../../domain/refunds/refund-state';
+import { RUNTIME_SETTING_NAMES } from '../../domain/settings/runtime-settings';
 import { openApi, operationsOf } from '../api/support/openapi-document';
 import { startTestOncepay } from '../support/oncepay';
 

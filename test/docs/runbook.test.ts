@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../config/paths';
 import { ENVIRONMENT_NAMES } from '../../config/settings';
-import { INTERVENTIONS } from '../../domain/interventions';
-import { PATROL_KINDS } from '../../domain/patrol';
-import { RETRY_OPERATIONS } from '../../domain/retry-policy';
-import { RUNTIME_SETTING_NAMES } from '../../domain/runtime-settings';
-import { refundWorkflowId, sharingWorkflowId } from '../../domain/workflow-ids';
+import { INTERVENTIONS } from '../../domain/interventions/reasons';
+import { PATROL_KINDS } from '../../domain/patrol/findings';
+import { RETRY_OPERATIONS } from '../../domain/retries/retry-policy';
+import { RUNTIME_SETTING_NAMES } from '../../domain/settings/runtime-settings';
+import { refundWorkflowId, sharingWorkflowId } from '../../domain/temporal/workflow-ids';
 
 /** `| action | when | step | what happens next |`; the step is the call with that action. */
 const ACTION = /^\| `([a-z_]+)` \| ([^|]+) \| `answer "\$ID" \1 "[^"`]+"[^`]*` \| ([^|]+) \|$/;

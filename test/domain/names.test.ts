@@ -1,11 +1,11 @@
-import { CHANNEL_NAMES, CHANNELS, PREPAY_LIFE_MS } from '../../domain/channels';
+import { CHANNEL_NAMES, CHANNELS, PREPAY_LIFE_MS } from '../../domain/orders/channels';
 import { isErrorCode } from '../../domain/error-catalogue';
 import {
   INTERVENTION_REASONS,
   isInterventionReason,
   PAUSING_REASONS,
-} from '../../domain/interventions';
-import { TASK_QUEUE_NAMES } from '../../domain/task-queues';
+} from '../../domain/interventions/reasons';
+import { TASK_QUEUE_NAMES } from '../../domain/temporal/task-queues';
 
 describe('the channels', () => {
   // Digits, API of WeChat Pay, needs an openid, needs the client's address, life of its prepay in minutes.

@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-import { replacementNumber } from '../../domain/refund-number';
+import { replacementNumber } from '../../domain/refunds/refund-number';
 import { readBooks } from './support/books';
 import { drain } from './support/drain';
 import { createOrderDriver, STOCK, type OrderDriver, type Shape } from './support/order-driver';

@@ -1,4 +1,4 @@
-import { refundWorkflowId } from '../../domain/workflow-ids';
+import { refundWorkflowId } from '../../domain/temporal/workflow-ids';
 import { answer, lateOrder, orderOf, setPolicy, untilAsked } from '../e2e/support/questions';
 import { askRefund, paidOrder } from '../e2e/support/refunds';
 import type { TestOncepay } from '../support/oncepay';

@@ -10,7 +10,7 @@ const MAX_CODE_BYTES = 750_000;
 
 /** Our two rooms, Temporal's two packages, what those need, and what the bundler adds of its own. */
 const ALLOWED = [
-  /^(workflows|domain)\/[\w-]+\.ts$/,
+  /^(workflows|domain)\/([\w-]+\/)?[\w-]+\.ts$/,
   /^node_modules\/@temporalio\/(workflow|common)\//,
   /^node_modules\/(nexus-rpc|ms|long)\//,
   /^webpack\/(bootstrap|runtime\/[\w ]+)$/,

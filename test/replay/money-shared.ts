@@ -1,4 +1,4 @@
-import { refundWorkflowId, sharingWorkflowId } from '../../domain/workflow-ids';
+import { refundWorkflowId, sharingWorkflowId } from '../../domain/temporal/workflow-ids';
 import { untilAsked } from '../e2e/support/questions';
 import {
   FIRST,

@@ -1,6 +1,6 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { z } from 'zod';
-import { SEARCH_ATTRIBUTES } from '../../domain/task-queues';
+import { SEARCH_ATTRIBUTES } from '../../domain/temporal/task-queues';
 import { orderBody, someUser, type OrderView, type TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
 import * as badDays from './bad-days';

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { Client as TemporalClient, Connection } from '@temporalio/client';
 import { Client } from 'pg';
 import { z } from 'zod';
-import { freePort } from '../../stack/free-port';
+import { freePort } from '../../stack/processes/free-port';
 import { databaseUrlFor, type Stack, startStack } from '../../stack/stack';
 
 const IDLE = join(__dirname, '..', 'support', 'idle-process.cjs');

@@ -5,10 +5,10 @@ import {
   merchantFor,
   wechatpayEnvironment,
   type MerchantCredentials,
-} from '../../simulator/credentials';
-import type { PlatformKeyMode } from '../../simulator/options';
-import { startSimulator } from '../../simulator/server';
-import type { Simulator } from '../../simulator/simulator';
+} from '../../simulator/wechatpay/keys/credentials';
+import type { PlatformKeyMode } from '../../simulator/wechatpay/options';
+import { startSimulator } from '../../simulator/wechatpay/server';
+import type { Simulator } from '../../simulator/wechatpay/control/simulator';
 import { createOncepay, type Answer, type Oncepay } from '../../stack/oncepay';
 import { startStack, type Managed, type Stack } from '../../stack/stack';
 import { createTestDatabase } from './test-database';

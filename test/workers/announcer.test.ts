@@ -1,7 +1,7 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 import { Writable } from 'node:stream';
 import { Pool } from 'pg';
-import type { Alert } from '../../domain/alert';
+import type { Alert } from '../../domain/interventions/alert';
 import { createLogger } from '../../config/logger';
 import type { Database } from '../../database/database';
 import { createAnnouncer } from '../../workers/announcer';

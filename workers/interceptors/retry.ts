@@ -1,6 +1,6 @@
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
-import type { Judge } from '../../activities/retry/judge';
+import type { Judge } from '../../activities/retries/judge';
 
 /**
  * Stands around every activity and ends its failed attempts as the judge says. A local activity keeps

@@ -1,6 +1,6 @@
-import type * as patrolActivities from '../../../activities/patrol';
-import type * as orderNumbers from '../../../database/order-numbers';
-import type * as orderReading from '../../../database/order-reading';
+import type * as patrolActivities from '../../../activities/patrol/activities';
+import type * as orderNumbers from '../../../database/orders/order-numbers';
+import type * as orderReading from '../../../database/views/orders';
 import type * as patrolRoom from '../../../database/patrol/patrol';
 import type * as databases from '../../../database/database';
 import type * as prismaClient from '../../../generated/prisma/client';
@@ -21,14 +21,12 @@ function built(path: string): unknown {
 
 export const { openDatabase } = built('dist/database/database.js') as typeof databases;
 export const { createPatrolActivities } = built(
-  'dist/activities/patrol.js',
+  'dist/activities/patrol/activities.js',
 ) as typeof patrolActivities;
 export const { createOrderNumbers } = built(
-  'dist/database/order-numbers.js',
+  'dist/database/orders/order-numbers.js',
 ) as typeof orderNumbers;
-export const { createOrderReading } = built(
-  'dist/database/order-reading.js',
-) as typeof orderReading;
+export const { createOrderReading } = built('dist/database/views/orders.js') as typeof orderReading;
 export const { createPatrol } = built('dist/database/patrol/patrol.js') as typeof patrolRoom;
 export const { PrismaClient } = built('dist/generated/prisma/client.js') as typeof prismaClient;
 export const { PrismaPg } = built('node_modules/@prisma/adapter-pg') as typeof prismaPg;

@@ -1,6 +1,6 @@
-import type { Notice, PaymentNotice, RefundNotice } from '../../../domain/payment-notice';
-import type { Application } from '../../../database/notice-application';
-import type { InterventionAction } from '../../../domain/interventions';
+import type { Notice, PaymentNotice, RefundNotice } from '../../../domain/payments/notices';
+import type { Application } from '../../../database/inbox/apply-notices';
+import type { InterventionAction } from '../../../domain/interventions/reasons';
 import type { TestSharing } from './sharing';
 
 export interface RefundRow {

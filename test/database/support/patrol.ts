@@ -1,5 +1,5 @@
 import { Pool } from 'pg';
-import type { PatrolFinding, PatrolKind, PatrolStart } from '../../../domain/patrol';
+import type { PatrolFinding, PatrolKind, PatrolStart } from '../../../domain/patrol/findings';
 import { createTestDatabase } from '../../support/test-database';
 import { createPatrolActivities, openDatabase } from './built';
 import { secrets } from './secrets';

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
-import { CHANNEL_NAMES } from '../../../domain/channels';
-import { SEQUENCE_SIZE, shanghaiDay, userHashDigits } from '../../../domain/order-number';
+import { CHANNEL_NAMES } from '../../../domain/orders/channels';
+import { SEQUENCE_SIZE, shanghaiDay, userHashDigits } from '../../../domain/orders/order-number';
 
 /** The six digits of a user, as production makes them. */
 export function userHashOf(userId: string): string {

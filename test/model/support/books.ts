@@ -1,4 +1,8 @@
-import { compensationOf, DATABASE_EFFECTS, type DatabaseEffect } from '../../../domain/effects';
+import {
+  compensationOf,
+  DATABASE_EFFECTS,
+  type DatabaseEffect,
+} from '../../../domain/fulfilment/effects';
 import { pointsFor, proportion } from '../../../domain/money';
 import { STOCK, type OrderDriver } from './order-driver';
 import { SPACING_MS } from './world';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import type { RefundRequestResult } from '../../../database/refund-requests';
-import { actionsFor } from '../../../domain/interventions';
-import type { Fault } from '../../../simulator/faults';
-import { REFUND_ENDS, type RefundEnd } from '../../../simulator/refund-store';
+import type { RefundRequestResult } from '../../../database/refunds/request-refund';
+import { actionsFor } from '../../../domain/interventions/reasons';
+import type { Fault } from '../../../simulator/wechatpay/http/faults';
+import { REFUND_ENDS, type RefundEnd } from '../../../simulator/wechatpay/refunds/refund-store';
 import { checkBooks, readBooks } from './books';
 import type { Interruption } from './interruption';
 import type { OrderDriver } from './order-driver';

@@ -1,4 +1,4 @@
-import type { InterventionAction } from '../../../domain/interventions';
+import type { InterventionAction } from '../../../domain/interventions/reasons';
 import { checkBooks, checkEnd, checkPatrol } from './books';
 import type { OrderDriver } from './order-driver';
 

@@ -1,12 +1,12 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
-import { createMoneyActivities } from '../../../activities/refunds';
-import { createRetryControl } from '../../../activities/retry/control';
-import { createJudge } from '../../../activities/retry/judge';
-import type { RefundRequest, RefundRequestResult } from '../../../database/refund-requests';
-import type { InterventionAction } from '../../../domain/interventions';
-import { parseNotice } from '../../../wechatpay/notice-parser';
-import type { RefundEnd } from '../../../simulator/refund-store';
+import { createMoneyActivities } from '../../../activities/refunds/activities';
+import { createRetryControl } from '../../../activities/retries/control';
+import { createJudge } from '../../../activities/retries/judge';
+import type { RefundRequest, RefundRequestResult } from '../../../database/refunds/request-refund';
+import type { InterventionAction } from '../../../domain/interventions/reasons';
+import { parseNotice } from '../../../providers/wechatpay/notices/notice-parser';
+import type { RefundEnd } from '../../../simulator/wechatpay/refunds/refund-store';
 import { createProcess, type Interruption } from './interruption';
 import { ACTOR, SPACING_MS, type World } from './world';
 

@@ -1,14 +1,20 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
-import { createInboxWriter, type InboxWriter } from '../../../database/inbox-writer';
-import { DEFAULT_POLICIES } from '../../../domain/retry-policy';
-import type { Simulator } from '../../../simulator/simulator';
-import { createWechatPayClient, type WechatPayClient } from '../../../wechatpay/client';
+import { createInboxWriter, type InboxWriter } from '../../../database/inbox/inbox-writer';
+import { DEFAULT_POLICIES } from '../../../domain/retries/retry-policy';
+import type { Simulator } from '../../../simulator/wechatpay/control/simulator';
+import {
+  createWechatPayClient,
+  type WechatPayClient,
+} from '../../../providers/wechatpay/calls/client';
 import { openDatabase } from '../../database/support/built';
 import { secrets } from '../../database/support/secrets';
-import { startReceiver, type CallbackReceiver } from '../../simulator/support/callback-receiver';
-import { start, type Fixture } from '../../simulator/support/merchant-client';
+import {
+  startReceiver,
+  type CallbackReceiver,
+} from '../../simulator/wechatpay/support/callback-receiver';
+import { start, type Fixture } from '../../simulator/wechatpay/support/merchant-client';
 import { createTestDatabase } from '../../support/test-database';
 import type { Interrupted } from './interruption';
 

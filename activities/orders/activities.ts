@@ -1,0 +1,106 @@
+import { Context } from '@temporalio/activity';
+import type { Database } from '../../database/database';
+import type { FailedEffect } from '../../database/fulfilment/effects';
+import { isInterventionAction } from '../../domain/interventions/reasons';
+import type { Notice } from '../../domain/payments/notices';
+import type { EffectActivities, OrderActivities } from '../../workflows/activity-contract';
+import { runs } from '../runs';
+import type { RetryOperation } from '../../domain/retries/retry-policy';
+import { OperationFailures } from '../retries/failures';
+
+export interface OrderActivityDeps {
+  readonly database: Pick<
+    Database,
+    'runs' | 'notices' | 'effects' | 'closing' | 'deliveries' | 'answers' | 'refunds'
+  >;
+  /** Reads a decrypted notice, see wechatpay/notice-parser. */
+  readonly parseNotice: (resource: string) => Notice;
+  readonly now: () => number;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Of a proposal by hand; the API takes as much. */
+const MAX_NOTE = 1_000;
+
+/** The database steps of an order's run. */
+export function createOrderActivities({ database, parseNotice, now }: OrderActivityDeps) {
+  return {
+    loadRun: (outTradeNo) => database.runs.load(outTradeNo),
+
+    async applyNotices(outTradeNo) {
+      const applied = await database.notices.apply(outTradeNo, parseNotice, now());
+      // Their rows are due: should a message get lost, the sweep starts the run.
+      await Promise.allSettled([
+        ...applied.refunds.map((refundNo) => runs.wakeRefund(refundNo)),
+        ...applied.sharings.map((sharingNo) => runs.wakeSharing(sharingNo)),
+      ]);
+      return { view: applied.view, more: applied.more };
+    },
+
+    async runEffects(outTradeNo) {
+      return (await database.effects.run(outTradeNo, now())).view;
+    },
+
+    async finishEffects(outTradeNo) {
+      // The local try came a moment ago: what it left is judged first, and waits for its time.
+      if (Context.current().info.attempt === 1) {
+        const before = await database.effects.undecided(outTradeNo);
+        if (before.length > 0) throw failuresOf(outTradeNo, before);
+      }
+      const { view, failed } = await database.effects.run(outTradeNo, now());
+      if (failed.length === 0) return view;
+      throw failuresOf(outTradeNo, failed);
+    },
+
+    async beginClose(outTradeNo, cause) {
+      await database.closing.begin(outTradeNo, cause, now());
+      return database.runs.load(outTradeNo);
+    },
+
+    rest: (outTradeNo) => database.deliveries.finishRound(outTradeNo, null),
+
+    async propose(outTradeNo, proposal) {
+      const given = readProposal(proposal);
+      const made = given !== null && (await database.answers.propose(outTradeNo, given, now()));
+      if (!made) Context.current().log.warn('proposal.ignored', { outTradeNo });
+    },
+
+    async readRefund(outRefundNo) {
+      const status = await database.refunds.status(outRefundNo);
+      if (status === null) return 'unknown_refund';
+      if (status === 'succeeded' || status === 'closed') return status;
+      // Its run ends, so that the answer starts one that acts at once.
+      return status === 'abnormal' ? 'person_needed' : 'under_way';
+    },
+  } satisfies OrderActivities & EffectActivities;
+}
+
+function failuresOf(outTradeNo: string, failed: readonly FailedEffect[]): OperationFailures {
+  return new OperationFailures(
+    failed.map(({ effect, code, attempts, evidence }) => ({
+      operation: operationOf(effect),
+      number: outTradeNo,
+      subject: effect,
+      code,
+      evidence: { effect, ...evidence },
+      attempts,
+    })),
+  );
+}
+
+/** Typed by hand into Web UI, so it may be anything. @returns null when it is no proposal */
+function readProposal(proposal: unknown) {
+  if (typeof proposal !== 'object' || proposal === null) return null;
+  const { interventionId, action, note } = proposal as Readonly<Record<string, unknown>>;
+  if (typeof interventionId !== 'string' || !UUID.test(interventionId)) return null;
+  if (!isInterventionAction(action)) return null;
+  const text = typeof note === 'string' ? note.replaceAll(/\p{Cc}/gu, ' ').slice(0, MAX_NOTE) : '';
+  return { interventionId, action, note: text };
+}
+
+/** The policy that an effect goes by; what a refund takes back goes by that of what it took. */
+function operationOf(effect: string): RetryOperation {
+  if (effect.startsWith('stock')) return 'inventory.stock';
+  if (effect.startsWith('points')) return 'fulfilment.points';
+  return effect.startsWith('sales') ? 'fulfilment.sales' : 'fulfilment.delivery';
+}

@@ -1,0 +1,89 @@
+import type { Database } from '../../database/database';
+import type { DueDelivery } from '../../database/outbound/deliveries';
+import type { OutboundActivities } from '../../workflows/activity-contract';
+import { OperationFailures, retryIn, type FailedOperation } from '../retries/failures';
+
+/** Where a delivery goes: the shop's webhook, the user's messages. */
+export interface DeliveryPort {
+  /** @returns null when it was taken, else what went wrong, in a few words */
+  send(delivery: DueDelivery): Promise<string | null>;
+}
+
+export interface OutboundActivityDeps {
+  readonly database: Pick<Database, 'deliveries'>;
+  readonly ports: Readonly<Record<DueDelivery['kind'], DeliveryPort>>;
+  readonly now: () => number;
+}
+
+/** An attempt that comes this little early is made at once. */
+const EARLY_MS = 200;
+/** Sent in one attempt: their time-outs together stay below the activity's. */
+const MAX_PER_ATTEMPT = 3;
+/** While something waits for its next attempt, new things to tell are looked for this often. */
+const LOOK_AGAIN_MS = 60_000;
+
+/** Tells shop and user what happened; at least once, none waiting for another that fails. */
+export function createOutboundActivities({ database, ports, now }: OutboundActivityDeps) {
+  /** In the order in which it happened; one that fails does not hold the next one back. */
+  async function send(kind: DueDelivery['kind'], due: readonly DueDelivery[]) {
+    const results: { delivery: DueDelivery; error: string | null }[] = [];
+    for (const delivery of due.filter((one) => one.kind === kind)) {
+      results.push({ delivery, error: await ports[kind].send(delivery) });
+    }
+    return results;
+  }
+
+  function failureOf(outTradeNo: string, delivery: DueDelivery, error: string): FailedOperation {
+    const { kind, id, event } = delivery;
+    const attempts = delivery.attempts + 1;
+    return {
+      operation: `notification.${kind}`,
+      number: outTradeNo,
+      subject: `${kind}:${id}`,
+      code: 'DELIVERY_FAILED',
+      evidence: { kind, event, message: error },
+      attempts,
+      settle: async (verdict) => {
+        if (verdict.kind !== 'again') return;
+        const retryAtMs = now() + verdict.delayMs;
+        await database.deliveries.failed(delivery, { error, attempts, retryAtMs });
+      },
+    };
+  }
+
+  return {
+    async deliver(outTradeNo) {
+      const pending = await database.deliveries.pending(outTradeNo);
+      const due = pending
+        .filter(({ nextAttemptAt }) => nextAttemptAt.getTime() <= now() + EARLY_MS)
+        .slice(0, MAX_PER_ATTEMPT);
+      const results = (await Promise.all([send('webhook', due), send('message', due)])).flat();
+      const taken = results.filter(({ error }) => error === null);
+      await database.deliveries.done(
+        taken.map(({ delivery }) => delivery),
+        now(),
+      );
+      const laterMs = pending
+        .filter((delivery) => !due.includes(delivery))
+        .map(({ nextAttemptAt }) => nextAttemptAt.getTime());
+      const finish = (times: readonly number[]) =>
+        database.deliveries.finishRound(outTradeNo, times.length > 0 ? Math.min(...times) : null);
+      const untilLaterMs = Math.max(0, Math.min(...laterMs) - now());
+      const withinMs = Math.min(untilLaterMs, LOOK_AGAIN_MS);
+      const failures = results.flatMap(({ delivery, error }) =>
+        error === null ? [] : [failureOf(outTradeNo, delivery, error)],
+      );
+      if (failures.length === 0) {
+        const view = await finish(laterMs);
+        if (laterMs.length === 0) return view;
+        throw retryIn(withinMs, 'NOT_YET', 'notification');
+      }
+      throw new OperationFailures(failures, {
+        withinMs,
+        finish: async (delayMs) => {
+          await finish(delayMs === null ? laterMs : [...laterMs, now() + delayMs]);
+        },
+      });
+    },
+  } satisfies OutboundActivities;
+}

@@ -1,0 +1,297 @@
+import { z } from 'zod';
+import { CHANNEL_NAMES } from '../../domain/orders/channels';
+import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../../domain/fulfilment/effects';
+import { ORDER_STATUSES } from '../../domain/orders/order-state';
+import { REFUND_ORIGINS, REFUND_STATUSES } from '../../domain/refunds/refund-state';
+import type { OrderDetails, RefundView } from '../../database/views/order-details';
+import type { CallbackDeliveryView } from '../../database/inbox/callback-log';
+import type { Attention, OrderSummary, PayableOrder } from '../../database/views/orders';
+import type { PointsView, ProductView } from '../../database/fulfilment/products';
+import type { ClientPayParameters } from '../../providers/wechatpay/calls/pay-parameters';
+import { fen, json } from './schemas';
+import { renderSharing, sharingReply } from '../sharing/schemas';
+
+/** What the API answers with: the schemas of `/openapi.json`, and the functions that fill them. */
+
+const time = z.iso.datetime();
+const amount = z.object({
+  total: fen,
+  currency: z.string(),
+  refunded: fen.describe('in 分; what is back of the payment that paid the order'),
+});
+const status = z.enum(ORDER_STATUSES);
+const attention = z
+  .object({ id: z.string(), reason: z.string(), since: time, open_count: z.int() })
+  .nullable();
+
+export const paymentReply = z.object({
+  out_trade_no: z.string(),
+  status,
+  amount,
+  expires_at: time,
+  payment: z.record(z.string(), z.string()).nullable().describe("WeChat's own names, to hand on"),
+});
+
+const summaryShape = {
+  out_trade_no: z.string(),
+  status,
+  channel: z.enum(CHANNEL_NAMES),
+  user_id: z.string(),
+  shop_order_no: z.string().nullable(),
+  description: z.string(),
+  amount,
+  created_at: time,
+  expires_at: time,
+  paid_at: time.nullable(),
+  attention,
+};
+
+export const orderListReply = z.object({
+  data: z.array(z.object(summaryShape)),
+  next_cursor: z.string().nullable(),
+});
+
+export const refundReply = z.object({
+  out_refund_no: z.string(),
+  out_trade_no: z.string(),
+  transaction_id: z.string(),
+  amount: fen,
+  currency: z.string(),
+  status: z.enum(REFUND_STATUSES),
+  reason: z.string().nullable(),
+  origin: z
+    .enum(REFUND_ORIGINS)
+    .describe("api: on request; resolution: by an answer; external: WeChat Pay's platform"),
+  replaces: z.string().nullable().describe('the refund, closed by WeChat Pay, that it stands for'),
+  created_at: time,
+  succeeded_at: time.nullable(),
+});
+
+export const orderReply = z.object({
+  ...summaryShape,
+  profit_sharing: z.boolean(),
+  metadata: json.nullable(),
+  fulfilled_at: time.nullable(),
+  closed_at: time.nullable(),
+  transaction_id: z.string().nullable(),
+  items: z.array(
+    z.object({ sku: z.string(), quantity: z.int(), unit_price: fen, kind: z.string() }),
+  ),
+  history: z.array(z.object({ from: status.nullable(), to: status, at: time, cause: z.string() })),
+  effects: z.array(
+    z.object({
+      effect: z
+        .string()
+        .describe(
+          `${DATABASE_EFFECTS.join(', ')}, and what a refund takes back: points_back:<out_refund_no>`,
+        ),
+      status: z.enum(EFFECT_STATUSES),
+      done_at: time.nullable(),
+      error: z.string().nullable(),
+    }),
+  ),
+  deliveries: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.enum(['webhook', 'message']),
+      event: z.string(),
+      status: z.enum(['pending', 'done', 'failed']),
+      attempts: z.int(),
+      done_at: time.nullable(),
+    }),
+  ),
+  notices: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.string(),
+      event_type: z.string().nullable(),
+      received_at: time,
+      verdict: z.enum(['applied', 'already_applied', 'conflict', 'ignored']).nullable(),
+    }),
+  ),
+  transactions: z.array(
+    z.object({
+      transaction_id: z.string(),
+      status: z.enum(['applied', 'rejected', 'surplus']),
+      amount: z.object({ total: fen.nullable(), currency: z.string().nullable() }),
+      created_at: time,
+    }),
+  ),
+  refunds: z.array(refundReply),
+  profit_sharings: z.array(sharingReply),
+  codes: z
+    .array(
+      z.object({
+        sku: z.string(),
+        code: z.string(),
+        delivered_at: time.nullable(),
+        used_at: time.nullable(),
+        revoked_at: time.nullable(),
+      }),
+    )
+    .optional()
+    .describe('merchant and admin only'),
+});
+
+export const productReply = z.object({
+  sku: z.string(),
+  name: z.string(),
+  kind: z.enum(['physical', 'virtual']),
+  stock: z.int().nullable(),
+  reserved: z.int(),
+  sold: z.int(),
+  codes_left: z.int(),
+});
+
+export const pointsReply = z.object({
+  balance: z.int(),
+  entries: z.array(
+    z.object({ out_trade_no: z.string(), effect: z.string(), delta: z.int(), at: time }),
+  ),
+});
+
+export const callbackDeliveryListReply = z.object({
+  data: z.array(
+    z.object({
+      id: z.string(),
+      received_at: time,
+      notification_id: z.string().nullable(),
+      out_trade_no: z.string().nullable(),
+      outcome: z.string(),
+      http_status: z.int(),
+      duration_ms: z.number(),
+    }),
+  ),
+  next_cursor: z.string().nullable(),
+});
+
+const iso = (date: Date | null) => date?.toISOString() ?? null;
+const amountOf = (order: { totalFen: number; currency: string; refundedFen: number }) => ({
+  total: order.totalFen,
+  currency: order.currency,
+  refunded: order.refundedFen,
+});
+const attentionOf = (open: Attention | null) =>
+  open && {
+    id: open.id,
+    reason: open.reason,
+    since: open.since.toISOString(),
+    open_count: open.openCount,
+  };
+
+export function renderPayment(order: PayableOrder, payment: ClientPayParameters | null) {
+  return {
+    out_trade_no: order.outTradeNo,
+    status: order.status,
+    amount: amountOf(order),
+    expires_at: order.expiresAt.toISOString(),
+    payment,
+  };
+}
+
+export function renderSummary(order: OrderSummary) {
+  return {
+    out_trade_no: order.outTradeNo,
+    status: order.status,
+    channel: order.channel,
+    user_id: order.userId,
+    shop_order_no: order.shopOrderNo,
+    description: order.description,
+    amount: amountOf(order),
+    created_at: order.createdAt.toISOString(),
+    expires_at: order.expiresAt.toISOString(),
+    paid_at: iso(order.paidAt),
+    attention: attentionOf(order.attention),
+  };
+}
+
+/** @param withOpenids of the receivers of profit sharings */
+export function renderOrder(order: OrderDetails, withOpenids: boolean) {
+  return {
+    ...renderSummary(order),
+    profit_sharing: order.profitSharing,
+    metadata: order.metadata,
+    fulfilled_at: iso(order.fulfilledAt),
+    closed_at: iso(order.closedAt),
+    transaction_id: order.transactionId,
+    items: order.items.map(({ unitPriceFen, ...item }) => ({ ...item, unit_price: unitPriceFen })),
+    history: order.history.map((step) => ({ ...step, at: step.at.toISOString() })),
+    effects: order.effects.map(({ doneAt, errorCode, ...effect }) => ({
+      ...effect,
+      done_at: iso(doneAt),
+      error: errorCode,
+    })),
+    deliveries: order.deliveries.map(({ doneAt, ...delivery }) => ({
+      ...delivery,
+      done_at: iso(doneAt),
+    })),
+    notices: order.notices.map((notice) => ({
+      id: notice.notificationId,
+      kind: notice.kind,
+      event_type: notice.eventType,
+      received_at: notice.receivedAt.toISOString(),
+      verdict: notice.verdict,
+    })),
+    transactions: order.transactions.map((transaction) => ({
+      transaction_id: transaction.transactionId,
+      status: transaction.status,
+      amount: { total: transaction.totalFen, currency: transaction.currency },
+      created_at: transaction.createdAt.toISOString(),
+    })),
+    refunds: order.refunds.map(renderRefund),
+    profit_sharings: order.profitSharings.map((one) => renderSharing(one, withOpenids)),
+    ...(order.codes && {
+      codes: order.codes.map(({ sku, code, deliveredAt, usedAt, revokedAt }) => ({
+        sku,
+        code,
+        delivered_at: iso(deliveredAt),
+        used_at: iso(usedAt),
+        revoked_at: iso(revokedAt),
+      })),
+    }),
+  };
+}
+
+export function renderRefund(refund: RefundView) {
+  return {
+    out_refund_no: refund.outRefundNo,
+    out_trade_no: refund.outTradeNo,
+    transaction_id: refund.transactionId,
+    amount: refund.amountFen,
+    currency: refund.currency,
+    status: refund.status,
+    reason: refund.reason,
+    origin: refund.origin,
+    replaces: refund.replaces,
+    created_at: refund.createdAt.toISOString(),
+    succeeded_at: iso(refund.succeededAt),
+  };
+}
+
+export function renderProduct({ codesLeft, ...product }: ProductView) {
+  return { ...product, codes_left: codesLeft };
+}
+
+export function renderPoints({ balance, entries }: PointsView) {
+  return {
+    balance,
+    entries: entries.map(({ outTradeNo, effect, delta, at }) => ({
+      out_trade_no: outTradeNo,
+      effect,
+      delta,
+      at: at.toISOString(),
+    })),
+  };
+}
+
+export function renderCallbackDelivery(delivery: CallbackDeliveryView) {
+  return {
+    id: delivery.id,
+    received_at: delivery.receivedAt.toISOString(),
+    notification_id: delivery.notificationId,
+    out_trade_no: delivery.outTradeNo,
+    outcome: delivery.outcome,
+    http_status: delivery.httpStatus,
+    duration_ms: Math.round(delivery.durationMs * 100) / 100,
+  };
+}

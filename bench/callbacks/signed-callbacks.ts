@@ -1,0 +1,94 @@
+import { randomUUID, type KeyObject } from 'node:crypto';
+import { beijingTime } from '../../simulator/wechatpay/time/beijing-time';
+import { encryptResource, randomDigits, randomToken } from '../../simulator/wechatpay/keys/crypto';
+import type { MerchantCredentials } from '../../simulator/wechatpay/keys/credentials';
+import { signAsWechat } from '../../providers/wechatpay/signing/signature';
+
+/** WeChat's side of a made-up merchant: what it signs callbacks and answers with. */
+export interface Platform {
+  readonly keyId: string;
+  readonly privateKey: KeyObject;
+  readonly publicKeyPem: string;
+}
+
+export interface SignedCallback {
+  readonly id: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface Paid {
+  readonly outTradeNo: string;
+  readonly totalFen: number;
+}
+
+/** The text of a payment's notice, of the fields and the length WeChat sends. */
+export function paymentText({ appId, merchantId }: MerchantCredentials, paid: Paid): string {
+  return JSON.stringify({
+    mchid: merchantId,
+    appid: appId,
+    out_trade_no: paid.outTradeNo,
+    transaction_id: `42000${randomDigits(23)}`,
+    trade_type: 'NATIVE',
+    trade_state: 'SUCCESS',
+    trade_state_desc: '支付成功',
+    bank_type: 'OTHERS',
+    attach: '',
+    success_time: beijingTime(Date.now()),
+    payer: { openid: `o${randomToken(27)}` },
+    amount: {
+      total: paid.totalFen,
+      payer_total: paid.totalFen,
+      currency: 'CNY',
+      payer_currency: 'CNY',
+    },
+  });
+}
+
+/** A callback of its own for a payment, signed now: it is fresh for five minutes. */
+export function signCallback(
+  platform: Platform,
+  credentials: MerchantCredentials,
+  paid: Paid,
+): SignedCallback {
+  const id = randomUUID();
+  const text = paymentText(credentials, paid);
+  const body = JSON.stringify({
+    id,
+    create_time: beijingTime(Date.now()),
+    resource_type: 'encrypt-resource',
+    event_type: 'TRANSACTION.SUCCESS',
+    summary: '支付成功',
+    resource: {
+      original_type: 'transaction',
+      ...encryptResource(credentials.apiV3Key, text, 'transaction'),
+    },
+  });
+  const signature = signAsWechat({
+    rawBody: body,
+    timestamp: Math.floor(Date.now() / 1_000),
+    nonce: randomToken(32),
+    serial: platform.keyId,
+    privateKey: platform.privateKey,
+  });
+  return { id, body, headers: { 'content-type': 'application/json', ...signature } };
+}
+
+/** `count` payments of orders that nobody has; none is like another. */
+export function signCallbacks(
+  platform: Platform,
+  credentials: MerchantCredentials,
+  count: number,
+): SignedCallback[] {
+  return Array.from({ length: count }, () =>
+    signCallback(platform, credentials, {
+      outTradeNo: `bench_${randomToken(20)}`,
+      totalFen: 4_200,
+    }),
+  );
+}
+
+/** The same callbacks with a body their signature doesn't fit. */
+export function forged(callbacks: readonly SignedCallback[]): SignedCallback[] {
+  return callbacks.map(({ id, headers, body }) => ({ id, headers, body: `${body} ` }));
+}

@@ -1,0 +1,117 @@
+import { randomDigits, createKeyPair } from '../../simulator/wechatpay/keys/crypto';
+import {
+  createMerchantCredentials,
+  wechatpayEnvironment,
+  type MerchantCredentials,
+} from '../../simulator/wechatpay/keys/credentials';
+import { createOncepay, type Oncepay } from '../../stack/oncepay';
+import { freePort } from '../../stack/processes/free-port';
+import { startStack, type Managed, type Stack } from '../../stack/stack';
+import { randomBytes } from 'node:crypto';
+import type { OutsideConfig } from './outside';
+import type { Platform } from '../callbacks/signed-callbacks';
+
+const TEMPLATE = 'bench_template';
+/** The next query of an order comes after the run of a benchmark, on both sides. */
+export const QUERY_GAP_MS = 30 * 60_000;
+
+/** What every benchmark stands on: durable Postgres, Temporal, WeChat and the shop as one stub. */
+export interface Ground {
+  readonly stack: Stack;
+  readonly credentials: MerchantCredentials;
+  readonly platform: Platform;
+  /** Namespaces of this run alone; each has one kind of worker. */
+  readonly namespaces: { readonly real: string; readonly bare: string };
+  /** A database of its own with every migration applied. */
+  createDatabase(name: string): Promise<string>;
+  /** Starts a script of this folder and waits until it answers at its port. */
+  startScript(script: string, config: object & { readonly port: number }): Promise<Managed>;
+  /** @param temporalAddress an address where nobody listens stands for a Temporal that is away */
+  createOncepay(databaseUrl: string, temporalAddress?: string): Promise<Oncepay>;
+}
+
+async function startOutside(
+  startScript: Ground['startScript'],
+  platform: Platform,
+): Promise<string> {
+  const port = await freePort();
+  const privateKeyPem = platform.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const config: OutsideConfig = { port, keyId: platform.keyId, privateKeyPem };
+  await startScript(require.resolve('./outside'), config);
+  return `http://127.0.0.1:${port}`;
+}
+
+async function createPlatform(): Promise<Platform> {
+  const { privateKey, publicKey } = await createKeyPair();
+  return {
+    keyId: `PUB_KEY_ID_01${randomDigits(24)}`,
+    privateKey,
+    publicKeyPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  };
+}
+
+async function createTemplate(stack: Stack): Promise<void> {
+  const env = { DATABASE_URL: await stack.createDatabase(TEMPLATE) };
+  const migration = await stack.spawn('migrate', { script: 'dist/cli/migrate.js', env });
+  if ((await migration.exited) !== 0) throw new Error(await migration.output());
+}
+
+/** @param stack from {@link startStack}, with Postgres and Temporal. */
+export async function prepareGround(
+  stack: Stack,
+  namespaces: Ground['namespaces'],
+): Promise<Ground> {
+  await createTemplate(stack);
+  const [credentials, platform] = await Promise.all([
+    createMerchantCredentials(),
+    createPlatform(),
+  ]);
+  let scripts = 0;
+  const startScript: Ground['startScript'] = (script, config) => {
+    scripts += 1;
+    return stack.spawn(`bench-${scripts}`, {
+      script,
+      argv: [JSON.stringify(config)],
+      env: {},
+      ready: { url: `http://127.0.0.1:${config.port}/readyz` },
+    });
+  };
+  const outsideUrl = await startOutside(startScript, platform);
+  const publicKeyOf = () => ({ id: platform.keyId, pem: platform.publicKeyPem });
+  return {
+    stack,
+    credentials,
+    platform,
+    namespaces,
+    createDatabase: (name) => stack.createDatabase(name, TEMPLATE),
+    startScript,
+    createOncepay: (databaseUrl, temporalAddress = stack.temporalAddress) =>
+      createOncepay({
+        stack,
+        databaseUrl,
+        temporalAddress,
+        temporalNamespace: namespaces.real,
+        wechatpay: (notifyUrl) =>
+          wechatpayEnvironment({ url: outsideUrl, publicKeyOf }, credentials, notifyUrl),
+        env: {
+          ONCEPAY_QUERY_SCHEDULE: `${QUERY_GAP_MS / 60_000}m`,
+          ONCEPAY_PAYMENT_WINDOW: '2h',
+          ONCEPAY_WEBHOOK_URL: `${outsideUrl}/webhooks`,
+          ONCEPAY_WEBHOOK_SECRET: `whsec_${randomBytes(24).toString('base64')}`,
+        },
+      }),
+  };
+}
+
+/** Postgres with fsync on, an in-memory Temporal (or the one that TEMPORAL_ADDRESS names). */
+export async function startGround(log: (line: string) => void): Promise<Ground> {
+  const own = randomBytes(3).toString('hex');
+  const namespaces = { real: `bench-real-${own}`, bare: `bench-bare-${own}` };
+  const stack = await startStack({ temporal: { namespaces: Object.values(namespaces) }, log });
+  try {
+    return await prepareGround(stack, namespaces);
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+import type { RefundNotice } from '../../domain/payments/notices';
+import type { Transaction } from './context';
+import type { LockedOrder } from './order-row';
+
+export type Verdict = 'applied' | 'already_applied' | 'conflict' | 'ignored';
+
+export interface InboxRow {
+  readonly id: string;
+  readonly notificationId: string;
+  readonly source: string;
+  /** null once it is purged, which only happens to rows with a verdict. */
+  readonly resourceEncrypted: string | null;
+}
+
+/** A refund's notice that waits for its payment. */
+export interface ToldRefund {
+  readonly row: InboxRow;
+  readonly notice: RefundNotice;
+}
+
+/** What the application of one row may change, under the order's lock. */
+export interface Scope {
+  readonly tx: Transaction;
+  readonly outTradeNo: string;
+  readonly now: Date;
+  order: LockedOrder | null;
+  /** The order's row was changed after it was read. */
+  changed: boolean;
+  /** Notices that had a verdict wait for another one: they may fit by now. */
+  judgeAnew: boolean;
+  /** Refunds that WeChat told of and nobody has booked. */
+  told: readonly ToldRefund[];
+  /** What was decided of inbox rows, by id; written with the transaction. */
+  readonly verdicts: Map<string, Verdict>;
+  /** Refunds whose runs have something to do, by number. */
+  readonly refunds: Set<string>;
+  /** The same of profit sharings. */
+  readonly sharings: Set<string>;
+}

@@ -1,0 +1,31 @@
+import type { Transaction } from '../core/context';
+
+interface Wanted {
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+/**
+ * Hands codes from the pool to an order, the oldest first, each to one order only. The products are
+ * locked by the caller, so a short pool is really short and not just busy.
+ * @returns false when the pool holds too few; the caller's savepoint takes everything back
+ */
+export async function handOutCodes(
+  tx: Transaction,
+  outTradeNo: string,
+  now: Date,
+): Promise<boolean> {
+  const wanted = await tx.$queryRaw<Wanted[]>`
+    SELECT i.sku, sum(i.quantity)::int - (SELECT count(*)::int FROM product_codes c
+      WHERE c.out_trade_no = ${outTradeNo} AND c.sku = i.sku) AS quantity
+    FROM order_items i WHERE i.out_trade_no = ${outTradeNo} AND i.pooled GROUP BY i.sku ORDER BY i.sku`;
+  for (const { sku, quantity } of wanted) {
+    if (quantity <= 0) continue;
+    const given = await tx.$executeRaw`
+      UPDATE product_codes SET out_trade_no = ${outTradeNo}, delivered_at = ${now}
+      WHERE id IN (SELECT id FROM product_codes WHERE sku = ${sku} AND out_trade_no IS NULL
+        ORDER BY id LIMIT ${quantity} FOR UPDATE)`;
+    if (given !== quantity) return false;
+  }
+  return true;
+}

@@ -1,0 +1,177 @@
+import {
+  compensationOf,
+  effectsTakenBack,
+  type DatabaseEffect,
+} from '../../domain/fulfilment/effects';
+import { proportion, proportions } from '../../domain/money';
+import { shanghaiDay } from '../../domain/orders/order-number';
+import type { Transaction } from '../core/context';
+import type { LockedOrder } from '../core/order-row';
+
+/** A refund of the payment, back with the payer. */
+interface Refunded {
+  readonly outRefundNo: string;
+  readonly amountFen: number;
+  /** Of the payment that it belongs to. */
+  readonly paidFen: number;
+  /** Back of the payment when this one was, itself included. */
+  readonly refundedFen: number;
+}
+
+/**
+ * Commits with a refund's success what it takes back: a row of its own for each effect the order has (P7).
+ * The order's row is locked.
+ */
+export async function addCompensations(
+  tx: Transaction,
+  outTradeNo: string,
+  refund: {
+    readonly outRefundNo: string;
+    readonly restock: boolean;
+    readonly revokeCodes: boolean;
+  },
+): Promise<void> {
+  const taken = effectsTakenBack(refund);
+  const names = taken.map((effect) => compensationOf(effect, refund.outRefundNo));
+  await tx.$executeRaw`
+    INSERT INTO order_effects (out_trade_no, effect, status)
+    SELECT ${outTradeNo}, x.name, 'pending' FROM unnest(${taken}::text[], ${names}::text[])
+      AS x (effect, name)
+    WHERE EXISTS (SELECT 1 FROM order_effects e
+      WHERE e.out_trade_no = ${outTradeNo} AND e.effect = x.effect)
+    ON CONFLICT (out_trade_no, effect) DO NOTHING`;
+}
+
+/**
+ * Takes back one effect's share of one refund. What was never done has nothing to take back; what others
+ * have taken back already is not taken again. The order and its products are locked.
+ */
+export async function takeBack(
+  tx: Transaction,
+  order: LockedOrder,
+  effect: DatabaseEffect,
+  outRefundNo: string,
+  now: Date,
+): Promise<void> {
+  const [refund] = await tx.$queryRaw<Refunded[]>`
+    SELECT r.out_refund_no AS "outRefundNo", r.amount_fen AS "amountFen", t.total_fen AS "paidFen",
+      (SELECT sum(x.amount_fen)::int FROM refunds x
+        WHERE x.transaction_key = r.transaction_key AND x.status = 'succeeded'
+          AND (x.succeeded_at, x.out_refund_no) <= (r.succeeded_at, r.out_refund_no)) AS "refundedFen"
+    FROM refunds r JOIN payment_transactions t ON t.id = r.transaction_key
+    WHERE r.out_refund_no = ${outRefundNo} AND r.order_no = ${order.out_trade_no}
+      AND EXISTS (SELECT 1 FROM order_effects e WHERE e.out_trade_no = r.order_no
+        AND e.effect = ${effect} AND e.status = 'done')`;
+  if (refund) await TAKE_BACK[effect](tx, order, refund, now);
+}
+
+type TakeBack = (tx: Transaction, order: LockedOrder, refund: Refunded, now: Date) => Promise<void>;
+
+const TAKE_BACK: Record<DatabaseEffect, TakeBack> = {
+  async points(tx, order, refund, now) {
+    const { out_trade_no: outTradeNo, user_id: userId } = order;
+    const [sums] = await tx.$queryRaw<{ given: number; taken: number }[]>`
+      SELECT coalesce(sum(delta) FILTER (WHERE effect = 'points'), 0)::int AS given,
+        coalesce(-sum(delta) FILTER (WHERE effect <> 'points'), 0)::int AS taken
+      FROM points_entries WHERE out_trade_no = ${outTradeNo}`;
+    if (!sums) return;
+    const refunded = (await takenBefore(tx, order, 'points', refund)) + refund.amountFen;
+    const delta = sums.taken - proportion(sums.given, refunded, refund.paidFen);
+    if (delta >= 0) return;
+    const effect = compensationOf('points', refund.outRefundNo);
+    await tx.$executeRaw`
+      WITH entry AS (
+        INSERT INTO points_entries (user_id, out_trade_no, effect, delta, at)
+        VALUES (${userId}, ${outTradeNo}, ${effect}, ${delta}, ${now}) RETURNING user_id, delta
+      )
+      INSERT INTO points_balances (user_id, balance) SELECT user_id, delta FROM entry
+      ON CONFLICT (user_id) DO UPDATE SET balance = points_balances.balance + excluded.balance`;
+  },
+
+  /** Where they were counted: on the day of the payment, so that a day's net sales are in one row. */
+  async sales(tx, order, refund, now) {
+    const { out_trade_no: outTradeNo } = order;
+    const lines = await tx.$queryRaw<{ sku: string; units: number; revenueFen: number }[]>`
+      SELECT sku, sum(quantity)::float8 AS units,
+        sum(quantity::bigint * unit_price_fen)::float8 AS "revenueFen"
+      FROM order_items WHERE out_trade_no = ${outTradeNo} GROUP BY sku ORDER BY sku`;
+    const before = await takenBefore(tx, order, 'sales', refund);
+    const refunded = before + refund.amountFen;
+    const share = (parts: number[]) => {
+      const earlier = proportions(parts, before, refund.paidFen);
+      return proportions(parts, refunded, refund.paidFen).map(
+        (part, n) => part - (earlier[n] ?? 0),
+      );
+    };
+    const revenue = share(lines.map(({ revenueFen }) => revenueFen));
+    const units = lines.map(
+      ({ units: sold }) =>
+        proportion(sold, refunded, refund.paidFen) - proportion(sold, before, refund.paidFen),
+    );
+    const back = lines.map(({ sku }, n) => ({ sku, units: units[n], revenue_fen: revenue[n] }));
+    const whole = refunded >= refund.paidFen ? 1 : 0;
+    await tx.$executeRaw`
+      WITH back AS (
+        SELECT * FROM jsonb_to_recordset(${JSON.stringify(back)}::jsonb)
+          AS x (sku text, units bigint, revenue_fen bigint)
+      ), sold AS (
+        UPDATE products SET sold = greatest(sold - back.units, 0) FROM back WHERE products.sku = back.sku
+      )
+      UPDATE sales_statistics s SET units = s.units - back.units,
+        revenue_fen = s.revenue_fen - back.revenue_fen, orders = s.orders - ${whole}::int
+      FROM back WHERE s.day = ${shanghaiDay((order.paid_at ?? now).getTime())} AND s.sku = back.sku`;
+  },
+
+  /**
+   * Goods that one refund left may come back with a later one, so all that was refunded up to this one
+   * counts; what comes after it does not, however late this is done.
+   */
+  async stock(tx, order, refund) {
+    const rows = await tx.stockReservation.findMany({
+      where: { outTradeNo: order.out_trade_no, status: 'taken' },
+      select: { sku: true, quantity: true, returned: true },
+      orderBy: { sku: 'asc' },
+    });
+    for (const { sku, quantity, returned } of rows) {
+      const back = proportion(quantity, refund.refundedFen, refund.paidFen);
+      if (back <= returned) continue;
+      await tx.stockReservation.updateMany({
+        where: { outTradeNo: order.out_trade_no, sku },
+        data: { returned: back },
+      });
+      const onHand = { stock: { increment: back - returned } };
+      await tx.product.updateMany({ where: { sku, stock: { not: null } }, data: onHand });
+    }
+  },
+
+  /** Only codes that nobody has used; a user has seen them, so they never go out again. */
+  async delivery(tx, order, refund, now) {
+    const { out_trade_no: outTradeNo } = order;
+    const rows = await tx.$queryRaw<{ sku: string; given: number; revoked: number }[]>`
+      SELECT sku, count(*)::int AS given, count(revoked_at)::int AS revoked
+      FROM product_codes WHERE out_trade_no = ${outTradeNo} GROUP BY sku ORDER BY sku`;
+    for (const { sku, given, revoked } of rows) {
+      const back = proportion(given, refund.refundedFen, refund.paidFen) - revoked;
+      if (back <= 0) continue;
+      await tx.$executeRaw`
+        UPDATE product_codes SET revoked_at = ${now}, revoked_by = ${refund.outRefundNo}
+        WHERE id IN (SELECT id FROM product_codes WHERE out_trade_no = ${outTradeNo} AND sku = ${sku}
+          AND used_at IS NULL AND revoked_at IS NULL ORDER BY id DESC LIMIT ${back} FOR UPDATE)`;
+    }
+  },
+};
+
+/** What other refunds have taken back of an effect, as the money they stand for. */
+async function takenBefore(
+  tx: Transaction,
+  order: LockedOrder,
+  effect: DatabaseEffect,
+  { outRefundNo }: Refunded,
+): Promise<number> {
+  const [row] = await tx.$queryRaw<{ fen: number }[]>`
+    SELECT coalesce(sum(r.amount_fen), 0)::int AS fen
+    FROM order_effects e JOIN refunds r ON e.effect = ${compensationOf(effect, '')} || r.out_refund_no
+    WHERE e.out_trade_no = ${order.out_trade_no} AND r.order_no = e.out_trade_no
+      AND e.status = 'done' AND r.out_refund_no <> ${outRefundNo}`;
+  return row?.fen ?? 0;
+}

@@ -1,0 +1,306 @@
+import { DATABASE_EFFECTS, readEffect, type DatabaseEffect } from '../../domain/fulfilment/effects';
+import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
+import { pointsFor } from '../../domain/money';
+import { shanghaiDay } from '../../domain/orders/order-number';
+import type { RunView } from '../../domain/orders/run-view';
+import { SETTLE_GRACE_MS } from '../orders/attempts';
+import { takeBack } from './compensations';
+import type { DatabaseContext, Transaction } from '../core/context';
+import { addDeliveries } from '../outbound/write-deliveries';
+import { handOutCodes } from './code-pool';
+import { NO_FAILURE } from './effect-holds';
+import { errorChain, isUnavailable, sqlStateOf } from '../core/errors';
+import { readRunView } from '../core/run-view';
+import { changeStatus, lockOrder, type LockedOrder } from '../core/order-row';
+
+/** Why an effect can't be done, in words of the catalogue. */
+export class EffectError extends Error {
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode) {
+    super(code);
+    this.code = code;
+  }
+}
+
+interface EffectRow {
+  readonly effect: string;
+  readonly status: string;
+  readonly attempts: number;
+  readonly spent: boolean;
+}
+
+/** An effect that was tried and could not be done. */
+export interface FailedEffect {
+  readonly effect: string;
+  readonly code: ErrorCode;
+  /** Tries so far, this one included. */
+  readonly attempts: number;
+  /** Names and codes of the error, and PostgreSQL's SQLSTATE; never what was in a row. */
+  readonly evidence: Readonly<Record<string, unknown>>;
+}
+
+export interface EffectsRun {
+  readonly view: RunView | null;
+  readonly failed: readonly FailedEffect[];
+}
+
+/** The effects ledger: every effect of a paid order exactly once, none waiting for one that fails. */
+export function createEffects(context: DatabaseContext) {
+  const { prisma } = context;
+  return {
+    /**
+     * Does what is left of an order's effects in one transaction, a savepoint each: one that fails
+     * leaves its row `failed`, the others commit. When all are done the order is fulfilled with them;
+     * then refunds take back what theirs is. Whether one that failed is tried again is not decided here.
+     */
+    run(outTradeNo: string, nowMs: number): Promise<EffectsRun> {
+      const now = new Date(nowMs);
+      return prisma.$transaction(async (tx) => {
+        const order = await lockOrder(tx, outTradeNo);
+        const failed = order ? await runLocked(context, tx, order, now) : [];
+        return { view: await readRunView(tx, outTradeNo), failed };
+      });
+    },
+
+    /** Effects that were tried in vain, and about which nothing is decided yet. */
+    async undecided(outTradeNo: string): Promise<FailedEffect[]> {
+      const rows = await prisma.orderEffect.findMany({
+        where: { outTradeNo, status: 'failed', spent: false },
+        select: { effect: true, attempts: true, errorCode: true, evidence: true },
+        orderBy: { effect: 'asc' },
+      });
+      return rows.map(({ errorCode, evidence, ...row }) => ({
+        ...row,
+        code: isErrorCode(errorCode) ? errorCode : 'EFFECT_FAILED',
+        evidence: (evidence as FailedEffect['evidence'] | null) ?? {},
+      }));
+    },
+  };
+}
+
+const UNFINISHED = { notIn: ['done', 'skipped'] };
+const FORWARD = [...DATABASE_EFFECTS] as string[];
+
+async function runLocked(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  now: Date,
+): Promise<FailedEffect[]> {
+  const rows = await tx.orderEffect.findMany({
+    where: { outTradeNo: order.out_trade_no, status: UNFINISHED },
+    select: { effect: true, status: true, attempts: true, spent: true },
+    orderBy: { effect: 'asc' },
+  });
+  await lockProducts(tx, order.out_trade_no);
+  const ahead = rows.filter(({ effect }) => FORWARD.includes(effect));
+  const back = rows.filter(({ effect }) => !FORWARD.includes(effect));
+  const failed = await runAhead(context, tx, order, ahead, now);
+  return [...failed, ...(await runBack(tx, order, back, now))];
+}
+
+/** What the payment sets off. */
+async function runAhead(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  rows: readonly EffectRow[],
+  now: Date,
+): Promise<FailedEffect[]> {
+  if (order.status !== 'paid' || order.effects_held) return [];
+  const failed: FailedEffect[] = [];
+  const done: string[] = [];
+  for (const row of rows.filter(isDue)) {
+    const carryOut = EFFECTS[row.effect as DatabaseEffect];
+    const failure = await attempt(tx, order, row, () => carryOut(tx, order, now));
+    if (failure === null) done.push(row.effect);
+    else failed.push(failure);
+  }
+  await markDone(tx, order.out_trade_no, done, now);
+  if (done.length === rows.length) await fulfil(context, tx, order, now);
+  return failed;
+}
+
+/**
+ * What refunds take back. Each waits until its effect is done or never will be: whichever comes first,
+ * the sums are the same.
+ */
+async function runBack(
+  tx: Transaction,
+  order: LockedOrder,
+  rows: readonly EffectRow[],
+  now: Date,
+): Promise<FailedEffect[]> {
+  const due = rows.filter(isDue);
+  if (due.length === 0) return [];
+  const { out_trade_no: outTradeNo } = order;
+  const open = await tx.orderEffect.findMany({
+    where: { outTradeNo, effect: { in: FORWARD }, status: UNFINISHED },
+    select: { effect: true },
+  });
+  const waitsFor = order.status === 'refunded' ? [] : open.map(({ effect }) => effect);
+  const failed: FailedEffect[] = [];
+  for (const row of due) {
+    const { effect, outRefundNo } = readEffect(row.effect);
+    if (outRefundNo === null || waitsFor.includes(effect)) continue;
+    const failure = await attempt(tx, order, row, () =>
+      takeBack(tx, order, effect, outRefundNo, now),
+    );
+    // At once: the next one takes back what this one left.
+    if (failure === null) await markDone(tx, outTradeNo, [row.effect], now);
+    else failed.push(failure);
+  }
+  return failed;
+}
+
+function isDue({ status, spent }: EffectRow): boolean {
+  return status === 'pending' || (status === 'failed' && !spent);
+}
+
+/** All rows an effect may touch, locked in sku order before the first one: no two orders can wait for each other. */
+async function lockProducts(tx: Transaction, outTradeNo: string): Promise<void> {
+  await tx.$queryRaw`
+    SELECT 1 FROM products WHERE sku IN (
+      SELECT sku FROM order_items WHERE out_trade_no = ${outTradeNo})
+    ORDER BY sku FOR NO KEY UPDATE`;
+}
+
+async function attempt(
+  tx: Transaction,
+  order: LockedOrder,
+  row: EffectRow,
+  carryOut: () => Promise<void>,
+): Promise<FailedEffect | null> {
+  await tx.$executeRaw`SAVEPOINT effect`;
+  try {
+    await carryOut();
+    return null;
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    await tx.$executeRaw`ROLLBACK TO SAVEPOINT effect`;
+    return fail(tx, order.out_trade_no, row, error);
+  }
+}
+
+async function markDone(
+  tx: Transaction,
+  outTradeNo: string,
+  effects: string[],
+  now: Date,
+): Promise<void> {
+  if (effects.length === 0) return;
+  await tx.orderEffect.updateMany({
+    where: { outTradeNo, effect: { in: effects }, status: { in: ['pending', 'failed'] } },
+    data: { status: 'done', doneAt: now, ...NO_FAILURE, attempts: { increment: 1 } },
+  });
+}
+
+async function fail(
+  tx: Transaction,
+  outTradeNo: string,
+  { effect, attempts: before }: EffectRow,
+  error: unknown,
+): Promise<FailedEffect> {
+  const code = error instanceof EffectError ? error.code : 'EFFECT_FAILED';
+  const attempts = before + 1;
+  const evidence = { errors: errorChain(error), sql_state: sqlStateOf(error) };
+  await tx.orderEffect.updateMany({
+    where: { outTradeNo, effect },
+    data: { status: 'failed', errorCode: code, evidence, attempts },
+  });
+  return { effect, code, attempts, evidence };
+}
+
+/** A person skipped an effect: when none is left, the order is fulfilled with that. */
+export async function fulfilIfDone(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  now: Date,
+): Promise<void> {
+  if (order.status !== 'paid') return;
+  const left = await tx.orderEffect.count({
+    where: { outTradeNo: order.out_trade_no, effect: { in: FORWARD }, status: UNFINISHED },
+  });
+  if (left === 0) await fulfil(context, tx, order, now);
+}
+
+/** No effect is left: the order is fulfilled in the transaction of the last one. */
+async function fulfil(
+  context: DatabaseContext,
+  tx: Transaction,
+  order: LockedOrder,
+  now: Date,
+): Promise<void> {
+  const { out_trade_no: outTradeNo } = order;
+  const change = await changeStatus(tx, {
+    outTradeNo,
+    status: order.status,
+    event: 'fulfilled',
+    cause: 'effects_done',
+    now,
+    dueAt: new Date(now.getTime() + SETTLE_GRACE_MS),
+  });
+  if (change.kind !== 'moved') return;
+  await addDeliveries(context, tx, order, {
+    event: 'order.fulfilled',
+    status: 'fulfilled',
+    transactionId: order.applied_transaction_id,
+    now,
+  });
+}
+
+const EFFECTS: Record<
+  DatabaseEffect,
+  (tx: Transaction, order: LockedOrder, now: Date) => Promise<void>
+> = {
+  async points(tx, order, now) {
+    const delta = pointsFor(order.total_fen);
+    if (delta === 0) return;
+    await tx.$executeRaw`
+      WITH entry AS (
+        INSERT INTO points_entries (user_id, out_trade_no, effect, delta, at)
+        VALUES (${order.user_id}, ${order.out_trade_no}, 'points', ${delta}, ${now})
+        RETURNING user_id, delta
+      )
+      INSERT INTO points_balances (user_id, balance) SELECT user_id, delta FROM entry
+      ON CONFLICT (user_id) DO UPDATE SET balance = points_balances.balance + excluded.balance`;
+  },
+
+  async sales(tx, order, now) {
+    const day = shanghaiDay((order.paid_at ?? now).getTime());
+    await tx.$executeRaw`
+      WITH lines AS (
+        SELECT sku, sum(quantity)::bigint AS units,
+          sum(quantity::bigint * unit_price_fen) AS revenue_fen
+        FROM order_items WHERE out_trade_no = ${order.out_trade_no} GROUP BY sku ORDER BY sku
+      ), sold AS (
+        UPDATE products SET sold = sold + lines.units FROM lines WHERE products.sku = lines.sku
+      )
+      INSERT INTO sales_statistics (day, sku, units, revenue_fen, orders)
+      SELECT ${day}, sku, units, revenue_fen, 1 FROM lines ORDER BY sku
+      ON CONFLICT (day, sku) DO UPDATE SET units = sales_statistics.units + excluded.units,
+        revenue_fen = sales_statistics.revenue_fen + excluded.revenue_fen,
+        orders = sales_statistics.orders + 1`;
+  },
+
+  async stock(tx, order) {
+    const taken = await tx.$queryRaw<{ sku: string }[]>`
+      WITH held AS (
+        UPDATE stock_reservations SET status = 'taken'
+        WHERE out_trade_no = ${order.out_trade_no} AND status = 'reserved'
+        RETURNING sku, quantity
+      )
+      UPDATE products SET stock = stock - held.quantity, reserved = reserved - held.quantity
+      FROM held WHERE products.sku = held.sku AND products.stock >= held.quantity
+      RETURNING products.sku`;
+    const wanted = await tx.stockReservation.count({
+      where: { outTradeNo: order.out_trade_no, status: 'taken' },
+    });
+    if (taken.length !== wanted) throw new EffectError('NO_STOCK');
+  },
+
+  async delivery(tx, order, now) {
+    if (!(await handOutCodes(tx, order.out_trade_no, now))) throw new EffectError('NO_CODES');
+  },
+};

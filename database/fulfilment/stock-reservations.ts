@@ -1,0 +1,107 @@
+import type { Transaction } from '../core/context';
+
+export type ItemKind = 'physical' | 'virtual';
+
+/** What the products say of an item, fixed with the order. */
+export interface OrderLine {
+  readonly kind: ItemKind;
+  /** Delivered from our pool of codes. */
+  readonly pooled: boolean;
+}
+
+export interface Reservation {
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+export type ProductConflict =
+  | { readonly kind: 'out_of_stock'; readonly sku: string }
+  /** The item says another kind than the product. */
+  | { readonly kind: 'kind_conflict'; readonly index: number };
+
+type Item = { readonly sku: string; readonly quantity: number; readonly kind: ItemKind | null };
+
+/**
+ * Reserves what is tracked, with the products locked in sku order. A sku that is not in `products` is
+ * the shop's own affair: no stock, no delivery here.
+ */
+export async function reserveStock<T extends Item>(
+  tx: Transaction,
+  items: readonly T[],
+): Promise<
+  | {
+      readonly kind: 'reserved';
+      readonly items: readonly (T & OrderLine)[];
+      readonly reservations: readonly Reservation[];
+    }
+  | ProductConflict
+> {
+  const wanted = new Map<string, number>();
+  for (const { sku, quantity } of items) wanted.set(sku, (wanted.get(sku) ?? 0) + quantity);
+  const products = await tx.$queryRaw<
+    { sku: string; kind: ItemKind; stock: number | null; reserved: number }[]
+  >`SELECT sku, kind, stock, reserved FROM products WHERE sku = ANY(${[...wanted.keys()]})
+    ORDER BY sku FOR NO KEY UPDATE`;
+  const kinds = new Map(products.map(({ sku, kind }) => [sku, kind]));
+  const clash = items.findIndex(
+    ({ sku, kind }) => kind !== null && (kinds.get(sku) ?? kind) !== kind,
+  );
+  if (clash >= 0) return { kind: 'kind_conflict', index: clash };
+  const tracked = products.filter(({ stock }) => stock !== null);
+  const short = tracked.find(
+    ({ sku, stock, reserved }) => (stock ?? 0) - reserved < (wanted.get(sku) ?? 0),
+  );
+  if (short) return { kind: 'out_of_stock', sku: short.sku };
+  const reservations = tracked.map(({ sku }) => ({ sku, quantity: wanted.get(sku) ?? 0 }));
+  if (reservations.length > 0) {
+    await tx.$executeRaw`
+      UPDATE products SET reserved = reserved + x.quantity
+      FROM jsonb_to_recordset(${JSON.stringify(reservations)}::jsonb) AS x (sku text, quantity int)
+      WHERE products.sku = x.sku`;
+  }
+  return {
+    kind: 'reserved',
+    items: items.map((item) => ({
+      ...item,
+      kind: kinds.get(item.sku) ?? item.kind ?? 'physical',
+      pooled: kinds.get(item.sku) === 'virtual',
+    })),
+    reservations,
+  };
+}
+
+/** Gives back what an order that will not be paid had reserved. Idempotent; the order row is locked. */
+export async function releaseStock(tx: Transaction, outTradeNo: string): Promise<void> {
+  await tx.$executeRaw`
+    WITH held AS (
+      UPDATE stock_reservations SET status = 'released'
+      WHERE out_trade_no = ${outTradeNo} AND status = 'reserved' RETURNING sku, quantity
+    ), locked AS (
+      SELECT p.sku, held.quantity FROM products p JOIN held USING (sku)
+      ORDER BY p.sku FOR NO KEY UPDATE OF p
+    )
+    UPDATE products SET reserved = greatest(reserved - locked.quantity, 0) FROM locked
+    WHERE products.sku = locked.sku`;
+}
+
+/**
+ * Reserves again what an order gave back with its close: its late payment is accepted. The order's row
+ * is locked.
+ * @returns false when there is not enough any more; nothing is reserved then
+ */
+export async function reserveAgain(tx: Transaction, outTradeNo: string): Promise<boolean> {
+  const wanted = await tx.$queryRaw<{ sku: string; enough: boolean }[]>`
+    SELECT p.sku, p.stock IS NULL OR p.stock - p.reserved >= r.quantity AS enough
+    FROM products p JOIN stock_reservations r USING (sku)
+    WHERE r.out_trade_no = ${outTradeNo} AND r.status = 'released'
+    ORDER BY p.sku FOR NO KEY UPDATE OF p`;
+  if (wanted.some(({ enough }) => !enough)) return false;
+  await tx.$executeRaw`
+    WITH again AS (
+      UPDATE stock_reservations SET status = 'reserved'
+      WHERE out_trade_no = ${outTradeNo} AND status = 'released' RETURNING sku, quantity
+    )
+    UPDATE products SET reserved = reserved + again.quantity FROM again
+    WHERE products.sku = again.sku`;
+  return true;
+}

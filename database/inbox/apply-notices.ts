@@ -1,0 +1,167 @@
+import type { Notice } from '../../domain/payments/notices';
+import type { RunView } from '../../domain/orders/run-view';
+import { currentOrder, openScope } from '../resolutions/resolution-scope';
+import { carryOutApproved } from '../resolutions/carry-out-approved';
+import { SETTLE_GRACE_MS } from '../orders/attempts';
+import type { DatabaseContext } from '../core/context';
+import { endMoot } from '../interventions/open-intervention';
+import { askAboutUnreadable } from '../notice-questions';
+import type { InboxRow, Scope, ToldRefund, Verdict } from '../core/scope';
+import { applyPayment } from '../payments/apply-payment';
+import { applyRefundNotice } from '../refunds/apply-refund-notice';
+import { readRunView } from '../core/run-view';
+
+/** Inbox rows that one transaction applies; a run asks again while some are left. */
+const BATCH = 50;
+/** Notices of refunds that were not booked, read along in case their payment is among those. */
+const TOLD = 50;
+
+export interface Application {
+  /** null when the number is not one of our orders. */
+  readonly view: RunView | null;
+  readonly applied: number;
+  readonly conflicts: number;
+  /** More rows wait than one transaction takes. */
+  readonly more: boolean;
+  /** Refunds whose runs have something to do now. */
+  readonly refunds: readonly string[];
+  /** The same of profit sharings. */
+  readonly sharings: readonly string[];
+}
+
+/**
+ * The way into the books of all that waits for a number's run: inbox rows without a verdict, then the
+ * answers of persons. Each is decided under the order's row lock, and what came of it is written in the
+ * transaction that applies it (P3), so a crash leaves both or neither.
+ */
+export function createNoticeApplication(context: DatabaseContext) {
+  return {
+    /**
+     * @param parse reads a decrypted notice (wechatpay/), passed in so that this room needs no
+     * provider
+     */
+    apply: (outTradeNo: string, parse: (resource: string) => Notice, nowMs: number) =>
+      applyNotices(context, outTradeNo, parse, nowMs),
+  };
+}
+
+async function applyNotices(
+  context: DatabaseContext,
+  outTradeNo: string,
+  parse: (resource: string) => Notice,
+  nowMs: number,
+): Promise<Application> {
+  return context.prisma.$transaction(async (tx) => {
+    const scope = await openScope(tx, outTradeNo, new Date(nowMs));
+    const seen = await tx.inboxNotification.findMany({
+      where: {
+        outTradeNo,
+        OR: [
+          { verdict: null },
+          { kind: 'refund', verdict: 'conflict', resourceEncrypted: { not: null } },
+        ],
+      },
+      select: {
+        id: true,
+        kind: true,
+        verdict: true,
+        notificationId: true,
+        source: true,
+        resourceEncrypted: true,
+        undeliverableAt: true,
+      },
+      orderBy: [{ verdict: { sort: 'asc', nulls: 'first' } }, { receivedAt: 'asc' }, { id: 'asc' }],
+      take: BATCH + TOLD,
+    });
+    const rows = seen.filter(({ verdict }) => verdict === null).slice(0, BATCH);
+    scope.told = toldRefunds(context, seen, parse);
+    for (const row of rows) {
+      // A payment may have taken it along.
+      if (scope.verdicts.has(row.id)) continue;
+      await currentOrder(scope);
+      scope.verdicts.set(row.id, await applyRow(context, scope, row, parse));
+    }
+    await writeVerdicts(scope);
+    await endUndeliverable(scope, rows);
+    const moreAnswers = await carryOutApproved(context, scope);
+    if (scope.order && scope.changed) await keepDue(scope);
+    return {
+      view: scope.order && (await readRunView(tx, outTradeNo)),
+      applied: countOf(scope, 'applied'),
+      conflicts: countOf(scope, 'conflict'),
+      more: rows.length === BATCH || moreAnswers || scope.judgeAnew,
+      refunds: [...scope.refunds],
+      sharings: [...scope.sharings],
+    };
+  });
+}
+
+const countOf = ({ verdicts }: Scope, verdict: Verdict): number =>
+  [...verdicts.values()].filter((one) => one === verdict).length;
+
+async function writeVerdicts({ tx, verdicts, now }: Scope): Promise<void> {
+  for (const verdict of new Set(verdicts.values())) {
+    const ids = [...verdicts].filter(([, one]) => one === verdict).map(([id]) => id);
+    await tx.inboxNotification.updateMany({
+      where: { id: { in: ids } },
+      data: { verdict, verdictAt: now },
+    });
+  }
+}
+
+/** Refunds that nobody has booked: asked about before, or about to be judged. */
+function toldRefunds(
+  context: DatabaseContext,
+  rows: readonly (InboxRow & { readonly kind: string })[],
+  parse: (resource: string) => Notice,
+): ToldRefund[] {
+  return rows.flatMap((row) => {
+    const notice = row.kind === 'refund' ? open(context, row, parse) : null;
+    return notice?.kind === 'refund' ? [{ row, notice }] : [];
+  });
+}
+
+/** Rows that a person was asked about have found their run after all. */
+async function endUndeliverable(
+  { tx, outTradeNo, now }: Scope,
+  rows: readonly { id: string; undeliverableAt: Date | null }[],
+): Promise<void> {
+  for (const { id, undeliverableAt } of rows) {
+    if (undeliverableAt === null) continue;
+    await endMoot(tx, outTradeNo, ['undeliverable'], now, `notice:${id}`);
+  }
+}
+
+/** What was changed sets the run to work: should that get lost, it is looked for. */
+async function keepDue({ tx, outTradeNo, now }: Scope): Promise<void> {
+  const dueAt = new Date(now.getTime() + SETTLE_GRACE_MS);
+  await tx.order.updateMany({ where: { outTradeNo, dueAt: null }, data: { dueAt } });
+}
+
+async function applyRow(
+  context: DatabaseContext,
+  scope: Scope,
+  row: InboxRow,
+  parse: (resource: string) => Notice,
+): Promise<Verdict> {
+  const notice = open(context, row, parse);
+  if (!notice) return askAboutUnreadable(scope, row);
+  if (notice.kind === 'payment') return applyPayment(context, scope, notice, row);
+  if (notice.kind === 'refund') return applyRefundNotice(context, scope, notice, row);
+  return 'ignored';
+}
+
+/** null when it can't be read: its key is gone, or the value was changed. */
+function open(
+  { cipher }: DatabaseContext,
+  row: InboxRow,
+  parse: (resource: string) => Notice,
+): Notice | null {
+  if (row.resourceEncrypted === null) return null;
+  const place = { table: 'notification_inbox', column: 'resource', row: row.id };
+  try {
+    return parse(cipher.decrypt(place, row.resourceEncrypted));
+  } catch {
+    return null;
+  }
+}

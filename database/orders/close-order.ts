@@ -1,0 +1,147 @@
+import { v7 as uuidv7 } from 'uuid';
+import { canBePaid, type OrderStatus } from '../../domain/orders/order-state';
+import type { CloseCause, RunView } from '../../domain/orders/run-view';
+import { DUE_GRACE_MS, mayExistAtWechat, settleAttempt, type AttemptOutcome } from './attempts';
+import type { Actor, DatabaseContext } from '../core/context';
+import { closeLocked } from './close-locked-order';
+import { readRunView } from '../core/run-view';
+import { lockOrder } from '../core/order-row';
+
+export type CloseStart =
+  | { readonly kind: 'decided' }
+  /** WeChat may know the order: it has to be asked. */
+  | {
+      readonly kind: 'ask_wechat';
+      readonly merchantId: string;
+      /** From this moment, Unix ms, an order that WeChat doesn't know can't come to exist any more. */
+      readonly absentMeansClosedAtMs: number;
+    };
+
+/** Closing: wanted first, then asked at WeChat if need be, then carried out. */
+export function createClosing(context: DatabaseContext) {
+  const { prisma } = context;
+  return {
+    /**
+     * Notes that an order shall be closed, before anything is sent: no prepay starts after this.
+     * @returns the status it has; null when there is no such order
+     */
+    request: (outTradeNo: string, actor: Actor, nowMs: number) =>
+      requestClose(context, outTradeNo, actor, nowMs),
+
+    /** Begins a close in the run: an order that WeChat can't know is closed here and now. */
+    begin: (outTradeNo: string, cause: CloseCause, nowMs: number) =>
+      beginClose(context, outTradeNo, cause, nowMs),
+
+    /** Records an attempt to close before it is sent. */
+    startAttempt: (outTradeNo: string, timeoutMs: number, nowMs: number) =>
+      startCloseAttempt(context, outTradeNo, timeoutMs, nowMs),
+
+    settleAttempt: (
+      attemptId: string,
+      outcome: AttemptOutcome,
+      code: string | null,
+      requestId: string | null,
+      nowMs: number,
+    ) => settleAttempt(prisma, attemptId, outcome, code, requestId, new Date(nowMs)),
+
+    /** WeChat says closed: nobody can pay any more. */
+    finish: (outTradeNo: string, cause: CloseCause, nowMs: number) =>
+      finishClose(context, outTradeNo, cause, nowMs),
+  };
+}
+
+function requestClose(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+  actor: Actor,
+  nowMs: number,
+): Promise<OrderStatus | null> {
+  const now = new Date(nowMs);
+  return prisma.$transaction(async (tx) => {
+    const order = await lockOrder(tx, outTradeNo);
+    if (!order || !canBePaid(order.status) || order.close_requested_at) {
+      return order?.status ?? null;
+    }
+    const dueAt = new Date(nowMs + DUE_GRACE_MS);
+    await tx.order.updateMany({
+      where: { outTradeNo },
+      data: { closeRequestedAt: now, dueAt },
+    });
+    await tx.auditEntry.createMany({
+      data: [{ actor: actor.name, role: actor.role, action: 'order.close', subject: outTradeNo }],
+    });
+    return order.status;
+  });
+}
+
+function beginClose(
+  context: DatabaseContext,
+  outTradeNo: string,
+  cause: CloseCause,
+  nowMs: number,
+): Promise<CloseStart> {
+  const now = new Date(nowMs);
+  return context.prisma.$transaction(async (tx): Promise<CloseStart> => {
+    const order = await lockOrder(tx, outTradeNo);
+    if (!order || !canBePaid(order.status)) return { kind: 'decided' };
+    if (!(await mayExistAtWechat(tx, outTradeNo))) {
+      await closeLocked(context, tx, order, cause, now);
+      return { kind: 'decided' };
+    }
+    await tx.order.updateMany({
+      where: { outTradeNo },
+      data: {
+        closeRequestedAt: order.close_requested_at ?? now,
+        dueAt: new Date(nowMs + 4 * DUE_GRACE_MS),
+      },
+    });
+    const { _max } = await tx.providerAttempt.aggregate({
+      where: { outTradeNo, operation: 'prepay' },
+      _max: { deadlineAt: true },
+    });
+    return {
+      kind: 'ask_wechat',
+      merchantId: order.merchant_id,
+      absentMeansClosedAtMs: Math.max(
+        Date.parse(order.time_expire),
+        _max.deadlineAt?.getTime() ?? 0,
+      ),
+    };
+  });
+}
+
+async function startCloseAttempt(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+  timeoutMs: number,
+  nowMs: number,
+): Promise<string> {
+  const id = uuidv7();
+  await prisma.providerAttempt.createMany({
+    data: [
+      {
+        id,
+        outTradeNo,
+        operation: 'close',
+        sentAt: new Date(nowMs),
+        deadlineAt: new Date(nowMs + timeoutMs),
+      },
+    ],
+  });
+  return id;
+}
+
+function finishClose(
+  context: DatabaseContext,
+  outTradeNo: string,
+  cause: CloseCause,
+  nowMs: number,
+): Promise<RunView | null> {
+  return context.prisma.$transaction(async (tx) => {
+    const order = await lockOrder(tx, outTradeNo);
+    if (order && canBePaid(order.status)) {
+      await closeLocked(context, tx, order, cause, new Date(nowMs));
+    }
+    return readRunView(tx, outTradeNo);
+  });
+}

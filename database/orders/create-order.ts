@@ -1,0 +1,230 @@
+import { Prisma } from '../../generated/prisma/client';
+import type { Channel } from '../../domain/orders/channels';
+import { FINGERPRINT_WINDOW_MS, fingerprintText } from '../../domain/orders/fingerprint';
+import type { OrderNumber } from '../../domain/orders/order-number';
+import { canBePaid, isOrderStatus } from '../../domain/orders/order-state';
+import type { Actor, DatabaseContext, Transaction } from '../core/context';
+import { claimKey, type IdempotencyGuard } from '../core/idempotency';
+import { createOrderNumbers } from './order-numbers';
+import {
+  reserveStock,
+  type ItemKind,
+  type OrderLine,
+  type ProductConflict,
+  type Reservation,
+} from '../fulfilment/stock-reservations';
+
+export interface NewOrder {
+  readonly channel: Channel;
+  readonly userId: string;
+  readonly openid: string | null;
+  readonly clientIp: string | null;
+  readonly description: string;
+  readonly items: readonly NewItem[];
+  readonly totalFen: number;
+  readonly currency: string;
+  readonly shopOrderNo: string | null;
+  readonly profitSharing: boolean;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+  readonly appId: string;
+  readonly merchantId: string;
+  readonly notifyUrl: string;
+  /** RFC 3339 with +08:00, as WeChat gets it. */
+  readonly timeExpire: string;
+  readonly expiresAtMs: number;
+}
+
+export interface NewItem {
+  readonly sku: string;
+  readonly quantity: number;
+  readonly unitPriceFen: number;
+  readonly kind: ItemKind | null;
+}
+
+export type CreationResult =
+  | { readonly kind: 'created'; readonly outTradeNo: string }
+  /** The same order was asked for a moment ago. */
+  | { readonly kind: 'duplicate'; readonly outTradeNo: string }
+  /** The same Idempotency-Key with the same body. */
+  | { readonly kind: 'replay'; readonly outTradeNo: string }
+  | { readonly kind: 'key_reused' }
+  | ProductConflict;
+
+/** A run that was never started is looked for after this; the api starts it at once. */
+const START_GRACE_MS = 15_000;
+/** Collisions after a sequence wrapped around; more than a few in a row can't be chance. */
+const MAX_NUMBER_TRIES = 8;
+
+/** Ends the transaction without a trace: nothing of a refused order is kept. */
+class Refusal extends Error {
+  readonly result: ProductConflict;
+  constructor(result: ProductConflict) {
+    super(result.kind);
+    this.result = result;
+  }
+}
+
+/**
+ * Creates orders: guard, stock and order in one transaction. Any number of identical requests at once
+ * wait for the first one's row lock and then find its order.
+ */
+export function createOrderCreation(context: DatabaseContext) {
+  const { prisma, hash } = context;
+  const numbers = createOrderNumbers(context);
+
+  return {
+    /**
+     * @param nowMs Unix ms
+     * @returns which order answers the request, and why; refusals leave nothing behind
+     */
+    async create(
+      order: NewOrder,
+      guard: IdempotencyGuard | null,
+      actor: Actor,
+      nowMs: number,
+    ): Promise<CreationResult> {
+      const fingerprint = hash.hex('fingerprint', fingerprintText(order));
+      // Taken outside the transaction: a block costs a round trip of its own now and then.
+      const first = await numbers.next({ ...order, nowMs });
+      try {
+        return await prisma.$transaction(async (tx) => {
+          const existing = guard
+            ? await claimed(tx, guard, hash.hex('body', guard.body))
+            : await claimFingerprint(tx, fingerprint, nowMs);
+          if (existing) return existing;
+          const reserved = await reserveStock(tx, order.items);
+          if (reserved.kind !== 'reserved') throw new Refusal(reserved);
+          let outTradeNo = first;
+          for (let tries = 1; !(await insertOrder(outTradeNo)); tries += 1) {
+            if (tries >= MAX_NUMBER_TRIES) throw new Error('No free order number');
+            outTradeNo = await numbers.next({ ...order, nowMs });
+          }
+          return { kind: 'created', outTradeNo };
+
+          function insertOrder(number: OrderNumber): Promise<boolean> {
+            return insert(context, tx, {
+              number,
+              order,
+              items: reserved.kind === 'reserved' ? reserved.items : [],
+              reservations: reserved.kind === 'reserved' ? reserved.reservations : [],
+              actor,
+              nowMs,
+              guard,
+              fingerprint,
+            });
+          }
+        });
+      } catch (error) {
+        if (error instanceof Refusal) return error.result;
+        throw error;
+      }
+    },
+  };
+}
+
+async function claimed(
+  tx: Transaction,
+  guard: IdempotencyGuard,
+  bodyHash: string,
+): Promise<CreationResult | null> {
+  const claim = await claimKey(tx, guard, bodyHash);
+  return claim.kind === 'new' ? null : claim;
+}
+
+/** Locks the fingerprint's row; it counts while its order can still be paid. */
+async function claimFingerprint(
+  tx: Transaction,
+  fingerprint: string,
+  nowMs: number,
+): Promise<CreationResult | null> {
+  const now = new Date(nowMs);
+  const [row] = await tx.$queryRaw<{ out_trade_no: string | null; expires_at: Date }[]>`
+    INSERT INTO order_fingerprints (fingerprint, expires_at)
+    VALUES (${fingerprint}, ${now})
+    ON CONFLICT (fingerprint) DO UPDATE SET fingerprint = excluded.fingerprint
+    RETURNING out_trade_no, expires_at`;
+  if (!row || row.out_trade_no === null || row.expires_at <= now) return null;
+  const order = await tx.order.findUnique({
+    where: { outTradeNo: row.out_trade_no },
+    select: { status: true, expiresAt: true, closeRequestedAt: true, refusalCode: true },
+  });
+  const alive =
+    order &&
+    isOrderStatus(order.status) &&
+    canBePaid(order.status) &&
+    order.closeRequestedAt === null &&
+    order.refusalCode === null &&
+    order.expiresAt > now;
+  if (!alive) return null;
+  await tx.orderFingerprint.update({
+    where: { fingerprint },
+    data: { expiresAt: new Date(nowMs + FINGERPRINT_WINDOW_MS) },
+    select: { fingerprint: true },
+  });
+  return { kind: 'duplicate', outTradeNo: row.out_trade_no };
+}
+
+interface Insertion {
+  readonly number: OrderNumber;
+  readonly order: NewOrder;
+  readonly items: readonly (NewItem & OrderLine)[];
+  readonly reservations: readonly Reservation[];
+  readonly actor: Actor;
+  readonly nowMs: number;
+  readonly guard: IdempotencyGuard | null;
+  readonly fingerprint: string;
+}
+
+/** Writes the whole order in one statement; false when the number is taken. */
+async function insert(
+  { cipher }: DatabaseContext,
+  tx: Transaction,
+  { number, order, items, reservations, actor, nowMs, guard, fingerprint }: Insertion,
+): Promise<boolean> {
+  const seal = (column: string, text: string | null) =>
+    text === null ? null : cipher.encrypt({ table: 'orders', column, row: number }, text);
+  const remember = guard
+    ? Prisma.sql`UPDATE idempotency_keys SET out_trade_no = o.out_trade_no FROM o
+        WHERE api_key_name = ${guard.apiKeyName} AND route = ${guard.route} AND key = ${guard.key}`
+    : Prisma.sql`UPDATE order_fingerprints SET out_trade_no = o.out_trade_no,
+          expires_at = ${new Date(nowMs + FINGERPRINT_WINDOW_MS)} FROM o
+        WHERE fingerprint = ${fingerprint}`;
+  const lines = items.map((item, line) => ({
+    line: line + 1,
+    sku: item.sku,
+    quantity: item.quantity,
+    unit_price_fen: item.unitPriceFen,
+    kind: item.kind,
+    pooled: item.pooled,
+  }));
+  const [result] = await tx.$queryRaw<{ inserted: number }[]>`
+    WITH o AS (
+      INSERT INTO orders (out_trade_no, channel, user_id, openid_encrypted, client_ip_encrypted,
+        description, total_fen, currency, shop_order_no, profit_sharing, metadata, app_id,
+        merchant_id, notify_url, time_expire, expires_at, due_at, created_at)
+      VALUES (${number}, ${order.channel}, ${order.userId}, ${seal('openid', order.openid)},
+        ${seal('client_ip', order.clientIp)}, ${order.description}, ${order.totalFen},
+        ${order.currency}, ${order.shopOrderNo}, ${order.profitSharing},
+        ${order.metadata === null ? null : JSON.stringify(order.metadata)}::jsonb, ${order.appId},
+        ${order.merchantId}, ${order.notifyUrl}, ${order.timeExpire},
+        ${new Date(order.expiresAtMs)}, ${new Date(nowMs + START_GRACE_MS)}, ${new Date(nowMs)})
+      ON CONFLICT (out_trade_no) DO NOTHING
+      RETURNING out_trade_no
+    ), i AS (
+      INSERT INTO order_items (out_trade_no, line, sku, quantity, unit_price_fen, kind, pooled)
+      SELECT o.out_trade_no, x.* FROM o, jsonb_to_recordset(${JSON.stringify(lines)}::jsonb)
+        AS x (line int, sku text, quantity int, unit_price_fen int, kind text, pooled boolean)
+    ), r AS (
+      INSERT INTO stock_reservations (out_trade_no, sku, quantity)
+      SELECT o.out_trade_no, x.* FROM o, jsonb_to_recordset(${JSON.stringify(reservations)}::jsonb)
+        AS x (sku text, quantity int)
+    ), h AS (
+      INSERT INTO order_status_history (out_trade_no, to_status, cause, at)
+      SELECT o.out_trade_no, 'created', 'order_created', ${new Date(nowMs)} FROM o
+    ), a AS (
+      INSERT INTO audit_log (actor, role, action, subject)
+      SELECT ${actor.name}, ${actor.role}, 'order.create', o.out_trade_no FROM o
+    ), g AS (${remember})
+    SELECT count(*)::int AS inserted FROM o`;
+  return result?.inserted === 1;
+}

@@ -1,0 +1,200 @@
+import { v7 as uuidv7 } from 'uuid';
+import { PAUSING_REASONS } from '../../domain/interventions/reasons';
+import { nextQueryAt } from '../../domain/orders/query-schedule';
+import type { PaymentNotice } from '../../domain/payments/notices';
+import { DUE_GRACE_MS } from './attempts';
+import type { DatabaseContext } from '../core/context';
+
+/** A query that comes this little too early is made at once instead of waiting again. */
+const EARLY_MS = 500;
+/** How often a paused order looks whether it may go on: a person who said "again" waits for it. */
+const PAUSED_MS = 15_000;
+
+const CLOSE_FAILED = { status: 'open', reason: 'wechat_failed', subject: 'close' } as const;
+
+export type QueryTurn =
+  /** The order can't be paid any more: there is nothing to ask. */
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'expired' }
+  | { readonly kind: 'wait'; readonly delayMs: number }
+  | { readonly kind: 'ask'; readonly merchantId: string; readonly nextDelayMs: number };
+
+/** What a query told, as it is kept. */
+export interface FoundPayment {
+  readonly notice: PaymentNotice;
+  readonly raw: string;
+  readonly merchantId: string;
+  /** Our own refund of it, where WeChat has one. */
+  readonly refund: FoundRefund | null;
+}
+
+export interface FoundRefund {
+  readonly outRefundNo: string;
+  readonly status: string;
+  /** As a callback would tell it. */
+  readonly raw: string;
+}
+
+interface TurnRow {
+  status: string;
+  expires_at: Date;
+  first_prepaid_at: Date | null;
+  next_query_at: Date | null;
+  merchant_id: string;
+  paused: boolean;
+  /** WeChat will not close it until a person acts: it may still be paid, whatever the time. */
+  close_failed: boolean;
+  /** A person is asked about queries that WeChat refuses, or money that a query may explain. */
+  asked: boolean;
+}
+
+/** The rows behind the order's one query activity: when to ask, and what was found. */
+export function createQueries(context: DatabaseContext) {
+  return {
+    /**
+     * Whose turn it is, asked at the start of each attempt (the row decides, not the attempt's number),
+     * and when the next one is due at the latest (P12).
+     * @param gapsMs the query schedule, see domain/query-schedule
+     */
+    turn: (outTradeNo: string, gapsMs: readonly number[], nowMs: number) =>
+      takeTurn(context, outTradeNo, gapsMs, nowMs),
+
+    /** WeChat could not say: it is asked again at this time, Unix ms, if that is before the next turn. */
+    askAgainAt: async (outTradeNo: string, atMs: number): Promise<void> => {
+      await context.prisma.order.updateMany({
+        where: { outTradeNo, nextQueryAt: { gt: new Date(atMs) } },
+        data: { nextQueryAt: new Date(atMs) },
+      });
+    },
+
+    /**
+     * Keeps a payment found by asking, as callbacks are kept, so that both are applied in one way.
+     * @returns true when it waits for a verdict
+     */
+    keepFound: (found: FoundPayment, nowMs: number) => keepFound(context, found, nowMs),
+  };
+}
+
+async function takeTurn(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+  gapsMs: readonly number[],
+  nowMs: number,
+): Promise<QueryTurn> {
+  const [row] = await prisma.$queryRaw<TurnRow[]>`
+    SELECT status, expires_at, first_prepaid_at, next_query_at, merchant_id,
+      EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
+        AND i.status = 'open' AND i.reason = ANY(${[...PAUSING_REASONS]})) AS paused,
+      EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
+        AND i.status = 'open' AND i.reason = 'wechat_failed' AND i.subject = 'close') AS close_failed,
+      EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
+        AND i.status = 'open' AND (i.reason = 'reconciliation'
+          OR i.reason = 'wechat_failed' AND i.subject = 'query')) AS asked
+    FROM orders WHERE out_trade_no = ${outTradeNo}`;
+  if (!row || (row.status !== 'created' && row.status !== 'awaiting_payment')) {
+    return { kind: 'gone' };
+  }
+  if (row.paused) {
+    await setDue(prisma, outTradeNo, { dueAt: new Date(nowMs + PAUSED_MS + DUE_GRACE_MS) });
+    return { kind: 'wait', delayMs: PAUSED_MS };
+  }
+  const expiresAt = row.close_failed ? Number.MAX_SAFE_INTEGER : row.expires_at.getTime();
+  if (expiresAt <= nowMs) return { kind: 'expired' };
+  const due = row.next_query_at?.getTime() ?? nowMs + (gapsMs[0] ?? PAUSED_MS);
+  if (due > nowMs + EARLY_MS) {
+    const wakeAt = Math.min(due, expiresAt);
+    await setDue(prisma, outTradeNo, { dueAt: new Date(wakeAt + DUE_GRACE_MS) });
+    const delayMs = wakeAt - nowMs;
+    return { kind: 'wait', delayMs: row.asked ? Math.min(delayMs, PAUSED_MS) : delayMs };
+  }
+  const from = row.first_prepaid_at?.getTime() ?? nowMs;
+  const next = nextQueryAt(from, nowMs + EARLY_MS, gapsMs);
+  const wakeAt = Math.min(next, expiresAt);
+  await setDue(prisma, outTradeNo, {
+    dueAt: new Date(wakeAt + DUE_GRACE_MS),
+    nextQueryAt: new Date(next),
+  });
+  return { kind: 'ask', merchantId: row.merchant_id, nextDelayMs: wakeAt - nowMs };
+}
+
+async function keepFound(
+  context: DatabaseContext,
+  { notice, raw, merchantId, refund }: FoundPayment,
+  nowMs: number,
+): Promise<boolean> {
+  const { prisma, hash } = context;
+  const { outTradeNo, transactionId, tradeState, totalFen, currency, appId } = notice;
+  // WeChat may word the same answer anew each time: what counts is what it says of the money.
+  const said = [transactionId, tradeState, totalFen, currency, appId, notice.merchantId];
+  const contentHash = hash.hex('notice', JSON.stringify(said));
+  // After a person's "again" the same answer is judged anew.
+  const again = await prisma.intervention.count({
+    where: { outTradeNo, reason: 'amount_mismatch', resolution: 'retry' },
+  });
+  const parts = [transactionId ?? 'none', contentHash.slice(0, 16), ...(again ? [again] : [])];
+  const of = { merchantId, outTradeNo, nowMs };
+  const payment = { kind: 'payment', contentHash, raw, id: `query:${parts.join(':')}` } as const;
+  const rows = [foundRow(context, of, payment)];
+  if (refund) {
+    const { outRefundNo, status } = refund;
+    rows.push(
+      foundRow(context, of, {
+        kind: 'refund',
+        contentHash: hash.hex('notice', JSON.stringify([outRefundNo, status, transactionId])),
+        raw: refund.raw,
+        id: `query:${outRefundNo}:${status}`,
+      }),
+    );
+  }
+  await prisma.inboxNotification.createMany({ data: rows, skipDuplicates: true });
+  const open = await prisma.inboxNotification.count({
+    where: {
+      merchantId,
+      notificationId: { in: rows.map(({ notificationId }) => notificationId) },
+      verdict: null,
+    },
+  });
+  return open > 0;
+}
+
+function foundRow(
+  { cipher }: DatabaseContext,
+  of: { readonly merchantId: string; readonly outTradeNo: string; readonly nowMs: number },
+  said: {
+    readonly kind: 'payment' | 'refund';
+    readonly contentHash: string;
+    readonly raw: string;
+    readonly id: string;
+  },
+) {
+  const id = uuidv7();
+  const place = { table: 'notification_inbox', column: 'resource', row: id };
+  return {
+    id,
+    merchantId: of.merchantId,
+    notificationId: said.id,
+    source: 'query',
+    kind: said.kind,
+    outTradeNo: of.outTradeNo,
+    contentHash: said.contentHash,
+    resourceEncrypted: cipher.encrypt(place, said.raw),
+    receivedAt: new Date(of.nowMs),
+    nextAttemptAt: new Date(of.nowMs + DUE_GRACE_MS),
+  };
+}
+
+async function setDue(
+  prisma: DatabaseContext['prisma'],
+  outTradeNo: string,
+  data: { dueAt: Date; nextQueryAt?: Date },
+): Promise<void> {
+  await prisma.order.updateMany({
+    where: {
+      outTradeNo,
+      status: { in: ['created', 'awaiting_payment'] },
+      // A close that is under way has a time of its own, unless only a person can go on with it.
+      OR: [{ closeRequestedAt: null }, { interventions: { some: CLOSE_FAILED } }],
+    },
+    data,
+  });
+}

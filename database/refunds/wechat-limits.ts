@@ -1,0 +1,28 @@
+import type { Transaction } from '../core/context';
+
+/** WeChat's limits: https://pay.weixin.qq.com/doc/v3/merchant/4012791903 */
+export const MAX_REFUNDS = 50;
+const REFUNDABLE_DAYS = 365;
+
+export type RefundLimit = 'too_many' | 'too_late';
+
+export const REFUND_LIMIT_TEXTS: Readonly<Record<RefundLimit, string>> = {
+  too_many: `WeChat Pay takes ${MAX_REFUNDS} refunds of a payment`,
+  too_late: `WeChat Pay refunds a payment for ${REFUNDABLE_DAYS} days`,
+};
+
+/** Why WeChat would take no further refund of a payment; null when it would. */
+export async function refundLimit(
+  tx: Transaction,
+  transactionKey: string,
+  now: Date,
+): Promise<RefundLimit | null> {
+  const paid = await tx.paymentTransaction.findUniqueOrThrow({
+    where: { id: transactionKey },
+    select: { successTime: true, createdAt: true },
+  });
+  const paidAt = paid.successTime ?? paid.createdAt;
+  if (now.getTime() - paidAt.getTime() > REFUNDABLE_DAYS * 24 * 3_600_000) return 'too_late';
+  const refunds = await tx.refund.count({ where: { transactionKey } });
+  return refunds >= MAX_REFUNDS ? 'too_many' : null;
+}

@@ -1,0 +1,127 @@
+import { MAYBE_TAKEN } from '../sharing/attempts';
+import { addRest, ownNumber, reserveSharing } from '../sharing/reservation';
+import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
+import { freeShared } from '../sharing/settlement';
+import { lockSharing, readReceivers, type SharingRow } from '../sharing/sharing-row';
+import { resetBudgets } from '../retries/retry-budgets';
+import { currentOrder, DONE, refused, type Answering, type Outcome } from './resolution-scope';
+import { giveUpRefund } from './payment-actions';
+
+const MAY_BE_THERE = refused(
+  'SHARING_RESERVED',
+  'WeChat may have carried this out: it has to be asked again first',
+);
+
+/**
+ * `new_number` for receivers that WeChat has closed. Where it never took the sharing, the same number is
+ * tried again: under a new one, money might be shared twice.
+ */
+export async function shareAnew(answering: Answering): Promise<Outcome> {
+  const { scope, question } = answering;
+  const row = await lockSharing(scope.tx, question.subject);
+  if (!row) return refused('NOT_FOUND', 'There is no such sharing');
+  if (row.status === 'closed') return refused('NOTHING_TO_SHARE', 'This sharing was given up');
+  if (row.status === 'finished') return replaceClosed(answering, row);
+  await resetBudgets(scope.tx, row.out_order_no);
+  await scope.tx.profitSharing.updateMany({
+    where: { outOrderNo: row.out_order_no },
+    data: { dueAt: scope.now, nextQueryAt: scope.now },
+  });
+  scope.sharings.add(row.out_order_no);
+  return DONE;
+}
+
+async function replaceClosed(answering: Answering, row: SharingRow): Promise<Outcome> {
+  const { scope, context } = answering;
+  const { tx, now } = scope;
+  const order = await currentOrder(scope);
+  if (!order) return refused('NOT_FOUND', 'There is no such order');
+  const replaced = await tx.profitSharing.count({ where: { replaces: row.out_order_no } });
+  if (replaced > 0) return DONE;
+  const receivers = await readReceivers(context, tx, row.out_order_no);
+  const outOrderNo = ownNumber(context, ['replaces', row.out_order_no]);
+  const reserved = await reserveSharing(context, tx, order, {
+    outOrderNo,
+    receivers: receivers
+      .filter(({ result }) => result === 'CLOSED')
+      .map(({ type, account, name, relationType, amountFen, description }) => ({
+        type,
+        account,
+        name,
+        relationType,
+        amountFen,
+        description,
+      })),
+    unfreezeRest: row.unfreeze_rest,
+    origin: 'resolution',
+    replaces: row.out_order_no,
+    contentHash: '',
+    now,
+  });
+  if (reserved.kind === 'refused') return refused(reserved.code, reserved.detail);
+  if (reserved.startsNow) scope.sharings.add(outOrderNo);
+  return DONE;
+}
+
+/** `dismiss`: what WeChat never took is given up, and what was to follow follows. */
+export async function giveUpSharing(answering: Answering): Promise<Outcome> {
+  const { scope, question } = answering;
+  const { tx, now } = scope;
+  const row = await lockSharing(tx, question.subject);
+  if (!row) return DONE;
+  if (row.status === 'pending' || row.status === 'processing') {
+    const maybe = await tx.profitSharingAttempt.count({
+      where: { outOrderNo: row.out_order_no, operation: row.kind, ...MAYBE_TAKEN },
+    });
+    if (maybe > 0) return MAY_BE_THERE;
+    await close(answering, row);
+  }
+  const rest =
+    row.kind === 'share' && row.unfreeze_rest
+      ? await addRest(answering.context, tx, row, now)
+      : null;
+  if (rest !== null) scope.sharings.add(rest);
+  return DONE;
+}
+
+async function close({ scope, context }: Answering, row: SharingRow): Promise<void> {
+  const { tx, now } = scope;
+  const { out_order_no: outOrderNo } = row;
+  const receivers = await readReceivers(context, tx, outOrderNo);
+  const held = receivers.filter(({ result }) => result === 'PENDING');
+  await tx.profitSharing.updateMany({
+    where: { outOrderNo },
+    data: { status: 'closed', closedAt: now, dueAt: null, nextQueryAt: null },
+  });
+  await tx.profitSharingReceiver.updateMany({
+    where: { outOrderNo, result: 'PENDING' },
+    data: { result: 'CLOSED', failReason: 'DISMISSED' },
+  });
+  await freeShared(
+    tx,
+    row.transaction_key,
+    held.reduce((sum, { amountFen }) => sum + amountFen, 0),
+  );
+}
+
+/** `accept`: the refund goes out although receivers keep what it lacks; the merchant pays that. */
+export async function acceptShort(answering: Answering): Promise<Outcome> {
+  const { scope, question } = answering;
+  const { tx, now } = scope;
+  if (await mayBeReturned(tx, question.subject)) return MAY_BE_THERE;
+  await dropReturns(tx, question.subject, 'ACCEPTED', now);
+  await tx.refund.updateMany({
+    where: { outRefundNo: question.subject, status: 'pending' },
+    data: { shortAcceptedAt: now, dueAt: now },
+  });
+  scope.refunds.add(question.subject);
+  return DONE;
+}
+
+/** `dismiss`: the refund is given up, unsent. What was taken back already stays with the merchant. */
+export async function giveUpShortRefund(answering: Answering): Promise<Outcome> {
+  const { scope, question } = answering;
+  if (await mayBeReturned(scope.tx, question.subject)) return MAY_BE_THERE;
+  await dropReturns(scope.tx, question.subject, 'DISMISSED', scope.now);
+  return giveUpRefund(answering);
+}

@@ -1,0 +1,51 @@
+import type { ErrorCode } from '../../domain/error-catalogue';
+import type { RetryOperation } from '../../domain/retries/retry-policy';
+import type { DatabaseContext, Transaction } from '../core/context';
+
+/** What attempts are counted for. */
+export interface BudgetKey {
+  /** Of the order or the refund. */
+  readonly number: string;
+  readonly operation: RetryOperation;
+  readonly subject: string;
+}
+
+/** Attempts spent, over all runs and workers: Temporal's own counter starts again with each run. */
+export function createRetryBudgets({ prisma }: DatabaseContext) {
+  return {
+    /**
+     * Counts a failed attempt, in one statement. A failure long after the last one begins a new series.
+     * @returns failed attempts of this series, this one included
+     */
+    async spend(
+      key: BudgetKey,
+      failure: { readonly code: ErrorCode; readonly seriesEndsAfterMs: number },
+      nowMs: number,
+    ): Promise<number> {
+      const { number, operation, subject } = key;
+      const [row] = await prisma.$queryRaw<{ attempts: number }[]>`
+        INSERT INTO retry_budgets AS b (number, operation, subject, attempts, last_code, updated_at)
+        VALUES (${number}, ${operation}, ${subject}, 1, ${failure.code}, ${new Date(nowMs)})
+        ON CONFLICT (number, operation, subject) DO UPDATE SET
+          attempts = CASE WHEN b.updated_at < ${new Date(nowMs - failure.seriesEndsAfterMs)}
+            THEN 1 ELSE b.attempts + 1 END,
+          last_code = excluded.last_code, updated_at = excluded.updated_at
+        RETURNING attempts`;
+      return row?.attempts ?? 1;
+    },
+  };
+}
+
+/**
+ * Gives back what was spent on a number, when a person says `retry`: its attempts count from 1 again.
+ * @param operation one operation alone; all of the number when left out
+ */
+export async function resetBudgets(
+  tx: Transaction,
+  number: string,
+  operation?: string,
+): Promise<void> {
+  await tx.retryBudget.deleteMany({
+    where: { number, ...(operation === undefined ? {} : { operation }) },
+  });
+}

@@ -1,0 +1,137 @@
+import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
+import {
+  isRetryOperation,
+  type RetryOperation,
+  type RetryPolicy,
+} from '../../domain/retries/retry-policy';
+import { Prisma } from '../../generated/prisma/client';
+import { audit } from '../core/audit';
+import type { Actor, DatabaseContext, Transaction } from '../core/context';
+
+export interface StoredPolicy extends RetryPolicy {
+  readonly operation: RetryOperation;
+  /** 1 as seeded, one more with each change. */
+  readonly version: number;
+  /** Name of the API key; `migration` as seeded. */
+  readonly updatedBy: string;
+  readonly updatedAt: Date;
+}
+
+export type PolicyChange =
+  | { readonly kind: 'ok'; readonly policy: StoredPolicy }
+  | { readonly kind: 'version_conflict'; readonly version: number };
+
+interface PolicyRow {
+  operation: string;
+  baseDelayMs: number;
+  factor: number;
+  jitter: number;
+  maxDelayMs: number;
+  maxAttempts: number;
+  retryableCodes: string[];
+  nonRetryableCodes: string[];
+  version: number;
+  updatedBy: string;
+  updatedAt: Date;
+}
+
+const COLUMNS = Prisma.sql`operation, base_delay_ms AS "baseDelayMs", factor, jitter,
+  max_delay_ms AS "maxDelayMs", max_attempts AS "maxAttempts", retryable_codes AS "retryableCodes",
+  non_retryable_codes AS "nonRetryableCodes", version, updated_by AS "updatedBy",
+  updated_at AS "updatedAt"`;
+
+/** The retry policies, one per operation: read by workers all the time, changed by admins. */
+export function createRetryPolicies(context: DatabaseContext) {
+  const { prisma } = context;
+  return {
+    /** All of them, by operation; rows of operations that this version doesn't know are left out. */
+    list: async (): Promise<StoredPolicy[]> => {
+      const rows = await prisma.$queryRaw<PolicyRow[]>`
+        SELECT ${COLUMNS} FROM retry_policies ORDER BY operation`;
+      return rows.flatMap((row) => toPolicy(row) ?? []);
+    },
+
+    /**
+     * Replaces a policy; counts from the next attempt of whatever is being retried.
+     * @param expected the version it was made from, or null when the caller doesn't care
+     */
+    put: (
+      operation: RetryOperation,
+      policy: RetryPolicy,
+      expected: number | null,
+      actor: Actor,
+    ): Promise<PolicyChange> => putPolicy(context, operation, policy, expected, actor),
+  };
+}
+
+function putPolicy(
+  { prisma }: DatabaseContext,
+  operation: RetryOperation,
+  policy: RetryPolicy,
+  expected: number | null,
+  actor: Actor,
+): Promise<PolicyChange> {
+  return prisma.$transaction(async (tx): Promise<PolicyChange> => {
+    const before = await lockPolicy(tx, operation);
+    const version = before?.version ?? 0;
+    if (expected !== null && expected !== version) return { kind: 'version_conflict', version };
+    const [row] = await tx.$queryRaw<{ at: Date }[]>`
+      INSERT INTO retry_policies (operation, base_delay_ms, factor, jitter, max_delay_ms,
+        max_attempts, retryable_codes, non_retryable_codes, version, updated_by, updated_at)
+      VALUES (${operation}, ${policy.baseDelayMs}, ${policy.factor}, ${policy.jitter},
+        ${policy.maxDelayMs}, ${policy.maxAttempts}, ${[...policy.retryableCodes]}::text[],
+        ${[...policy.nonRetryableCodes]}::text[], ${version + 1}, ${actor.name}, now())
+      ON CONFLICT (operation) DO UPDATE SET base_delay_ms = excluded.base_delay_ms,
+        factor = excluded.factor, jitter = excluded.jitter, max_delay_ms = excluded.max_delay_ms,
+        max_attempts = excluded.max_attempts, retryable_codes = excluded.retryable_codes,
+        non_retryable_codes = excluded.non_retryable_codes, version = excluded.version,
+        updated_by = excluded.updated_by, updated_at = excluded.updated_at
+      RETURNING updated_at AS at`;
+    if (!row) throw new Error(`The policy of ${operation} was not written`);
+    const after: StoredPolicy = {
+      ...policy,
+      operation,
+      version: version + 1,
+      updatedBy: actor.name,
+      updatedAt: row.at,
+    };
+    await audit(tx, actor, 'retry_policy.put', operation, {
+      before: before && noted(before),
+      after: noted(after),
+    });
+    return { kind: 'ok', policy: after };
+  });
+}
+
+/** What the audit log keeps, in the words of the API. */
+function noted(policy: StoredPolicy) {
+  return {
+    base_delay_ms: policy.baseDelayMs,
+    factor: policy.factor,
+    jitter: policy.jitter,
+    max_delay_ms: policy.maxDelayMs,
+    max_attempts: policy.maxAttempts,
+    retryable_codes: policy.retryableCodes,
+    non_retryable_codes: policy.nonRetryableCodes,
+    version: policy.version,
+  };
+}
+
+/** Waits for whoever changes it at this moment. */
+async function lockPolicy(tx: Transaction, operation: string): Promise<StoredPolicy | null> {
+  const [row] = await tx.$queryRaw<PolicyRow[]>`
+    SELECT ${COLUMNS} FROM retry_policies WHERE operation = ${operation} FOR UPDATE`;
+  return row ? toPolicy(row) : null;
+}
+
+function toPolicy(row: PolicyRow): StoredPolicy | null {
+  const { operation } = row;
+  if (!isRetryOperation(operation)) return null;
+  const known = (codes: readonly string[]): ErrorCode[] => codes.filter(isErrorCode);
+  return {
+    ...row,
+    operation,
+    retryableCodes: known(row.retryableCodes),
+    nonRetryableCodes: known(row.nonRetryableCodes),
+  };
+}

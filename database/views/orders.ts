@@ -1,0 +1,180 @@
+import { Prisma } from '../../generated/prisma/client';
+import type { Channel } from '../../domain/orders/channels';
+import type { OrderStatus } from '../../domain/orders/order-state';
+import type { DatabaseContext } from '../core/context';
+import { findOrder, findRefund, type OrderDetails, type RefundView } from './order-details';
+
+/** What the API needs to answer for an order's payment. */
+export interface PayableOrder {
+  readonly outTradeNo: string;
+  readonly channel: Channel;
+  readonly status: OrderStatus;
+  readonly totalFen: number;
+  readonly refundedFen: number;
+  readonly currency: string;
+  readonly appId: string;
+  readonly merchantId: string;
+  readonly expiresAt: Date;
+  readonly closeRequestedAt: Date | null;
+  readonly prepayRounds: number;
+  readonly prepayToken: string | null;
+  readonly prepayExpiresAt: Date | null;
+  readonly refusalCode: string | null;
+  readonly refusalWechatCode: string | null;
+  readonly refusalMessage: string | null;
+}
+
+export interface Attention {
+  readonly id: string;
+  readonly reason: string;
+  readonly since: Date;
+  readonly openCount: number;
+}
+
+export interface OrderSummary {
+  readonly outTradeNo: string;
+  readonly status: OrderStatus;
+  readonly channel: Channel;
+  readonly userId: string;
+  readonly shopOrderNo: string | null;
+  readonly description: string;
+  readonly totalFen: number;
+  readonly refundedFen: number;
+  readonly currency: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  readonly paidAt: Date | null;
+  readonly attention: Attention | null;
+}
+
+export interface OrderFilter {
+  readonly status: OrderStatus | null;
+  /** true, false, or one reason; null for all. */
+  readonly attention: boolean | string | null;
+  readonly userId: string | null;
+  readonly createdAfter: Date | null;
+  /** The last row of the page before. */
+  readonly after: { readonly createdAt: Date; readonly outTradeNo: string } | null;
+  readonly limit: number;
+}
+
+const PAYABLE = {
+  outTradeNo: true,
+  channel: true,
+  status: true,
+  totalFen: true,
+  refundedFen: true,
+  currency: true,
+  appId: true,
+  merchantId: true,
+  expiresAt: true,
+  closeRequestedAt: true,
+  prepayRounds: true,
+  prepayToken: true,
+  prepayExpiresAt: true,
+  refusalCode: true,
+  refusalWechatCode: true,
+  refusalMessage: true,
+} as const satisfies Prisma.OrderSelect;
+
+/** Everything that only looks at orders. */
+export function createOrderReading(context: DatabaseContext) {
+  const { prisma } = context;
+  return {
+    async findPayable(outTradeNo: string): Promise<PayableOrder | null> {
+      const row = await prisma.order.findUnique({ where: { outTradeNo }, select: PAYABLE });
+      return row && { ...row, status: row.status as OrderStatus, channel: row.channel as Channel };
+    },
+
+    /** The order with all that hangs on it; codes in clear text only when asked for. */
+    findOrder: (outTradeNo: string, withCodes: boolean): Promise<OrderDetails | null> =>
+      findOrder(context, outTradeNo, withCodes),
+
+    /** null when the order has no refund of that number. */
+    findRefund: (outTradeNo: string, outRefundNo: string): Promise<RefundView | null> =>
+      findRefund(context, outTradeNo, outRefundNo),
+
+    /** Newest first. Cost grows with the page, not with the number of orders. */
+    async list(filter: OrderFilter): Promise<OrderSummary[]> {
+      const rows = await prisma.$queryRaw<SummaryRow[]>`
+        SELECT o.out_trade_no, o.status, o.channel, o.user_id, o.shop_order_no, o.description,
+          o.total_fen, o.refunded_fen, o.currency, o.created_at, o.expires_at, o.paid_at,
+          a.id AS attention_id, a.reason AS attention_reason, a.since AS attention_since,
+          a.open_count
+        FROM orders o LEFT JOIN LATERAL (
+          SELECT i.id::text, i.reason, i.since, (count(*) OVER ())::int AS open_count
+          FROM interventions i WHERE i.order_no = o.out_trade_no AND i.status = 'open'
+          ORDER BY i.since, i.id LIMIT 1
+        ) a ON true
+        WHERE ${Prisma.join(conditions(filter), ' AND ')}
+        ORDER BY o.created_at DESC, o.out_trade_no DESC LIMIT ${filter.limit}`;
+      return rows.map(toSummary);
+    },
+  };
+}
+
+interface SummaryRow {
+  out_trade_no: string;
+  status: string;
+  channel: string;
+  user_id: string;
+  shop_order_no: string | null;
+  description: string;
+  total_fen: number;
+  refunded_fen: number;
+  currency: string;
+  created_at: Date;
+  expires_at: Date;
+  paid_at: Date | null;
+  attention_id: string | null;
+  attention_reason: string | null;
+  attention_since: Date | null;
+  open_count: number | null;
+}
+
+function conditions(filter: OrderFilter): Prisma.Sql[] {
+  const all = [Prisma.sql`true`];
+  if (filter.status !== null) all.push(Prisma.sql`o.status = ${filter.status}`);
+  if (filter.userId !== null) all.push(Prisma.sql`o.user_id = ${filter.userId}`);
+  if (filter.createdAfter) all.push(Prisma.sql`o.created_at > ${filter.createdAfter}`);
+  if (filter.after) {
+    const { createdAt, outTradeNo } = filter.after;
+    all.push(Prisma.sql`(o.created_at, o.out_trade_no) < (${createdAt}, ${outTradeNo})`);
+  }
+  if (filter.attention !== null) all.push(attentionCondition(filter.attention));
+  return all;
+}
+
+function attentionCondition(attention: boolean | string): Prisma.Sql {
+  const reason =
+    typeof attention === 'string' ? Prisma.sql` AND f.reason = ${attention}` : Prisma.empty;
+  const open = Prisma.sql`EXISTS (SELECT 1 FROM interventions f
+    WHERE f.order_no = o.out_trade_no AND f.status = 'open'${reason})`;
+  return attention === false ? Prisma.sql`NOT ${open}` : open;
+}
+
+function toSummary(row: SummaryRow): OrderSummary {
+  return {
+    outTradeNo: row.out_trade_no,
+    status: row.status as OrderStatus,
+    channel: row.channel as Channel,
+    userId: row.user_id,
+    shopOrderNo: row.shop_order_no,
+    description: row.description,
+    totalFen: row.total_fen,
+    refundedFen: row.refunded_fen,
+    currency: row.currency,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    paidAt: row.paid_at,
+    attention:
+      row.attention_id !== null && row.attention_reason !== null && row.attention_since !== null
+        ? {
+            id: row.attention_id,
+            reason: row.attention_reason,
+            since: row.attention_since,
+            openCount: row.open_count ?? 1,
+          }
+        : null,
+  };
+}

@@ -1,0 +1,48 @@
+import { parseOrderNumber } from '../orders/order-number';
+import { TASK_QUEUES } from './task-queues';
+import { orderWorkflowId, refundWorkflowId, sharingWorkflowId } from './workflow-ids';
+
+/**
+ * How a run is started, by whomever: any number of starts are one run (P5), and the only argument is
+ * its number.
+ */
+export function orderRunStart(outTradeNo: string) {
+  return {
+    workflowId: orderWorkflowId(outTradeNo),
+    taskQueue: TASK_QUEUES.orders,
+    args: [outTradeNo] as [string],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
+    staticSummary: orderSummary(outTradeNo),
+  };
+}
+
+/** How a refund's run is started. */
+export function refundRunStart(outRefundNo: string) {
+  return {
+    workflowId: refundWorkflowId(outRefundNo),
+    taskQueue: TASK_QUEUES.orders,
+    args: [outRefundNo] as [string],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
+    staticSummary: `Refund ${outRefundNo}`,
+  };
+}
+
+/** How the run of a profit sharing is started. */
+export function sharingRunStart(outOrderNo: string) {
+  return {
+    workflowId: sharingWorkflowId(outOrderNo),
+    taskQueue: TASK_QUEUES.orders,
+    args: [outOrderNo] as [string],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
+    staticSummary: `Profit sharing ${outOrderNo}`,
+  };
+}
+
+/** One line for Temporal Web UI; it never changes, so it says only what the number says. */
+function orderSummary(outTradeNo: string): string {
+  const parsed = parseOrderNumber(outTradeNo);
+  if (parsed.kind !== 'valid') return `Unknown order ${outTradeNo}`;
+  const { day, channel, sequence } = parsed;
+  const date = `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}`;
+  return `Order ${date} · ${channel} · no. ${sequence}`;
+}

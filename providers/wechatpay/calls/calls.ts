@@ -1,0 +1,98 @@
+import type { ErrorCode } from '../../../domain/error-catalogue';
+import { judge, type WechatOutcome } from '../transport/outcome';
+import type { PlatformKeys } from '../keys/platform-keys';
+import type { Send } from '../signing/request-signing';
+import type { Transport, TransportAnswer } from '../transport/transport';
+
+/** WeChat answers within 5 s or not at all; the rest is the way there. */
+const DEFAULT_REQUEST_TIMEOUT_MS = 8_000;
+
+const USER_AGENT = 'oncepay';
+
+/** Which call it is, and the number it is about. */
+export type CallSubject =
+  | { readonly operation: 'prepay' | 'query' | 'close'; readonly outTradeNo: string }
+  | {
+      readonly operation: 'refund' | 'refund_query' | 'abnormal_refund';
+      readonly outRefundNo: string;
+    }
+  | {
+      readonly operation:
+        'receiver_add' | 'share' | 'share_query' | 'unfreeze' | 'return' | 'return_query';
+      readonly outOrderNo: string;
+    };
+
+export type CallEvent = CallSubject & {
+  readonly event: 'wechat.called';
+  readonly outcome: WechatOutcome<unknown>['kind'];
+  readonly status: number | null;
+  /** Null when it went well. */
+  readonly code: ErrorCode | null;
+  /** As WeChat wrote it; null when it went well, or the answer was not WeChat's. */
+  readonly wechatCode: string | null;
+  readonly requestId: string | null;
+  readonly durationMs: number;
+};
+
+export interface Call<T> {
+  readonly subject: CallSubject;
+  readonly signal?: AbortSignal | undefined;
+  /** Signs and sends once. */
+  readonly make: (send: Send) => Promise<TransportAnswer>;
+  /** The value in a 2xx answer, or null when it is not what was asked for. */
+  readonly read: (status: number, text: string) => { readonly value: T } | null;
+}
+
+/** What a call comes to that has something to encrypt, while WeChat has no key that we know. */
+export const NO_ENCRYPTION_KEY: TransportAnswer = {
+  kind: 'failed',
+  code: 'TEMPORARY_FAILURE',
+  detail: 'no certificate of WeChat to encrypt with',
+};
+
+/** Makes one call, judges its answer, and tells of it. */
+export type Perform = <T>(call: Call<T>) => Promise<WechatOutcome<T>>;
+
+export function createPerform(deps: {
+  readonly sendWithin: SendWithin;
+  readonly keys: Pick<PlatformKeys, 'known' | 'keyFor'>;
+  readonly now: () => number;
+  readonly requestTimeoutMs?: number | undefined;
+  readonly onEvent?: ((event: CallEvent) => void) | undefined;
+}): Perform {
+  const { keys, now, onEvent, requestTimeoutMs: timeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = deps;
+  return async ({ subject, signal, make, read }) => {
+    const startedMs = performance.now();
+    const answer = await make(deps.sendWithin(timeoutMs, signal));
+    const outcome = await judge(answer, { keys, now, read });
+    onEvent?.({
+      event: 'wechat.called',
+      ...subject,
+      outcome: outcome.kind,
+      status: outcome.kind === 'ok' ? null : outcome.status,
+      code: outcome.kind === 'ok' ? null : outcome.code,
+      wechatCode: outcome.kind === 'ok' ? null : outcome.wechatCode,
+      requestId: outcome.requestId,
+      durationMs: Math.round(performance.now() - startedMs),
+    });
+    return outcome;
+  };
+}
+
+export type SendWithin = (timeoutMs: number, signal?: AbortSignal) => Send;
+
+/** Adds the headers that every request carries, and its limits. */
+export function createSendWithin(
+  transport: Transport,
+  publicKeyId: string | undefined,
+): SendWithin {
+  const fixedHeaders = {
+    'User-Agent': USER_AGENT,
+    // Says which key the answer shall be signed with, and which one a field was encrypted with.
+    ...(publicKeyId === undefined ? {} : { 'Wechatpay-Serial': publicKeyId }),
+  };
+  return (timeoutMs, signal) => (request) => {
+    const headers = { ...request.headers, ...fixedHeaders };
+    return transport.send({ ...request, headers, timeoutMs, signal });
+  };
+}

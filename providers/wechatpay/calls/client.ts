@@ -1,0 +1,196 @@
+import type { KeyObject } from 'node:crypto';
+import type { Channel, PrepayApi } from '../../../domain/orders/channels';
+import type { PaymentNotice } from '../../../domain/payments/notices';
+import {
+  openCallback,
+  type CallbackInput,
+  type OpenedCallback,
+  type RejectedCallback,
+} from '../notices/callback';
+import { createPerform, createSendWithin, type CallEvent } from './calls';
+import { parseNotice, parseObject } from '../notices/notice-parser';
+import type { WechatOutcome } from '../transport/outcome';
+import { makePayParameters, type ClientPayParameters } from './pay-parameters';
+import {
+  CERTIFICATE_FETCH_TIMEOUT_MS,
+  createPlatformKeys,
+  type PlatformKeysEvent,
+} from '../keys/platform-keys';
+import { createProfitSharingCalls, type ProfitSharingCalls } from './profit-sharing';
+import { createRefundCalls, type RefundCalls } from './refunds';
+import type { PrepayBody } from './request-bodies';
+import { createSignedCalls } from '../signing/request-signing';
+import { readApiV3Keys } from '../keys/resource-cipher';
+import { prepayAnswers } from '../fields/response-schemas';
+import { createTransport } from '../transport/transport';
+
+export type WechatPayEvent = PlatformKeysEvent | CallEvent;
+
+export interface WechatPayDeps {
+  /** An origin; the path is WeChat's. */
+  readonly baseUrl: string;
+  readonly merchantId: string;
+  readonly appId: string;
+  /** Serial of the merchant's certificate. */
+  readonly merchantSerial: string;
+  readonly merchantPrivateKey: KeyObject;
+  /** 32 bytes each: the current one, then the previous one while it is being replaced. */
+  readonly apiV3Keys: readonly Buffer[];
+  /** Without it platform certificates are used. */
+  readonly publicKey?: { readonly id: string; readonly key: KeyObject } | undefined;
+  /** ms since 1970. */
+  readonly now: () => number;
+  readonly requestTimeoutMs?: number | undefined;
+  /** For logs and metrics; carries ids only. Must not throw. */
+  readonly onEvent?: ((event: WechatPayEvent) => void) | undefined;
+}
+
+/** All that goes into a prepay, stored with the order: the same request again is the same bytes. */
+export interface PrepayRequest {
+  readonly api: PrepayApi;
+  readonly appId: string;
+  readonly merchantId: string;
+  readonly outTradeNo: string;
+  readonly description: string;
+  readonly notifyUrl: string;
+  /** RFC 3339 with `+08:00`. */
+  readonly timeExpire: string;
+  readonly totalFen: number;
+  readonly currency: 'CNY';
+  /** Sent for `jsapi` alone. */
+  readonly openid?: string | undefined;
+  /** Sent for `h5` alone. */
+  readonly clientIp?: string | undefined;
+  readonly profitSharing: boolean;
+}
+
+export interface OrderReference {
+  readonly outTradeNo: string;
+  /** The merchant id stored with the order. */
+  readonly merchantId: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface WechatPayClient extends RefundCalls, ProfitSharingCalls {
+  /** `token` is the `prepay_id`, `h5_url` or `code_url`. */
+  prepay(request: PrepayRequest): Promise<WechatOutcome<{ readonly token: string }>>;
+  /** `raw` is WeChat's answer as it came, with personal data: to be stored encrypted. */
+  query(
+    order: OrderReference,
+  ): Promise<WechatOutcome<{ readonly notice: PaymentNotice; readonly raw: string }>>;
+  close(order: OrderReference): Promise<WechatOutcome<null>>;
+  /** Verifies, decrypts and parses a callback. Never throws. */
+  openCallback(input: CallbackInput): Promise<OpenedCallback | RejectedCallback>;
+  /** `nowSeconds`: since 1970; the clock by default. */
+  payParameters(order: {
+    readonly channel: Channel;
+    readonly appId: string;
+    readonly merchantId: string;
+    readonly token: string;
+    readonly nowSeconds?: number | undefined;
+  }): ClientPayParameters;
+  /** First look for platform certificates, where they are used. Never throws. */
+  warmUp(): Promise<void>;
+  /** Looks for new platform certificates; to be called every 12 h. Never throws. */
+  refreshCertificates(): Promise<void>;
+  /** Waits for the calls under way, then closes the connections. */
+  end(): Promise<void>;
+}
+
+/**
+ * WeChat Pay v3 for one merchant. No call throws on what WeChat or the network does: it comes back
+ * as a {@link WechatOutcome}. An empty order number is a mistake of ours and does throw.
+ *
+ * @throws TypeError when the base URL is not an origin, RangeError when an APIv3 key has not 32
+ *   bytes.
+ */
+export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
+  const transport = createTransport(deps.baseUrl);
+  const apiV3Keys = readApiV3Keys(deps.apiV3Keys);
+  const calls = createSignedCalls(deps);
+  const sendWithin = createSendWithin(transport, deps.publicKey?.id);
+  const keys = createPlatformKeys({
+    publicKey: deps.publicKey,
+    apiV3Keys,
+    now: deps.now,
+    fetchCertificates: () =>
+      calls.certificates(deps.merchantId, sendWithin(CERTIFICATE_FETCH_TIMEOUT_MS)),
+    onEvent: deps.onEvent,
+  });
+  const { now, requestTimeoutMs, onEvent } = deps;
+  const perform = createPerform({ sendWithin, keys, now, requestTimeoutMs, onEvent });
+  return {
+    prepay: (request) =>
+      perform({
+        subject: { operation: 'prepay', outTradeNo: request.outTradeNo },
+        make: (send) => calls.prepay(request.api, prepayBody(request), request.merchantId, send),
+        read: (status, text) => readToken(request.api, status, text),
+      }),
+    query: ({ outTradeNo, merchantId, signal }) =>
+      perform({
+        subject: { operation: 'query', outTradeNo },
+        signal,
+        make: (send) => calls.query(outTradeNo, merchantId, send),
+        read: (status, text) => readPayment(outTradeNo, status, text),
+      }),
+    close: ({ outTradeNo, merchantId, signal }) =>
+      perform({
+        subject: { operation: 'close', outTradeNo },
+        signal,
+        make: (send) => calls.close(outTradeNo, merchantId, send),
+        read: (status) => (status === 204 || status === 200 ? { value: null } : null),
+      }),
+    ...createRefundCalls({ perform, calls, keys }),
+    ...createProfitSharingCalls({ perform, calls, keys }),
+    openCallback: (input) => openCallback(input, { keys, apiV3Keys }),
+    payParameters: (order) =>
+      makePayParameters(
+        { ...order, nowSeconds: order.nowSeconds ?? Math.floor(deps.now() / 1000) },
+        deps.merchantPrivateKey,
+      ),
+    warmUp: () => keys.warmUp(),
+    refreshCertificates: () => keys.refresh(),
+    end: () => transport.end(),
+  };
+}
+
+/** One fixed order of keys; what is absent is left out, because v3 refuses nulls. */
+function prepayBody(request: PrepayRequest): PrepayBody {
+  const { api, openid, clientIp } = request;
+  return {
+    appid: request.appId,
+    mchid: request.merchantId,
+    description: request.description,
+    out_trade_no: request.outTradeNo,
+    time_expire: request.timeExpire,
+    notify_url: request.notifyUrl,
+    ...(request.profitSharing ? { settle_info: { profit_sharing: true } } : {}),
+    amount: { total: request.totalFen, currency: request.currency },
+    ...(api === 'jsapi' && openid !== undefined ? { payer: { openid } } : {}),
+    ...(api === 'h5' && clientIp !== undefined
+      ? { scene_info: { payer_client_ip: clientIp, h5_info: { type: 'Wap' } } }
+      : {}),
+  };
+}
+
+function readToken(
+  api: PrepayApi,
+  status: number,
+  text: string,
+): { value: { token: string } } | null {
+  if (status !== 200) return null;
+  const seen = prepayAnswers[api].safeParse(parseObject(text));
+  return seen.success ? { value: { token: seen.data } } : null;
+}
+
+/** Null also when the answer is about another order. */
+function readPayment(
+  outTradeNo: string,
+  status: number,
+  raw: string,
+): { value: { notice: PaymentNotice; raw: string } } | null {
+  if (status !== 200) return null;
+  const notice = parseNotice(raw);
+  if (notice.kind !== 'payment' || notice.outTradeNo !== outTradeNo) return null;
+  return { value: { notice, raw } };
+}

@@ -1,0 +1,319 @@
+import { NO_ENCRYPTION_KEY, type Perform } from './calls';
+import { encryptField } from '../keys/field-cipher';
+import { parseObject } from '../notices/notice-parser';
+import type { WechatOutcome } from '../transport/outcome';
+import type { PlatformKeys } from '../keys/platform-keys';
+import type { ReceiverBody, ReceiverType, Sealed, SharingBody } from './request-bodies';
+import type { SignedCalls } from '../signing/request-signing';
+import { receiverAnswer, sharingAnswer, sharingReturnAnswer } from '../fields/response-schemas';
+
+/** Who gets a part, and how much. */
+export interface SharingReceiver {
+  readonly type: ReceiverType;
+  /** A merchant id or an openid. */
+  readonly account: string;
+  readonly amountFen: number;
+  /** Shown to the receiver, at most 80 characters. */
+  readonly description: string;
+  /** Sent encrypted; WeChat refuses one that is not the account's. Null: not compared. */
+  readonly name: string | null;
+}
+
+export interface AddReceiverRequest {
+  readonly merchantId: string;
+  readonly appId: string;
+  readonly type: ReceiverType;
+  readonly account: string;
+  /** As in {@link SharingReceiver}. */
+  readonly name: string | null;
+  /** WeChat's word for what the receiver is to the merchant: `PARTNER`, `STORE`, `STAFF`, … */
+  readonly relationType: string;
+  /** The sharing it is added for: told of in events, not sent. */
+  readonly outOrderNo: string;
+}
+
+/**
+ * All that goes into a sharing, stored with it. A name is other bytes at each attempt, because
+ * RSA-OAEP is random; WeChat compares what they decrypt to, so that it is the same request.
+ */
+export interface SharingRequest {
+  readonly merchantId: string;
+  readonly appId: string;
+  readonly transactionId: string;
+  /** A repeat keeps it: a new number shares twice. */
+  readonly outOrderNo: string;
+  /** 1–50, no account twice. */
+  readonly receivers: readonly SharingReceiver[];
+  /** True: what is left of the payment goes to the merchant, and nothing more can be shared. */
+  readonly unfreezeUnsplit: boolean;
+}
+
+export interface SharingReference {
+  /** The merchant id stored with the order. */
+  readonly merchantId: string;
+  readonly outOrderNo: string;
+  readonly transactionId: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface UnfreezeRequest {
+  readonly merchantId: string;
+  readonly transactionId: string;
+  /** One never used: with that of a sharing WeChat answers success and does nothing. */
+  readonly outOrderNo: string;
+  /** At most 80 characters. */
+  readonly description: string;
+}
+
+export interface SharingReturnRequest {
+  readonly merchantId: string;
+  /** The sharing that the money comes back from. */
+  readonly outOrderNo: string;
+  /** A repeat keeps it: a new number takes back twice. */
+  readonly outReturnNo: string;
+  /** The receiver, a merchant. */
+  readonly returnMerchantId: string;
+  readonly amountFen: number;
+  /** At most 80 characters. */
+  readonly description: string;
+}
+
+export interface SharingReturnReference {
+  /** The merchant id stored with the order. */
+  readonly merchantId: string;
+  readonly outOrderNo: string;
+  readonly outReturnNo: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A sharing as WeChat answers. FINISHED is not success: each receiver has its own result. */
+export interface SharingState {
+  readonly outOrderNo: string;
+  readonly transactionId: string;
+  readonly orderId: string;
+  readonly state: 'PROCESSING' | 'FINISHED';
+  readonly receivers: readonly {
+    readonly type: ReceiverType;
+    readonly account: string;
+    readonly amountFen: number;
+    readonly result: 'PENDING' | 'SUCCESS' | 'CLOSED';
+    /** WeChat's word for it, `ACCOUNT_ABNORMAL`. */
+    readonly failReason: string | null;
+    readonly detailId: string | null;
+  }[];
+}
+
+export interface SharingReturnState {
+  readonly outOrderNo: string;
+  readonly outReturnNo: string;
+  readonly returnId: string;
+  readonly returnMerchantId: string;
+  readonly amountFen: number;
+  readonly result: 'PROCESSING' | 'SUCCESS' | 'FAILED';
+  /** WeChat's word for it, `BALANCE_NOT_ENOUGH`. */
+  readonly failReason: string | null;
+}
+
+/**
+ * Names go encrypted with WeChat's key; without any key nothing is sent, and the outcome is
+ * `unknown`. One of more than the 214 bytes that can be encrypted is a mistake of ours and throws.
+ */
+export interface ProfitSharingCalls {
+  /**
+   * Has to come before the first share with this receiver; adding again changes nothing.
+   *
+   * @see https://pay.weixin.qq.com/doc/v3/merchant/4012528995
+   */
+  addReceiver(request: AddReceiverRequest): Promise<WechatOutcome<null>>;
+  /** @see https://pay.weixin.qq.com/doc/v3/merchant/4012524936 */
+  share(request: SharingRequest): Promise<WechatOutcome<SharingState>>;
+  /**
+   * Of a sharing or an unfreezing.
+   *
+   * @see https://pay.weixin.qq.com/doc/v3/merchant/4012525210
+   */
+  querySharing(sharing: SharingReference): Promise<WechatOutcome<SharingState>>;
+  /** @see https://pay.weixin.qq.com/doc/v3/merchant/4012526374 */
+  unfreeze(request: UnfreezeRequest): Promise<WechatOutcome<SharingState>>;
+  /** @see https://pay.weixin.qq.com/doc/v3/merchant/4012525287 */
+  returnShared(request: SharingReturnRequest): Promise<WechatOutcome<SharingReturnState>>;
+  /** @see https://pay.weixin.qq.com/doc/v3/merchant/4012526279 */
+  queryReturn(sharingReturn: SharingReturnReference): Promise<WechatOutcome<SharingReturnState>>;
+}
+
+interface Deps {
+  readonly perform: Perform;
+  readonly calls: SignedCalls;
+  readonly keys: Pick<PlatformKeys, 'encryptionKey'>;
+}
+
+/** The profit-sharing calls of {@link createWechatPayClient}. */
+export function createProfitSharingCalls(deps: Deps): ProfitSharingCalls {
+  return { ...createSharingCalls(deps), ...createReturnCalls(deps) };
+}
+
+function createSharingCalls({
+  perform,
+  calls,
+  keys,
+}: Deps): Pick<ProfitSharingCalls, 'addReceiver' | 'share' | 'querySharing' | 'unfreeze'> {
+  return {
+    addReceiver: (request) =>
+      perform({
+        subject: { operation: 'receiver_add', outOrderNo: request.outOrderNo },
+        make: async (send) => {
+          const sealed = await sealNames([request.name], keys, ([name]) =>
+            receiverBody(request, name),
+          );
+          if (sealed === null) return NO_ENCRYPTION_KEY;
+          return calls.addReceiver(sealed, request.merchantId, send);
+        },
+        read: (status, text) => readReceiver(request, status, text),
+      }),
+    share: (request) =>
+      perform({
+        subject: { operation: 'share', outOrderNo: request.outOrderNo },
+        make: async (send) => {
+          const names = request.receivers.map(({ name }) => name);
+          const sealed = await sealNames(names, keys, (hidden) => sharingBody(request, hidden));
+          if (sealed === null) return NO_ENCRYPTION_KEY;
+          return calls.share(sealed, request.merchantId, send);
+        },
+        read: (status, text) => readSharing(request, status, text),
+      }),
+    querySharing: ({ merchantId, signal, ...sharing }) =>
+      perform({
+        subject: { operation: 'share_query', outOrderNo: sharing.outOrderNo },
+        signal,
+        make: (send) => calls.querySharing(sharing, merchantId, send),
+        read: (status, text) => readSharing(sharing, status, text),
+      }),
+    unfreeze: ({ merchantId, transactionId, outOrderNo, description }) =>
+      perform({
+        subject: { operation: 'unfreeze', outOrderNo },
+        make: (send) => {
+          const body = { transaction_id: transactionId, out_order_no: outOrderNo, description };
+          return calls.unfreeze(body, merchantId, send);
+        },
+        read: (status, text) => readSharing({ outOrderNo, transactionId }, status, text),
+      }),
+  };
+}
+
+function createReturnCalls({
+  perform,
+  calls,
+}: Deps): Pick<ProfitSharingCalls, 'returnShared' | 'queryReturn'> {
+  return {
+    returnShared: (request) =>
+      perform({
+        subject: { operation: 'return', outOrderNo: request.outOrderNo },
+        make: (send) => {
+          const body = {
+            out_order_no: request.outOrderNo,
+            out_return_no: request.outReturnNo,
+            return_mchid: request.returnMerchantId,
+            amount: request.amountFen,
+            description: request.description,
+          };
+          return calls.returnShared(body, request.merchantId, send);
+        },
+        read: (status, text) => readReturn(request, status, text),
+      }),
+    queryReturn: ({ merchantId, signal, ...sharingReturn }) =>
+      perform({
+        subject: { operation: 'return_query', outOrderNo: sharingReturn.outOrderNo },
+        signal,
+        make: (send) => calls.queryReturn(sharingReturn, merchantId, send),
+        read: (status, text) => readReturn(sharingReturn, status, text),
+      }),
+  };
+}
+
+/**
+ * Makes a body with names that only WeChat can read, absent ones left out of it.
+ *
+ * @returns null when there is something to encrypt, and WeChat has no key that we know.
+ */
+async function sealNames<Body>(
+  names: readonly (string | null)[],
+  keys: Pick<PlatformKeys, 'encryptionKey'>,
+  bodyWith: (hidden: readonly { readonly name?: string }[]) => Body,
+): Promise<Sealed<Body> | null> {
+  if (names.every((name) => name === null)) return { body: bodyWith([]), keySerial: null };
+  const current = await keys.encryptionKey();
+  if (current === null) return null;
+  const hidden = names.map((name) =>
+    name === null ? {} : { name: encryptField(name, current.key) },
+  );
+  return { body: bodyWith(hidden), keySerial: current.serial };
+}
+
+function receiverBody(
+  request: AddReceiverRequest,
+  name: { readonly name?: string } = {},
+): ReceiverBody {
+  return {
+    appid: request.appId,
+    type: request.type,
+    account: request.account,
+    ...name,
+    relation_type: request.relationType,
+  };
+}
+
+function sharingBody(
+  request: SharingRequest,
+  names: readonly { readonly name?: string }[],
+): SharingBody {
+  return {
+    appid: request.appId,
+    transaction_id: request.transactionId,
+    out_order_no: request.outOrderNo,
+    receivers: request.receivers.map((receiver, index) => ({
+      type: receiver.type,
+      account: receiver.account,
+      ...names[index],
+      amount: receiver.amountFen,
+      description: receiver.description,
+    })),
+    unfreeze_unsplit: request.unfreezeUnsplit,
+  };
+}
+
+/** Null also when the answer is about another receiver. */
+function readReceiver(
+  { type, account }: AddReceiverRequest,
+  status: number,
+  text: string,
+): { value: null } | null {
+  if (status !== 200) return null;
+  const seen = receiverAnswer.safeParse(parseObject(text)).data;
+  return seen?.type === type && seen.account === account ? { value: null } : null;
+}
+
+/** Null also when the answer is about another sharing, or about another payment. */
+function readSharing(
+  sharing: Pick<SharingReference, 'outOrderNo' | 'transactionId'>,
+  status: number,
+  text: string,
+): { value: SharingState } | null {
+  if (status !== 200) return null;
+  const seen = sharingAnswer.safeParse(parseObject(text)).data;
+  const isMeant =
+    seen?.outOrderNo === sharing.outOrderNo && seen.transactionId === sharing.transactionId;
+  return isMeant ? { value: seen } : null;
+}
+
+/** Null also when the answer is about another return. */
+function readReturn(
+  sharingReturn: Pick<SharingReturnReference, 'outOrderNo' | 'outReturnNo'>,
+  status: number,
+  text: string,
+): { value: SharingReturnState } | null {
+  if (status !== 200) return null;
+  const seen = sharingReturnAnswer.safeParse(parseObject(text)).data;
+  const isMeant =
+    seen?.outReturnNo === sharingReturn.outReturnNo && seen.outOrderNo === sharingReturn.outOrderNo;
+  return isMeant ? { value: seen } : null;
+}

@@ -1,0 +1,174 @@
+import { NO_ENCRYPTION_KEY, type Perform } from './calls';
+import { encryptField } from '../keys/field-cipher';
+import { parseObject } from '../notices/notice-parser';
+import type { WechatOutcome } from '../transport/outcome';
+import type { PlatformKeys } from '../keys/platform-keys';
+import type { AbnormalRefundBody, RefundBody, Sealed } from './request-bodies';
+import type { SignedCalls } from '../signing/request-signing';
+import { refundAnswer } from '../fields/response-schemas';
+
+/** All that goes into a refund, stored with it: the same request again is the same bytes. */
+export interface RefundRequest {
+  readonly merchantId: string;
+  /** The payment the money goes back from. */
+  readonly transactionId: string;
+  /** A repeat keeps it: a new number pays twice. */
+  readonly outRefundNo: string;
+  /** Shown to the user, at most 80 characters. */
+  readonly reason: string | null;
+  readonly notifyUrl: string;
+  readonly refundFen: number;
+  /** Of the payment. */
+  readonly totalFen: number;
+  readonly currency: string;
+}
+
+export interface RefundReference {
+  readonly outRefundNo: string;
+  /** The merchant id stored with the order. */
+  readonly merchantId: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Where the money of an abnormal refund shall go. */
+export type AbnormalRefundTarget =
+  | {
+      readonly kind: 'user_bank_card';
+      /** WeChat's code of the bank, `ICBC_DEBIT`. */
+      readonly bankType: string;
+      readonly bankAccount: string;
+      readonly realName: string;
+    }
+  | { readonly kind: 'merchant_bank_card' };
+
+export interface AbnormalRefundRequest {
+  readonly merchantId: string;
+  /** WeChat's number of the refund. */
+  readonly refundId: string;
+  readonly outRefundNo: string;
+  readonly to: AbnormalRefundTarget;
+}
+
+/** A refund as WeChat answers. Accepted is not done: it stays PROCESSING for days. */
+export interface RefundState {
+  readonly outRefundNo: string;
+  readonly outTradeNo: string;
+  readonly refundId: string;
+  readonly transactionId: string;
+  readonly status: 'SUCCESS' | 'CLOSED' | 'PROCESSING' | 'ABNORMAL';
+  readonly refundFen: number | null;
+  /** Of the payment. */
+  readonly totalFen: number | null;
+  readonly currency: string | null;
+  /** RFC 3339 as WeChat wrote it. */
+  readonly successTime: string | null;
+}
+
+export interface RefundCalls {
+  /** @see https://pay.weixin.qq.com/doc/v3/merchant/4012791903 */
+  refund(request: RefundRequest): Promise<WechatOutcome<RefundState>>;
+  /** @see https://pay.weixin.qq.com/doc/v3/merchant/4012791904 */
+  queryRefund(refund: RefundReference): Promise<WechatOutcome<RefundState>>;
+  /**
+   * Sends the money of an ABNORMAL refund elsewhere. Account and name go encrypted with WeChat's
+   * key; without any key nothing is sent, and the outcome is `unknown`.
+   *
+   * @throws Error when account or name have more than the 214 bytes that can be encrypted.
+   * @see https://pay.weixin.qq.com/doc/v3/merchant/4012791905
+   */
+  applyAbnormalRefund(request: AbnormalRefundRequest): Promise<WechatOutcome<RefundState>>;
+}
+
+/** The refund calls of {@link createWechatPayClient}. */
+export function createRefundCalls(deps: {
+  readonly perform: Perform;
+  readonly calls: SignedCalls;
+  readonly keys: Pick<PlatformKeys, 'encryptionKey'>;
+}): RefundCalls {
+  const { perform, calls, keys } = deps;
+  return {
+    refund: (request) =>
+      perform({
+        subject: { operation: 'refund', outRefundNo: request.outRefundNo },
+        make: (send) => calls.refund(refundBody(request), request.merchantId, send),
+        read: (status, text) => readRefund(request.outRefundNo, status, text),
+      }),
+    queryRefund: ({ outRefundNo, merchantId, signal }) =>
+      perform({
+        subject: { operation: 'refund_query', outRefundNo },
+        signal,
+        make: (send) => calls.queryRefund(outRefundNo, merchantId, send),
+        read: (status, text) => readRefund(outRefundNo, status, text),
+      }),
+    applyAbnormalRefund: (request) =>
+      perform({
+        subject: { operation: 'abnormal_refund', outRefundNo: request.outRefundNo },
+        make: async (send) => {
+          const sealed = await abnormalRefundBody(request, keys);
+          if (sealed === null) return NO_ENCRYPTION_KEY;
+          return calls.applyAbnormalRefund({ ...request, ...sealed }, send);
+        },
+        read: (status, text) => readRefund(request.outRefundNo, status, text),
+      }),
+  };
+}
+
+/** One fixed order of keys; what is absent is left out, because v3 refuses nulls. */
+function refundBody(request: RefundRequest): RefundBody {
+  return {
+    transaction_id: request.transactionId,
+    out_refund_no: request.outRefundNo,
+    ...(request.reason === null ? {} : { reason: request.reason }),
+    notify_url: request.notifyUrl,
+    amount: {
+      refund: request.refundFen,
+      total: request.totalFen,
+      currency: request.currency,
+    },
+  };
+}
+
+/** Null when it holds something to encrypt, and WeChat has no key that we know. */
+async function abnormalRefundBody(
+  { outRefundNo, to }: AbnormalRefundRequest,
+  keys: Pick<PlatformKeys, 'encryptionKey'>,
+): Promise<Sealed<AbnormalRefundBody> | null> {
+  if (to.kind === 'merchant_bank_card') {
+    return { body: { out_refund_no: outRefundNo, type: 'MERCHANT_BANK_CARD' }, keySerial: null };
+  }
+  const current = await keys.encryptionKey();
+  if (current === null) return null;
+  const body: AbnormalRefundBody = {
+    out_refund_no: outRefundNo,
+    type: 'USER_BANK_CARD',
+    bank_type: to.bankType,
+    bank_account: encryptField(to.bankAccount, current.key),
+    real_name: encryptField(to.realName, current.key),
+  };
+  return { body, keySerial: current.serial };
+}
+
+/** What a query said of a refund, as a callback would tell it, so that both are read and booked in one way. */
+export function asCallback(refund: RefundState, merchantId: string): string {
+  return JSON.stringify({
+    mchid: merchantId,
+    out_trade_no: refund.outTradeNo,
+    transaction_id: refund.transactionId,
+    out_refund_no: refund.outRefundNo,
+    refund_id: refund.refundId,
+    refund_status: refund.status,
+    success_time: refund.successTime,
+    amount: { total: refund.totalFen, refund: refund.refundFen, currency: refund.currency },
+  });
+}
+
+/** Null also when the answer is about another refund. */
+function readRefund(
+  outRefundNo: string,
+  status: number,
+  text: string,
+): { value: RefundState } | null {
+  if (status !== 200) return null;
+  const seen = refundAnswer.safeParse(parseObject(text));
+  return seen.success && seen.data.outRefundNo === outRefundNo ? { value: seen.data } : null;
+}

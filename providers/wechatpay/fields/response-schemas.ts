@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import {
+  amountFen,
+  lenient,
+  merchantNo,
+  optional,
+  outTradeNo,
+  shortText,
+  wechatNo,
+} from './fields';
+import { RESOURCE_ALGORITHM, RESOURCE_NONCE_BYTES } from '../keys/resource-cipher';
+
+/** Ends up in a signed text of lines, or in a link: no space, no line break. */
+const visible = (max: number) =>
+  z
+    .string()
+    .regex(/^[\x21-\x7e]+$/)
+    .max(max);
+
+/** What prepay gives the client, one field per API of WeChat. */
+export const prepayAnswers = {
+  jsapi: z.object({ prepay_id: visible(128) }).transform((answer) => answer.prepay_id),
+  app: z.object({ prepay_id: visible(128) }).transform((answer) => answer.prepay_id),
+  h5: z.object({ h5_url: visible(1024) }).transform((answer) => answer.h5_url),
+  native: z.object({ code_url: visible(512) }).transform((answer) => answer.code_url),
+} as const;
+
+/** A refund, the same when it is made, asked for, and sent elsewhere. */
+export const refundAnswer = z
+  .object({
+    out_refund_no: merchantNo,
+    out_trade_no: outTradeNo,
+    refund_id: wechatNo,
+    transaction_id: wechatNo,
+    status: z.enum(['SUCCESS', 'CLOSED', 'PROCESSING', 'ABNORMAL']),
+    success_time: lenient(shortText),
+    amount: z
+      .object({
+        refund: optional(amountFen),
+        total: optional(amountFen),
+        currency: lenient(shortText),
+      })
+      .nullish(),
+  })
+  .transform((seen) => ({
+    outRefundNo: seen.out_refund_no,
+    outTradeNo: seen.out_trade_no,
+    refundId: seen.refund_id,
+    transactionId: seen.transaction_id,
+    status: seen.status,
+    refundFen: seen.amount?.refund ?? null,
+    totalFen: seen.amount?.total ?? null,
+    currency: seen.amount?.currency ?? null,
+    successTime: seen.success_time,
+  }));
+
+const receiverType = z.enum(['MERCHANT_ID', 'PERSONAL_OPENID']);
+
+/** A receiver as it was made known. */
+export const receiverAnswer = z.object({ type: receiverType, account: shortText });
+
+/** A sharing, the same when it is made, asked for, and ended by an unfreezing. */
+export const sharingAnswer = z
+  .object({
+    out_order_no: merchantNo,
+    transaction_id: wechatNo,
+    order_id: wechatNo,
+    state: z.enum(['PROCESSING', 'FINISHED']),
+    receivers: z
+      .array(
+        z.object({
+          type: receiverType,
+          account: shortText,
+          amount: amountFen,
+          result: z.enum(['PENDING', 'SUCCESS', 'CLOSED']),
+          fail_reason: lenient(shortText),
+          detail_id: lenient(wechatNo),
+        }),
+      )
+      .nullish(),
+  })
+  .transform((seen) => ({
+    outOrderNo: seen.out_order_no,
+    transactionId: seen.transaction_id,
+    orderId: seen.order_id,
+    state: seen.state,
+    receivers: (seen.receivers ?? []).map((receiver) => ({
+      type: receiver.type,
+      account: receiver.account,
+      amountFen: receiver.amount,
+      result: receiver.result,
+      failReason: receiver.fail_reason,
+      detailId: receiver.detail_id,
+    })),
+  }));
+
+/** Shared money on its way back, the same when it is made and asked for. */
+export const sharingReturnAnswer = z
+  .object({
+    out_order_no: merchantNo,
+    out_return_no: merchantNo,
+    return_id: wechatNo,
+    return_mchid: shortText,
+    amount: amountFen,
+    result: z.enum(['PROCESSING', 'SUCCESS', 'FAILED']),
+    fail_reason: lenient(shortText),
+  })
+  .transform((seen) => ({
+    outOrderNo: seen.out_order_no,
+    outReturnNo: seen.out_return_no,
+    returnId: seen.return_id,
+    returnMerchantId: seen.return_mchid,
+    amountFen: seen.amount,
+    result: seen.result,
+    failReason: seen.fail_reason,
+  }));
+
+/** WeChat's error body. A proxy's page, or JSON of somebody else, has another shape. */
+export const errorAnswer = z.object({
+  code: z.string().regex(/^[A-Za-z0-9_]{1,64}$/),
+  message: z.string().nullish(),
+});
+
+/** `GET /v3/certificates`; two or three at most are in use side by side. */
+export const certificatesAnswer = z.object({
+  data: z
+    .array(
+      z.object({
+        serial_no: z.string().regex(/^[0-9A-Fa-f]{1,64}$/),
+        encrypt_certificate: z.object({
+          algorithm: z.literal(RESOURCE_ALGORITHM),
+          nonce: z.string(),
+          associated_data: z.string().nullish(),
+          ciphertext: z.string(),
+        }),
+      }),
+    )
+    .max(16),
+});
+
+/** What a callback's body looks like before its resource is decrypted. */
+export const callbackEnvelope = z.object({
+  id: z.string().regex(/^[\x21-\x7e]{1,64}$/),
+  event_type: z.string().max(64).nullable().catch(null),
+  create_time: z.string().max(64).nullable().catch(null),
+  resource: z.object({
+    algorithm: z.literal(RESOURCE_ALGORITHM),
+    ciphertext: z.string(),
+    nonce: z.string().refine((nonce) => Buffer.byteLength(nonce) === RESOURCE_NONCE_BYTES),
+    associated_data: z.string().nullish(),
+  }),
+});

@@ -1,0 +1,107 @@
+import { isUtf8 } from 'node:buffer';
+import type { ErrorCode } from '../../../domain/error-catalogue';
+import { cleanMessage, refusalCode, undecidedCode } from './error-mapping';
+import { parseObject } from '../notices/notice-parser';
+import { verifyWithRing, type PlatformKeys } from '../keys/platform-keys';
+import { errorAnswer } from '../fields/response-schemas';
+import type { HeaderBag } from '../signing/signature';
+import type { TransportAnswer } from './transport';
+
+/**
+ * What a call to WeChat came to. `ok` and `refused` are definite. After `unknown` the request may
+ * or may not have been carried out: ask with the same number, then decide.
+ */
+export type WechatOutcome<T> =
+  | { readonly kind: 'ok'; readonly value: T; readonly requestId: string | null }
+  | {
+      readonly kind: 'refused';
+      readonly status: number;
+      readonly code: ErrorCode;
+      /** As WeChat wrote it. */
+      readonly wechatCode: string;
+      /** One line for people, at most 256 characters. */
+      readonly message: string;
+      readonly requestId: string | null;
+    }
+  | {
+      readonly kind: 'unknown';
+      readonly code: ErrorCode;
+      /** The code in WeChat's own error body; null when no such body came. */
+      readonly wechatCode: string | null;
+      readonly detail: string;
+      /** Null when no answer came. */
+      readonly status: number | null;
+      readonly requestId: string | null;
+    };
+
+type Answered = Extract<TransportAnswer, { kind: 'answered' }>;
+
+/**
+ * Judges an answer. Definite are a validly signed 2xx that `read` understands, and a 4xx with
+ * WeChat's error body, unsigned or validly signed. Everything else is `unknown`. Never throws.
+ *
+ * @param read the value in a 2xx answer, or null when it is not what was asked for.
+ */
+export async function judge<T>(
+  answer: TransportAnswer,
+  context: {
+    readonly keys: Pick<PlatformKeys, 'known' | 'keyFor'>;
+    readonly now: () => number;
+    readonly read: (status: number, text: string) => { readonly value: T } | null;
+  },
+): Promise<WechatOutcome<T>> {
+  if (answer.kind === 'failed') {
+    const { code, detail } = answer;
+    return { kind: 'unknown', code, wechatCode: null, detail, status: null, requestId: null };
+  }
+  const { status } = answer;
+  const requestId = readRequestId(answer.headers);
+  const error = readError(answer);
+  const unknown = (code: ErrorCode, detail: string): WechatOutcome<T> => ({
+    kind: 'unknown',
+    code,
+    wechatCode: error?.code ?? null,
+    detail,
+    status,
+    requestId,
+  });
+  const isSuccess = status >= 200 && status < 300;
+  const isRefusal = status >= 400 && status < 500;
+  if (!isSuccess && !isRefusal) {
+    return unknown(undecidedCode(status, error?.code ?? null), describe(status, error));
+  }
+  const verdict = await verifyWithRing(
+    { headers: answer.headers, rawBody: answer.body, nowMs: context.now() },
+    context.keys,
+  );
+  if (verdict.kind !== 'valid' && (isSuccess || verdict.kind !== 'unsigned')) {
+    return unknown('RESPONSE_FORGED', `status ${status}, signature: ${verdict.kind}`);
+  }
+  if (isSuccess) {
+    const seen = isUtf8(answer.body) ? context.read(status, answer.body.toString()) : null;
+    if (seen !== null) return { kind: 'ok', value: seen.value, requestId };
+  } else if (error !== null) {
+    const { code: wechatCode, message } = error;
+    const code = refusalCode(status, wechatCode);
+    return { kind: 'refused', status, code, wechatCode, message, requestId };
+  }
+  return unknown(undecidedCode(status, error?.code ?? null), describe(status, error));
+}
+
+function readError(answer: Answered): { code: string; message: string } | null {
+  if (answer.status === 200 || !isUtf8(answer.body)) return null;
+  const seen = errorAnswer.safeParse(parseObject(answer.body.toString()));
+  return seen.success
+    ? { code: seen.data.code, message: cleanMessage(seen.data.message ?? '') }
+    : null;
+}
+
+function describe(status: number, error: { code: string } | null): string {
+  return error === null ? `status ${status}, unreadable body` : `status ${status}, ${error.code}`;
+}
+
+/** `Request-ID`, which WeChat's support asks for first. */
+function readRequestId(headers: HeaderBag): string | null {
+  const value = headers['request-id'];
+  return typeof value === 'string' && /^[\x21-\x7e]{1,128}$/.test(value) ? value : null;
+}

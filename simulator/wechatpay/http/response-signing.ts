@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import { randomToken, signText } from '../keys/crypto';
+import type { SigningKey } from '../keys/merchants';
+
+const NONCE_LENGTH = 32;
+
+export interface SignatureHeaders {
+  readonly 'Wechatpay-Timestamp': string;
+  readonly 'Wechatpay-Nonce': string;
+  readonly 'Wechatpay-Serial': string;
+  readonly 'Wechatpay-Signature': string;
+  readonly 'Wechatpay-Signature-Type': 'WECHATPAY2-SHA256-RSA2048';
+}
+
+/**
+ * The headers with which WeChat signs an answer or a callback: RSA-SHA256 over
+ * `TIMESTAMP\nNONCE\nBODY\n` (https://pay.weixin.qq.com/doc/v3/merchant/4013053420).
+ * @param body exactly the bytes that go out; empty for a 204.
+ */
+export function signatureHeaders(key: SigningKey, body: string, nowMs: number): SignatureHeaders {
+  const timestamp = String(Math.floor(nowMs / 1000));
+  const nonce = randomToken(NONCE_LENGTH);
+  return {
+    'Wechatpay-Timestamp': timestamp,
+    'Wechatpay-Nonce': nonce,
+    'Wechatpay-Serial': key.serial,
+    'Wechatpay-Signature': signText(key.privateKey, `${timestamp}\n${nonce}\n${body}\n`),
+    'Wechatpay-Signature-Type': 'WECHATPAY2-SHA256-RSA2048',
+  };
+}
+
+/** Valid Base64 of the right length that is the signature of nothing: one byte is turned over. */
+export function forge(signature: string): string {
+  const bytes = Buffer.from(signature, 'base64');
+  const last = bytes.length - 1;
+  bytes.writeUInt8(bytes.readUInt8(last) ^ 0xff, last);
+  return bytes.toString('base64');
+}
+
+/** As WeChat's `Request-ID`: what support asks for. */
+export function createRequestId(): string {
+  return randomUUID().replaceAll('-', '').toUpperCase();
+}

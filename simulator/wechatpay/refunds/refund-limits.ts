@@ -1,0 +1,75 @@
+import { refuse, type Answer } from '../http/answer';
+import type { SimulatedRefund } from './refund-store';
+
+/** WeChat's limits on requests for refunds, for a test to switch on. 0, the default: none. */
+export interface RefundRules {
+  /** Least time between two refunds of one payment. WeChat's older pages want 60,000 ms. */
+  readonly refundSpacingMs?: number | undefined;
+  /** How many requests of a merchant are taken in a second. WeChat's: 150. */
+  readonly refundsPerSecond?: number | undefined;
+  /** How many of them may fail in a second. WeChat's: 6. */
+  readonly failingRefundsPerSecond?: number | undefined;
+}
+
+export interface RefundLimits {
+  /** Null when the latest of these refunds is long enough ago. */
+  checkSpacing: (before: readonly SimulatedRefund[], nowMs: number) => Answer | null;
+  /** What a request is answered, or FREQUENCY_LIMITED where it is one too many. */
+  through: (merchantId: string, answer: () => Answer) => Answer;
+  setRules: (rules: RefundRules) => void;
+  /** Forgets what was asked; the rules stay. */
+  clear: () => void;
+}
+
+const SECOND_MS = 1_000;
+
+const limited = (message: string): Answer => refuse(429, 'FREQUENCY_LIMITED', message);
+
+/** What happened in the last second, by merchant. */
+function createLastSecond(realNow: () => number) {
+  const times = new Map<string, number[]>();
+  return {
+    /** Counts one more. @returns false when so many were counted already; 0: no limit, no count */
+    take: (merchantId: string, limit: number): boolean => {
+      if (limit === 0) return true;
+      const nowMs = realNow();
+      const recent = (times.get(merchantId) ?? []).filter((at) => at > nowMs - SECOND_MS);
+      const isFull = recent.length >= limit;
+      times.set(merchantId, isFull ? recent : [...recent, nowMs]);
+      return !isFull;
+    },
+    clear: () => {
+      times.clear();
+    },
+  };
+}
+
+/** @param realNow the rates keep to the real time: they are about requests, not about business */
+export function createRefundLimits(initial: RefundRules, realNow: () => number): RefundLimits {
+  let rules = initial;
+  const asked = createLastSecond(realNow);
+  const failed = createLastSecond(realNow);
+  return {
+    checkSpacing: (before, nowMs) => {
+      const latest = before.at(-1);
+      const isSoon =
+        latest !== undefined && nowMs - latest.createdAtMs < (rules.refundSpacingMs ?? 0);
+      return isSoon ? limited('同一订单的退款请求过于频繁，请稍后再试') : null;
+    },
+    through: (merchantId, work) => {
+      if (!asked.take(merchantId, rules.refundsPerSecond ?? 0)) return limited('频率超限');
+      const answer = work();
+      if (answer.status < 400) return answer;
+      return failed.take(merchantId, rules.failingRefundsPerSecond ?? 0)
+        ? answer
+        : limited('错误或无效请求频率超限');
+    },
+    setRules: (changed) => {
+      rules = { ...rules, ...changed };
+    },
+    clear: () => {
+      asked.clear();
+      failed.clear();
+    },
+  };
+}

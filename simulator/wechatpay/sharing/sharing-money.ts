@@ -1,0 +1,58 @@
+import type { RefundStore } from '../refunds/refund-store';
+import type { Sharable, SharingStore } from './sharing-store';
+
+/** What was not shared by then unfreezes by itself. */
+export const SHAREABLE_MS = 30 * 24 * 3_600_000;
+
+/**
+ * Where a payment's money is. `totalFen` is always
+ * `sharedFen − returnedFen + refundedFen + frozenFen + unfrozenFen`.
+ */
+export interface PaymentBalance {
+  readonly totalFen: number;
+  /** Asked back by the user, refunds under way included. */
+  readonly refundedFen: number;
+  /** Given to receivers, or on the way to them. */
+  readonly sharedFen: number;
+  /** Taken back from receivers. */
+  readonly returnedFen: number;
+  /** Can still be shared. */
+  readonly frozenFen: number;
+  /** The merchant's own: unfrozen, or taken back. */
+  readonly unfrozenFen: number;
+}
+
+const sum = (amounts: readonly number[]): number => amounts.reduce((all, one) => all + one, 0);
+
+/** A refund takes from what is frozen, and after that from what is the merchant's own. */
+export function createBalances(deps: {
+  readonly refunds: RefundStore;
+  readonly store: SharingStore;
+  readonly now: () => number;
+}): (paid: Sharable) => PaymentBalance {
+  return ({ order, payment }) => {
+    const sharings = deps.store.sharings.of(payment);
+    const shared = sharings.filter(({ kind }) => kind === 'share').flatMap(({ parts }) => parts);
+    const returns = deps.store.returns.of(payment);
+    const refunds = deps.refunds.of(payment);
+    const totalFen = payment.totalFen;
+    const sharedFen = sum(
+      shared.filter(({ result }) => result !== 'CLOSED').map(({ amountFen }) => amountFen),
+    );
+    const returnedFen = sum(
+      returns.filter(({ result }) => result === 'SUCCESS').map(({ amountFen }) => amountFen),
+    );
+    const refundedFen = sum(
+      refunds.filter(({ status }) => status !== 'CLOSED').map(({ refundFen }) => refundFen),
+    );
+    const isOver =
+      !order.profitSharing ||
+      sharings.some(({ unfreezes }) => unfreezes) ||
+      deps.now() - payment.successTimeMs > SHAREABLE_MS;
+    const frozenFen = isOver ? 0 : Math.max(0, totalFen - sharedFen - refundedFen);
+    const unfrozenFen = totalFen - sharedFen + returnedFen - refundedFen - frozenFen;
+    return { totalFen, refundedFen, sharedFen, returnedFen, frozenFen, unfrozenFen };
+  };
+}
+
+export type Balances = ReturnType<typeof createBalances>;

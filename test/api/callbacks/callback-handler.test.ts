@@ -1,0 +1,317 @@
+import { randomBytes } from 'node:crypto';
+import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { until } from '../../support/until';
+import { exchange } from '../support/raw-http';
+import { countRows } from '../support/refusals';
+
+const LIMIT = 64 * 1024;
+
+let oncepay: TestOncepay;
+let before: Record<string, number>;
+let port: number;
+beforeAll(async () => {
+  oncepay = await startTestOncepay();
+  port = oncepay.apis[0]?.port ?? 0;
+});
+afterAll(() => oncepay.stop());
+beforeEach(async () => {
+  before = await countRows(oncepay.sql);
+});
+
+type Bytes = string | Uint8Array<ArrayBuffer>;
+
+/** Headers of the right form whose signature is nobody's. */
+const unsigned = (): Record<string, string> => ({
+  'content-type': 'application/json',
+  'wechatpay-timestamp': String(Math.floor(Date.now() / 1_000)),
+  'wechatpay-nonce': 'n0nce',
+  'wechatpay-serial': oncepay.env['WECHATPAY_PUBLIC_KEY_ID'] ?? '',
+  'wechatpay-signature': randomBytes(256).toString('base64'),
+});
+
+async function post(body: Bytes, headers: Record<string, string> = unsigned()) {
+  const answer = await fetch(oncepay.notifyUrl, { method: 'POST', headers, body });
+  return { status: answer.status, text: await answer.text() };
+}
+
+/** How often each outcome was counted, and how often callbacks were refused at all. */
+async function outcomes(): Promise<Record<string, number>> {
+  const { body } = await oncepay.call('GET', '/metrics');
+  const lines = (typeof body === 'string' ? body : '').matchAll(
+    /^oncepay_callbacks_total\{outcome="(\w+)"\} (\d+)$/gm,
+  );
+  return Object.fromEntries([...lines].map(([, outcome = '', count]) => [outcome, Number(count)]));
+}
+
+async function counted(outcome: string, during: () => Promise<void>): Promise<void> {
+  const was = await outcomes();
+  await during();
+  const is = await outcomes();
+  expect(is[outcome]).toBe((was[outcome] ?? 0) + 1);
+}
+
+function expectFail(answer: { status: number; text: string }, status: number): void {
+  expect([answer.status, JSON.parse(answer.text)]).toEqual([
+    status,
+    { code: 'FAIL', message: expect.stringMatching(/^\w+$/) as string },
+  ]);
+}
+
+const HEADERS = [
+  'wechatpay-timestamp',
+  'wechatpay-nonce',
+  'wechatpay-serial',
+  'wechatpay-signature',
+];
+
+describe('headers', () => {
+  test.each(HEADERS)('without %s: 401, counted, nothing stored', async (name) => {
+    const { [name]: _left, ...headers } = unsigned();
+    await counted('missing_header', async () => expectFail(await post('{}', headers), 401));
+    expect(await countRows(oncepay.sql)).toEqual(before);
+  });
+
+  test.each(HEADERS)('with a garbled %s: 401', async (name) => {
+    for (const value of ['', ' ', 'garbage', '-1', '\u00ff\u00fe', 'x'.repeat(9_000), '1e10']) {
+      expectFail(await post('{}', { ...unsigned(), [name]: value }), 401);
+    }
+    expect(await countRows(oncepay.sql)).toEqual(before);
+  });
+
+  test.each(HEADERS)('with %s twice: 401', async (name) => {
+    const lines = Object.entries({ ...unsigned(), 'content-length': '2' });
+    const double = [...lines, [name, unsigned()[name] ?? '']].map(
+      ([key, text]) => `${key}: ${text}`,
+    );
+    const head = ['POST /callbacks/wechat HTTP/1.1', 'host: x', ...double, '', ''].join('\r\n');
+    expect((await exchange(port, [head, '{}'])).status).toBe(401);
+    expect(await countRows(oncepay.sql)).toEqual(before);
+  });
+
+  test('without any of them: 401', async () => {
+    expectFail(await post('{}', {}), 401);
+  });
+});
+
+describe('bodies', () => {
+  test.each<[string, () => Bytes]>([
+    ['empty', () => ''],
+    ['no JSON', () => 'callback'],
+    ['invalid UTF-8', () => new Uint8Array([0x7b, 0xff, 0xfe, 0x7d])],
+    ['deep', () => '['.repeat(60_000)],
+    ['exactly 64 KiB', () => ' '.repeat(LIMIT)],
+  ])('%s and not signed: 401', async (_what, make) => {
+    await counted('bad_signature', async () => expectFail(await post(make()), 401));
+    expect(await countRows(oncepay.sql)).toEqual(before);
+  });
+
+  test('a byte over 64 KiB: 413, said or not', async () => {
+    await counted('too_large', async () => expectFail(await post(' '.repeat(LIMIT + 1)), 413));
+    const head = 'POST /callbacks/wechat HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n';
+    const chunk = `4000\r\n${' '.repeat(0x4000)}\r\n`;
+    const answer = await exchange(port, [head, chunk, chunk, chunk, chunk, '1\r\n \r\n']);
+    expect(answer.status).toBe(413);
+    expect(await countRows(oncepay.sql)).toEqual(before);
+  });
+
+  test('a body that stops half-way is answered 408 in time and its connection closed', async () => {
+    const head = 'POST /callbacks/wechat HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{';
+    await counted('too_slow', async () => {
+      const answer = await exchange(port, [head]);
+      expect([answer.status, answer.headers.get('connection')]).toEqual([408, 'close']);
+    });
+    expect(await countRows(oncepay.sql)).toEqual(before);
+  });
+
+  test.each(['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])('%s: 405 with Allow', async (method) => {
+    const answer = await fetch(oncepay.notifyUrl, { method });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+    await answer.text();
+  });
+});
+
+test.each([
+  ['tampered', 401, 'bad_signature'],
+  ['bad_signature', 401, 'bad_signature'],
+  ['signtest', 401, 'bad_signature'],
+  ['stale', 401, 'stale'],
+  ['unknown_serial', 401, 'unknown_serial'],
+  ['undecryptable', 400, 'undecryptable'],
+  ['malformed', 400, 'malformed'],
+] as const)('%s: %i, counted as %s, nothing stored', async (kind, status, outcome) => {
+  const notifyUrl = oncepay.notifyUrl;
+  await counted(outcome, async () => {
+    const sent = await oncepay.simulator.sendRaw({ kind, notifyUrl });
+    expect(sent.status).toBe(status);
+  });
+  expect(await countRows(oncepay.sql)).toEqual(before);
+});
+
+test.each([-3_600, -301, 301, 3_600])('a signature %i s old: 401', async (staleSeconds) => {
+  const { notifyUrl } = oncepay;
+  const sent = await oncepay.simulator.sendRaw({ kind: 'stale', notifyUrl, staleSeconds });
+  expect(sent.status).toBe(401);
+});
+
+const envelope = (change: object): string =>
+  JSON.stringify({
+    id: 'notice-1',
+    create_time: '2026-01-01T00:00:00+08:00',
+    resource_type: 'encrypt-resource',
+    event_type: 'TRANSACTION.SUCCESS',
+    summary: 'x',
+    resource: {
+      original_type: 'transaction',
+      algorithm: 'AEAD_AES_256_GCM',
+      ciphertext: randomBytes(64).toString('base64'),
+      associated_data: 'transaction',
+      nonce: 'a'.repeat(12),
+    },
+    ...change,
+  });
+
+test.each<[string, string]>([
+  ['nothing', ''],
+  ['a list', '[]'],
+  ['null', 'null'],
+  ['a text', '"x"'],
+  ['an empty object', '{}'],
+  ['a cut object', '{"id":"x"'],
+  ['no id', envelope({ id: undefined })],
+  ['a number as id', envelope({ id: 7 })],
+  ['an empty id', envelope({ id: '' })],
+  ['a NUL in the id', envelope({ id: 'a\0b' })],
+  ['a long id', envelope({ id: 'x'.repeat(10_000) })],
+  ['a NUL in the event type', envelope({ event_type: 'a\0b' })],
+  ['no resource', envelope({ resource: undefined })],
+  ['a resource of text', envelope({ resource: 'x' })],
+  ['an empty resource', envelope({ resource: {} })],
+  ['a resource of the prototype', envelope({}).replace('"resource":', '"__proto__":')],
+  ['another algorithm', envelope({}).replace('AEAD_AES_256_GCM', 'none')],
+  ['a short nonce', envelope({}).replace('aaaaaaaaaaaa', 'a')],
+  ['a ciphertext of nobody', envelope({})],
+  [
+    'a ciphertext of 4 bytes',
+    envelope({}).replace(/"ciphertext":"[^"]+"/, '"ciphertext":"AAAAAA"'),
+  ],
+  ['no Base64', envelope({}).replace(/"ciphertext":"[^"]+"/, '"ciphertext":"****"')],
+  ['depth', `{"resource":${'['.repeat(30_000)}`],
+])('validly signed, but %s: 400, nothing stored', async (_what, body) => {
+  const { notifyUrl } = oncepay;
+  const sent = await oncepay.simulator.sendRaw({ kind: 'payment', notifyUrl, body });
+  expect(sent.status).toBe(400);
+  expect(await countRows(oncepay.sql)).toEqual(before);
+});
+
+const payment = (change: object) => ({
+  out_trade_no: 'unknown_1',
+  transaction_id: '4200001',
+  trade_state: 'SUCCESS',
+  amount: { total: 1, currency: 'CNY' },
+  ...change,
+});
+
+test.each<[string, string | object]>([
+  ['an unknown shape', { something: 'new' }],
+  ['no JSON', 'not JSON at all'],
+  ['an empty text', '""'],
+  ['a NUL', { something: '\0' }],
+  ['a lone surrogate', '{"something":"\\ud800"}'],
+  ['a payment without a number', payment({ out_trade_no: undefined })],
+  ['a payment with a NUL in its number', payment({ out_trade_no: 'abcdef\0' })],
+  ['a payment with a long number', payment({ out_trade_no: 'x'.repeat(33) })],
+  ['a payment of an unknown state', payment({ trade_state: 'GIFT' })],
+  ['a payment of half a fen', payment({ amount: { total: 0.5, currency: 'CNY' } })],
+  ['a payment of minus one', payment({ amount: { total: -1, currency: 'CNY' } })],
+  ['a payment of text', payment({ amount: { total: '1', currency: 'CNY' } })],
+  ['a payment of 1e21', payment({ amount: { total: 1e21, currency: 'CNY' } })],
+  ['a payment without a transaction', payment({ transaction_id: null })],
+  ['a __proto__', '{"__proto__":{"trade_state":"SUCCESS","out_trade_no":"abcdef"}}'],
+  ['deep JSON', `{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}`],
+])(
+  'genuine, but of %s: 204, stored with the verdict ignored, and an alert',
+  async (_what, resource) => {
+    const { notifyUrl, simulator } = oncepay;
+    const sent = await simulator.sendRaw({ kind: 'payment', notifyUrl, resource });
+    expect(sent.status).toBe(204);
+    const { rows } = await oncepay.sql.query(
+      `SELECT kind, verdict, out_trade_no FROM notification_inbox WHERE notification_id = $1`,
+      [sent.notificationId],
+    );
+    expect(rows).toEqual([{ kind: 'unknown', verdict: 'ignored', out_trade_no: null }]);
+    await until('the alert is in the log', async () => {
+      const log = (await oncepay.apis[0]?.output()) ?? '';
+      return log
+        .split('\n')
+        .some((line) => line.includes('callback.ignored') && line.includes(sent.notificationId))
+        ? true
+        : null;
+    });
+  },
+);
+
+test('profit sharing under the event type of a payment never marks an order paid', async () => {
+  const no = await oncepay.newOrder();
+  const sent = await oncepay.simulator.sendRaw({
+    kind: 'profit_sharing',
+    outTradeNo: no,
+    eventType: 'TRANSACTION.SUCCESS',
+  });
+  expect(sent.status).toBe(204);
+  const named = await oncepay.simulator.sendRaw({
+    kind: 'payment',
+    outTradeNo: no,
+    resource: { out_trade_no: no, transaction_id: '42', out_order_no: 'p1', receiver: {} },
+  });
+  expect(named.status).toBe(204);
+  const { rows } = await oncepay.sql.query(
+    `SELECT kind, verdict FROM notification_inbox WHERE notification_id = ANY($1)`,
+    [[sent.notificationId, named.notificationId]],
+  );
+  expect(rows).toEqual([
+    { kind: 'profit_sharing', verdict: 'ignored' },
+    { kind: 'profit_sharing', verdict: 'ignored' },
+  ]);
+  expect(await oncepay.order(no)).toMatchObject({ status: 'awaiting_payment', attention: null });
+});
+
+test('the same id with other content is kept beside the first, with an alarm', async () => {
+  const { notifyUrl, simulator } = oncepay;
+  const first = await simulator.sendRaw({ kind: 'unknown_shape', notifyUrl, id: 'twice-1' });
+  const resource = { something: 'else' };
+  const other = await simulator.sendRaw({ kind: 'payment', notifyUrl, id: 'twice-1', resource });
+  const again = await simulator.sendRaw({ kind: 'payment', notifyUrl, id: 'twice-1', resource });
+  expect([first.status, other.status, again.status]).toEqual([204, 204, 204]);
+  const { rows } = await oncepay.sql.query(
+    `SELECT 1 FROM notification_inbox WHERE notification_id LIKE 'twice-1%'`,
+  );
+  expect(rows).toHaveLength(2);
+  await until('the alarm is in the log', async () => {
+    const log = (await oncepay.apis[0]?.output()) ?? '';
+    return log.includes('callback.same_id_other_content') ? true : null;
+  });
+});
+
+test('after 100 bad signatures in a row a good callback is taken at once', async () => {
+  const no = await oncepay.newOrder();
+  for (let index = 0; index < 100; index += 1) {
+    const sent = await oncepay.simulator.sendRaw({ kind: 'bad_signature', outTradeNo: no });
+    expect(sent.status).toBe(401);
+  }
+  const { callback } = await oncepay.simulator.pay({ outTradeNo: no });
+  expect(callback?.status).toBe(204);
+  expect(callback?.durationMs).toBeLessThan(1_000);
+  await oncepay.untilStatus(no, 'fulfilled');
+});
+
+test('the log never holds what a callback said', async () => {
+  const sent = await oncepay.simulator.sendRaw({
+    kind: 'payment',
+    notifyUrl: oncepay.notifyUrl,
+    resource: { payer: { openid: 'oSecretOpenid' } },
+  });
+  expect(sent.status).toBe(204);
+  const log = (await oncepay.apis[0]?.output()) ?? '';
+  expect(log).not.toContain('oSecretOpenid');
+  expect(log).not.toContain(oncepay.env['WECHATPAY_API_V3_KEY'] ?? 'no key');
+});

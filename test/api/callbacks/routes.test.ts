@@ -1,0 +1,85 @@
+import { callbackDeliveryListReply } from '../../../api/orders/replies';
+import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { until } from '../../support/until';
+
+let oncepay: TestOncepay;
+beforeAll(async () => {
+  oncepay = await startTestOncepay();
+});
+afterAll(() => oncepay.stop());
+
+const list = async (query = '') => {
+  const { status, body } = await oncepay.call('GET', `/v1/callback-deliveries${query}`);
+  expect(status).toBe(200);
+  return callbackDeliveryListReply.parse(body);
+};
+
+const untilLogged = (query: string, count: number) =>
+  until(`${count} deliveries are listed for ${query}`, async () => {
+    const page = await list(query);
+    return page.data.length === count ? page.data : null;
+  });
+
+test('every delivery of an order is listed with its answer, newest first', async () => {
+  const no = await oncepay.newOrder();
+  await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.simulator.notify({ outTradeNo: no, count: 2 });
+  const rows = await untilLogged(`?out_trade_no=${no}`, 3);
+  expect(rows.map(({ outcome }) => outcome)).toEqual(['duplicate', 'duplicate', 'added']);
+  const { notices } = await oncepay.order(no);
+  for (const row of rows) {
+    expect(row).toMatchObject({
+      out_trade_no: no,
+      notification_id: notices[0]?.id,
+      http_status: 204,
+    });
+    expect(row.duration_ms).toBeGreaterThan(0);
+    expect(row.duration_ms).toBeLessThan(4_000);
+  }
+  const times = rows.map(({ received_at }) => received_at);
+  expect(times).toEqual([...times].sort().reverse());
+});
+
+test('refused ones are listed by why they were refused', async () => {
+  const { notifyUrl } = oncepay;
+  await oncepay.simulator.sendRaw({ kind: 'stale', notifyUrl });
+  const [row] = await untilLogged('?outcome=stale', 1);
+  expect(row).toMatchObject({ http_status: 401, notification_id: null, out_trade_no: null });
+});
+
+test('page by page, nothing twice and nothing left out', async () => {
+  const no = await oncepay.newOrder();
+  await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.simulator.notify({ outTradeNo: no, count: 6, concurrent: true });
+  const whole = await untilLogged(`?out_trade_no=${no}`, 7);
+  const pages: string[] = [];
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const after: string = cursor === '' ? '' : `&cursor=${cursor}`;
+    const page = await list(`?out_trade_no=${no}&limit=3${after}`);
+    pages.push(...page.data.map(({ id }) => id));
+    cursor = page.next_cursor;
+  }
+  expect(pages).toEqual(whole.map(({ id }) => id));
+});
+
+test.each(['?limit=0', '?cursor=x', '?nobody=1', '?outcome=', '?out_trade_no='])(
+  '%s is 400',
+  async (query) => {
+    const { status } = await oncepay.call('GET', `/v1/callback-deliveries${query}`);
+    expect(status).toBe(400);
+  },
+);
+
+test('an api that is asked to stop writes what it has logged', async () => {
+  const no = await oncepay.newOrder();
+  await oncepay.simulator.pay({ outTradeNo: no });
+  const [api] = oncepay.apis;
+  await api?.kill('SIGTERM');
+  expect(await api?.exited).toBe(0);
+  const { rows } = await oncepay.sql.query(
+    `SELECT outcome FROM callback_deliveries WHERE out_trade_no = $1`,
+    [no],
+  );
+  expect(rows).toEqual([{ outcome: 'added' }]);
+});

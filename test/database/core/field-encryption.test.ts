@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { createFieldCipher } from '../../../database/core/field-encryption';
+
+const [first, second] = [
+  { id: 'k1', key: randomBytes(32) },
+  { id: 'k2', key: randomBytes(32) },
+];
+const place = { table: 'orders', column: 'openid', row: '20260101041A2B3C4D5E00' };
+const cipher = createFieldCipher([first]);
+
+test('any text comes back as it was', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', maxLength: 300 }), (text) => {
+      expect(cipher.decrypt(place, cipher.encrypt(place, text))).toBe(text);
+    }),
+  );
+});
+
+test('the same text never looks the same, and its value names version and key', () => {
+  const values = Array.from({ length: 100 }, () => cipher.encrypt(place, 'openid'));
+  expect(new Set(values).size).toBe(100);
+  for (const value of values) expect(value).toMatch(/^v1\.k1\.[\w-]+$/);
+});
+
+test.each([
+  ['table', { ...place, table: 'users' }],
+  ['column', { ...place, column: 'client_ip' }],
+  ['row', { ...place, row: '20260101041A2B3C4D5E01' }],
+  [
+    'a place that reads the same when joined',
+    { table: 'orders.openid', column: '', row: place.row },
+  ],
+])('a value moved to another %s can not be opened', (_what, elsewhere) => {
+  const value = cipher.encrypt(place, 'openid');
+  expect(() => cipher.decrypt(elsewhere, value)).toThrow();
+});
+
+test('a value with any byte changed can not be opened', () => {
+  const [version, id, encoded = ''] = cipher.encrypt(place, 'openid').split('.');
+  const sealed = Buffer.from(encoded, 'base64url');
+  for (let index = 0; index < sealed.length; index += 1) {
+    const changed = Buffer.from(sealed);
+    changed[index] = (changed[index] ?? 0) ^ 1;
+    const value = [version, id, changed.toString('base64url')].join('.');
+    expect(() => cipher.decrypt(place, value)).toThrow();
+  }
+});
+
+test('a value that was cut, at whatever place, can not be opened', () => {
+  const value = cipher.encrypt(place, 'openid');
+  for (let length = 0; length < value.length; length += 1) {
+    expect(() => cipher.decrypt(place, value.slice(0, length))).toThrow();
+  }
+});
+
+test('the first key writes, every key reads, and a removed one no more', () => {
+  const old = cipher.encrypt(place, 'openid');
+  const rotated = createFieldCipher([second, first]);
+  expect(rotated.encrypt(place, 'openid')).toMatch(/^v1\.k2\./);
+  expect(rotated.decrypt(place, old)).toBe('openid');
+  expect(() => createFieldCipher([second]).decrypt(place, old)).toThrow('No key');
+});
+
+test('a key under the id of another opens nothing', () => {
+  const value = cipher.encrypt(place, 'openid');
+  const impostor = createFieldCipher([{ id: 'k1', key: second.key }]);
+  expect(() => impostor.decrypt(place, value)).toThrow();
+});
+
+test.each(['', 'openid', 'v1', 'v1.k1', 'v1.k1.', 'v2.k1.AAAA', 'v1.__proto__.AAAA'])(
+  '%p is no encrypted value',
+  (value) => {
+    expect(() => cipher.decrypt(place, value)).toThrow();
+  },
+);
+
+test('no error tells what is inside', () => {
+  const value = cipher.encrypt(place, 'oSecret');
+  expect(() => cipher.decrypt({ ...place, row: 'x' }, value)).not.toThrow(/oSecret/);
+});
+
+test('without a key there is no cipher', () => {
+  expect(() => createFieldCipher([])).toThrow('An encryption key is needed');
+});

@@ -1,0 +1,77 @@
+/** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+import type { RefundTurn } from '../../../database/refunds/refund-turn';
+import { someOrder, someRefund } from '../support/patrol';
+import { LIFE_MS, MINUTE_MS, startTestSharing, type TestSharing } from '../support/sharing';
+
+let world: TestSharing;
+beforeAll(async () => {
+  world = await startTestSharing();
+});
+afterAll(() => world.end());
+// These turns send nothing, so nobody gives their tokens back.
+beforeEach(() => world.sql.query('UPDATE rate_limits SET tokens = 3'));
+
+const LIMITS = { spacingMs: MINUTE_MS, busyMs: 100, attemptLifeMs: LIFE_MS };
+
+const pending = (no: string) => someRefund(world.sql, no, { amountFen: 50, status: 'pending' });
+
+const turn = (refundNo: string, nowMs: number): Promise<RefundTurn> =>
+  world.database.refunds.turn(refundNo, LIMITS, () => nowMs);
+
+test('what WeChat never had is sent again no sooner than the spacing allows', async () => {
+  const { refunds } = world.database;
+  const no = await someOrder(world.sql);
+  const [first, second] = [await pending(no), await pending(no)];
+  const startMs = Date.now();
+  const sent = await turn(first, startMs);
+  if (sent.kind !== 'send') throw new Error(sent.kind);
+  await world.database.refunds.attemptEnded(sent.attemptId, 'unknown', 'TIMEOUT', null, startMs);
+  const laterMs = startMs + MINUTE_MS;
+  expect(await turn(second, startMs)).toEqual({ kind: 'wait', delayMs: MINUTE_MS });
+  expect(await turn(first, laterMs)).toMatchObject({ kind: 'ask', ifNotTaken: 'send' });
+  const other = await turn(second, laterMs);
+  if (other.kind !== 'send') throw new Error(other.kind);
+  // While it is under way, nobody knows when it arrives.
+  expect(await refunds.startAfterAbsence(first, LIMITS, () => laterMs + 500)).toEqual({
+    kind: 'wait',
+    delayMs: MINUTE_MS,
+  });
+  await refunds.attemptEnded(other.attemptId, 'accepted', null, null, laterMs);
+  const soon = await refunds.startAfterAbsence(first, LIMITS, () => laterMs + 1_000);
+  expect(soon).toEqual({ kind: 'wait', delayMs: MINUTE_MS - 1_000 });
+  const inTime = await refunds.startAfterAbsence(first, LIMITS, () => laterMs + MINUTE_MS);
+  expect(inTime).toMatchObject({ kind: 'send' });
+});
+
+describe('in place of a closed refund, a new number', () => {
+  async function closedRefund(): Promise<string> {
+    const no = await someOrder(world.sql);
+    const refundNo = await someRefund(world.sql, no, { amountFen: 1, status: 'closed' });
+    await world.sql.query(
+      `INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen)
+       VALUES (gen_random_uuid(), $1, $1, 'refund_closed', $2, '{}', 1)`,
+      [no, refundNo],
+    );
+    return no;
+  }
+
+  test('is made within the limits', async () => {
+    const no = await closedRefund();
+    expect(await world.answer(no, 'new_number')).toHaveLength(1);
+  });
+
+  test('is refused after the fiftieth', async () => {
+    const no = await closedRefund();
+    for (let n = 1; n < 50; n += 1) await someRefund(world.sql, no, { amountFen: 1 });
+    expect(await world.answer(no, 'new_number')).toBe('REFUND_LIMIT');
+  });
+
+  test('is refused a year after the payment', async () => {
+    const no = await closedRefund();
+    await world.sql.query(
+      `UPDATE payment_transactions SET success_time = now() - interval '366 days' WHERE order_no = $1`,
+      [no],
+    );
+    expect(await world.answer(no, 'new_number')).toBe('REFUND_LIMIT');
+  });
+});

@@ -1,0 +1,214 @@
+/** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+import { createTestMoney, type TestMoney } from '../support/money';
+import { someOrder, someRefund } from '../support/patrol';
+import { startTestSharing, type TestSharing } from '../support/sharing';
+
+let world: TestSharing;
+let money: TestMoney;
+beforeAll(async () => {
+  world = await startTestSharing();
+  money = createTestMoney(world);
+});
+afterAll(() => world.end());
+
+const second = (no: string) => `second-${no}`;
+
+test('all of a late payment that a person is asked about: the order is refunded, the question ends', async () => {
+  const { rows } = await world.sql.query('SELECT 1 FROM runtime_settings');
+  expect(rows).toEqual([]);
+  await world.sql.query(
+    `INSERT INTO runtime_settings (name, value, updated_by) VALUES ('late_payment', '"ask"', 'x')`,
+  );
+  const no = await someOrder(world.sql, { status: 'closed' });
+  await money.pays(no);
+  expect(await money.asked(no)).toEqual(['late_payment']);
+  await money.refunds(no);
+  expect([await money.statusOf(no), await money.asked(no)]).toEqual(['refunded', []]);
+  await world.sql.query('DELETE FROM runtime_settings');
+});
+
+test('all of a payment that does not match: the question ends and the order closes', async () => {
+  const no = await someOrder(world.sql, { status: 'awaiting_payment' });
+  await money.pays(no, { totalFen: 200 });
+  expect(await money.asked(no)).toEqual(['amount_mismatch']);
+  await money.refunds(no, { refundFen: 200, totalFen: 200 });
+  expect([await money.statusOf(no), await money.asked(no)]).toEqual(['closed', []]);
+});
+
+test('a part of a payment that does not match: the question stays, and its answer sends the rest', async () => {
+  const no = await someOrder(world.sql, { status: 'awaiting_payment' });
+  await money.pays(no, { totalFen: 200 });
+  await money.refunds(no, { refundFen: 150, totalFen: 200 });
+  expect(await money.asked(no)).toEqual(['amount_mismatch']);
+  expect(await money.answers(no, 'amount_mismatch', 'refund')).toBe('done');
+  expect(await money.statusOf(no)).toBe('closed');
+  expect(await money.refundsOf(no)).toMatchObject([
+    { origin: 'external', amount_fen: 150 },
+    { origin: 'resolution', amount_fen: 50 },
+  ]);
+});
+
+test('a part of a second payment: the question about the rest stays', async () => {
+  const no = await someOrder(world.sql, { status: 'fulfilled' });
+  await money.pays(no, { transactionId: second(no), tradeState: 'REFUND' });
+  await money.refunds(no, { transactionId: second(no), refundFen: 100 });
+  expect(await money.asked(no)).toEqual(['surplus_payment']);
+  await money.refunds(no, {
+    transactionId: second(no),
+    refundFen: 200,
+    outRefundNo: `rest-${no}`,
+  });
+  expect(await money.asked(no)).toEqual([]);
+});
+
+test('an abnormal one of a second payment is not given up with the question about that payment', async () => {
+  const no = await someOrder(world.sql, { status: 'fulfilled' });
+  await money.pays(no, { transactionId: second(no), tradeState: 'REFUND' });
+  await money.refunds(no, { transactionId: second(no), refundStatus: 'ABNORMAL' });
+  expect(await money.asked(no)).toEqual(['refund_abnormal', 'surplus_payment']);
+  expect(await money.answers(no, 'surplus_payment', 'dismiss')).toBe('done');
+  expect(await money.refundsOf(no)).toMatchObject([{ status: 'abnormal', amount_fen: 300 }]);
+  expect(await money.heldOf(second(no))).toBe(300);
+  await money.refunds(no, { transactionId: second(no) });
+  expect(await money.refundsOf(no)).toMatchObject([{ status: 'succeeded' }]);
+  expect(await money.asked(no)).toEqual([]);
+});
+
+test('one that WeChat closed moved nothing: nobody is asked, and the goods go out', async () => {
+  const no = await someOrder(world.sql, { status: 'paid' });
+  await money.refunds(no, { refundStatus: 'CLOSED' });
+  expect(await money.asked(no)).toEqual([]);
+  const { view } = await world.database.effects.run(no, Date.now());
+  expect(view?.status).toBe('fulfilled');
+});
+
+describe('told of before its payment', () => {
+  const unpaid = () => someOrder(world.sql, { status: 'awaiting_payment' });
+
+  test.each(['SUCCESS', 'REFUND'] as const)(
+    'is booked with it, and nobody has to answer (%s)',
+    async (tradeState) => {
+      const no = await unpaid();
+      await money.refunds(no, { refundFen: 100 });
+      expect(await money.asked(no)).toEqual(['reconciliation']);
+      await money.pays(no, { tradeState });
+      expect(await money.asked(no)).toEqual([]);
+      expect(await money.refundsOf(no)).toMatchObject([
+        { origin: 'external', amount_fen: 100, status: 'succeeded' },
+      ]);
+      expect(await money.statusOf(no)).toBe('paid');
+    },
+  );
+
+  test('also after a person has dismissed the question', async () => {
+    const no = await unpaid();
+    await money.refunds(no);
+    expect(await money.answers(no, 'reconciliation', 'dismiss')).toBe('done');
+    await money.pays(no);
+    expect([await money.statusOf(no), await money.asked(no)]).toEqual(['refunded', []]);
+    const { view } = await world.database.effects.run(no, Date.now());
+    expect(view?.effectsDue).toBe(0);
+  });
+
+  test('also when both are read at once', async () => {
+    const no = await unpaid();
+    await money.keep(no, 'refund', { refundFen: 100 });
+    await money.pays(no);
+    expect(await money.asked(no)).toEqual([]);
+    expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 100, status: 'succeeded' }]);
+  });
+
+  test('of a late payment: what is left of it goes back, and no more', async () => {
+    const no = await someOrder(world.sql, { status: 'closed' });
+    await money.refunds(no, { refundFen: 100 });
+    await money.pays(no);
+    expect(await money.refundsOf(no)).toMatchObject([
+      { origin: 'external', amount_fen: 100 },
+      { origin: 'late_payment', amount_fen: 200 },
+    ]);
+    expect(await money.asked(no)).toEqual([]);
+  });
+
+  test('of all of a late payment: nothing is sent, nobody is asked', async () => {
+    const no = await someOrder(world.sql, { status: 'closed' });
+    await money.refunds(no);
+    await money.pays(no);
+    expect(await money.refundsOf(no)).toMatchObject([{ origin: 'external' }]);
+    expect([await money.statusOf(no), await money.asked(no)]).toEqual(['refunded', []]);
+  });
+
+  test('of a second payment: what is left of that goes back', async () => {
+    const no = await someOrder(world.sql, { status: 'fulfilled' });
+    await money.refunds(no, { transactionId: second(no), refundFen: 100 });
+    await money.pays(no, { transactionId: second(no) });
+    expect(await money.refundsOf(no)).toMatchObject([
+      { origin: 'external', amount_fen: 100 },
+      { origin: 'surplus_payment', amount_fen: 200 },
+    ]);
+    expect(await money.asked(no)).toEqual([]);
+  });
+
+  test('of all of a payment that does not match: the order closes', async () => {
+    const no = await unpaid();
+    await money.refunds(no, { refundFen: 200, totalFen: 200 });
+    await money.pays(no, { totalFen: 200 });
+    expect([await money.statusOf(no), await money.asked(no)]).toEqual(['closed', []]);
+  });
+
+  test('of a number that is not ours: an answer sends back what is left', async () => {
+    await money.refunds('NOT-OURS-2', { refundFen: 100 });
+    await money.pays('NOT-OURS-2');
+    expect(await money.asked('NOT-OURS-2')).toEqual(['unknown_order']);
+    expect(await money.answers('NOT-OURS-2', 'unknown_order', 'refund')).toBe('done');
+    expect(await money.refundsOf('NOT-OURS-2')).toMatchObject([
+      { amount_fen: 100 },
+      { amount_fen: 200 },
+    ]);
+  });
+
+  test('does not hold up the queries, and retry has WeChat asked at once', async () => {
+    const no = await unpaid();
+    await money.refunds(no);
+    const { queries } = world.database;
+    const later = new Date(Date.now() + 3_600_000);
+    await world.sql.query(
+      'UPDATE orders SET next_query_at = $2, first_prepaid_at = now() WHERE out_trade_no = $1',
+      [no, later],
+    );
+    expect(await queries.turn(no, [30_000], Date.now())).toEqual({ kind: 'wait', delayMs: 15_000 });
+    expect(await money.answers(no, 'reconciliation', 'retry')).toBe('done');
+    await money.again(no);
+    expect(await money.asked(no)).toEqual(['reconciliation']);
+    expect(await queries.turn(no, [30_000], Date.now())).toMatchObject({ kind: 'ask' });
+  });
+});
+
+describe('retry of what WeChat told of a refund of ours', () => {
+  test('that does not fit is asked anew', async () => {
+    const no = await someOrder(world.sql, { status: 'fulfilled' });
+    const outRefundNo = await someRefund(world.sql, no, { amountFen: 100 });
+    await money.refunds(no, { outRefundNo, refundFen: 200 });
+    expect(await money.asked(no)).toEqual(['reconciliation']);
+    expect(await money.answers(no, 'reconciliation', 'retry')).toBe('done');
+    await money.again(no);
+    expect(await money.asked(no)).toEqual(['reconciliation']);
+    expect(await money.refundsOf(no)).toMatchObject([{ status: 'processing' }]);
+  });
+});
+
+describe('a notice is of a refund only when all that it names is', () => {
+  test.each([
+    ['another merchant', { merchantId: 'other' }],
+    ['another total', { totalFen: 600 }],
+    ['another amount', { refundFen: 99 }],
+    ['another payment', { transactionId: 'other' }],
+  ])('%s: a person is asked, and nothing is booked', async (_what, changes) => {
+    const no = await someOrder(world.sql, { status: 'fulfilled' });
+    const outRefundNo = await someRefund(world.sql, no, { amountFen: 100 });
+    const told = { refundFen: 100, ...changes };
+    await money.refunds(no, { outRefundNo, ...told });
+    await money.refunds(no, { outRefundNo: `platform-${no}`, ...told, refundFen: 300 });
+    expect(await money.asked(no)).toEqual(['reconciliation', 'reconciliation']);
+    expect(await money.refundsOf(no)).toMatchObject([{ status: 'processing' }]);
+  });
+});

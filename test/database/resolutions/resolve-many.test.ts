@@ -1,0 +1,102 @@
+/** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+import { Pool } from 'pg';
+import type { Database } from '../../../database/database';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database';
+import { openDatabase } from '../support/built';
+import { secrets } from '../support/secrets';
+
+const SINCE_MS = Date.parse('2026-01-01T12:00:00Z');
+const ACTOR = { name: 'ops', role: 'operator' };
+
+let stored: TestDatabase;
+let sql: Pool;
+let database: Database;
+beforeAll(async () => {
+  stored = await createTestDatabase();
+  sql = new Pool({ connectionString: stored.url, max: 2 });
+  database = openDatabase({ url: stored.url, ...secrets, webhooks: false });
+});
+afterAll(async () => {
+  await Promise.all([database.end(), sql.end()]);
+  await stored.drop();
+});
+beforeEach(() => sql.query('TRUNCATE interventions, intervention_resolutions, audit_log CASCADE'));
+
+/** Opens questions about numbers that begin with `start`. */
+const ask = (start: string, count: number, sinceMs = SINCE_MS, reason = 'invariant') =>
+  sql.query(
+    `INSERT INTO interventions (id, out_trade_no, reason, subject, evidence, since)
+     SELECT gen_random_uuid(), $1 || n, $3, 'rows', '{}', $4 FROM generate_series(1, $2::int) AS n`,
+    [start, count, reason, new Date(sinceMs)],
+  );
+
+const answerMany = (more: { since?: Date; dryRun?: boolean } = {}) =>
+  database.answers.submitMany({
+    reason: 'invariant',
+    since: null,
+    action: 'dismiss',
+    note: 'known',
+    dryRun: false,
+    actor: ACTOR,
+    nowMs: SINCE_MS + 60_000,
+    ...more,
+  });
+
+async function answered(): Promise<string[]> {
+  const { rows } = await sql.query<{ no: string }>(
+    `SELECT out_trade_no AS no FROM intervention_resolutions WHERE status = 'approved' ORDER BY 1`,
+  );
+  return rows.map(({ no }) => no);
+}
+
+test('only those since then are counted and answered, and none of another reason', async () => {
+  await ask('before-', 2, SINCE_MS - 1);
+  await ask('since-', 3);
+  await ask('other-', 1, SINCE_MS, 'stuck');
+  const since = new Date(SINCE_MS);
+  expect(await answerMany({ since, dryRun: true })).toEqual({
+    count: 3,
+    answered: 0,
+    underWay: 0,
+  });
+  expect(await answered()).toEqual([]);
+  expect(await answerMany({ since })).toEqual({ count: 3, answered: 3, underWay: 0 });
+  expect(await answered()).toEqual(['since-1', 'since-2', 'since-3']);
+  expect(await answerMany()).toEqual({ count: 5, answered: 2, underWay: 3 });
+});
+
+test('an answer under way is left as it is, and again answers none', async () => {
+  await ask('no-', 3);
+  await sql.query(
+    `INSERT INTO intervention_resolutions (id, intervention_id, out_trade_no, action, params_hash, note,
+       status, proposed_by, proposed_at)
+     SELECT gen_random_uuid(), id, out_trade_no, 'retry', 'h', 'mine', 'proposed', 'else', now()
+     FROM interventions WHERE out_trade_no = 'no-2'`,
+  );
+  expect(await answerMany()).toEqual({ count: 3, answered: 2, underWay: 1 });
+  expect(await answered()).toEqual(['no-1', 'no-3']);
+  const { rows } = await sql.query(
+    `SELECT action, note, status, proposed_by FROM intervention_resolutions WHERE out_trade_no = 'no-2'`,
+  );
+  expect(rows).toEqual([
+    { action: 'retry', note: 'mine', status: 'proposed', proposed_by: 'else' },
+  ]);
+  // They stay open until their runs have carried it out.
+  expect(await answerMany()).toEqual({ count: 3, answered: 0, underWay: 3 });
+  expect(await answered()).toHaveLength(2);
+});
+
+test('one call answers a thousand, each with a row of its own in the audit log', async () => {
+  await ask('no-', 1_001);
+  expect(await answerMany()).toEqual({ count: 1_001, answered: 1_000, underWay: 0 });
+  const audited = () =>
+    sql.query<{ rows: number; numbers: number; resolutions: number }>(
+      `SELECT count(*)::int AS rows, count(DISTINCT subject)::int AS numbers,
+         count(DISTINCT details->>'resolution_id')::int AS resolutions FROM audit_log
+       WHERE action = 'intervention.approved' AND actor = 'ops' AND details->>'note' = 'known'`,
+    );
+  const all = (count: number) => ({ rows: count, numbers: count, resolutions: count });
+  expect((await audited()).rows).toEqual([all(1_000)]);
+  expect(await answerMany()).toEqual({ count: 1_001, answered: 1, underWay: 1_000 });
+  expect((await audited()).rows).toEqual([all(1_001)]);
+});

@@ -1,0 +1,111 @@
+/** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+import { createTestMoney, type TestMoney } from '../support/money';
+import { someOrder, someRefund } from '../support/patrol';
+import { startTestSharing, type TestSharing } from '../support/sharing';
+
+const LIMIT_FEN = 100;
+
+let world: TestSharing;
+let money: TestMoney;
+beforeAll(async () => {
+  world = await startTestSharing();
+  money = createTestMoney(world);
+});
+afterAll(() => world.end());
+
+/** An order of 300 fen whose points failed while so much of it was on its way back. */
+async function failedEffect(heldFen: number): Promise<{ no: string; refundNo: string }> {
+  const no = await someOrder(world.sql, { status: 'paid' });
+  const refundNo = await someRefund(world.sql, no, { status: 'processing', amountFen: heldFen });
+  await world.sql.query(
+    `UPDATE order_effects SET status = 'failed' WHERE out_trade_no = $1 AND effect = 'points'`,
+    [no],
+  );
+  const spent = { operation: 'fulfilment.points', number: no, subject: 'points' } as const;
+  const given = { ...spent, code: 'EFFECT_FAILED', attempts: 6, evidence: {} } as const;
+  await world.database.giveUp.open(given, Date.now());
+  return { no, refundNo };
+}
+
+const closes = (no: string, outRefundNo: string, refundFen: number) =>
+  money.refunds(no, { outRefundNo, refundFen, refundStatus: 'CLOSED' });
+
+test('one key is enough for what an answer moves up to the limit', async () => {
+  const { no } = await failedEffect(200);
+  expect(await money.answers(no, 'effect_failed', 'refund', LIMIT_FEN)).toBe('done');
+  expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 200 }, { amount_fen: 100 }]);
+});
+
+test('money that became free since the question was asked makes it a matter of two keys', async () => {
+  const { no, refundNo } = await failedEffect(250);
+  await closes(no, refundNo, 250);
+  expect(await money.answers(no, 'effect_failed', 'refund', LIMIT_FEN)).toBe('proposed');
+  expect(await money.refundsOf(no)).toHaveLength(1);
+});
+
+test('so does an answer that moves more than the refund it is about', async () => {
+  const no = await someOrder(world.sql, { status: 'fulfilled' });
+  const refundNo = await someRefund(world.sql, no, { status: 'closed', amountFen: 20 });
+  const word = { event: 'succeeded', refundId: '9', nextQueryAt: null, evidence: {} } as const;
+  await world.database.refunds.heard(refundNo, word, null, Date.now());
+  expect(await money.answers(no, 'reconciliation', 'refund', LIMIT_FEN)).toBe('proposed');
+  expect(await money.refundsOf(no)).toHaveLength(1);
+});
+
+test('what one key approved is not carried out for more: the question stays open', async () => {
+  const { no, refundNo } = await failedEffect(250);
+  const { rows } = await world.sql.query<{ id: string }>(
+    `SELECT id FROM interventions WHERE out_trade_no = $1`,
+    [no],
+  );
+  const submitted = await world.database.answers.submit({
+    to: { interventionId: rows[0]?.id ?? '' },
+    action: 'refund',
+    note: 'x',
+    params: {},
+    actor: { name: 'ops', role: 'operator' },
+    twoPersonFen: LIMIT_FEN,
+    nowMs: Date.now(),
+  });
+  if (submitted.kind !== 'approved') throw new Error(submitted.kind);
+  // No worker runs, and WeChat's word comes before the answer's turn.
+  await closes(no, refundNo, 250);
+  const state = await world.database.answers.state(submitted.resolutionId);
+  expect(state).toMatchObject({ status: 'refused', refusalCode: 'AMOUNT_CHANGED' });
+  expect(await money.asked(no)).toEqual(['effect_failed', 'refund_closed']);
+  expect(await money.refundsOf(no)).toHaveLength(1);
+});
+
+describe('an answer that is not about money and moves some all the same', () => {
+  /** A second payment of which somebody else gave back a part. */
+  async function halfGivenBack(): Promise<string> {
+    const no = await someOrder(world.sql, { status: 'fulfilled' });
+    const transactionId = `second-${no}`;
+    await money.pays(no, { transactionId, tradeState: 'REFUND' });
+    await money.refunds(no, { transactionId, refundFen: 50 });
+    expect(await money.asked(no)).toEqual(['surplus_payment']);
+    return no;
+  }
+
+  test('needs two keys above the limit', async () => {
+    const no = await halfGivenBack();
+    expect(await money.answers(no, 'surplus_payment', 'retry', LIMIT_FEN)).toBe('proposed');
+    expect(await money.refundsOf(no)).toHaveLength(1);
+  });
+
+  test('needs one up to the limit', async () => {
+    const no = await halfGivenBack();
+    expect(await money.answers(no, 'surplus_payment', 'retry', 250)).toBe('done');
+    expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 50 }, { amount_fen: 250 }]);
+  });
+
+  test('moves nothing among many answers', async () => {
+    const no = await halfGivenBack();
+    const many = { reason: 'surplus_payment', action: 'retry', note: 'x' } as const;
+    const by = { since: null, dryRun: false, actor: { name: 'ops', role: 'operator' } };
+    await world.database.answers.submitMany({ ...many, ...by, nowMs: Date.now() });
+    await money.again(no);
+    expect(await money.asked(no)).toEqual(['surplus_payment']);
+    expect(await money.refundsOf(no)).toHaveLength(1);
+  });
+});

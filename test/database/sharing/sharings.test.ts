@@ -1,0 +1,243 @@
+/** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+import type { ToldReceiver } from '../../../database/sharing/settlement';
+import { someRefund } from '../support/patrol';
+import {
+  DAY_MS,
+  LIFE_MS,
+  receiver,
+  startTestSharing,
+  told,
+  type TestSharing,
+} from '../support/sharing';
+
+let sharing: TestSharing;
+beforeAll(async () => {
+  sharing = await startTestSharing();
+});
+afterAll(() => sharing.end());
+
+describe('its run', () => {
+  test('registers each receiver, then sends; accounts and names are encrypted', async () => {
+    const no = await sharing.paidOrder();
+    const person = { ...receiver(20, 'o-secret'), name: '张三' };
+    const outOrderNo = await sharing.shared(no, [receiver(10), person]);
+    const seen: string[] = [];
+    for (let next = await sharing.turn(outOrderNo); ; next = await sharing.turn(outOrderNo)) {
+      seen.push(next.kind === 'register' ? next.receiver.account : next.kind);
+      if (next.kind !== 'register') break;
+      const attempt = { id: next.attemptId, requestId: null };
+      await sharing.database.sharings.registered(next.receiver.id, attempt, Date.now());
+    }
+    expect(seen).toEqual(['1900000109', 'o-secret', 'send']);
+    const { rows } = await sharing.sql.query(
+      `SELECT row_to_json(r)::text AS text FROM profit_sharing_receivers r WHERE out_order_no = $1`,
+      [outOrderNo],
+    );
+    expect(JSON.stringify(rows)).not.toMatch(/o-secret|张三|1900000109/);
+  });
+
+  test('asks first after an unknown outcome, and sends the same again when WeChat has nothing', async () => {
+    const outOrderNo = await sharing.shared(await sharing.paidOrder(), [receiver(10)]);
+    const attemptId = await sharing.sending(outOrderNo);
+    expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'ask', mayBeAbsent: true });
+    await sharing.database.sharings.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
+    expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'ask', mayBeAbsent: true });
+    const again = await sharing.database.sharings.startAfterAbsence(
+      outOrderNo,
+      LIFE_MS,
+      Date.now(),
+    );
+    expect(again).not.toBeNull();
+    await sharing.hear(outOrderNo, false, [told(10, 'PENDING')]);
+    expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'wait' });
+    expect(
+      await sharing.database.sharings.startAfterAbsence(outOrderNo, LIFE_MS, Date.now()),
+    ).toBeNull();
+  });
+
+  test('a receiver that WeChat closed frees its amount, and a person is asked without accounts', async () => {
+    const no = await sharing.paidOrder();
+    const outOrderNo = await sharing.shared(no, [receiver(40), receiver(20, 'o-closed')]);
+    await sharing.sending(outOrderNo);
+    await sharing.hear(outOrderNo, true, [told(40, 'SUCCESS'), told(20, 'CLOSED', 'o-closed')]);
+    expect(await sharing.money(no)).toMatchObject({ shared: 40 });
+    expect(await sharing.openQuestions(no)).toEqual([
+      { reason: 'sharing_failed', subject: outOrderNo, amount_fen: 20 },
+    ]);
+    const { rows } = await sharing.sql.query(`SELECT evidence::text FROM interventions`);
+    expect(JSON.stringify(rows)).not.toMatch(/o-closed|1900000109/);
+  });
+
+  test('FINISHED with a receiver still pending is not finished', async () => {
+    const outOrderNo = await sharing.shared(await sharing.paidOrder(), [receiver(10)]);
+    await sharing.sending(outOrderNo);
+    await sharing.hear(outOrderNo, true, [told(10, 'PENDING')]);
+    expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'processing' });
+  });
+
+  test.each<[string, ToldReceiver[]]>([
+    ['another amount', [told(11, 'SUCCESS')]],
+    ['another receiver', [told(10, 'SUCCESS', '1900000110')]],
+    ['no receiver', []],
+  ])('%s under our number is not booked', async (_what, receivers) => {
+    const no = await sharing.paidOrder();
+    const outOrderNo = await sharing.shared(no, [receiver(10)]);
+    await sharing.sending(outOrderNo);
+    expect(await sharing.hear(outOrderNo, true, receivers)).toEqual({ kind: 'differs' });
+    expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'pending' });
+  });
+});
+
+describe('the rest', () => {
+  test('is unfrozen under a number of its own once all have their money', async () => {
+    const no = await sharing.paidOrder();
+    const outOrderNo = await sharing.shared(no, [receiver(10)], { unfreezeRest: true });
+    await sharing.sending(outOrderNo);
+    const heard = await sharing.hear(outOrderNo, true, [told(10, 'SUCCESS')]);
+    const rest = heard.kind === 'booked' ? (heard.rest ?? '') : '';
+    expect(await sharing.rowOf(rest)).toMatchObject({
+      kind: 'unfreeze',
+      origin: 'rest',
+      status: 'pending',
+    });
+    expect(await sharing.turn(rest)).toMatchObject({ kind: 'send', sharing: { kind: 'unfreeze' } });
+    expect(await sharing.hear(outOrderNo, true, [told(10, 'SUCCESS')])).toMatchObject({
+      rest: null,
+    });
+  });
+
+  test('waits for the answer when a receiver failed, and follows a dismissal', async () => {
+    const no = await sharing.paidOrder();
+    const outOrderNo = await sharing.shared(no, [receiver(10)], { unfreezeRest: true });
+    await sharing.sending(outOrderNo);
+    expect(await sharing.hear(outOrderNo, true, [told(10, 'CLOSED')])).toMatchObject({
+      rest: null,
+    });
+    const [rest] = await sharing.answer(no, 'dismiss');
+    expect(await sharing.rowOf(rest ?? '')).toMatchObject({ kind: 'unfreeze', origin: 'rest' });
+  });
+
+  test('waits for what is still being shared', async () => {
+    const no = await sharing.paidOrder();
+    const first = await sharing.shared(no, [receiver(10)]);
+    const rest = await sharing.shared(no, [], { unfreezeRest: true });
+    expect(await sharing.turn(rest)).toMatchObject({ kind: 'wait' });
+    await sharing.sending(first);
+    await sharing.hear(first, true, [told(10, 'SUCCESS')]);
+    expect(await sharing.turn(rest)).toMatchObject({ kind: 'send' });
+  });
+});
+
+describe('the deadline', () => {
+  async function deadlineOf(no: string, dueMs: number): Promise<string> {
+    const { rows } = await sharing.sql.query<{ no: string }>(
+      `INSERT INTO profit_sharings (out_order_no, out_trade_no, transaction_key, merchant_id, app_id,
+         transaction_id, kind, description, origin, content_hash, not_before, due_at)
+       SELECT 'op_rest_' || $1, $1, id, 'm', 'a', transaction_id, 'unfreeze', 'x', 'deadline', '', $2, $2
+       FROM payment_transactions WHERE order_no = $1 RETURNING out_order_no AS no`,
+      [no, new Date(dueMs)],
+    );
+    return rows[0]?.no ?? '';
+  }
+
+  test('costs nothing and forbids nothing before its time', async () => {
+    const no = await sharing.paidOrder();
+    const deadline = await deadlineOf(no, Date.now() + DAY_MS);
+    const leased = await sharing.database.overdue.leaseSharings(100, Date.now());
+    expect(leased.map(({ outOrderNo }) => outOrderNo)).not.toContain(deadline);
+    expect(await sharing.request(no, [receiver(10)])).toMatchObject({ kind: 'created' });
+  });
+
+  test('unfreezes at its time, and then nothing can be shared any more', async () => {
+    const no = await sharing.paidOrder();
+    const deadline = await deadlineOf(no, Date.now() - 1_000);
+    expect(await sharing.turn(deadline)).toMatchObject({ kind: 'send' });
+    expect(await sharing.request(no, [receiver(10)])).toMatchObject({ code: 'NOTHING_TO_SHARE' });
+  });
+
+  test('is closed when the rest was unfrozen before', async () => {
+    const no = await sharing.paidOrder();
+    const deadline = await deadlineOf(no, Date.now() + DAY_MS);
+    const rest = await sharing.shared(no, [], { unfreezeRest: true });
+    await sharing.sending(rest);
+    await sharing.hear(rest, true, []);
+    expect(await sharing.rowOf(deadline)).toMatchObject({ status: 'closed', due_at: null });
+  });
+
+  test('is closed unsent when all went back to the payer', async () => {
+    const no = await sharing.paidOrder();
+    const deadline = await deadlineOf(no, Date.now() - 1_000);
+    await someRefund(sharing.sql, no, { amountFen: 300, status: 'succeeded' });
+    expect(await sharing.turn(deadline)).toEqual({ kind: 'over', status: 'closed' });
+  });
+});
+
+describe('the answer', () => {
+  test('new_number shares with the closed receivers alone, once, under the same checks', async () => {
+    const no = await sharing.paidOrder();
+    const outOrderNo = await sharing.shared(no, [receiver(40), receiver(50, 'o-2')]);
+    await sharing.sending(outOrderNo);
+    await sharing.hear(outOrderNo, true, [told(40, 'SUCCESS'), told(50, 'CLOSED', 'o-2')]);
+    const filler = await sharing.shared(no, [receiver(10)]);
+    expect(await sharing.answer(no, 'new_number')).toBe('SHARING_OVER_CAP');
+    await sharing.sending(filler);
+    await sharing.hear(filler, true, [told(10, 'CLOSED')]);
+    await sharing.sql.query(`UPDATE interventions SET status = 'resolved' WHERE subject = $1`, [
+      filler,
+    ]);
+    const [replacement = ''] = await sharing.answer(no, 'new_number');
+    expect(replacement).toMatch(/^op_[0-9a-f]{40}$/);
+    expect(await sharing.rowOf(replacement)).toMatchObject({
+      origin: 'resolution',
+      replaces: outOrderNo,
+    });
+    expect(await sharing.turn(replacement)).toMatchObject({
+      kind: 'register',
+      receiver: { account: 'o-2', amountFen: 50 },
+    });
+    expect(await sharing.money(no)).toMatchObject({ shared: 90 });
+  });
+
+  test('new_number of one that WeChat never took tries the same number again', async () => {
+    const { no, outOrderNo, attemptId } = await refusedSharing();
+    await sharing.database.sharings.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
+    expect(await sharing.answer(no, 'new_number')).toEqual([outOrderNo]);
+    expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'ask', mayBeAbsent: true });
+  });
+
+  test('dismiss of a refused one closes it and frees its amounts', async () => {
+    const { no, outOrderNo } = await refusedSharing();
+    expect(await sharing.answer(no, 'dismiss')).toEqual([]);
+    expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'closed', due_at: null });
+    expect(await sharing.money(no)).toMatchObject({ shared: 0 });
+  });
+
+  test('dismiss is refused while WeChat may have it', async () => {
+    const { no, outOrderNo, attemptId } = await refusedSharing();
+    await sharing.database.sharings.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
+    expect(await sharing.answer(no, 'dismiss')).toBe('SHARING_RESERVED');
+    expect(await sharing.money(no)).toMatchObject({ shared: 10 });
+    expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'pending' });
+  });
+
+  async function refusedSharing() {
+    const no = await sharing.paidOrder();
+    const outOrderNo = await sharing.shared(no, [receiver(10)]);
+    const attemptId = await sharing.sending(outOrderNo);
+    await sharing.database.sharings.attemptEnded(attemptId, 'refused', 'NO_AUTH', null, Date.now());
+    const given = await sharing.database.giveUp.open(
+      {
+        operation: 'wechat.sharing',
+        number: outOrderNo,
+        subject: outOrderNo,
+        code: 'WECHAT_PERMISSION_DENIED',
+        attempts: 1,
+        evidence: {},
+      },
+      Date.now(),
+    );
+    expect(given).toBe('opened');
+    expect(await sharing.turn(outOrderNo)).toEqual({ kind: 'over', status: 'pending' });
+    return { no, outOrderNo, attemptId };
+  }
+});

@@ -1,0 +1,51 @@
+import {
+  actionsFor,
+  INTERVENTION_ACTIONS,
+  INTERVENTION_REASONS,
+  INTERVENTIONS,
+  movesMoney,
+  needsSecondKey,
+  type InterventionAction,
+} from '../../../domain/interventions/reasons';
+
+const LIMIT_FEN = 100_000;
+
+test('exactly these four move money', () => {
+  expect(INTERVENTION_ACTIONS.filter(movesMoney)).toEqual([
+    'refund',
+    'accept',
+    'new_number',
+    'to_bank_card',
+  ]);
+});
+
+test.each<[string, number | null, boolean]>([
+  ['nothing', 0, false],
+  ['the limit itself', LIMIT_FEN, false],
+  ['one fen more', LIMIT_FEN + 1, true],
+  ['an unknown amount', null, true],
+])('%s needs one key or two', (_what, amountFen, two) => {
+  expect(needsSecondKey(amountFen, LIMIT_FEN)).toBe(two);
+});
+
+test('an unknown amount needs two keys whatever the limit', () => {
+  expect(needsSecondKey(null, Number.MAX_SAFE_INTEGER)).toBe(true);
+});
+
+describe('the answers to a question', () => {
+  test.each(INTERVENTION_REASONS)('%s: all that its reason has', (reason) => {
+    expect(actionsFor(reason)).toEqual(INTERVENTIONS[reason]);
+    expect(actionsFor(reason, 'points')).toEqual(INTERVENTIONS[reason]);
+  });
+
+  test.each<[string, string, InterventionAction[]]>([
+    ['effect_failed', 'points_back:r-1', ['retry', 'skip']],
+    ['no_stock', 'stock_back:r-1', ['retry', 'skip']],
+    ['no_codes', 'delivery_back:r-1', ['retry', 'skip']],
+    // Of another reason the subject is no effect.
+    ['reconciliation', 'points_back:r-1', ['retry', 'dismiss', 'refund']],
+    ['a reason of another version', 'points', []],
+  ])('%s about %s: %p', (reason, subject, expected) => {
+    expect(actionsFor(reason, subject)).toEqual(expected);
+  });
+});

@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { CHANNEL_NAMES } from '../../../domain/orders/channels';
+import { fingerprintText, type FingerprintInput } from '../../../domain/orders/fingerprint';
+
+const ORDER: FingerprintInput = {
+  channel: 'miniprogram',
+  userId: 'user-1',
+  openid: 'openid-1',
+  items: [
+    { sku: 'A', quantity: 1, unitPriceFen: 100 },
+    { sku: 'B', quantity: 2, unitPriceFen: 50 },
+  ],
+  totalFen: 200,
+  currency: 'CNY',
+  shopOrderNo: null,
+  profitSharing: false,
+};
+
+const text = fc.string({ unit: 'binary', maxLength: 12 });
+const inputs: fc.Arbitrary<FingerprintInput> = fc.record({
+  channel: fc.constantFrom(...CHANNEL_NAMES),
+  userId: text,
+  openid: fc.option(text),
+  items: fc.array(
+    fc.record({
+      sku: fc.oneof(fc.constantFrom('A', 'B', 'AB', '"', ',', '],['), text),
+      quantity: fc.integer({ min: 1, max: 1000 }),
+      unitPriceFen: fc.integer({ min: 1, max: 1000 }),
+    }),
+    { minLength: 1, maxLength: 6 },
+  ),
+  totalFen: fc.integer({ min: 1, max: 100_000 }),
+  currency: fc.constantFrom('CNY', 'USD'),
+  shopOrderNo: fc.option(text),
+  profitSharing: fc.boolean(),
+});
+
+/** What the order is, written without a thought to order or lines: pieces per sku and price. */
+function meaning({ items, ...rest }: FingerprintInput): string {
+  const pieces = items.flatMap(({ sku, unitPriceFen, quantity }) =>
+    Array.from({ length: quantity }, () => JSON.stringify([sku, unitPriceFen])),
+  );
+  return JSON.stringify([pieces.toSorted(), Object.entries(rest).toSorted()]);
+}
+
+describe("an order's fingerprint", () => {
+  test('is the same for the items in any order', () => {
+    const shuffled = inputs.chain((input) =>
+      fc.tuple(
+        fc.constant(input),
+        fc.shuffledSubarray([...input.items], { minLength: input.items.length }),
+      ),
+    );
+    fc.assert(
+      fc.property(shuffled, ([input, items]) => {
+        expect(fingerprintText({ ...input, items })).toBe(fingerprintText(input));
+      }),
+    );
+  });
+
+  test.each<[string, Partial<FingerprintInput>]>([
+    ['another channel', { channel: 'official_account' }],
+    ['another user', { userId: 'user-2' }],
+    ['another openid', { openid: 'openid-2' }],
+    ['no openid', { openid: null }],
+    ['another amount', { totalFen: 201 }],
+    ['another currency', { currency: 'USD' }],
+    ['a shop order number', { shopOrderNo: 'S-1' }],
+    ['a shop order number that reads "null"', { shopOrderNo: 'null' }],
+    ['profit sharing', { profitSharing: true }],
+    ['one item less', { items: ORDER.items.slice(1) }],
+    ['another quantity', { items: [{ sku: 'A', quantity: 2, unitPriceFen: 100 }] }],
+    [
+      'prices exchanged',
+      {
+        items: [
+          { sku: 'A', quantity: 1, unitPriceFen: 50 },
+          { sku: 'B', quantity: 2, unitPriceFen: 100 },
+        ],
+      },
+    ],
+    [
+      'quantities exchanged',
+      {
+        items: [
+          { sku: 'A', quantity: 2, unitPriceFen: 100 },
+          { sku: 'B', quantity: 1, unitPriceFen: 50 },
+        ],
+      },
+    ],
+  ])('is another with %s', (_what, change) => {
+    expect(fingerprintText({ ...ORDER, ...change })).not.toBe(fingerprintText(ORDER));
+  });
+
+  test('is the same for one line of two and two lines of one', () => {
+    const one = { sku: 'A', quantity: 1, unitPriceFen: 100 };
+    const lines = [one, { sku: 'B', quantity: 1, unitPriceFen: 1 }, one];
+    const summed = [
+      { ...one, quantity: 2 },
+      { sku: 'B', quantity: 1, unitPriceFen: 1 },
+    ];
+    expect(fingerprintText({ ...ORDER, items: lines })).toBe(
+      fingerprintText({ ...ORDER, items: summed }),
+    );
+  });
+
+  test('is the same for two orders exactly when they mean the same', () => {
+    const near = inputs.chain((input) =>
+      fc.tuple(
+        fc.constant(input),
+        inputs.chain((other) =>
+          // Mostly the same order with one or two fields of another one.
+          fc
+            .subarray(['channel', 'userId', 'openid', 'items', 'totalFen', 'shopOrderNo'] as const)
+            .map((fields): FingerprintInput => {
+              const taken = Object.fromEntries(fields.map((field) => [field, other[field]]));
+              return { ...input, ...taken };
+            }),
+        ),
+      ),
+    );
+    fc.assert(
+      fc.property(near, ([a, b]) => {
+        expect(fingerprintText(a) === fingerprintText(b)).toBe(meaning(a) === meaning(b));
+      }),
+    );
+  });
+
+  test('leaves the order that it is given as it was', () => {
+    const items = ORDER.items.map((item) => Object.freeze({ ...item }));
+    expect(() => fingerprintText({ ...ORDER, items: [...items, ...items] })).not.toThrow();
+  });
+});

@@ -1,0 +1,364 @@
+import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { until } from '../../support/until';
+import {
+  answer,
+  lateOrder,
+  orderOf,
+  questionsOf,
+  setSetting,
+  untilAnswered,
+  untilAsked,
+  untilRefund,
+} from '../support/questions';
+import { externalRefund } from '../support/refunds';
+
+/** More than one key may move alone. */
+const LARGE = { items: [{ sku: 'ring', quantity: 1, unit_price: 200_000 }] };
+const LARGE_ORDER = { ...LARGE, amount: { total: 200_000, currency: 'CNY' } };
+
+let oncepay: TestOncepay;
+beforeAll(async () => {
+  oncepay = await startTestOncepay({
+    env: { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' },
+  });
+});
+afterAll(() => oncepay.stop());
+afterEach(() => oncepay.simulator.clearFaults());
+
+async function mismatched(body?: Record<string, unknown>, totalFen = 299): Promise<string> {
+  const no = await oncepay.newOrder(body);
+  await oncepay.simulator.pay({ outTradeNo: no, totalFen });
+  return no;
+}
+
+interface Resolution {
+  readonly id: string;
+  readonly status: string;
+  readonly proposed_by: string | null;
+  readonly approved_by: string | null;
+}
+const resolutionOf = (body: unknown) => (body as { resolution: Resolution }).resolution;
+
+/** What the audit log has of the answers about a number, the oldest first. */
+async function audited(no: string): Promise<string[]> {
+  const { rows } = await oncepay.sql.query<{ line: string }>(
+    `SELECT format('%s %s %s: %s', actor, split_part(action, '.', 2), details->>'action', details->>'note')
+       AS line FROM audit_log WHERE subject = $1 AND action LIKE 'intervention.%' ORDER BY id`,
+    [no],
+  );
+  return rows.map(({ line }) => line);
+}
+
+describe('two keys', () => {
+  test('above the limit the first key proposes, and only another one approves', async () => {
+    const no = await mismatched(LARGE_ORDER, 199_999);
+    const { id, amount } = await untilAsked(oncepay, no, 'amount_mismatch');
+    expect(amount).toBe(199_999);
+    const first = await answer(oncepay, id, 'accept');
+    expect(first.status).toBe(202);
+    expect(resolutionOf(first.body)).toMatchObject({ status: 'proposed', proposed_by: 'operator' });
+    const again = await answer(oncepay, id, 'accept');
+    expect(again.status).toBe(202);
+    expect(resolutionOf(again.body)).toEqual(resolutionOf(first.body));
+    expect(await questionsOf(oncepay, no)).toMatchObject([
+      { id, pending: { action: 'accept', status: 'proposed', proposed_by: 'operator' } },
+    ]);
+    const second = await answer(oncepay, id, 'accept', { as: 'admin' });
+    expect(second.status).toBe(200);
+    expect(resolutionOf(second.body)).toMatchObject({ status: 'done', approved_by: 'admin' });
+    await oncepay.untilStatus(no, 'fulfilled');
+    expect(await audited(no)).toEqual([
+      'operator proposed accept: looked into it',
+      'admin approved accept: looked into it',
+    ]);
+  });
+
+  test('another answer takes the place of one that is only proposed', async () => {
+    const no = await mismatched(LARGE_ORDER, 199_999);
+    const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
+    expect((await answer(oncepay, id, 'accept')).status).toBe(202);
+    expect((await answer(oncepay, id, 'refund', { as: 'admin' })).status).toBe(202);
+    expect((await answer(oncepay, id, 'accept', { as: 'admin' })).status).toBe(202);
+    expect((await answer(oncepay, id, 'accept')).status).toBe(200);
+    await oncepay.untilStatus(no, 'fulfilled');
+    const { rows } = await oncepay.sql.query<{ status: string }>(
+      'SELECT status FROM intervention_resolutions WHERE intervention_id = $1 ORDER BY id',
+      [id],
+    );
+    expect(rows.map(({ status }) => status)).toEqual(['withdrawn', 'withdrawn', 'done']);
+    expect(await audited(no)).toEqual([
+      'operator proposed accept: looked into it',
+      'admin withdrawn accept: looked into it',
+      'admin proposed refund: looked into it',
+      'admin withdrawn refund: looked into it',
+      'admin proposed accept: looked into it',
+      'operator approved accept: looked into it',
+    ]);
+  });
+
+  test('what moves no money needs one key, whatever the amount', async () => {
+    const no = await mismatched(LARGE_ORDER, 199_999);
+    const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
+    expect((await answer(oncepay, id, 'retry')).status).toBe(200);
+  });
+
+  test('a signal by hand only proposes; a key approves it', async () => {
+    const no = await mismatched();
+    const { id: interventionId } = await untilAsked(oncepay, no, 'amount_mismatch');
+    const run = oncepay.temporal.workflow.getHandle(no);
+    await run.signal('propose', { interventionId, action: 'nonsense', note: 'x' });
+    await run.signal('propose', null);
+    await run.signal('propose', { action: 'accept' });
+    await run.signal('propose', 'accept it');
+    await run.signal('propose', { interventionId, action: 'accept', note: 'seen in Web UI' });
+    const [question] = await until('it is proposed', async () => {
+      const open = await questionsOf(oncepay, no);
+      return open[0]?.pending ? open : null;
+    });
+    expect(question?.pending).toMatchObject({
+      action: 'accept',
+      status: 'proposed',
+      note: 'seen in Web UI',
+      proposed_by: null,
+    });
+    expect((await oncepay.order(no)).status).toBe('awaiting_payment');
+    expect((await answer(oncepay, interventionId, 'accept')).status).toBe(200);
+    await oncepay.untilStatus(no, 'fulfilled');
+    expect(await audited(no)).toEqual([
+      'temporal-web-ui proposed accept: seen in Web UI',
+      'operator approved accept: looked into it',
+    ]);
+  });
+
+  test('a large sum proposed by hand still needs two keys', async () => {
+    const no = await mismatched(LARGE_ORDER, 199_999);
+    const { id: interventionId } = await untilAsked(oncepay, no, 'amount_mismatch');
+    const proposal = { interventionId, action: 'accept', note: 'x' };
+    await oncepay.temporal.workflow.getHandle(no).signal('propose', proposal);
+    await until('it is proposed', async () => {
+      const [open] = await questionsOf(oncepay, no);
+      return open?.pending;
+    });
+    expect((await answer(oncepay, interventionId, 'accept')).status).toBe(202);
+    expect((await answer(oncepay, interventionId, 'accept')).status).toBe(202);
+    expect((await answer(oncepay, interventionId, 'accept', { as: 'admin' })).status).toBe(200);
+  });
+});
+
+test('twenty answers at the same moment are one answer, carried out once', async () => {
+  const no = await lateOrderThatAsks();
+  const { id } = await untilAsked(oncepay, no, 'late_payment');
+  const all = await Promise.all(Array.from({ length: 20 }, () => answer(oncepay, id, 'refund')));
+  expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(new Set(all.map(({ body }) => resolutionOf(body).id)).size).toBe(1);
+  await oncepay.untilStatus(no, 'refunded');
+  expect(oncepay.simulator.refundsOf(no)).toHaveLength(1);
+});
+
+async function lateOrderThatAsks(): Promise<string> {
+  await setSetting(oncepay, 'late_payment', 'ask');
+  try {
+    const no = await lateOrder(oncepay);
+    await untilAsked(oncepay, no, 'late_payment');
+    return no;
+  } finally {
+    await setSetting(oncepay, 'late_payment', null);
+  }
+}
+
+test('a payment that does not match is judged anew as often as a person says so', async () => {
+  const no = await mismatched();
+  const seen = new Set<string>();
+  for (let n = 0; n < 3; n += 1) {
+    const { id } = await until(
+      'it is asked, or asked anew',
+      async () => {
+        const open = await questionsOf(oncepay, no);
+        return open.find((one) => one.reason === 'amount_mismatch' && !seen.has(one.id));
+      },
+      30_000,
+    );
+    seen.add(id);
+    if (n < 2) expect((await answer(oncepay, id, 'retry')).status).toBe(200);
+    else expect((await answer(oncepay, id, 'accept')).status).toBe(200);
+  }
+  await oncepay.untilStatus(no, 'fulfilled');
+});
+
+test('an answer given while no worker runs is kept, and carried out when one is back', async () => {
+  const { no, sku } = await orderOf(oncepay, { kind: 'virtual' });
+  await oncepay.simulator.pay({ outTradeNo: no });
+  const { id } = await untilAsked(oncepay, no, 'no_codes');
+  await oncepay.workers[0]?.kill();
+  const codes = [`${sku}-1`, `${sku}-2`];
+  await oncepay.call('POST', `/v1/products/${sku}/codes`, { body: { codes } });
+  const kept = await answer(oncepay, id, 'retry');
+  expect(kept.status).toBe(202);
+  expect(resolutionOf(kept.body).status).toBe('approved');
+  // The same again while it waits is the same answer; another one has to wait.
+  expect(resolutionOf((await answer(oncepay, id, 'retry')).body).id).toBe(
+    resolutionOf(kept.body).id,
+  );
+  const other = await answer(oncepay, id, 'skip');
+  expect(other).toMatchObject({ status: 409, body: { code: 'ANSWER_UNDER_WAY' } });
+  await oncepay.startWorker();
+  const order = await oncepay.untilStatus(no, 'fulfilled', 60_000);
+  expect(order.codes?.map(({ code }) => code).sort()).toEqual(codes);
+  expect(order.attention).toBeNull();
+});
+
+test('several questions of one order: the answer must say which, and each is answered alone', async () => {
+  const { no, sku } = await orderOf(oncepay, { kind: 'virtual' });
+  await oncepay.simulator.pay({ outTradeNo: no });
+  const codes = await untilAsked(oncepay, no, 'no_codes');
+  const { transaction_id: transactionId } = await oncepay.order(no);
+  // Made elsewhere, and of more than was paid.
+  const resource = externalRefund(no, transactionId ?? '', 301);
+  await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: no, resource });
+  const books = await untilAsked(oncepay, no, 'reconciliation');
+  const order = await oncepay.order(no);
+  expect(order.attention).toMatchObject({ id: codes.id, open_count: 2 });
+  const path = `/v1/orders/${no}/resolution`;
+  const unclear = await oncepay.call('POST', path, { body: { action: 'retry', note: 'which' } });
+  expect(unclear).toMatchObject({
+    status: 409,
+    body: { code: 'INTERVENTION_AMBIGUOUS', interventions: [{ id: codes.id }, { id: books.id }] },
+  });
+  const named = { intervention_id: books.id, action: 'dismiss', note: 'known in accounting' };
+  expect((await oncepay.call('POST', path, { body: named })).status).toBe(200);
+  await oncepay.call('POST', `/v1/products/${sku}/codes`, {
+    body: { codes: [`${sku}1`, `${sku}2`] },
+  });
+  const only = await oncepay.call('POST', path, {
+    body: { action: 'retry', note: 'codes are in' },
+  });
+  expect(only.status).toBe(200);
+  await oncepay.untilStatus(no, 'fulfilled');
+  // The second click is the same answer; anything else finds nothing open.
+  const again = await oncepay.call('POST', path, {
+    body: { action: 'retry', note: 'codes are in' },
+  });
+  expect([again.status, resolutionOf(again.body).id]).toEqual([200, resolutionOf(only.body).id]);
+  const none = await oncepay.call('POST', path, { body: { action: 'retry', note: 'again' } });
+  expect(none).toMatchObject({ status: 409, body: { code: 'NOTHING_OPEN' } });
+});
+
+describe('what can not be an answer', () => {
+  let no: string;
+  let id: string;
+  beforeAll(async () => {
+    no = await mismatched();
+    ({ id } = await untilAsked(oncepay, no, 'amount_mismatch'));
+  });
+
+  const note = 'n';
+  const NOBODY = '01890000-0000-7000-8000-000000000000';
+  test.each([
+    ['an unknown action', { action: 'explode', note }, 400, 'VALIDATION_ERROR'],
+    ['no note', { action: 'accept' }, 400, 'VALIDATION_ERROR'],
+    ['an empty note', { action: 'accept', note: '' }, 400, 'VALIDATION_ERROR'],
+    ['a field nobody knows', { action: 'accept', note, amount: 1 }, 400, 'VALIDATION_ERROR'],
+    [
+      'params that accept has not',
+      { action: 'accept', note, params: { a: 'b' } },
+      400,
+      'VALIDATION_ERROR',
+    ],
+    ['to_user without a card', { action: 'to_user', note }, 400, 'VALIDATION_ERROR'],
+    [
+      'to_user with half a card',
+      { action: 'to_user', note, params: { bank_type: 'ICBC_DEBIT' } },
+      400,
+      'VALIDATION_ERROR',
+    ],
+    ['an action of another reason', { action: 'skip', note }, 409, 'ACTION_NOT_ALLOWED'],
+  ] as const)('%s', async (_what, body, status, code) => {
+    const path = `/v1/interventions/${id}/resolution`;
+    const replied = await oncepay.call('POST', path, { as: 'operator', body });
+    expect(replied).toMatchObject({ status, body: { code } });
+    expect(replied.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+  });
+
+  test('one of an id that is none, of nobody, of another order', async () => {
+    const body = { action: 'accept', note };
+    const at = (path: string, more: object = {}) =>
+      oncepay.call('POST', path, { body: { ...body, ...more } });
+    expect((await at('/v1/interventions/x/resolution')).status).toBe(400);
+    expect((await at(`/v1/interventions/${NOBODY}/resolution`)).status).toBe(404);
+    const other = await oncepay.newOrder();
+    const foreign = await at(`/v1/orders/${other}/resolution`, { intervention_id: id });
+    expect(foreign).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
+    expect(await at(`/v1/orders/${other}/resolution`)).toMatchObject({
+      status: 409,
+      body: { code: 'NOTHING_OPEN' },
+    });
+    expect((await at('/v1/orders/2025112601000000000019/resolution')).status).toBe(400);
+  });
+
+  test('one of a key that may only read, or only sells', async () => {
+    for (const as of ['viewer', 'merchant'] as const) {
+      const path = `/v1/interventions/${id}/resolution`;
+      const replied = await oncepay.call('POST', path, { as, body: { action: 'accept', note } });
+      expect(replied.status).toBe(403);
+    }
+  });
+
+  test('another one after the question is answered', async () => {
+    expect((await answer(oncepay, id, 'accept')).status).toBe(200);
+    expect(await answer(oncepay, id, 'refund')).toMatchObject({
+      status: 409,
+      body: { code: 'INTERVENTION_RESOLVED', resolution: 'accept' },
+    });
+    await oncepay.untilStatus(no, 'fulfilled');
+  });
+});
+
+test('a late payment can not be accepted once the stock is sold, nor after its refund is reserved', async () => {
+  const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 2 });
+  await setSetting(oncepay, 'late_payment', 'ask');
+  await oncepay.call('POST', `/v1/orders/${no}/close`);
+  await oncepay.untilStatus(no, 'closed');
+  await oncepay.simulator.pay({ outTradeNo: no, force: true });
+  const { id } = await untilAsked(oncepay, no, 'late_payment');
+  await setSetting(oncepay, 'late_payment', null);
+  const items = [{ sku, quantity: 2, unit_price: 150 }];
+  const other = await oncepay.newOrder({ items });
+  expect(await answer(oncepay, id, 'accept')).toMatchObject({
+    status: 409,
+    body: { code: 'OUT_OF_STOCK' },
+  });
+  await oncepay.call('POST', `/v1/orders/${other}/close`);
+  await oncepay.untilStatus(other, 'closed');
+  oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
+  expect((await answer(oncepay, id, 'refund')).status).toBe(200);
+  await untilRefund(oncepay, no, 'processing');
+  expect(await answer(oncepay, id, 'accept')).toMatchObject({ status: 409 });
+  const [refund] = oncepay.simulator.refundsOf(no);
+  await oncepay.simulator.settleRefund({
+    outRefundNo: refund?.outRefundNo ?? '',
+    status: 'SUCCESS',
+  });
+  await oncepay.untilStatus(no, 'refunded');
+  const { body } = await oncepay.call('GET', `/v1/products/${sku}`);
+  expect(body).toMatchObject({ stock: 2, reserved: 0, sold: 0 });
+});
+
+test('a question that ends by itself withdraws the answer that nobody has carried out', async () => {
+  oncepay.simulator.setFault({
+    operation: 'close',
+    kind: 'error',
+    status: 403,
+    code: 'NO_AUTH',
+    times: 99,
+  });
+  const no = await oncepay.newOrder({ expires_in_seconds: 3_600 });
+  await oncepay.call('POST', `/v1/orders/${no}/close`);
+  const { id } = await untilAsked(oncepay, no, 'wechat_failed');
+  await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.untilStatus(no, 'fulfilled');
+  await untilAnswered(oncepay, id);
+  expect(await answer(oncepay, id, 'retry')).toMatchObject({
+    status: 409,
+    body: { code: 'INTERVENTION_RESOLVED', resolution: 'moot' },
+  });
+});

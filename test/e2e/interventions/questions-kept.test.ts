@@ -1,0 +1,316 @@
+import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { until } from '../../support/until';
+import {
+  answer,
+  lateOrder,
+  orderOf,
+  questionsOf,
+  setPolicy,
+  untilAnswered,
+  untilAsked,
+  untilRefund,
+  type Question,
+} from '../support/questions';
+
+/** More than one key may move alone. */
+const LARGE_FEN = 200_000;
+const OTHER_APP = 'wx0000000000000000';
+
+let oncepay: TestOncepay;
+beforeAll(async () => {
+  oncepay = await startTestOncepay({
+    env: { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' },
+  });
+});
+afterAll(() => oncepay.stop());
+afterEach(() => oncepay.simulator.clearFaults());
+
+/** WeChat tells of a refund that nobody here made. */
+async function tellOfRefund(no: string, transactionId: string): Promise<Question> {
+  const merchantId = oncepay.simulator.order(no)?.merchantId;
+  const resource = {
+    mchid: merchantId,
+    out_trade_no: no,
+    transaction_id: transactionId,
+    out_refund_no: `theirs_${no}`,
+    refund_id: '50300000000000000000000000000',
+    refund_status: 'SUCCESS',
+    // More than was paid: one that fits is booked.
+    amount: { total: 300, refund: 301, payer_total: 300, payer_refund: 301 },
+  };
+  await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: no, resource });
+  return untilAsked(oncepay, no, 'reconciliation');
+}
+
+/** A payment that says it belongs to another app. */
+function payForeign(no: string) {
+  return oncepay.simulator.pay({ outTradeNo: no, appId: OTHER_APP, force: true });
+}
+
+/** Waits until a question of this reason is open that is none of those seen before. */
+function untilAskedAnew(no: string, seen: readonly Question[]): Promise<Question> {
+  const ids = seen.map(({ id }) => id);
+  return until('it is asked anew', async () => {
+    const open = await questionsOf(oncepay, no);
+    return open.find(({ id }) => !ids.includes(id));
+  });
+}
+
+describe('a refund that answers a reconciliation', () => {
+  test('moves the payment in question, not the one that paid the order', async () => {
+    const no = await oncepay.newOrder();
+    const good = await oncepay.simulator.pay({ outTradeNo: no });
+    await oncepay.untilStatus(no, 'fulfilled');
+    const { transactionId } = await payForeign(no);
+    const foreign = await untilAsked(oncepay, no, 'identity_mismatch');
+    expect((await answer(oncepay, foreign.id, 'dismiss')).status).toBe(200);
+    const { id } = await tellOfRefund(no, transactionId ?? '');
+    expect((await answer(oncepay, id, 'refund')).status).toBe(200);
+    await untilRefund(oncepay, no, 'succeeded');
+    expect(oncepay.simulator.refundsOf(no)).toMatchObject([{ transactionId, refundFen: 300 }]);
+    expect(await oncepay.order(no)).toMatchObject({
+      status: 'fulfilled',
+      transaction_id: good.transactionId,
+      amount: { refunded: 0 },
+      attention: null,
+    });
+  });
+
+  test('moves nothing when nobody knows the payment, and the question stays open', async () => {
+    const no = await oncepay.newOrder();
+    await oncepay.simulator.pay({ outTradeNo: no });
+    await oncepay.untilStatus(no, 'fulfilled');
+    const { id } = await tellOfRefund(no, '4200000000202611250000000000');
+    expect(await answer(oncepay, id, 'refund')).toMatchObject({
+      status: 409,
+      body: { code: 'NOTHING_TO_REFUND' },
+    });
+    expect(await questionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
+    expect(await oncepay.order(no)).toMatchObject({ status: 'fulfilled', refunds: [] });
+  });
+});
+
+test('a mismatch on a closed order can not be asked about again: it stays until it is refunded', async () => {
+  const no = await oncepay.newOrder();
+  await oncepay.call('POST', `/v1/orders/${no}/close`);
+  await oncepay.untilStatus(no, 'closed');
+  await oncepay.simulator.pay({ outTradeNo: no, totalFen: 299, force: true });
+  const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
+  expect(await answer(oncepay, id, 'retry')).toMatchObject({
+    status: 409,
+    body: { code: 'ORDER_NOT_PAYABLE' },
+  });
+  expect(await questionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
+  expect((await answer(oncepay, id, 'refund')).status).toBe(200);
+  const order = await untilRefund(oncepay, no, 'succeeded');
+  expect(order).toMatchObject({ status: 'closed', attention: null });
+});
+
+test.each([
+  ['appid', { appId: OTHER_APP }],
+  ['mchid', { merchantId: '1900000000' }],
+])('another %s, dismissed and found again by asking, stays what it is', async (_what, payment) => {
+  const no = await oncepay.newOrder();
+  const { transactionId } = await oncepay.simulator.pay({ outTradeNo: no, ...payment });
+  const first = await untilAsked(oncepay, no, 'identity_mismatch');
+  expect(first.evidence).toMatchObject({ source: 'callback' });
+  expect((await answer(oncepay, first.id, 'dismiss')).status).toBe(200);
+  const next = await untilAskedAnew(no, [first]);
+  expect(next).toMatchObject({
+    reason: 'identity_mismatch',
+    subject: transactionId,
+    actions: ['dismiss'],
+    evidence: { source: 'query' },
+  });
+  expect(await answer(oncepay, next.id, 'accept')).toMatchObject({
+    status: 409,
+    body: { code: 'ACTION_NOT_ALLOWED' },
+  });
+  expect((await oncepay.order(no)).status).toBe('awaiting_payment');
+});
+
+test('two keys count what was paid, not what the order says, when an effect fails', async () => {
+  const { no } = await orderOf(oncepay, { kind: 'virtual' });
+  await oncepay.simulator.pay({ outTradeNo: no, totalFen: LARGE_FEN });
+  const mismatch = await untilAsked(oncepay, no, 'amount_mismatch');
+  expect((await answer(oncepay, mismatch.id, 'accept')).status).toBe(202);
+  expect((await answer(oncepay, mismatch.id, 'accept', { as: 'admin' })).status).toBe(200);
+  const question = await untilAsked(oncepay, no, 'no_codes');
+  expect(question.amount).toBe(LARGE_FEN);
+  expect((await answer(oncepay, question.id, 'refund')).body).toMatchObject({
+    resolution: { status: 'proposed' },
+  });
+  expect(oncepay.simulator.refundsOf(no)).toEqual([]);
+  expect((await answer(oncepay, question.id, 'refund', { as: 'admin' })).status).toBe(200);
+  await oncepay.untilStatus(no, 'refunded');
+  expect(oncepay.simulator.refundsOf(no)).toMatchObject([{ refundFen: LARGE_FEN }]);
+});
+
+test('a refund that failed, it seems, is no question any more once WeChat says that it went well', async () => {
+  // WeChat takes it, but neither answers nor says so when it is asked.
+  const { simulator } = oncepay;
+  simulator.setFault({ operation: 'refund', kind: 'cut_after', times: 1 });
+  const noAuth = { kind: 'error', status: 403, code: 'NO_AUTH' } as const;
+  simulator.setFault({ operation: 'refund_query', ...noAuth, times: 1 });
+  simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
+  const no = await lateOrder(oncepay);
+  const { id, subject } = await untilAsked(oncepay, no, 'refund_failed');
+  await simulator.settleRefund({ outRefundNo: subject, status: 'SUCCESS' });
+  const order = await oncepay.untilStatus(no, 'refunded');
+  expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
+  await untilAnswered(oncepay, id);
+  expect(await answer(oncepay, id, 'retry')).toMatchObject({
+    status: 409,
+    body: { code: 'INTERVENTION_RESOLVED', resolution: 'moot' },
+  });
+});
+
+test('a refund that failed, it seems, asks where to when WeChat says that it is abnormal', async () => {
+  const { simulator } = oncepay;
+  simulator.setFault({ operation: 'refund', kind: 'cut_after', times: 1 });
+  const noAuth = { kind: 'error', status: 403, code: 'NO_AUTH' } as const;
+  simulator.setFault({ operation: 'refund_query', ...noAuth, times: 1 });
+  simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
+  const no = await lateOrder(oncepay);
+  const { id, subject } = await untilAsked(oncepay, no, 'refund_failed');
+  await simulator.settleRefund({ outRefundNo: subject, status: 'ABNORMAL' });
+  await untilAsked(oncepay, no, 'refund_abnormal');
+  await untilAnswered(oncepay, id);
+  expect(await questionsOf(oncepay, no)).toMatchObject([{ reason: 'refund_abnormal' }]);
+});
+
+test('a refund that failed says what WeChat answered; one WeChat may have can not be given up', async () => {
+  const { simulator } = oncepay;
+  const noAuth = { kind: 'error', status: 403, code: 'NO_AUTH' } as const;
+  /** What the question says of WeChat's answer, as its last call of this kind was answered. */
+  const word = (subject: string, operation: string, code = 'NO_AUTH') => {
+    const calls = simulator.requestsOf(subject).filter((call) => call.operation === operation);
+    const { requestId, status } = calls.at(-1) ?? {};
+    expect(requestId).toMatch(/^\S+$/);
+    return { request_id: requestId, wechat_code: code, status };
+  };
+  await setPolicy(oncepay, 'wechat.refund', { base_delay_ms: 50, max_attempts: 2 });
+  simulator.setFault({ operation: 'refund', ...noAuth, times: 1 });
+  const refused = await untilAsked(oncepay, await lateOrder(oncepay), 'refund_failed');
+  expect(refused.evidence).toMatchObject(word(refused.subject, 'refund'));
+  expect((await answer(oncepay, refused.id, 'dismiss')).status).toBe(200);
+
+  const away = { kind: 'error', status: 500, code: 'SYSTEM_ERROR' } as const;
+  simulator.setFault({ operation: 'refund', ...away, times: 99 });
+  const failed = await untilAsked(oncepay, await lateOrder(oncepay), 'refund_failed');
+  expect(failed.evidence).toMatchObject(word(failed.subject, 'refund', away.code));
+  simulator.clearFaults();
+
+  simulator.setFault({ operation: 'refund', kind: 'cut_after', times: 1 });
+  simulator.setFault({ operation: 'refund_query', ...noAuth, times: 1 });
+  simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
+  const no = await lateOrder(oncepay);
+  const { id, subject, evidence } = await untilAsked(oncepay, no, 'refund_failed');
+  expect(evidence).toMatchObject(word(subject, 'refund_query'));
+  expect(await answer(oncepay, id, 'dismiss')).toMatchObject({
+    status: 409,
+    body: { code: 'REFUND_RESERVED' },
+  });
+  expect(await questionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
+  await simulator.settleRefund({ outRefundNo: subject, status: 'SUCCESS' });
+  await oncepay.untilStatus(no, 'refunded');
+  expect(simulator.refundsOf(no)).toHaveLength(1);
+});
+
+describe('accept of a payment that does not match', () => {
+  test('is refused once another payment has paid', async () => {
+    const no = await oncepay.newOrder();
+    await oncepay.simulator.pay({ outTradeNo: no, totalFen: 299 });
+    const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
+    const good = await oncepay.simulator.pay({ outTradeNo: no, force: true });
+    await oncepay.untilStatus(no, 'fulfilled');
+    expect(await answer(oncepay, id, 'accept')).toMatchObject({
+      status: 409,
+      body: { code: 'ORDER_ALREADY_PAID' },
+    });
+    expect(await questionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
+    expect((await oncepay.order(no)).transaction_id).toBe(good.transactionId);
+  });
+
+  test('on a closed order needs its stock again, and goes on with it', async () => {
+    const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 2 });
+    const close = async (one: string) => {
+      await oncepay.call('POST', `/v1/orders/${one}/close`);
+      await oncepay.untilStatus(one, 'closed');
+    };
+    await close(no);
+    const { transactionId } = await oncepay.simulator.pay({
+      outTradeNo: no,
+      totalFen: 299,
+      force: true,
+    });
+    const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
+    const other = await oncepay.newOrder({ items: [{ sku, quantity: 2, unit_price: 150 }] });
+    expect(await answer(oncepay, id, 'accept')).toMatchObject({
+      status: 409,
+      body: { code: 'OUT_OF_STOCK' },
+    });
+    expect(await oncepay.order(no)).toMatchObject({
+      status: 'closed',
+      effects: [],
+      transactions: [{ status: 'rejected' }],
+    });
+    await close(other);
+    expect((await answer(oncepay, id, 'accept')).status).toBe(200);
+    const order = await oncepay.untilStatus(no, 'fulfilled');
+    expect(order).toMatchObject({ transaction_id: transactionId, attention: null, refunds: [] });
+    const { body } = await oncepay.call('GET', `/v1/products/${sku}`);
+    expect(body).toMatchObject({ stock: 0, reserved: 0, sold: 2 });
+  });
+});
+
+test.each([
+  ['new_number', 'CLOSED', 'refund_closed'],
+  ['to_bank_card', 'ABNORMAL', 'refund_abnormal'],
+] as const)(
+  'above the limit %s takes a second key, and the first one twice is one',
+  async (action, status, reason) => {
+    const { simulator } = oncepay;
+    simulator.setRefundOutcome({ status, times: 1 });
+    const items = [{ sku: 'ring', quantity: 1, unit_price: LARGE_FEN }];
+    const no = await oncepay.newOrder({ items, amount: { total: LARGE_FEN, currency: 'CNY' } });
+    await oncepay.call('POST', `/v1/orders/${no}/close`);
+    await oncepay.untilStatus(no, 'closed');
+    await simulator.pay({ outTradeNo: no, force: true });
+    const { id, amount } = await untilAsked(oncepay, no, reason);
+    expect(amount).toBe(LARGE_FEN);
+    for (let click = 0; click < 2; click += 1) {
+      expect(await answer(oncepay, id, action)).toMatchObject({
+        status: 202,
+        body: { resolution: { status: 'proposed', proposed_by: 'operator', approved_by: null } },
+      });
+    }
+    expect(simulator.refundsOf(no)).toMatchObject([{ status, sentTo: null }]);
+    expect(await answer(oncepay, id, action, { as: 'admin' })).toMatchObject({
+      status: 200,
+      body: { resolution: { status: 'done', proposed_by: 'operator', approved_by: 'admin' } },
+    });
+    await oncepay.untilStatus(no, 'refunded');
+    const back = simulator.refundsOf(no).filter((refund) => refund.status === 'SUCCESS');
+    expect(back).toMatchObject([{ refundFen: LARGE_FEN }]);
+  },
+);
+
+test('a close that foreign money holds back spends its budget, then asks a person', async () => {
+  await setPolicy(oncepay, 'wechat.close', { base_delay_ms: 50, max_attempts: 3 });
+  const no = await oncepay.newOrder();
+  await payForeign(no);
+  const foreign = await untilAsked(oncepay, no, 'identity_mismatch');
+  expect((await answer(oncepay, foreign.id, 'dismiss')).status).toBe(200);
+  const again = await untilAskedAnew(no, [foreign]);
+  expect((await answer(oncepay, again.id, 'dismiss')).status).toBe(200);
+  await oncepay.call('POST', `/v1/orders/${no}/close`);
+  const question = await untilAsked(oncepay, no, 'wechat_failed');
+  expect(question).toMatchObject({
+    subject: 'close',
+    evidence: { operation: 'wechat.close', code: 'NOT_YET', attempts: 3 },
+  });
+  const order = await oncepay.order(no);
+  expect(order).toMatchObject({ status: 'awaiting_payment', effects: [] });
+  expect(oncepay.simulator.requestsOf(no).map(({ operation }) => operation)).not.toContain('close');
+});

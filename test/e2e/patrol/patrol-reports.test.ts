@@ -1,0 +1,166 @@
+import type { InvariantKind, PatrolFinding } from '../../../domain/patrol/findings';
+import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { until } from '../../support/until';
+import { answer, orderOf, questionsOf, untilAsked, type Question } from '../support/questions';
+import { paidOrder } from '../support/refunds';
+
+jest.setTimeout(120_000);
+
+let oncepay: TestOncepay;
+beforeAll(async () => {
+  oncepay = await startTestOncepay({ env: { ONCEPAY_PATROL_INTERVAL: '1s' } });
+});
+afterAll(() => oncepay.stop());
+
+interface Report {
+  readonly id: string;
+  readonly started_at: string;
+  readonly status: string;
+  readonly findings: readonly PatrolFinding[];
+}
+
+async function reports(): Promise<Report[]> {
+  const { body } = await oncepay.call('GET', '/v1/patrol/runs?limit=200', { as: 'viewer' });
+  return (body as unknown as { data: Report[] }).data;
+}
+
+/** What a report tells of this number under this kind, once one does. */
+const untilReported = (kind: InvariantKind, no: string, holds: (one: PatrolFinding) => boolean) =>
+  until(`${kind} of ${no} is reported`, async () => {
+    const all = (await reports()).flatMap(({ findings }) => findings);
+    return all.find((one) => one.kind === kind && one.sample.includes(no) && holds(one));
+  });
+
+/** The report of a patrol that began after this moment. */
+async function nextReport(): Promise<Report> {
+  const { rows } = await oncepay.sql.query<{ now: Date }>(`SELECT now() AS now`);
+  const nowMs = rows[0]?.now.getTime() ?? 0;
+  return until('a patrol has begun and ended since', async () => {
+    const later = (await reports()).filter((one) => Date.parse(one.started_at) > nowMs);
+    return later.find(({ status }) => status === 'done');
+  });
+}
+
+interface Broken {
+  /** An order's number, or what stands for it. */
+  readonly no: string;
+  readonly subject: string;
+  readonly mend: () => Promise<unknown>;
+}
+
+const change = (statement: string, key: string) => oncepay.sql.query(statement, [key]);
+
+async function brokenOrder(
+  subject: string,
+  broken: string,
+  mended: string,
+  where = 'out_trade_no = $1',
+): Promise<Broken> {
+  const no = await paidOrder(oncepay);
+  await change(`${broken} WHERE ${where}`, no);
+  return { no, subject, mend: () => change(`${mended} WHERE ${where}`, no) };
+}
+
+const BROKEN: Readonly<
+  Record<Exclude<InvariantKind, 'reservation_leaked'>, () => Promise<Broken>>
+> = {
+  transaction_overdrawn: async () => {
+    const held = (fen: number) => `UPDATE payment_transactions SET held_fen = ${fen}`;
+    const broken = await brokenOrder('', held(100), held(0));
+    const { transaction_id: id } = await oncepay.order(broken.no);
+    return { ...broken, subject: id ?? '' };
+  },
+  status_without_transaction: () =>
+    brokenOrder(
+      'refunded',
+      'UPDATE orders SET refunded_fen = 100',
+      'UPDATE orders SET refunded_fen = 0',
+    ),
+  effects_disagree: () =>
+    brokenOrder(
+      'points',
+      `UPDATE order_effects SET status = 'skipped'`,
+      `UPDATE order_effects SET status = 'done'`,
+      `effect = 'points' AND out_trade_no = $1`,
+    ),
+  effect_twice: () =>
+    brokenOrder(
+      'points',
+      'UPDATE points_balances SET balance = balance * 2',
+      'UPDATE points_balances SET balance = balance / 2',
+      'user_id = (SELECT user_id FROM orders WHERE out_trade_no = $1)',
+    ),
+  stock_disagrees: async () => {
+    const { sku } = await orderOf(oncepay, { kind: 'physical', stock: 9 });
+    await change('UPDATE products SET reserved = reserved + 1 WHERE sku = $1', sku);
+    const mend = () => change('UPDATE products SET reserved = reserved - 1 WHERE sku = $1', sku);
+    return { no: `sku:${sku}`, subject: sku, mend };
+  },
+};
+
+/** Waits for the question about a broken rule. */
+async function untilAskedAbout(kind: InvariantKind, { no, subject }: Broken): Promise<Question> {
+  const question = await untilAsked(oncepay, no, 'invariant');
+  expect(question).toMatchObject({
+    subject: `${kind}:${subject}`,
+    actions: ['retry', 'dismiss'],
+    evidence: { expected: expect.anything() as object, seen: expect.anything() as object },
+  });
+  return question;
+}
+
+test.each(Object.entries(BROKEN) as [InvariantKind, () => Promise<Broken>][])(
+  'each broken rule is in the report, and a person is asked about it (%s)',
+  async (kind, provoke) => {
+    const broken = await provoke();
+    const finding = await untilReported(kind, broken.no, ({ opened }) => opened > 0);
+    expect(finding).toMatchObject({ found: 1, healed: 0, opened: 1, left: 0 });
+    await untilAskedAbout(kind, broken);
+    await broken.mend();
+    expect((await nextReport()).findings).toEqual([]);
+  },
+);
+
+test('a closed order’s leaked stock is given back by the patrol itself', async () => {
+  const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 5 });
+  await oncepay.call('POST', `/v1/orders/${no}/close`);
+  await oncepay.untilStatus(no, 'closed');
+  await oncepay.sql.query(
+    `WITH leaked AS (UPDATE stock_reservations SET status = 'reserved' WHERE sku = $1
+       RETURNING sku, quantity)
+     UPDATE products p SET reserved = reserved + quantity FROM leaked WHERE p.sku = leaked.sku`,
+    [sku],
+  );
+  const finding = await untilReported('reservation_leaked', no, () => true);
+  expect(finding).toMatchObject({ found: 1, healed: 1, opened: 0, left: 0 });
+  const { body } = await oncepay.call('GET', `/v1/products/${sku}`);
+  expect(body).toMatchObject({ stock: 5, reserved: 0 });
+  expect((await nextReport()).findings).toEqual([]);
+  expect(await questionsOf(oncepay, no)).toEqual([]);
+});
+
+test('invariant, retry: not mended is asked anew with previous_id, mended is not', async () => {
+  const broken = await BROKEN.effects_disagree();
+  const first = await untilAskedAbout('effects_disagree', broken);
+  expect((await answer(oncepay, first.id, 'retry')).status).toBe(200);
+  const second = await untilAskedAbout('effects_disagree', broken);
+  expect(second).toMatchObject({ previous_id: first.id, subject: first.subject });
+  await broken.mend();
+  // No patrol is under way any more that saw it broken.
+  await nextReport();
+  expect((await answer(oncepay, second.id, 'retry')).status).toBe(200);
+  expect((await nextReport()).findings).toEqual([]);
+  expect(await questionsOf(oncepay, broken.no)).toEqual([]);
+  expect((await oncepay.order(broken.no)).attention).toBeNull();
+});
+
+test('invariant, dismiss: not asked again', async () => {
+  const broken = await BROKEN.status_without_transaction();
+  const { id } = await untilAskedAbout('status_without_transaction', broken);
+  expect((await answer(oncepay, id, 'dismiss')).status).toBe(200);
+  expect((await nextReport()).findings).toMatchObject([
+    { kind: 'status_without_transaction', opened: 0, left: 1, sample: [broken.no] },
+  ]);
+  expect(await questionsOf(oncepay, broken.no)).toEqual([]);
+  await broken.mend();
+});

@@ -1,0 +1,204 @@
+import { startTestOncepay, type OrderView, type TestOncepay } from '../../support/oncepay';
+import { until } from '../../support/until';
+import { answer, lateOrder, questionsOf, setPolicy, untilAsked } from '../support/questions';
+import type { Question } from '../support/questions';
+
+let oncepay: TestOncepay;
+beforeAll(async () => {
+  oncepay = await startTestOncepay({
+    env: { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' },
+  });
+  for (const operation of ['wechat.refund', 'wechat.refund_query']) {
+    await setPolicy(oncepay, operation, { base_delay_ms: 50, max_attempts: 3 });
+  }
+});
+afterAll(() => oncepay.stop());
+afterEach(() => oncepay.simulator.clearFaults());
+
+/** A dead worker is missed after 45 s; some more for a busy machine. */
+const RECOVERY_MS = 75_000;
+const CARD = { bank_type: 'ICBC_DEBIT', bank_account: '6222020000000000000', real_name: '张三' };
+
+/** A refund that WeChat can't carry out on the way the money came. */
+async function abnormal(): Promise<{ no: string; question: Question }> {
+  oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', times: 1 });
+  const no = await lateOrder(oncepay);
+  return { no, question: await untilAsked(oncepay, no, 'refund_abnormal') };
+}
+
+const requestsOf = (no: string, operation: string) =>
+  oncepay.simulator.requestsOf(no).filter((request) => request.operation === operation);
+
+/** What WeChat heard since the first redirect. */
+function since(no: string): string[] {
+  const all = oncepay.simulator.requestsOf(no).map(({ operation }) => operation);
+  return all.slice(all.indexOf('abnormal_refund'));
+}
+
+const isProcessing = ({ refunds }: OrderView) =>
+  refunds.some(({ status }) => status === 'processing');
+
+async function succeeds(no: string): Promise<void> {
+  const [refund] = oncepay.simulator.refundsOf(no);
+  const outRefundNo = refund?.outRefundNo ?? '';
+  await oncepay.simulator.settleRefund({ outRefundNo, status: 'SUCCESS' });
+  const order = await oncepay.untilStatus(no, 'refunded');
+  expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
+  expect(order.refunds).toHaveLength(1);
+}
+
+/** Waits until the same is asked once more. */
+function untilAskedAnew(no: string, before: Question): Promise<Question> {
+  return until('it is asked anew', async () => {
+    const open = await questionsOf(oncepay, no);
+    return open.find(({ id, reason }) => id !== before.id && reason === before.reason);
+  });
+}
+
+async function keptTarget(no: string): Promise<string | null | undefined> {
+  const { rows } = await oncepay.sql.query<{ abnormal_encrypted: string | null }>(
+    'SELECT abnormal_encrypted FROM refunds WHERE out_trade_no = $1',
+    [no],
+  );
+  return rows[0]?.abnormal_encrypted;
+}
+
+describe('after a redirect whose answer is lost, WeChat is asked first', () => {
+  test('it says PROCESSING: that is booked, and nothing is sent again', async () => {
+    const { no, question } = await abnormal();
+    oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut_after', times: 1 });
+    oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
+    expect((await answer(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
+    await oncepay.untilOrder(no, 'it is known to be under way', isProcessing);
+    expect(since(no)).toEqual(['abnormal_refund', 'refund_query']);
+    await succeeds(no);
+    expect(requestsOf(no, 'abnormal_refund')).toHaveLength(1);
+  });
+
+  test.each([['SUCCESS'], ['CLOSED']] as const)('it says %s: that is booked', async (status) => {
+    const { no, question } = await abnormal();
+    oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut_after', times: 1 });
+    oncepay.simulator.setRefundOutcome({ status, inAnswer: true, callbacks: 0, times: 1 });
+    expect((await answer(oncepay, question.id, 'to_bank_card')).status).toBe(200);
+    if (status === 'SUCCESS') await oncepay.untilStatus(no, 'refunded');
+    else await untilAsked(oncepay, no, 'refund_closed');
+    expect(since(no)).toEqual(['abnormal_refund', 'refund_query']);
+  });
+
+  test('it says ABNORMAL still: the same goes out again', async () => {
+    const { no, question } = await abnormal();
+    oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut', times: 1 });
+    expect((await answer(oncepay, question.id, 'to_bank_card')).status).toBe(200);
+    await oncepay.untilStatus(no, 'refunded');
+    const heard = since(no);
+    expect(heard.slice(0, 3)).toEqual(['abnormal_refund', 'refund_query', 'abnormal_refund']);
+    const sent = requestsOf(no, 'abnormal_refund').map(({ bodySha256 }) => bodySha256);
+    expect(sent).toHaveLength(2);
+    expect(new Set(sent).size).toBe(1);
+  });
+
+  test('the worker dies while WeChat has the redirect: the next worker does not send it', async () => {
+    const { no, question } = await abnormal();
+    oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'timeout_after', times: 1 });
+    oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
+    expect((await answer(oncepay, question.id, 'to_bank_card')).status).toBe(200);
+    await until('WeChat has it', () => {
+      const [refund] = oncepay.simulator.refundsOf(no);
+      return Promise.resolve(refund?.status === 'PROCESSING' ? true : null);
+    });
+    await oncepay.workers.at(-1)?.kill('SIGKILL');
+    oncepay.workers.push(await oncepay.startWorker());
+    await oncepay.untilOrder(no, 'it is known to be under way', isProcessing, RECOVERY_MS);
+    expect(since(no)).toEqual(['abnormal_refund', 'refund_query']);
+    await succeeds(no);
+  }, 150_000);
+});
+
+test.each([
+  ['in its answer', { inAnswer: true }],
+  ['later, when it is asked', {}],
+])('a redirect that WeChat says is ABNORMAL too, %s, is asked about anew', async (_when, how) => {
+  const { no, question } = await abnormal();
+  oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', callbacks: 0, times: 1, ...how });
+  expect((await answer(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
+  const next = await untilAskedAnew(no, question);
+  expect(next).toMatchObject({ previous_id: question.id, subject: question.subject, amount: 300 });
+  expect(await keptTarget(no)).toBeNull();
+  expect(requestsOf(no, 'abnormal_refund')).toHaveLength(1);
+  expect((await answer(oncepay, next.id, 'to_bank_card')).status).toBe(200);
+  const order = await oncepay.untilStatus(no, 'refunded');
+  expect(order.attention).toBeNull();
+  expect(requestsOf(no, 'abnormal_refund')).toHaveLength(2);
+});
+
+test('a redirect that WeChat refuses is asked about anew, and can be answered again', async () => {
+  const { no, question } = await abnormal();
+  oncepay.simulator.setFault({
+    operation: 'abnormal_refund',
+    kind: 'error',
+    status: 400,
+    code: 'PARAM_ERROR',
+    message: 'no such bank',
+    times: 1,
+  });
+  expect((await answer(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
+  const next = await untilAskedAnew(no, question);
+  expect(next).toMatchObject({ previous_id: question.id, subject: question.subject, amount: 300 });
+  expect(next.evidence).toMatchObject({ wechat_code: 'PARAM_ERROR', message: 'no such bank' });
+  expect(await keptTarget(no)).toBeNull();
+  expect((await answer(oncepay, next.id, 'to_bank_card')).status).toBe(200);
+  const order = await oncepay.untilStatus(no, 'refunded');
+  expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
+});
+
+describe('one that is dismissed is handled on the merchant platform', () => {
+  async function dismissed(): Promise<{ no: string; question: Question }> {
+    const asked = await abnormal();
+    expect((await answer(oncepay, asked.question.id, 'dismiss')).status).toBe(200);
+    return asked;
+  }
+
+  /** The time of its next look has come. */
+  const aDayLater = (no: string) =>
+    oncepay.sql.query(
+      `UPDATE refunds SET next_query_at = next_query_at - interval '1 day', due_at = due_at - interval '1 day'
+       WHERE out_trade_no = $1`,
+      [no],
+    );
+
+  const nextLook = async (no: string) => {
+    const { rows } = await oncepay.sql.query<{ ahead: boolean }>(
+      `SELECT next_query_at > now() AND due_at > now() AS ahead FROM refunds WHERE out_trade_no = $1`,
+      [no],
+    );
+    return rows[0]?.ahead === true ? true : null;
+  };
+
+  test('should its callback get lost, WeChat is asked, once a day', async () => {
+    const { no } = await dismissed();
+    await aDayLater(no);
+    await until('it is to be looked at again', () => nextLook(no));
+    expect(requestsOf(no, 'refund_query')).toHaveLength(1);
+    const [refund] = oncepay.simulator.refundsOf(no);
+    const outRefundNo = refund?.outRefundNo ?? '';
+    await oncepay.simulator.settleRefund({ outRefundNo, status: 'SUCCESS', callbacks: 0 });
+    await aDayLater(no);
+    const order = await oncepay.untilStatus(no, 'refunded');
+    expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
+    expect(requestsOf(no, 'refund')).toHaveLength(1);
+    expect(requestsOf(no, 'abnormal_refund')).toEqual([]);
+  });
+
+  test('still abnormal after thirty days, it is asked anew', async () => {
+    const { no, question } = await dismissed();
+    await oncepay.sql.query(
+      `UPDATE interventions SET resolved_at = resolved_at - interval '30 days' WHERE id = $1`,
+      [question.id],
+    );
+    await aDayLater(no);
+    const next = await untilAskedAnew(no, question);
+    expect(next).toMatchObject({ previous_id: question.id, subject: question.subject });
+    expect((await answer(oncepay, next.id, 'to_bank_card')).status).toBe(200);
+    expect(await oncepay.untilStatus(no, 'refunded')).toMatchObject({ attention: null });
+  });
+});

@@ -1,0 +1,284 @@
+import { sharingWorkflowId } from '../../../domain/temporal/workflow-ids';
+import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { until } from '../../support/until';
+import { answer, setPolicy, setSetting, untilAsked } from '../support/questions';
+import {
+  FIRST,
+  PERSON,
+  receiver,
+  SECOND,
+  sharableOrder,
+  share,
+  shared,
+  SHARING_ENV,
+  sharingOf,
+  sharingsOf,
+  untilSharing,
+} from '../support/sharing';
+
+let oncepay: TestOncepay;
+beforeAll(async () => {
+  oncepay = await startTestOncepay({ env: SHARING_ENV });
+  oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+  for (const operation of ['wechat.sharing', 'wechat.sharing_query']) {
+    await setPolicy(oncepay, operation, { base_delay_ms: 50, max_delay_ms: 500, max_attempts: 4 });
+  }
+});
+afterAll(() => oncepay.stop());
+afterEach(() => {
+  oncepay.simulator.clearFaults();
+  oncepay.simulator.setSharingOutcome({ result: 'SUCCESS' });
+});
+
+/** The sweep starts what is due within 10 s. */
+const SWEPT_MS = 30_000;
+/** A worker that died is missed after its heartbeat. */
+const RECOVERY_MS = 90_000;
+
+jest.setTimeout(120_000);
+
+const atWechat = (no: string) => oncepay.simulator.balanceOf(no);
+const asked = (number: string, operation: string): number =>
+  oncepay.simulator.requestsOf(number).filter((one) => one.operation === operation).length;
+
+test('receivers get their parts once, and the rest is unfrozen when all have them', async () => {
+  const no = await sharableOrder(oncepay);
+  const receivers = [{ ...receiver(40), name: '示例商户' }, receiver(20, PERSON)];
+  const outOrderNo = await shared(oncepay, no, receivers, { unfreeze_rest: true });
+  const done = await untilSharing(oncepay, no, outOrderNo, 'finished');
+  expect(done.receivers).toMatchObject([
+    { account: FIRST, amount: 40, result: 'SUCCESS', fail_reason: null, returned: 0 },
+    { account: PERSON, amount: 20, result: 'SUCCESS' },
+  ]);
+  await until('the rest is unfrozen', async () => {
+    const [, rest] = await sharingsOf(oncepay, no);
+    return rest?.kind === 'unfreeze' && rest.status === 'finished' ? true : null;
+  });
+  expect(atWechat(no)).toMatchObject({ sharedFen: 60, frozenFen: 0, unfrozenFen: 240 });
+  const told = await until('the shop is told', () =>
+    Promise.resolve(oncepay.webhooks.of(no).find(({ type }) => type === 'profit_sharing.finished')),
+  );
+  expect(told).toMatchObject({
+    id: `${no}:profit_sharing.finished:${outOrderNo}`,
+    data: {
+      out_order_no: outOrderNo,
+      receivers: [
+        { line: 1, amount: 40, result: 'SUCCESS', fail_reason: null },
+        { line: 2, amount: 20, result: 'SUCCESS', fail_reason: null },
+      ],
+    },
+  });
+  const again = await share(oncepay, no, {
+    out_order_no: outOrderNo,
+    receivers,
+    unfreeze_rest: true,
+  });
+  expect([again.status, again.body]).toEqual([
+    200,
+    expect.objectContaining({ status: 'finished' }),
+  ]);
+  expect((await oncepay.order(no)).attention).toBeNull();
+});
+
+test('a person is shown with masked openid to those who only look', async () => {
+  const no = await sharableOrder(oncepay);
+  const outOrderNo = await shared(oncepay, no, [receiver(10, PERSON), receiver(10)]);
+  for (const as of ['viewer', 'operator', 'merchant'] as const) {
+    const account = as === 'merchant' ? PERSON : `${PERSON.slice(0, 4)}…`;
+    const path = `/v1/orders/${no}/profit-sharing/${outOrderNo}`;
+    const one = await oncepay.call('GET', path, { as });
+    expect(one.body).toMatchObject({ receivers: [{ account }, { account: FIRST }] });
+    const order = await oncepay.call('GET', `/v1/orders/${no}`, { as });
+    expect(order.body).toMatchObject({ profit_sharings: [{ receivers: [{ account }, {}] }] });
+  }
+});
+
+test('one receiver that fails stops nobody else; by decision it gets its part under a new number', async () => {
+  const no = await sharableOrder(oncepay);
+  oncepay.simulator.setSharingOutcome({ result: 'CLOSED', account: SECOND, times: 1 });
+  const receivers = [receiver(40), receiver(20, SECOND)];
+  const outOrderNo = await shared(oncepay, no, receivers, { unfreeze_rest: true });
+  const done = await untilSharing(oncepay, no, outOrderNo, 'finished');
+  expect(done.receivers).toMatchObject([
+    { result: 'SUCCESS' },
+    { result: 'CLOSED', fail_reason: 'ACCOUNT_ABNORMAL' },
+  ]);
+  const question = await untilAsked(oncepay, no, 'sharing_failed');
+  expect(question).toMatchObject({ subject: outOrderNo, amount: 20 });
+  expect(atWechat(no)).toMatchObject({ sharedFen: 40, frozenFen: 260 });
+  expect((await answer(oncepay, question.id, 'new_number')).status).toBe(200);
+  await until('the rest is unfrozen', () =>
+    Promise.resolve(atWechat(no)?.frozenFen === 0 ? true : null),
+  );
+  expect(atWechat(no)).toMatchObject({ sharedFen: 60, unfrozenFen: 240 });
+  const [, second] = await sharingsOf(oncepay, no);
+  expect(second).toMatchObject({ replaces: outOrderNo, receivers: [{ account: SECOND }] });
+});
+
+test.each(['cut_after', 'timeout_after', 'forged', 'unsigned'] as const)(
+  'an answer lost by %s is asked for, and nobody gets anything twice',
+  async (kind) => {
+    const no = await sharableOrder(oncepay);
+    oncepay.simulator.setFault({ operation: 'receiver_add', kind });
+    oncepay.simulator.setFault({ operation: 'share', kind });
+    const outOrderNo = await shared(oncepay, no, [receiver(40)]);
+    await untilSharing(oncepay, no, outOrderNo, 'finished', SWEPT_MS);
+    expect(atWechat(no)).toMatchObject({ sharedFen: 40 });
+    expect(asked(outOrderNo, 'share')).toBe(1);
+    expect(oncepay.simulator.sharingsOf(no)).toHaveLength(1);
+  },
+);
+
+test('a request that never arrived is sent again, under the same number with the same content', async () => {
+  const no = await sharableOrder(oncepay);
+  oncepay.simulator.setFault({ operation: 'share', kind: 'cut', times: 2 });
+  const outOrderNo = await shared(oncepay, no, [{ ...receiver(40), name: '示例商户' }]);
+  await untilSharing(oncepay, no, outOrderNo, 'finished', SWEPT_MS);
+  expect(atWechat(no)).toMatchObject({ sharedFen: 40 });
+  expect(oncepay.simulator.contentsOf('sharings')[outOrderNo]).toBe(1);
+});
+
+test('a worker killed while WeChat shares: another one goes on, and it is shared once', async () => {
+  const no = await sharableOrder(oncepay);
+  oncepay.simulator.setFault({ operation: 'share', kind: 'timeout_after' });
+  const outOrderNo = await shared(oncepay, no, [receiver(40)]);
+  await until('WeChat has it', () =>
+    Promise.resolve(oncepay.simulator.sharingsOf(no).length === 1 ? true : null),
+  );
+  await oncepay.workers.at(-1)?.kill('SIGKILL');
+  oncepay.workers.push(await oncepay.startWorker());
+  await untilSharing(oncepay, no, outOrderNo, 'finished', RECOVERY_MS);
+  expect(atWechat(no)).toMatchObject({ sharedFen: 40 });
+  expect(asked(outOrderNo, 'share')).toBe(1);
+});
+
+test('asked for at once, it reaches WeChat only after the delay', async () => {
+  const delayMs = 3_000;
+  await setSetting(oncepay, 'sharing_delay', `${delayMs}ms`);
+  oncepay.simulator.setSharingRules({ shareableAfterMs: delayMs });
+  try {
+    const no = await sharableOrder(oncepay);
+    const outOrderNo = await shared(oncepay, no, [receiver(40)]);
+    await untilSharing(oncepay, no, outOrderNo, 'finished');
+    const sent = oncepay.simulator
+      .requestsOf(outOrderNo)
+      .filter(({ operation }) => operation === 'share');
+    // Sooner it would have been refused by WeChat's rule.
+    expect(sent).toMatchObject([{ status: 200 }]);
+    const paidAtMs = oncepay.simulator.order(no)?.payments[0]?.successTimeMs ?? 0;
+    expect(Date.parse(sent[0]?.at ?? '') - paidAtMs).toBeGreaterThanOrEqual(delayMs);
+  } finally {
+    oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+    await setSetting(oncepay, 'sharing_delay', null);
+  }
+});
+
+test('a refusal asks a person; dismissed, nothing is shared and the amount is free', async () => {
+  const no = await sharableOrder(oncepay);
+  oncepay.simulator.setFault({ operation: 'share', kind: 'error', status: 403, code: 'NO_AUTH' });
+  const outOrderNo = await shared(oncepay, no, [receiver(90)]);
+  const question = await untilAsked(oncepay, no, 'sharing_failed');
+  expect(question.evidence).toMatchObject({ wechat_code: 'NO_AUTH', out_order_no: outOrderNo });
+  expect((await answer(oncepay, question.id, 'dismiss')).status).toBe(200);
+  await untilSharing(oncepay, no, outOrderNo, 'closed');
+  await shared(oncepay, no, [receiver(90)]);
+});
+
+test('a refusal asks a person; with new_number the same number is tried again', async () => {
+  const no = await sharableOrder(oncepay);
+  oncepay.simulator.setFault({
+    operation: 'receiver_add',
+    kind: 'error',
+    status: 403,
+    code: 'NO_AUTH',
+  });
+  const outOrderNo = await shared(oncepay, no, [receiver(90)]);
+  const question = await untilAsked(oncepay, no, 'sharing_failed');
+  expect((await answer(oncepay, question.id, 'new_number')).status).toBe(200);
+  await untilSharing(oncepay, no, outOrderNo, 'finished');
+  expect(oncepay.simulator.sharingsOf(no).map((one) => one.outOrderNo)).toEqual([outOrderNo]);
+});
+
+test('what is left is unfrozen on request, also after a lost answer', async () => {
+  const no = await sharableOrder(oncepay);
+  oncepay.simulator.setFault({ operation: 'unfreeze', kind: 'cut_after' });
+  const outOrderNo = await shared(oncepay, no, [], { unfreeze_rest: true });
+  await untilSharing(oncepay, no, outOrderNo, 'finished', SWEPT_MS);
+  expect(atWechat(no)).toMatchObject({ frozenFen: 0, unfrozenFen: 300 });
+  const more = await share(oncepay, no, { out_order_no: 'x', receivers: [receiver(1)] });
+  expect([more.status, more.body]).toEqual([
+    409,
+    expect.objectContaining({ code: 'NOTHING_TO_SHARE' }),
+  ]);
+});
+
+test('at its deadline what is left is unfrozen by itself', async () => {
+  await setSetting(oncepay, 'unfreeze_after', '3s');
+  const no = await sharableOrder(oncepay);
+  await setSetting(oncepay, 'unfreeze_after', null);
+  await until(
+    'the rest is unfrozen',
+    () => Promise.resolve(atWechat(no)?.frozenFen === 0 ? true : null),
+    SWEPT_MS,
+  );
+  expect(oncepay.simulator.sharingsOf(no)).toMatchObject([{ kind: 'unfreeze' }]);
+});
+
+test('an order that was not made for it has no deadline', async () => {
+  const no = await oncepay.newOrder();
+  await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.untilStatus(no, 'fulfilled');
+  const { rows } = await oncepay.sql.query(
+    'SELECT 1 FROM profit_sharings WHERE out_trade_no = $1',
+    [no],
+  );
+  expect(rows).toEqual([]);
+});
+
+test('a notice with the event type of a payment only makes the run ask: nothing is paid by it', async () => {
+  const no = await sharableOrder(oncepay);
+  const { history, transactions } = await oncepay.order(no);
+  oncepay.simulator.setSharingOutcome({ result: 'PENDING' });
+  const outOrderNo = await shared(oncepay, no, [receiver(40)]);
+  await untilSharing(oncepay, no, outOrderNo, 'processing');
+  const eventType = 'TRANSACTION.SUCCESS' as const;
+  await oncepay.simulator.settleSharing({
+    outOrderNo,
+    account: FIRST,
+    result: 'SUCCESS',
+    eventType,
+  });
+  await untilSharing(oncepay, no, outOrderNo, 'finished');
+  const handle = oncepay.temporal.workflow.getHandle(sharingWorkflowId(outOrderNo));
+  await handle.result();
+  const { events } = await handle.fetchHistory();
+  const activities = events?.map(
+    (event) => event.activityTaskScheduledEventAttributes?.activityType?.name,
+  );
+  expect(activities).toContain('lookAtSharing');
+  expect(await oncepay.order(no)).toMatchObject({ history, transactions, status: 'fulfilled' });
+  const { rows } = await oncepay.sql.query<{ verdict: string }>(
+    `SELECT DISTINCT verdict FROM notification_inbox WHERE kind = 'profit_sharing'`,
+  );
+  expect(rows).toEqual([{ verdict: 'ignored' }]);
+});
+
+test('a notice that lies changes nothing: WeChat is asked', async () => {
+  const no = await sharableOrder(oncepay);
+  oncepay.simulator.setSharingOutcome({ result: 'PENDING' });
+  const outOrderNo = await shared(oncepay, no, [receiver(40)]);
+  await untilSharing(oncepay, no, outOrderNo, 'processing');
+  const sent = await oncepay.simulator.sendRaw({
+    kind: 'payment',
+    outTradeNo: no,
+    resource: { out_order_no: outOrderNo, receiver: { account: FIRST, result: 'SUCCESS' } },
+  });
+  expect(sent.status).toBe(204);
+  await until('WeChat was asked', () =>
+    Promise.resolve(asked(outOrderNo, 'share_query') > 0 ? true : null),
+  );
+  expect(await sharingOf(oncepay, no, outOrderNo)).toMatchObject({
+    status: 'processing',
+    receivers: [{ result: 'PENDING' }],
+  });
+});

@@ -1,0 +1,182 @@
+import { parseNotice } from '../../../../providers/wechatpay/notices/notice-parser';
+import { TRADE_STATES } from '../../../../domain/payments/notices';
+import { PAYMENT } from '../support/wechat';
+
+function noticeOf(value: unknown) {
+  return parseNotice(JSON.stringify(value));
+}
+
+const REFUND = {
+  mchid: '1900000109',
+  out_trade_no: PAYMENT.out_trade_no,
+  transaction_id: PAYMENT.transaction_id,
+  out_refund_no: 'op_2026@1',
+  refund_id: '50300908092026112300000001',
+  refund_status: 'SUCCESS',
+  success_time: '2026-11-23T12:00:00+08:00',
+  amount: { total: 1230, refund: 30, payer_total: 1230, payer_refund: 30 },
+};
+
+const SHARING = {
+  mchid: '1900000109',
+  transaction_id: PAYMENT.transaction_id,
+  order_id: '1217752501201407033233368018',
+  out_order_no: 'P20260806125346',
+  receiver: { type: 'MERCHANT_ID', account: '1900000100', amount: 888, description: '运费' },
+  success_time: '2026-11-23T12:00:00+08:00',
+};
+
+describe('what a notice is', () => {
+  test('a trade_state makes it a payment, with the fields we decide on and no openid', () => {
+    expect(noticeOf(PAYMENT)).toEqual({
+      kind: 'payment',
+      outTradeNo: '2026112301000AB12CD345',
+      transactionId: '4200001234202611230000000001',
+      tradeState: 'SUCCESS',
+      totalFen: 1230,
+      payerTotalFen: 1200,
+      currency: 'CNY',
+      appId: 'wxd678efh567hg6787',
+      merchantId: '1900000109',
+      tradeType: 'JSAPI',
+      successTime: '2026-11-23T09:59:58+08:00',
+    });
+  });
+
+  test('a refund_status makes it a refund', () => {
+    expect(noticeOf(REFUND)).toEqual({
+      kind: 'refund',
+      outTradeNo: PAYMENT.out_trade_no,
+      transactionId: PAYMENT.transaction_id,
+      outRefundNo: 'op_2026@1',
+      refundId: '50300908092026112300000001',
+      refundStatus: 'SUCCESS',
+      refundFen: 30,
+      totalFen: 1230,
+      currency: null,
+      merchantId: '1900000109',
+      successTime: '2026-11-23T12:00:00+08:00',
+    });
+  });
+
+  test.each([
+    ['success_time', undefined, { successTime: null }],
+    ['success_time', '', { successTime: null }],
+    ['mchid', 1900000109, { merchantId: null }],
+    ['amount', { refund: 30, currency: 'CNY' }, { refundFen: 30, currency: 'CNY' }],
+    ['amount', { refund: 30, currency: {} }, { refundFen: 30, currency: null }],
+    ['amount', undefined, { refundFen: null, totalFen: null, currency: null }],
+  ])('a refund whose %s is %j is still a refund', (field, value, expected) => {
+    expect(noticeOf({ ...REFUND, [field]: value })).toMatchObject({ kind: 'refund', ...expected });
+  });
+
+  test('a receiver, or several, makes it profit sharing', () => {
+    const expected = {
+      kind: 'profit_sharing',
+      transactionId: PAYMENT.transaction_id,
+      outOrderNo: 'P20260806125346',
+    };
+    expect(noticeOf(SHARING)).toEqual(expected);
+    const { receiver, ...rest } = SHARING;
+    expect(noticeOf({ ...rest, receivers: [receiver] })).toEqual(expected);
+  });
+
+  test.each(TRADE_STATES)('the trade state %s is known', (state) => {
+    expect(noticeOf({ ...PAYMENT, trade_state: state })).toMatchObject({ tradeState: state });
+  });
+
+  test('before anything is paid there is no transaction id; a payment has one', () => {
+    const rest = { ...PAYMENT, transaction_id: undefined, amount: undefined };
+    expect(noticeOf({ ...rest, trade_state: 'NOTPAY' })).toMatchObject({
+      kind: 'payment',
+      transactionId: null,
+      totalFen: null,
+    });
+    expect(noticeOf({ ...rest, trade_state: 'CLOSED', transaction_id: '' })).toMatchObject({
+      transactionId: null,
+    });
+    expect(noticeOf({ ...rest, trade_state: 'SUCCESS' })).toEqual({ kind: 'unknown' });
+    expect(noticeOf({ ...rest, trade_state: 'REFUND' })).toEqual({ kind: 'unknown' });
+  });
+
+  test.each([
+    ['amount', undefined, { totalFen: null, payerTotalFen: null, currency: null }],
+    ['amount', {}, { totalFen: null, payerTotalFen: null, currency: null }],
+    ['amount', { total: 0 }, { totalFen: 0, currency: null }],
+    ['amount', { total: 2_147_483_647, currency: 'USD' }, { totalFen: 2_147_483_647 }],
+    ['appid', undefined, { appId: null }],
+    ['mchid', null, { merchantId: null }],
+    ['new_field', { of: ['WeChat'] }, { totalFen: 1230 }],
+  ])('a payment whose %s is %j is still a payment', (field, value, expected) => {
+    expect(noticeOf({ ...PAYMENT, [field]: value })).toMatchObject({
+      kind: 'payment',
+      ...expected,
+    });
+  });
+
+  test.each([
+    ['out_trade_no', undefined],
+    ['out_trade_no', '12345'],
+    ['out_trade_no', 'x'.repeat(33)],
+    ['out_trade_no', "1' OR '1'='1"],
+    ['out_trade_no', '2026112301\u0000'],
+    ['out_trade_no', 123456],
+    ['transaction_id', 'x'.repeat(65)],
+    ['transaction_id', '42/../1'],
+    ['transaction_id', 42],
+    ['trade_state', 'PAID'],
+    ['trade_state', null],
+    ['trade_state', ['SUCCESS']],
+    ['amount', 1230],
+    ['amount', { total: '1230' }],
+    ['amount', { total: 12.5 }],
+    ['amount', { total: -1 }],
+    ['amount', { total: 2_147_483_648 }],
+    ['amount', { total: 1, payer_total: 1e300 }],
+    ['amount', { total: 1, currency: 'C'.repeat(65) }],
+    ['appid', { a: 1 }],
+  ])('a payment whose %s is %j is unknown', (field, value) => {
+    expect(noticeOf({ ...PAYMENT, [field]: value })).toEqual({ kind: 'unknown' });
+  });
+
+  test.each([
+    ['out_refund_no', undefined],
+    ['out_refund_no', 'x'.repeat(65)],
+    ['refund_status', 'ok?'],
+    ['out_trade_no', '1'],
+    ['amount', { refund: 0.5 }],
+  ])('a refund whose %s is %j is unknown', (field, value) => {
+    expect(noticeOf({ ...REFUND, [field]: value })).toEqual({ kind: 'unknown' });
+  });
+
+  test.each([
+    '',
+    'null',
+    '[]',
+    '"x"',
+    '1',
+    '{}',
+    '{"a":1}',
+    'SUCCESS',
+    '{"trade_state":',
+    '\u0000',
+  ])('the text %j is unknown', (text) => {
+    expect(parseNotice(text)).toEqual({ kind: 'unknown' });
+  });
+
+  test('what a __proto__ carries does not count', () => {
+    const inner = JSON.stringify(PAYMENT);
+    expect(parseNotice(`{"__proto__":${inner}}`)).toEqual({ kind: 'unknown' });
+    const text = `${inner.slice(0, -1)},"__proto__":{"polluted":true}}`;
+    const notice = parseNotice(text);
+    expect(notice.kind).toBe('payment');
+    expect(Object.getPrototypeOf(notice)).toBe(Object.prototype);
+    expect('polluted' in {}).toBe(false);
+  });
+
+  test('deep and wide texts do no harm', () => {
+    expect(parseNotice('['.repeat(60_000))).toEqual({ kind: 'unknown' });
+    const deep = `{"trade_state":${'['.repeat(30_000)}${']'.repeat(30_000)}}`;
+    expect(parseNotice(deep)).toEqual({ kind: 'unknown' });
+  });
+});
