@@ -1,4 +1,6 @@
-// The import law of docs/architecture.md. Each rule lists what a room may NOT reach.
+// The import law of docs/architecture.md. Each rule lists what a layer or a room may NOT import.
+const ladders = require('./.import-ladders.cjs');
+
 const rooms = [
   'activities',
   'api',
@@ -24,6 +26,32 @@ const only = (room, allowed) => ({
     path: `^(${rooms.filter((r) => r !== room && !allowed.includes(r)).join('|')})/`,
   },
 });
+/** One rule a room: what it may not import of its own layer. */
+const ladderRules = Object.entries(ladders).flatMap(([layer, { files, rungs }]) =>
+  rungs.flatMap((rung, height) =>
+    rung.map((room) => {
+      const below = [...rungs.slice(0, height).flat(), room];
+      const allowed = [...below.map((name) => `${name}/`), ...files.map((name) => `${name}\\.ts$`)];
+      return {
+        name: `${layer}-${room}-imports-only-what-is-below-it`,
+        severity: 'error',
+        comment: `${layer}/${room}/ may import ${below.join(', ')}; see .import-ladders.cjs.`,
+        from: { path: `^${layer}/${room}/` },
+        to: { path: `^${layer}/(?!${allowed.join('|')})` },
+      };
+    }),
+  ),
+);
+
+/** A folder that no ladder names has no place: its files are refused. */
+const roomsWithoutARung = Object.entries(ladders).map(([layer, { rungs }]) => ({
+  name: `${layer}-has-no-room-outside-its-ladder`,
+  severity: 'error',
+  comment: `Give the new folder of ${layer}/ its rung in .import-ladders.cjs.`,
+  from: { path: `^${layer}/(?!(${rungs.flat().join('|')})/)[^/]+/` },
+  to: {},
+}));
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
@@ -61,6 +89,8 @@ module.exports = {
     ]),
     only('demo', ['domain', 'simulator', 'stack', 'config']),
     only('bench', rooms),
+    ...ladderRules,
+    ...roomsWithoutARung,
     {
       name: 'domain-is-pure',
       severity: 'error',

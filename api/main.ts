@@ -5,7 +5,7 @@ import { openDatabase, type Database } from '../database/database';
 import { createLoggedAlerts } from '../domain/interventions/alert';
 import { createInboxWriter } from '../database/inbox/inbox-writer';
 import { createSettingsProvider } from '../database/settings/runtime-settings';
-import { createWechatPayClient, type WechatPayClient } from '../providers/wechatpay/calls/client';
+import { createWechatPayClient, type WechatPayClient } from '../providers/wechatpay/client';
 import { createApp } from './app';
 import { createCallbackHandler } from './callbacks/callback-handler';
 import { createDeliveryLog } from './callbacks/delivery-log';

@@ -7,7 +7,7 @@ import { checkOrders } from './callbacks/closing-queries';
 import type { Ground } from './ground/ground';
 import { hammer } from './callbacks/load';
 import { residentMibOf } from './ground/processes';
-import { signCallback } from './callbacks/signed-callbacks';
+import { signCallback } from './ground/signed-callbacks';
 
 /** Unless told otherwise. */
 export const MEMORY_ORDERS = 5_000;

@@ -3,7 +3,7 @@ import { tellOutage, type OutageDeps, type Outages } from '../database/retries/o
 import type { DependencyState } from '../domain/retries/dependencies';
 import { HEALTHY, looksDown, noteCall, signOf } from '../domain/retries/wechat-health';
 import type { CallSubject } from '../providers/wechatpay/calls/calls';
-import type { WechatPayEvent } from '../providers/wechatpay/calls/client';
+import type { WechatPayEvent } from '../providers/wechatpay/client';
 
 /** So many failures in a row, with no success between them, and the database counts as down. */
 const DATABASE_DOWN_AFTER = 5;

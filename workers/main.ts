@@ -10,7 +10,7 @@ import { openDatabase } from '../database/database';
 import { createSettingsProvider } from '../database/settings/runtime-settings';
 import { createLoggedAlerts } from '../domain/interventions/alert';
 import type { RuntimeOverrides } from '../domain/settings/runtime-settings';
-import { createWechatPayClient } from '../providers/wechatpay/calls/client';
+import { createWechatPayClient } from '../providers/wechatpay/client';
 import { createAnnouncer } from './announcer';
 import { createWorkers, type TimesInForce } from './create-workers';
 import { createDatabaseWatch, createWechatWatch } from './dependency-watch';

@@ -4,7 +4,7 @@ import type { FailedEffect } from '../../database/fulfilment/effects';
 import { isInterventionAction } from '../../domain/interventions/reasons';
 import type { Notice } from '../../domain/payments/notices';
 import type { EffectActivities, OrderActivities } from '../../workflows/activity-contract';
-import { runs } from '../runs';
+import { runs } from '../runs/wake-runs';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
 import { OperationFailures } from '../retries/failures';
 

@@ -1,5 +1,5 @@
 import type { CloseCause, RunView } from '../../domain/orders/run-view';
-import type { WechatOutcome } from '../../providers/wechatpay/transport/outcome';
+import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import { keepFound } from './found-payment';
 import { OperationFailure, retryIn } from '../retries/failures';
 import { ATTEMPT_LIFE_MS, evidenceOf, type WechatActivityDeps } from '../wechat/deps';

@@ -3,7 +3,7 @@ import type { FoundRefund } from '../../database/orders/payment-queries';
 import type { PaymentNotice } from '../../domain/payments/notices';
 import { refundNumberOf } from '../../domain/refunds/refund-number';
 import { refundEvent } from '../../domain/refunds/refund-state';
-import type { WechatPayClient } from '../../providers/wechatpay/calls/client';
+import type { WechatPayClient } from '../../providers/wechatpay/client';
 import { asCallback } from '../../providers/wechatpay/calls/refunds';
 
 interface FoundPaymentDeps {

@@ -1,7 +1,7 @@
 import { ERRORS } from '../../domain/error-catalogue';
 import type { Database } from '../../database/database';
-import type { WechatPayClient } from '../../providers/wechatpay/calls/client';
-import type { WechatOutcome } from '../../providers/wechatpay/transport/outcome';
+import type { WechatPayClient } from '../../providers/wechatpay/client';
+import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import type { QueryActivities } from '../../workflows/activity-contract';
 import { keepFound } from './found-payment';
 import { OperationFailure, retryIn, type Verdict } from '../retries/failures';

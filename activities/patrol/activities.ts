@@ -10,7 +10,7 @@ import {
 } from '../../domain/temporal/workflow-ids';
 import type { PatrolActivities, PatrolReportActivities } from '../../workflows/patrol-contract';
 import type { RunDescription } from './run-descriptions';
-import type { Runs } from '../runs';
+import type { Runs } from '../runs/wake-runs';
 
 export interface PatrolActivityDeps {
   readonly database: Pick<Database, 'patrol' | 'settings'>;

@@ -6,13 +6,13 @@ import type { StoredRefund } from '../../database/refunds/refund-row';
 import type { RefundLimits, RefundTurn } from '../../database/refunds/refund-turn';
 import { nextQueryAt } from '../../domain/orders/query-schedule';
 import { refundEvent, type RefundStatus } from '../../domain/refunds/refund-state';
-import type { WechatPayClient } from '../../providers/wechatpay/calls/client';
+import type { WechatPayClient } from '../../providers/wechatpay/client';
 import type { RefundState } from '../../providers/wechatpay/calls/refunds';
 import type { MoneyActivities, RefundStanding } from '../../workflows/activity-contract';
 import { OperationFailure, retryIn } from '../retries/failures';
 import { isAbsent, QUERY_GAPS_MS, type Unsettled } from '../wechat/outcomes';
 import { takeBack, type ReturnDeps } from './take-back-shares';
-import { runs } from '../runs';
+import { runs } from '../runs/wake-runs';
 import { ATTEMPT_LIFE_MS } from '../wechat/deps';
 
 export interface MoneyActivityDeps {

@@ -1,11 +1,11 @@
 import type { Database } from '../../database/database';
 import type { ReturnTurn, StoredReturn } from '../../database/refunds/take-back-shares';
 import { nextQueryAt } from '../../domain/orders/query-schedule';
-import type { WechatPayClient } from '../../providers/wechatpay/calls/client';
+import type { WechatPayClient } from '../../providers/wechatpay/client';
 import type { SharingReturnState } from '../../providers/wechatpay/calls/profit-sharing';
 import { OperationFailure, retryIn } from '../retries/failures';
 import { codeOf, isAbsent, QUERY_GAPS_MS, type Attempt, type Unsettled } from '../wechat/outcomes';
-import { runs } from '../runs';
+import { runs } from '../runs/wake-runs';
 import { ATTEMPT_LIFE_MS, evidenceOf } from '../wechat/deps';
 
 export interface ReturnDeps {

@@ -2,13 +2,13 @@ import type { Database } from '../../database/database';
 import type { SharingTurn, StoredSharing } from '../../database/sharing/sharings';
 import type { SharingStatus } from '../../domain/sharing/profit-sharing';
 import { nextQueryAt } from '../../domain/orders/query-schedule';
-import type { WechatPayClient } from '../../providers/wechatpay/calls/client';
-import type { WechatOutcome } from '../../providers/wechatpay/transport/outcome';
+import type { WechatPayClient } from '../../providers/wechatpay/client';
+import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import type { SharingState } from '../../providers/wechatpay/calls/profit-sharing';
 import type { SharingActivities, SharingStanding } from '../../workflows/activity-contract';
 import { OperationFailure, retryIn } from '../retries/failures';
 import { codeOf, isAbsent, QUERY_GAPS_MS, type Attempt, type Unsettled } from '../wechat/outcomes';
-import { runs } from '../runs';
+import { runs } from '../runs/wake-runs';
 import { ATTEMPT_LIFE_MS, evidenceOf } from '../wechat/deps';
 
 export interface SharingActivityDeps {

@@ -1,7 +1,7 @@
 import type { Database } from '../../database/database';
 import type { ErrorCode } from '../../domain/error-catalogue';
-import type { WechatPayClient } from '../../providers/wechatpay/calls/client';
-import type { WechatOutcome } from '../../providers/wechatpay/transport/outcome';
+import type { WechatPayClient } from '../../providers/wechatpay/client';
+import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import type { FailureEvidence } from '../retries/failures';
 
 /** The query schedule as it stands now: an operator may change it at any time. */

@@ -1,4 +1,4 @@
-import type { WechatOutcome } from '../../providers/wechatpay/transport/outcome';
+import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 
 /** What the steps of money share: refunds, profit sharings, take-backs. */
 

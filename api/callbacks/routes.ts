@@ -3,8 +3,9 @@ import type { Database } from '../../database/database';
 import { readCursor, writeCursor } from '../http/cursor';
 import { inTime } from '../http/deadline';
 import { ALL_ROLES, type Call, type Operation, type Reply } from '../http/operations';
-import { callbackDeliveryListReply, renderCallbackDelivery } from '../orders/replies';
-import * as schemas from '../orders/schemas';
+import { renderCallbackDelivery } from './replies';
+import { callbackDeliveryListReply } from './replies';
+import { callbackDeliveryListQuery } from './schemas';
 
 /** Ids are counted; 18 digits are always a number that PostgreSQL can hold. */
 const COUNTED = /^\d{1,18}$/;
@@ -21,7 +22,7 @@ export function callbackDeliveryOperations({
       path: '/v1/callback-deliveries',
       summary: 'Deliveries of callbacks, newest first; refused ones are sampled',
       roles: ALL_ROLES,
-      query: schemas.callbackDeliveryListQuery,
+      query: callbackDeliveryListQuery,
       reply: callbackDeliveryListReply,
       replies: { 200: 'A page' },
       handle: (call) => listDeliveries(callbackDeliveries, call),
@@ -33,7 +34,7 @@ async function listDeliveries(
   deliveries: Database['callbackDeliveries'],
   call: Call,
 ): Promise<Reply> {
-  const query = call.query as z.output<typeof schemas.callbackDeliveryListQuery>;
+  const query = call.query as z.output<typeof callbackDeliveryListQuery>;
   const limit = query.limit ?? DEFAULT_LIMIT;
   const place = query.cursor === undefined ? null : readCursor(query.cursor, COUNTED);
   const rows = await inTime(

@@ -1,7 +1,12 @@
+import { z } from 'zod';
 import type { IdempotencyGuard } from '../../database/core/idempotency';
 import type { Call } from './operations';
-import { idempotencyKeyHeader } from '../orders/schemas';
 import { parse } from './validation';
+
+export const idempotencyKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters');
+export const idempotencyKeyHeader = z.object({ 'Idempotency-Key': idempotencyKey });
 
 /** The header as `/openapi.json` has it. */
 export const IDEMPOTENCY_KEY = {

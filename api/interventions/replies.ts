@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AnswerState } from '../../database/resolutions/resolutions';
 import type { InterventionView } from '../../database/interventions/list-interventions';
 import { actionsFor } from '../../domain/interventions/reasons';
-import { json } from '../orders/schemas';
+import { json } from '../http/fields';
 
 /** What the API tells of questions for a person, and of their answers. */
 

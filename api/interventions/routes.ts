@@ -3,7 +3,8 @@ import type { Settings } from '../../config/settings';
 import type { Database } from '../../database/database';
 import type { AnswerRequest, Submission } from '../../database/resolutions/submit-resolution';
 import { actionsFor } from '../../domain/interventions/reasons';
-import * as schemas from './schemas';
+import type { AnswerBody} from './schemas';
+import { answer, interventionId, manyAnswers, orderAnswer } from './schemas';
 import { readCursor, writeCursor } from '../http/cursor';
 import { inTime } from '../http/deadline';
 import { ApiError } from '../http/problem';
@@ -24,7 +25,7 @@ import {
   type Reply,
 } from '../http/operations';
 import { orderReply, renderOrder } from '../orders/replies';
-import { interventionListQuery } from '../orders/schemas';
+import { interventionListQuery } from './schemas';
 import type { OrderRuns } from '../temporal/order-runs';
 import { numberOf } from '../http/order-number';
 
@@ -78,7 +79,7 @@ export function interventionOperations(deps: InterventionRouteDeps): Operation[]
       path: '/v1/interventions/resolve',
       summary: 'Answers all open questions of a reason with an action that moves no money',
       roles: OPERATOR_ROLES,
-      body: schemas.manyAnswers,
+      body: manyAnswers,
       reply: manyAnsweredReply,
       replies: {
         200: 'A dry run: how many there are',
@@ -93,12 +94,12 @@ export function interventionOperations(deps: InterventionRouteDeps): Operation[]
       path: '/v1/interventions/:id/resolution',
       summary: 'Answers a question; above the limit a second key has to say the same',
       roles: OPERATOR_ROLES,
-      body: schemas.answer,
+      body: answer,
       reply: answeredReply,
       replies: ANSWERED,
       handle: (call) => {
-        const { id } = parse(z.object({ id: schemas.interventionId }), call.params);
-        return resolve(deps, call, { interventionId: id }, call.body as schemas.AnswerBody);
+        const { id } = parse(z.object({ id: interventionId }), call.params);
+        return resolve(deps, call, { interventionId: id }, call.body as AnswerBody);
       },
     },
     {
@@ -107,7 +108,7 @@ export function interventionOperations(deps: InterventionRouteDeps): Operation[]
       path: '/v1/orders/:no/resolution',
       summary: 'Answers the one question that is open on an order, or the one that is named',
       roles: OPERATOR_ROLES,
-      body: schemas.orderAnswer,
+      body: orderAnswer,
       reply: answeredReply,
       replies: ANSWERED,
       handle: (call) => resolveOrder(deps, call),
@@ -144,7 +145,7 @@ async function listInterventions(
 
 async function resolveOrder(deps: InterventionRouteDeps, call: Call): Promise<Reply> {
   const outTradeNo = numberOf(call);
-  const body = call.body as z.output<typeof schemas.orderAnswer>;
+  const body = call.body as z.output<typeof orderAnswer>;
   if (body.intervention_id === undefined) return resolve(deps, call, { outTradeNo }, body);
   const question = await inTime(deps.database.interventions.find(body.intervention_id));
   if (question?.outTradeNo !== outTradeNo) {
@@ -157,7 +158,7 @@ async function resolve(
   deps: InterventionRouteDeps,
   call: Call,
   to: AnswerRequest['to'],
-  { action, note, params }: schemas.AnswerBody,
+  { action, note, params }: AnswerBody,
 ): Promise<Reply> {
   const { answers } = deps.database;
   const submission = await inTime(
@@ -222,7 +223,7 @@ async function subjectOf(
 }
 
 async function resolveMany(deps: InterventionRouteDeps, call: Call): Promise<Reply> {
-  const body = call.body as z.output<typeof schemas.manyAnswers>;
+  const body = call.body as z.output<typeof manyAnswers>;
   const { reason, action, note } = body;
   const actions = actionsFor(reason);
   if (!actions.includes(action)) {

@@ -6,7 +6,8 @@ import {
   type InterventionAction,
 } from '../../domain/interventions/reasons';
 import { isAskableTime } from '../http/times';
-import { line } from '../orders/schemas';
+import { line } from '../http/fields';
+import { orderListQuery } from '../orders/schemas';
 
 /** What a person answers to a question; `/openapi.json` is made from these same schemas. */
 
@@ -87,4 +88,11 @@ export const manyAnswers = z.strictObject({
   ),
   note,
   dry_run: z.boolean().optional().describe('only counts'),
+});
+export const interventionListQuery = z.strictObject({
+  status: z.enum(['open', 'resolved']).optional(),
+  reason: z.enum(INTERVENTION_REASONS).optional(),
+  out_trade_no: line(1, 64).optional(),
+  cursor: orderListQuery.shape.cursor,
+  limit: orderListQuery.shape.limit,
 });

@@ -3,7 +3,7 @@ import type { PayableOrder } from '../../database/views/orders';
 import { isErrorCode } from '../../domain/error-catalogue';
 import { canBePaid } from '../../domain/orders/order-state';
 import type { ClientPayParameters } from '../../providers/wechatpay/calls/pay-parameters';
-import type { WechatPayClient } from '../../providers/wechatpay/calls/client';
+import type { WechatPayClient } from '../../providers/wechatpay/client';
 import { inTime } from '../http/deadline';
 import { ApiError } from '../http/problem';
 import type { OrderRuns } from '../temporal/order-runs';

@@ -1,25 +1,14 @@
 import { z } from 'zod';
 import { CHANNEL_NAMES } from '../../domain/orders/channels';
 import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../../domain/fulfilment/effects';
-import { ORDER_STATUSES } from '../../domain/orders/order-state';
-import { REFUND_ORIGINS, REFUND_STATUSES } from '../../domain/refunds/refund-state';
-import type { OrderDetails, RefundView } from '../../database/views/order-details';
-import type { CallbackDeliveryView } from '../../database/inbox/callback-log';
+import type { OrderDetails } from '../../database/views/order-details';
 import type { Attention, OrderSummary, PayableOrder } from '../../database/views/orders';
-import type { PointsView, ProductView } from '../../database/fulfilment/products';
 import type { ClientPayParameters } from '../../providers/wechatpay/calls/pay-parameters';
-import { fen, json } from './schemas';
+import { fen, json } from '../http/fields';
 import { renderSharing, sharingReply } from '../sharing/schemas';
+import { amount, amountOf, iso, status, time } from '../http/reply-fields';
+import { refundReply, renderRefund } from '../refunds/replies';
 
-/** What the API answers with: the schemas of `/openapi.json`, and the functions that fill them. */
-
-const time = z.iso.datetime();
-const amount = z.object({
-  total: fen,
-  currency: z.string(),
-  refunded: fen.describe('in 分; what is back of the payment that paid the order'),
-});
-const status = z.enum(ORDER_STATUSES);
 const attention = z
   .object({ id: z.string(), reason: z.string(), since: time, open_count: z.int() })
   .nullable();
@@ -49,22 +38,6 @@ const summaryShape = {
 export const orderListReply = z.object({
   data: z.array(z.object(summaryShape)),
   next_cursor: z.string().nullable(),
-});
-
-export const refundReply = z.object({
-  out_refund_no: z.string(),
-  out_trade_no: z.string(),
-  transaction_id: z.string(),
-  amount: fen,
-  currency: z.string(),
-  status: z.enum(REFUND_STATUSES),
-  reason: z.string().nullable(),
-  origin: z
-    .enum(REFUND_ORIGINS)
-    .describe("api: on request; resolution: by an answer; external: WeChat Pay's platform"),
-  replaces: z.string().nullable().describe('the refund, closed by WeChat Pay, that it stands for'),
-  created_at: time,
-  succeeded_at: time.nullable(),
 });
 
 export const orderReply = z.object({
@@ -133,44 +106,6 @@ export const orderReply = z.object({
     .describe('merchant and admin only'),
 });
 
-export const productReply = z.object({
-  sku: z.string(),
-  name: z.string(),
-  kind: z.enum(['physical', 'virtual']),
-  stock: z.int().nullable(),
-  reserved: z.int(),
-  sold: z.int(),
-  codes_left: z.int(),
-});
-
-export const pointsReply = z.object({
-  balance: z.int(),
-  entries: z.array(
-    z.object({ out_trade_no: z.string(), effect: z.string(), delta: z.int(), at: time }),
-  ),
-});
-
-export const callbackDeliveryListReply = z.object({
-  data: z.array(
-    z.object({
-      id: z.string(),
-      received_at: time,
-      notification_id: z.string().nullable(),
-      out_trade_no: z.string().nullable(),
-      outcome: z.string(),
-      http_status: z.int(),
-      duration_ms: z.number(),
-    }),
-  ),
-  next_cursor: z.string().nullable(),
-});
-
-const iso = (date: Date | null) => date?.toISOString() ?? null;
-const amountOf = (order: { totalFen: number; currency: string; refundedFen: number }) => ({
-  total: order.totalFen,
-  currency: order.currency,
-  refunded: order.refundedFen,
-});
 const attentionOf = (open: Attention | null) =>
   open && {
     id: open.id,
@@ -249,49 +184,5 @@ export function renderOrder(order: OrderDetails, withOpenids: boolean) {
         revoked_at: iso(revokedAt),
       })),
     }),
-  };
-}
-
-export function renderRefund(refund: RefundView) {
-  return {
-    out_refund_no: refund.outRefundNo,
-    out_trade_no: refund.outTradeNo,
-    transaction_id: refund.transactionId,
-    amount: refund.amountFen,
-    currency: refund.currency,
-    status: refund.status,
-    reason: refund.reason,
-    origin: refund.origin,
-    replaces: refund.replaces,
-    created_at: refund.createdAt.toISOString(),
-    succeeded_at: iso(refund.succeededAt),
-  };
-}
-
-export function renderProduct({ codesLeft, ...product }: ProductView) {
-  return { ...product, codes_left: codesLeft };
-}
-
-export function renderPoints({ balance, entries }: PointsView) {
-  return {
-    balance,
-    entries: entries.map(({ outTradeNo, effect, delta, at }) => ({
-      out_trade_no: outTradeNo,
-      effect,
-      delta,
-      at: at.toISOString(),
-    })),
-  };
-}
-
-export function renderCallbackDelivery(delivery: CallbackDeliveryView) {
-  return {
-    id: delivery.id,
-    received_at: delivery.receivedAt.toISOString(),
-    notification_id: delivery.notificationId,
-    out_trade_no: delivery.outTradeNo,
-    outcome: delivery.outcome,
-    http_status: delivery.httpStatus,
-    duration_ms: Math.round(delivery.durationMs * 100) / 100,
   };
 }

@@ -25,7 +25,9 @@ import {
   renderPayment,
   renderSummary,
 } from './replies';
-import * as schemas from './schemas';
+import type { NewOrderBody} from './schemas';
+import { newOrder, orderListQuery } from './schemas';
+import { emptyBody } from '../http/fields';
 import type { OrderRuns } from '../temporal/order-runs';
 import { numberOf } from '../http/order-number';
 
@@ -57,7 +59,7 @@ export function orderOperations(deps: OrderRouteDeps): Operation[] {
       path: '/v1/orders',
       summary: 'Orders, newest first',
       roles: ALL_ROLES,
-      query: schemas.orderListQuery,
+      query: orderListQuery,
       reply: orderListReply,
       replies: { 200: 'A page' },
       handle: (call) => listOrders(deps, call),
@@ -78,7 +80,7 @@ export function orderOperations(deps: OrderRouteDeps): Operation[] {
       path: '/v1/orders/:no/payment',
       summary: 'What the user needs to pay an order, made anew when it has died',
       roles: SHOP_ROLES,
-      body: schemas.emptyBody,
+      body: emptyBody,
       bodyOptional: true,
       reply: paymentReply,
       replies: {
@@ -94,7 +96,7 @@ export function orderOperations(deps: OrderRouteDeps): Operation[] {
       path: '/v1/orders/:no/close',
       summary: 'Closes an order, here and at WeChat',
       roles: CLOSING_ROLES,
-      body: schemas.emptyBody,
+      body: emptyBody,
       bodyOptional: true,
       reply: paymentReply,
       replies: { 200: 'Closed', 202: 'Under way', 404: 'No such order', 409: 'Paid' },
@@ -111,7 +113,7 @@ function orderCreation(deps: OrderRouteDeps): Operation {
     summary: 'Creates an order and what the user needs to pay it',
     roles: SHOP_ROLES,
     headers: [IDEMPOTENCY_KEY],
-    body: schemas.newOrder,
+    body: newOrder,
     reply: paymentReply,
     replies: {
       200: 'The same order was asked for before',
@@ -125,7 +127,7 @@ function orderCreation(deps: OrderRouteDeps): Operation {
 }
 
 async function createOrder(deps: OrderRouteDeps, call: Call): Promise<Reply> {
-  const body = call.body as schemas.NewOrderBody;
+  const body = call.body as NewOrderBody;
   const { caller } = call;
   const guard = guardOf(call, 'POST /v1/orders', body);
   const nowMs = deps.now();
@@ -148,7 +150,7 @@ async function createOrder(deps: OrderRouteDeps, call: Call): Promise<Reply> {
 }
 
 /** @throws ApiError for a request that made no order */
-function numberFrom(result: CreationResult, body: schemas.NewOrderBody): string {
+function numberFrom(result: CreationResult, body: NewOrderBody): string {
   switch (result.kind) {
     case 'created':
     case 'duplicate':
@@ -173,7 +175,7 @@ function numberFrom(result: CreationResult, body: schemas.NewOrderBody): string 
 
 function toNewOrder(
   wechatpay: Settings['wechatpay'],
-  body: schemas.NewOrderBody,
+  body: NewOrderBody,
   paymentWindowMs: number,
   nowMs: number,
 ): NewOrder {
@@ -211,7 +213,7 @@ function shanghaiTime(ms: number): string {
 }
 
 async function listOrders(deps: OrderRouteDeps, call: Call): Promise<Reply> {
-  const query = call.query as ReturnType<typeof schemas.orderListQuery.parse>;
+  const query = call.query as ReturnType<typeof orderListQuery.parse>;
   const limit = query.limit ?? DEFAULT_LIMIT;
   const place = query.cursor === undefined ? null : readCursor(query.cursor, ORDER_NUMBER);
   const rows = await inTime(

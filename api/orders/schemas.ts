@@ -1,50 +1,10 @@
 import { z } from 'zod';
 import { CHANNELS, CHANNEL_NAMES } from '../../domain/orders/channels';
-import { INTERVENTION_REASONS, isInterventionReason } from '../../domain/interventions/reasons';
+import { isInterventionReason } from '../../domain/interventions/reasons';
 import { MAX_FEN, sumOfItems } from '../../domain/money';
 import { ORDER_STATUSES } from '../../domain/orders/order-state';
-import { OWN_PREFIX } from '../../domain/refunds/refund-number';
 import { isAskableTime } from '../http/times';
-
-/** The input of the API; `/openapi.json` is made from these same schemas. */
-
-type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
-
-/** Any JSON, under a name that `/openapi.json` can refer to: a schema that contains itself needs one. */
-export const json: z.ZodType<Json> = z
-  .lazy(() =>
-    z.union([
-      z.string(),
-      z.number(),
-      z.boolean(),
-      z.null(),
-      z.array(json),
-      z.record(z.string(), json),
-    ]),
-  )
-  .meta({ id: 'Json' });
-
-const CONTROL = /\p{Cc}/u;
-
-/** One line of text, its length in characters. */
-export const line = (min: number, max: number) =>
-  z
-    .string()
-    .refine((text) => {
-      const length = Array.from(text).length;
-      return length >= min && length <= max;
-    }, `must have ${min} to ${max} characters`)
-    .refine((text) => !CONTROL.test(text), 'must not have control characters')
-    .meta({ minLength: min, maxLength: max });
-
-/** Money in a reply. */
-export const fen = z.int().describe('in 分');
-
-const count = (max: number) =>
-  z.int('must be an integer').min(1, 'must be at least 1').max(max, `must be at most ${max}`);
-
-const sku = line(1, 64);
-const userId = line(1, 64);
+import { count, json, line, sku, userId } from '../http/fields';
 
 const item = z.strictObject({
   sku,
@@ -135,72 +95,3 @@ export const orderListQuery = z.strictObject({
     .refine((value) => value >= 1 && value <= 200, 'must be 1 to 200')
     .optional(),
 });
-
-export const interventionListQuery = z.strictObject({
-  status: z.enum(['open', 'resolved']).optional(),
-  reason: z.enum(INTERVENTION_REASONS).optional(),
-  out_trade_no: line(1, 64).optional(),
-  cursor: orderListQuery.shape.cursor,
-  limit: orderListQuery.shape.limit,
-});
-
-export const callbackDeliveryListQuery = z.strictObject({
-  out_trade_no: line(1, 64).optional(),
-  outcome: line(1, 64).optional().describe('added, duplicate, conflicting, or why it was refused'),
-  cursor: orderListQuery.shape.cursor,
-  limit: orderListQuery.shape.limit,
-});
-
-export const newProduct = z.strictObject({
-  name: line(1, 127),
-  kind: z.enum(['physical', 'virtual']),
-  stock: z
-    .int('must be an integer')
-    .min(0, 'must not be negative')
-    .max(MAX_FEN, 'is too large')
-    .nullable()
-    .optional()
-    .describe('on hand; null is not tracked; counts at creation only'),
-});
-
-export const stockChange = z.strictObject({
-  delta: z
-    .int('must be an integer')
-    .min(-MAX_FEN, 'is too small')
-    .max(MAX_FEN, 'is too large')
-    .refine((value) => value !== 0, 'must not be 0'),
-  reason: line(1, 255),
-});
-
-export const newCodes = z.strictObject({
-  codes: z.array(line(1, 255)).min(1, 'must not be empty').max(1_000, 'must have at most 1000'),
-});
-
-const REASON_LENGTH = 80;
-
-export const newRefund = z.strictObject({
-  out_refund_no: z
-    .string()
-    .regex(/^[0-9A-Za-z_\-|*@]{1,64}$/, 'must be 1 to 64 of 0-9 A-Z a-z _ - | * @')
-    .refine((text) => !text.startsWith(OWN_PREFIX), `must not begin with ${OWN_PREFIX}`)
-    .optional()
-    .describe(
-      `yours; needed without an Idempotency-Key. A repeat keeps it. Must not begin with ${OWN_PREFIX}: such numbers are Oncepay's`,
-    ),
-  amount: count(MAX_FEN).describe('in 分; at most what is left of the payment'),
-  reason: line(1, REASON_LENGTH).optional().describe('shown to the user'),
-  restock: z.boolean().optional().describe('physical goods are on hand again'),
-  revoke_codes: z.boolean().optional().describe('codes not yet used are taken back'),
-});
-
-export type NewRefundBody = z.output<typeof newRefund>;
-
-const idempotencyKey = z
-  .string()
-  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters');
-
-export const emptyBody = z.strictObject({});
-
-export const idempotencyKeyHeader = z.object({ 'Idempotency-Key': idempotencyKey });
-export const skuParameter = z.object({ sku });
-export const userParameter = z.object({ user_id: userId });

@@ -3,7 +3,8 @@ import { CHANNEL_NAMES } from '../../domain/orders/channels';
 import type { WebhookEventName } from '../../domain/fulfilment/effects';
 import { ORDER_STATUSES, type OrderStatus } from '../../domain/orders/order-state';
 import { RECEIVER_RESULTS, RECEIVER_TYPES } from '../../domain/sharing/profit-sharing';
-import { fen, json } from '../orders/schemas';
+import { fen } from '../http/fields';
+import { json } from '../http/fields';
 
 /** What the shop's webhook is told, for `/openapi.json`; `database/delivery-rows` writes it. */
 

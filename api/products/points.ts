@@ -2,8 +2,9 @@ import type { Database } from '../../database/database';
 import { inTime } from '../http/deadline';
 import { parse } from '../http/validation';
 import { ALL_ROLES, type Operation } from '../http/operations';
-import { pointsReply, renderPoints } from '../orders/replies';
-import * as schemas from '../orders/schemas';
+import { renderPoints } from './replies';
+import { pointsReply } from './replies';
+import { userParameter } from '../http/fields';
 
 /** The points that users earned. */
 export function pointsOperations({ products }: Pick<Database, 'products'>): Operation[] {
@@ -17,7 +18,7 @@ export function pointsOperations({ products }: Pick<Database, 'products'>): Oper
       reply: pointsReply,
       replies: { 200: 'Balance and latest entries' },
       handle: async (call) => {
-        const { user_id: userId } = parse(schemas.userParameter, call.params);
+        const { user_id: userId } = parse(userParameter, call.params);
         return { status: 200, body: renderPoints(await inTime(products.points(userId))) };
       },
     },

@@ -5,8 +5,12 @@ import { inTime } from '../http/deadline';
 import { ApiError } from '../http/problem';
 import { parse } from '../http/validation';
 import { ALL_ROLES, SHOP_ROLES, type Call, type Operation, type Reply } from '../http/operations';
-import { productReply, renderProduct } from '../orders/replies';
-import * as schemas from '../orders/schemas';
+import { renderProduct } from './replies';
+import { productReply } from './replies';
+import { newCodes } from './schemas';
+import { stockChange } from './schemas';
+import { newProduct } from './schemas';
+import { skuParameter } from '../http/fields';
 
 /** Products with their stock and their pool of codes. */
 export function productOperations({ products }: Pick<Database, 'products'>): Operation[] {
@@ -18,10 +22,10 @@ export function productOperations({ products }: Pick<Database, 'products'>): Ope
       method: 'put',
       path: '/v1/products/:sku',
       summary: 'Makes a product or gives it another name',
-      body: schemas.newProduct,
+      body: newProduct,
       replies: { 200: 'The product', 409: 'Its kind can not be changed' },
       handle: (call) => {
-        const { name, kind, stock } = call.body as z.output<typeof schemas.newProduct>;
+        const { name, kind, stock } = call.body as z.output<typeof newProduct>;
         const given = { sku: skuOf(call), name, kind, stock: stock ?? null };
         return answer(products.put(given, call.caller));
       },
@@ -47,10 +51,10 @@ export function productOperations({ products }: Pick<Database, 'products'>): Ope
       method: 'post',
       path: '/v1/products/:sku/stock',
       summary: 'Puts stock in or takes it out',
-      body: schemas.stockChange,
+      body: stockChange,
       replies: { 200: 'The product', 404: 'No such product', 409: 'Less than is reserved' },
       handle: (call) => {
-        const change = call.body as z.output<typeof schemas.stockChange>;
+        const change = call.body as z.output<typeof stockChange>;
         return answer(products.changeStock(skuOf(call), change, call.caller));
       },
     },
@@ -68,14 +72,14 @@ function codeOperations(products: Database['products']): Operation[] {
       method: 'post',
       path: '/v1/products/:sku/codes',
       summary: 'Adds codes to the pool of a virtual product; those that are there stay as they are',
-      body: schemas.newCodes,
+      body: newCodes,
       replies: {
         200: 'The product',
         404: 'No such product',
         409: 'Not virtual, or a code is taken',
       },
       handle: (call) => {
-        const { codes } = call.body as z.output<typeof schemas.newCodes>;
+        const { codes } = call.body as z.output<typeof newCodes>;
         return answer(products.addCodes(skuOf(call), codes, call.caller));
       },
     },
@@ -85,14 +89,14 @@ function codeOperations(products: Database['products']): Operation[] {
       method: 'post',
       path: '/v1/products/:sku/codes/used',
       summary: 'Notes codes that users have redeemed: no refund takes them back',
-      body: schemas.newCodes,
+      body: newCodes,
       replies: {
         200: 'The product',
         404: 'No such product, or a code that nobody has',
         409: 'A refund has taken a code back',
       },
       handle: (call) => {
-        const { codes } = call.body as z.output<typeof schemas.newCodes>;
+        const { codes } = call.body as z.output<typeof newCodes>;
         return answer(products.useCodes(skuOf(call), codes, call.caller));
       },
     },
@@ -100,7 +104,7 @@ function codeOperations(products: Database['products']): Operation[] {
 }
 
 function skuOf(call: Call): string {
-  return parse(schemas.skuParameter, { sku: call.params['sku'] }).sku;
+  return parse(skuParameter, { sku: call.params['sku'] }).sku;
 }
 
 async function answer(change: Promise<ProductChange>): Promise<Reply> {

@@ -13,8 +13,10 @@ import {
   type Operation,
   type Reply,
 } from '../http/operations';
-import { refundReply, renderRefund } from '../orders/replies';
-import * as schemas from '../orders/schemas';
+import { renderRefund } from './replies';
+import { refundReply } from './replies';
+import type { NewRefundBody } from './schemas';
+import { newRefund } from './schemas';
 import type { OrderRuns } from '../temporal/order-runs';
 import { numberOf } from '../http/order-number';
 
@@ -36,7 +38,7 @@ export function refundOperations(deps: RefundRouteDeps): Operation[] {
       summary: 'Gives some or all of a payment back',
       roles: CLOSING_ROLES,
       headers: [KEY_FOR_NUMBER],
-      body: schemas.newRefund,
+      body: newRefund,
       reply: refundReply,
       replies: {
         200: 'The same refund was asked for before, and it has ended',
@@ -67,7 +69,7 @@ export function refundOperations(deps: RefundRouteDeps): Operation[] {
 
 async function createRefund(deps: RefundRouteDeps, call: Call): Promise<Reply> {
   const outTradeNo = numberOf(call);
-  const body = call.body as schemas.NewRefundBody;
+  const body = call.body as NewRefundBody;
   const guard = guardOf(call, ROUTE, { out_trade_no: outTradeNo, ...body });
   if (body.out_refund_no === undefined && guard === null) {
     throw invalidField('out_refund_no', 'is required without an Idempotency-Key');

@@ -4,7 +4,7 @@ import { isRetryOperation, type RetryOperation } from '../../domain/retries/retr
 import { inTime } from '../http/deadline';
 import { ApiError, invalidField } from '../http/problem';
 import { ALL_ROLES, type Call, type Operation, type Reply } from '../http/operations';
-import * as schemas from './schemas';
+import { policyBody, policyListReply, policyReply, renderPolicy, toRetryPolicy } from './schemas';
 
 /** How operations are retried, changed while everything runs. */
 export function retryPolicyOperations({ policies }: Pick<Database, 'policies'>): Operation[] {
@@ -15,11 +15,11 @@ export function retryPolicyOperations({ policies }: Pick<Database, 'policies'>):
       path: '/v1/retry-policies',
       summary: 'The retry policies, one per operation',
       roles: ALL_ROLES,
-      reply: schemas.policyListReply,
+      reply: policyListReply,
       replies: { 200: 'All of them' },
       handle: async () => {
         const list = await inTime(policies.list());
-        return { status: 200, body: { data: list.map(schemas.renderPolicy) } };
+        return { status: 200, body: { data: list.map(renderPolicy) } };
       },
     },
     {
@@ -28,14 +28,14 @@ export function retryPolicyOperations({ policies }: Pick<Database, 'policies'>):
       path: '/v1/retry-policies/:operation',
       summary: 'How an operation is retried',
       roles: ALL_ROLES,
-      reply: schemas.policyReply,
+      reply: policyReply,
       replies: { 200: 'The policy', 404: 'No such operation' },
       handle: async (call) => {
         const operation = operationOf(call);
         const list = await inTime(policies.list());
         const policy = list.find((one) => one.operation === operation);
         if (!policy) throw unknownOperation(operation);
-        return { status: 200, body: schemas.renderPolicy(policy) };
+        return { status: 200, body: renderPolicy(policy) };
       },
     },
     {
@@ -44,8 +44,8 @@ export function retryPolicyOperations({ policies }: Pick<Database, 'policies'>):
       path: '/v1/retry-policies/:operation',
       summary: 'Replaces a policy; counts from the next attempt on, also of what is being retried',
       roles: ['admin'],
-      body: schemas.policyBody,
-      reply: schemas.policyReply,
+      body: policyBody,
+      reply: policyReply,
       replies: { 200: 'The policy', 404: 'No such operation', 409: 'Not this version any more' },
       handle: (call) => putPolicy(policies, call),
     },
@@ -54,13 +54,13 @@ export function retryPolicyOperations({ policies }: Pick<Database, 'policies'>):
 
 async function putPolicy(policies: Database['policies'], call: Call): Promise<Reply> {
   const operation = operationOf(call);
-  const body = call.body as z.output<typeof schemas.policyBody>;
+  const body = call.body as z.output<typeof policyBody>;
   if (body.operation !== undefined && body.operation !== operation) {
     throw invalidField('operation', 'must be that of the address');
   }
-  const policy = schemas.toRetryPolicy(body);
+  const policy = toRetryPolicy(body);
   const change = await inTime(policies.put(operation, policy, body.version ?? null, call.caller));
-  if (change.kind === 'ok') return { status: 200, body: schemas.renderPolicy(change.policy) };
+  if (change.kind === 'ok') return { status: 200, body: renderPolicy(change.policy) };
   throw new ApiError('VERSION_CONFLICT', `The policy has version ${change.version} now`, {
     errors: [{ field: 'version', message: 'is not the current one' }],
   });

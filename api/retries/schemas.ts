@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { StoredPolicy } from '../../database/retries/retry-policies';
 import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
 import { POLICY_BOUNDS } from '../../domain/retries/retry-policy';
-import { RUNTIME_SETTING_NAMES } from '../../domain/settings/runtime-settings';
+import { version } from '../http/fields';
 
 /** Input and replies of what operators change while everything runs. */
 
@@ -22,8 +22,6 @@ const codes = z
     const again = list.findIndex((one, index) => list.indexOf(one) !== index);
     if (again >= 0) context.addIssue({ code: 'custom', path: [again], message: 'is there twice' });
   });
-
-const version = z.int('must be an integer').min(0, 'must not be negative');
 
 const policyFields = {
   base_delay_ms: delay,
@@ -107,23 +105,3 @@ export function renderPolicy(policy: StoredPolicy): z.output<typeof policyReply>
     updated_at: policy.updatedAt.toISOString(),
   };
 }
-
-export const settingBody = z.strictObject({
-  value: z
-    .string('must be a text')
-    .max(1_000, 'is too long')
-    .nullable()
-    .describe('like `30s`, `30s,1m,2m`, `30%` or `ask`; null goes back to the environment'),
-  version: version.optional().describe('when given, only this version is replaced'),
-});
-
-export const settingReply = z.object({
-  name: z.enum(RUNTIME_SETTING_NAMES),
-  value: z.string(),
-  source: z.enum(['environment', 'override', 'default']),
-  version: z.int(),
-  updated_by: z.string().nullable(),
-  updated_at: z.iso.datetime().nullable(),
-});
-
-export const settingListReply = z.object({ data: z.array(settingReply) });

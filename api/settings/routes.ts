@@ -17,7 +17,9 @@ import { inTime } from '../http/deadline';
 import { ApiError } from '../http/problem';
 import { parse } from '../http/validation';
 import { ALL_ROLES, type Call, type Operation, type Reply } from '../http/operations';
-import * as schemas from '../retries/schemas';
+import { settingListReply } from './schemas';
+import { settingReply } from './schemas';
+import { settingBody } from './schemas';
 
 export interface SettingRouteDeps {
   readonly database: Pick<Database, 'settings'>;
@@ -56,7 +58,7 @@ export function settingOperations(deps: SettingRouteDeps): Operation[] {
       path: '/v1/settings',
       summary: 'The settings that can be changed while everything runs',
       roles: ALL_ROLES,
-      reply: schemas.settingListReply,
+      reply: settingListReply,
       replies: { 200: 'All of them' },
       handle: async () => {
         const rows = await inTime(database.settings.list());
@@ -70,7 +72,7 @@ export function settingOperations(deps: SettingRouteDeps): Operation[] {
       path: '/v1/settings/:name',
       summary: 'A setting, and where its value comes from',
       roles: ALL_ROLES,
-      reply: schemas.settingReply,
+      reply: settingReply,
       replies: { 200: 'The setting', 404: 'No such setting' },
       handle: async (call) => {
         const name = nameOf(call);
@@ -84,8 +86,8 @@ export function settingOperations(deps: SettingRouteDeps): Operation[] {
       path: '/v1/settings/:name',
       summary: 'Overrides a setting, or, with null, goes back to the environment',
       roles: ['admin'],
-      body: schemas.settingBody,
-      reply: schemas.settingReply,
+      body: settingBody,
+      reply: settingReply,
       replies: { 200: 'The setting', 404: 'No such setting', 409: 'Not this version any more' },
       handle: (call) => putSetting(deps, call),
     },
@@ -94,7 +96,7 @@ export function settingOperations(deps: SettingRouteDeps): Operation[] {
 
 async function putSetting(deps: SettingRouteDeps, call: Call): Promise<Reply> {
   const name = nameOf(call);
-  const { value: text, version } = call.body as z.output<typeof schemas.settingBody>;
+  const { value: text, version } = call.body as z.output<typeof settingBody>;
   const value =
     text === null ? null : parse(z.object({ value: VALUES[name] }), { value: text }).value;
   const { settings } = deps.database;
@@ -119,7 +121,7 @@ function render(
   { settings }: SettingRouteDeps,
   name: RuntimeSettingName,
   rows: readonly StoredSetting[],
-): z.output<typeof schemas.settingReply> {
+): z.output<typeof settingReply> {
   const row = rows.find((one) => one.name === name);
   const override = row?.value ?? null;
   const inherited = settings.given.includes(name) ? 'environment' : 'default';

@@ -11,7 +11,8 @@ import {
   SHARING_STATUSES,
 } from '../../domain/sharing/profit-sharing';
 import { OWN_PREFIX } from '../../domain/refunds/refund-number';
-import { fen, line } from '../orders/schemas';
+import { fen } from '../http/fields';
+import { line } from '../http/fields';
 
 /** Input and replies of profit sharing. */
 

@@ -5,7 +5,7 @@ import type { FloorConfig } from './floor';
 import type { Ground } from '../ground/ground';
 import { hammer, pace, type Burst } from './load';
 import { cpuMsOf, findPostmaster, postgresCpuMs } from '../ground/processes';
-import { forged, signCallbacks, type SignedCallback } from './signed-callbacks';
+import { forged, signCallbacks, type SignedCallback } from '../ground/signed-callbacks';
 import { medianOf, quantile } from '../statistics';
 
 export const CALLERS = [16, 32] as const;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
-import type { SignedCallback } from './signed-callbacks';
+import type { SignedCallback } from '../ground/signed-callbacks';
 
 const PATH = '/callbacks/wechat';
 /** More than any open-loop run here has under way unless the server has stopped answering. */

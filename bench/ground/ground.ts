@@ -9,7 +9,7 @@ import { freePort } from '../../stack/processes/free-port';
 import { startStack, type Managed, type Stack } from '../../stack/stack';
 import { randomBytes } from 'node:crypto';
 import type { OutsideConfig } from './outside';
-import type { Platform } from '../callbacks/signed-callbacks';
+import type { Platform } from './signed-callbacks';
 
 const TEMPLATE = 'bench_template';
 /** The next query of an order comes after the run of a benchmark, on both sides. */

@@ -3,7 +3,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { createServer } from 'node:http';
 import { randomToken } from '../../simulator/wechatpay/keys/crypto';
-import { signAsWechat } from '../../providers/wechatpay/signing/signature';
+import { signAsWechat } from '../../providers/wechatpay/crypto/signature';
 
 export interface OutsideConfig {
   readonly port: number;

@@ -10,7 +10,7 @@ import { freePort } from '../../stack/processes/free-port';
 import type { Managed } from '../../stack/stack';
 import type { BareWorkerConfig } from '../bare/bare-worker';
 import { QUERY_GAP_MS, type Ground } from '../ground/ground';
-import { paymentText } from '../callbacks/signed-callbacks';
+import { paymentText } from '../ground/signed-callbacks';
 
 /** Both have an order that can be paid, and tell a run of its payment; the same code drives them. */
 export interface OrderSide {

@@ -1,6 +1,6 @@
 import type { RefundNotice } from '../../domain/payments/notices';
 import type { Transaction } from './context';
-import type { LockedOrder } from './order-row';
+import { lockOrder, type LockedOrder } from './order-row';
 
 export type Verdict = 'applied' | 'already_applied' | 'conflict' | 'ignored';
 
@@ -36,4 +36,22 @@ export interface Scope {
   readonly refunds: Set<string>;
   /** The same of profit sharings. */
   readonly sharings: Set<string>;
+}
+
+/** A scope on a number of ours or not, its order locked. */
+export async function openScope(tx: Transaction, outTradeNo: string, now: Date): Promise<Scope> {
+  const order = await lockOrder(tx, outTradeNo);
+  const work = { refunds: new Set<string>(), sharings: new Set<string>() };
+  const notices = { told: [], verdicts: new Map<string, Verdict>(), judgeAnew: false };
+  return { tx, outTradeNo, now, order, changed: false, ...notices, ...work };
+}
+
+/** The order as it is now, after what earlier steps of the transaction changed. */
+
+export async function currentOrder(scope: Scope): Promise<Scope['order']> {
+  if (scope.changed) {
+    scope.order = await lockOrder(scope.tx, scope.outTradeNo);
+    scope.changed = false;
+  }
+  return scope.order;
 }

@@ -3,7 +3,7 @@ import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
 import { pointsFor } from '../../domain/money';
 import { shanghaiDay } from '../../domain/orders/order-number';
 import type { RunView } from '../../domain/orders/run-view';
-import { SETTLE_GRACE_MS } from '../orders/attempts';
+import { SETTLE_GRACE_MS } from '../core/due-times';
 import { takeBack } from './compensations';
 import type { DatabaseContext, Transaction } from '../core/context';
 import { addDeliveries } from '../outbound/write-deliveries';

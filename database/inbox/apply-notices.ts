@@ -1,11 +1,12 @@
 import type { Notice } from '../../domain/payments/notices';
 import type { RunView } from '../../domain/orders/run-view';
-import { currentOrder, openScope } from '../resolutions/resolution-scope';
+import { currentOrder } from '../core/scope';
+import { openScope } from '../core/scope';
 import { carryOutApproved } from '../resolutions/carry-out-approved';
-import { SETTLE_GRACE_MS } from '../orders/attempts';
+import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
 import { endMoot } from '../interventions/open-intervention';
-import { askAboutUnreadable } from '../notice-questions';
+import { askAboutUnreadable } from './open-unreadable-intervention';
 import type { InboxRow, Scope, ToldRefund, Verdict } from '../core/scope';
 import { applyPayment } from '../payments/apply-payment';
 import { applyRefundNotice } from '../refunds/apply-refund-notice';

@@ -4,6 +4,7 @@ import type { Notice } from '../../domain/payments/notices';
 import { sqlStateOf } from '../core/errors';
 import { createFieldCipher } from '../core/field-encryption';
 import { createKeyedHash } from '../core/keyed-hash';
+import { FIRST_SWEEP_MS } from '../core/due-times';
 
 /** A callback that passed signature and decryption. */
 export interface IncomingNotification {
@@ -50,9 +51,6 @@ const QUERY_TIMEOUT_MS = 2_500;
  * the next ANALYZE. Planned anew, each look-up is one, for some 0.4 ms a batch.
  */
 const PLAN_ANEW = '-c plan_cache_mode=force_custom_plan';
-/** A row is looked at by the sweep after this, should its run never hear of it. */
-export const FIRST_SWEEP_MS = 15_000;
-
 interface Row {
   readonly id: string;
   readonly merchantId: string;

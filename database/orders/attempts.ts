@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../domain/error-catalogue';
+import type { AttemptOutcome } from '../core/attempt-outcome';
 import type { Transaction } from '../core/context';
 
 /** What WeChat said when it refused. */
@@ -8,13 +9,6 @@ export interface Refusal {
   readonly message: string;
   readonly requestId: string | null;
 }
-
-export type AttemptOutcome = 'accepted' | 'refused' | 'unknown';
-
-/** A run is this late before the sweep of the api starts it again. */
-export const DUE_GRACE_MS = 15_000;
-/** Effects and deliveries of an order are under way this long before its run is looked for. */
-export const SETTLE_GRACE_MS = 60_000;
 
 /** Notes how an attempt ended. */
 export async function settleAttempt(

@@ -1,5 +1,5 @@
 import type { CloseCause } from '../../domain/orders/run-view';
-import { SETTLE_GRACE_MS } from './attempts';
+import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Transaction } from '../core/context';
 import { addDeliveries } from '../outbound/write-deliveries';
 import { endMoot } from '../interventions/open-intervention';

@@ -1,7 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
 import { canBePaid, type OrderStatus } from '../../domain/orders/order-state';
 import type { CloseCause, RunView } from '../../domain/orders/run-view';
-import { DUE_GRACE_MS, mayExistAtWechat, settleAttempt, type AttemptOutcome } from './attempts';
+import { mayExistAtWechat, settleAttempt } from './attempts';
+import { type AttemptOutcome } from '../core/attempt-outcome';
+import { DUE_GRACE_MS } from '../core/due-times';
 import type { Actor, DatabaseContext } from '../core/context';
 import { closeLocked } from './close-locked-order';
 import { readRunView } from '../core/run-view';

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { PAUSING_REASONS } from '../../domain/interventions/reasons';
 import { nextQueryAt } from '../../domain/orders/query-schedule';
 import type { PaymentNotice } from '../../domain/payments/notices';
-import { DUE_GRACE_MS } from './attempts';
+import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
 
 /** A query that comes this little too early is made at once instead of waiting again. */

@@ -8,7 +8,8 @@ import {
 import type { ErrorCode } from '../../domain/error-catalogue';
 import { canBePaid } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
-import { DUE_GRACE_MS, mayExistAtWechat, settleAttempt, type Refusal } from './attempts';
+import { mayExistAtWechat, settleAttempt, type Refusal } from './attempts';
+import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
 import { closeLocked } from './close-locked-order';
 import { readRunView } from '../core/run-view';

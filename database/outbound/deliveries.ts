@@ -1,7 +1,7 @@
 import type { DeliveryKind } from '../../domain/fulfilment/effects';
 import { canBePaid } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
-import { SETTLE_GRACE_MS } from '../orders/attempts';
+import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
 import { readRun } from '../core/run-view';
 

@@ -5,7 +5,6 @@ import type {
   WebhookEventName,
 } from '../../domain/fulfilment/effects';
 import type { DatabaseContext, Transaction } from '../core/context';
-import type { RefundRow } from '../refunds/refund-row';
 import type { LockedOrder } from '../core/order-row';
 
 /** What each event is told by: the shop hears of all, the user of the payment. */
@@ -50,12 +49,19 @@ export async function addDeliveries(
   await insert(tx, { id, kinds, outTradeNo: order.out_trade_no, event, payload, now });
 }
 
+/** What a webhook says of a refund. */
+interface DeliveredRefund {
+  readonly out_refund_no: string;
+  readonly transaction_id: string;
+  readonly amount_fen: number;
+}
+
 /** The shop hears that a refund's money is back with the payer. */
 export async function addRefundDelivery(
   { webhooks }: Pick<DatabaseContext, 'webhooks'>,
   tx: Transaction,
   order: LockedOrder,
-  refund: RefundRow,
+  refund: DeliveredRefund,
   now: Date,
 ): Promise<void> {
   if (!webhooks) return;

@@ -1,10 +1,10 @@
 import type { RefundNotice } from '../../domain/payments/notices';
 import { refundEvent, type RefundEvent } from '../../domain/refunds/refund-state';
 import { canBePaid } from '../../domain/orders/order-state';
-import { currentOrder } from '../resolutions/resolution-scope';
+import { currentOrder } from '../core/scope';
 import type { DatabaseContext } from '../core/context';
 import { endMoot } from '../interventions/open-intervention';
-import { askAboutRefund } from '../notice-questions';
+import { askAboutRefund } from './open-refund-intervention';
 import type { InboxRow, Scope, Verdict } from '../core/scope';
 import { closeLocked } from '../orders/close-locked-order';
 import type { RefundRow } from './refund-row';

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { AttemptOutcome } from '../orders/attempts';
+import type { AttemptOutcome } from '../core/attempt-outcome';
 import type { Transaction } from '../core/context';
 import type { RefundRow } from './refund-row';
 

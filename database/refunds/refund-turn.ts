@@ -1,5 +1,5 @@
 import { isSettled, type RefundStatus } from '../../domain/refunds/refund-state';
-import type { AttemptOutcome } from '../orders/attempts';
+import type { AttemptOutcome } from '../core/attempt-outcome';
 import type { DatabaseContext, Transaction } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
 import { returnRefundToken, takeRefundToken } from './failure-tokens';

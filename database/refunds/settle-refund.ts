@@ -5,7 +5,7 @@ import {
   type RefundOrigin,
   type RefundTransition,
 } from '../../domain/refunds/refund-state';
-import { SETTLE_GRACE_MS } from '../orders/attempts';
+import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Transaction } from '../core/context';
 import { addRefundDelivery } from '../outbound/write-deliveries';
 import { addCompensations } from '../fulfilment/compensations';

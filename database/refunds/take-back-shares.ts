@@ -1,6 +1,6 @@
 import { RETURNABLE_MS, shortfallOf, type ReturnStatus } from '../../domain/sharing/profit-sharing';
 import { isSettled } from '../../domain/refunds/refund-state';
-import type { AttemptOutcome } from '../orders/attempts';
+import type { AttemptOutcome } from '../core/attempt-outcome';
 import type { DatabaseContext, Transaction } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
 import type { RefundRow } from './refund-row';

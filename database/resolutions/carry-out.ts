@@ -7,13 +7,13 @@ import {
 import type { DatabaseContext } from '../core/context';
 import type { Scope } from '../core/scope';
 import {
-  currentOrder,
   refused,
   type Answering,
   type OpenQuestion,
   type Outcome,
   type Params,
 } from './resolution-scope';
+import { currentOrder } from '../core/scope';
 import * as money from './payment-actions';
 import { reconcileAgain } from './reconciliation-actions';
 import * as sharing from './sharing-actions';

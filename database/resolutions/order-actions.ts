@@ -1,10 +1,11 @@
 import { canBePaid } from '../../domain/orders/order-state';
-import { DUE_GRACE_MS } from '../orders/attempts';
+import { DUE_GRACE_MS } from '../core/due-times';
 import { NO_FAILURE } from '../fulfilment/effect-holds';
 import { fulfilIfDone } from '../fulfilment/effects';
 import { releaseStock } from '../fulfilment/stock-reservations';
 import { resetBudgets } from '../retries/retry-budgets';
-import { currentOrder, DONE, type Answering, type Outcome } from './resolution-scope';
+import { DONE, type Answering, type Outcome } from './resolution-scope';
+import { currentOrder } from '../core/scope';
 
 /** `retry` of an effect: its budget starts again, and the run does it. */
 export async function retryEffect({ scope, question }: Answering): Promise<Outcome> {

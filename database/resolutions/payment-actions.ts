@@ -8,7 +8,8 @@ import { freeHold, lockRefund, reserveRefund } from '../refunds/settle-refund';
 import { watchAbnormal } from '../refunds/abnormal-watch';
 import { reserveAgain } from '../fulfilment/stock-reservations';
 import { resetBudgets } from '../retries/retry-budgets';
-import { currentOrder, DONE, refused, type Answering, type Outcome } from './resolution-scope';
+import { DONE, refused, type Answering, type Outcome } from './resolution-scope';
+import { currentOrder } from '../core/scope';
 
 interface Payment {
   readonly id: string;

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { actionsFor, type InterventionAction } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext } from '../core/context';
-import { openScope } from './resolution-scope';
+import { openScope } from '../core/scope';
 import { auditAnswer, hashOf } from './resolution-records';
 
 /** Whoever may send a signal there; nobody knows who it was. */

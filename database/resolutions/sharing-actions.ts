@@ -4,7 +4,8 @@ import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
 import { freeShared } from '../sharing/settlement';
 import { lockSharing, readReceivers, type SharingRow } from '../sharing/sharing-row';
 import { resetBudgets } from '../retries/retry-budgets';
-import { currentOrder, DONE, refused, type Answering, type Outcome } from './resolution-scope';
+import { DONE, refused, type Answering, type Outcome } from './resolution-scope';
+import { currentOrder } from '../core/scope';
 import { giveUpRefund } from './payment-actions';
 
 const MAY_BE_THERE = refused(

@@ -8,7 +8,8 @@ import {
 } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext, Transaction } from '../core/context';
 import type { Scope } from '../core/scope';
-import { openScope, type OpenQuestion, type Params } from './resolution-scope';
+import { type OpenQuestion, type Params } from './resolution-scope';
+import { openScope } from '../core/scope';
 import { auditAnswer as audit, hashOf } from './resolution-records';
 import { mayMoveFen, tryOut } from './dry-run';
 

@@ -7,7 +7,7 @@ import {
   type RelationType,
 } from '../../domain/sharing/profit-sharing';
 import { OWN_PREFIX } from '../../domain/refunds/refund-number';
-import { DUE_GRACE_MS } from '../orders/attempts';
+import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Transaction } from '../core/context';
 import { sharingRules } from '../settings/runtime-settings';
 import type { LockedOrder } from '../core/order-row';

@@ -1,5 +1,5 @@
 import type { ReceiverResult, SharingStatus } from '../../domain/sharing/profit-sharing';
-import { DUE_GRACE_MS } from '../orders/attempts';
+import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Transaction } from '../core/context';
 import { addSharingDelivery } from '../outbound/write-deliveries';
 import { endMoot, openIntervention } from '../interventions/open-intervention';

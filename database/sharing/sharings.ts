@@ -3,7 +3,8 @@ import {
   type SharingKind,
   type SharingStatus,
 } from '../../domain/sharing/profit-sharing';
-import { DUE_GRACE_MS, type AttemptOutcome } from '../orders/attempts';
+import { type AttemptOutcome } from '../core/attempt-outcome';
+import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Transaction } from '../core/context';
 import {
   MAYBE_TAKEN,

@@ -1,5 +1,5 @@
 import type { DatabaseContext } from '../core/context';
-import { FIRST_SWEEP_MS } from '../inbox/inbox-writer';
+import { FIRST_SWEEP_MS } from '../core/due-times';
 import { openIntervention } from '../interventions/open-intervention';
 import { lockOrder } from '../core/order-row';
 

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../../domain/error-catalogue';
-import { judge, type WechatOutcome } from '../transport/outcome';
+import { judge, type WechatOutcome } from './outcome';
 import type { PlatformKeys } from '../keys/platform-keys';
-import type { Send } from '../signing/request-signing';
+import type { Send } from './request-signing';
 import type { Transport, TransportAnswer } from '../transport/transport';
 
 /** WeChat answers within 5 s or not at all; the rest is the way there. */

@@ -1,6 +1,6 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
 import type { Channel } from '../../../domain/orders/channels';
-import { signText } from '../signing/signature';
+import { signText } from '../crypto/signature';
 
 const NONCE_BYTES = 16;
 

@@ -1,10 +1,10 @@
 import { NO_ENCRYPTION_KEY, type Perform } from './calls';
-import { encryptField } from '../keys/field-cipher';
-import { parseObject } from '../notices/notice-parser';
-import type { WechatOutcome } from '../transport/outcome';
+import { encryptField } from '../crypto/field-cipher';
+import { parseObject } from '../fields/parse-object';
+import type { WechatOutcome } from './outcome';
 import type { PlatformKeys } from '../keys/platform-keys';
 import type { AbnormalRefundBody, RefundBody, Sealed } from './request-bodies';
-import type { SignedCalls } from '../signing/request-signing';
+import type { SignedCalls } from './request-signing';
 import { refundAnswer } from '../fields/response-schemas';
 
 /** All that goes into a refund, stored with it: the same request again is the same bytes. */

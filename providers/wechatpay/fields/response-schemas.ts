@@ -8,7 +8,7 @@ import {
   shortText,
   wechatNo,
 } from './fields';
-import { RESOURCE_ALGORITHM, RESOURCE_NONCE_BYTES } from '../keys/resource-cipher';
+import { RESOURCE_ALGORITHM, RESOURCE_NONCE_BYTES } from '../crypto/resource-cipher';
 
 /** Ends up in a signed text of lines, or in a link: no space, no line break. */
 const visible = (max: number) =>

@@ -1,8 +1,8 @@
 import { X509Certificate, type KeyObject } from 'node:crypto';
-import { parseObject } from '../notices/notice-parser';
-import { openResource } from './resource-cipher';
+import { parseObject } from '../fields/parse-object';
+import { openResource } from '../crypto/resource-cipher';
 import { certificatesAnswer } from '../fields/response-schemas';
-import { verifyMessage } from '../signing/signature';
+import { verifyMessage } from '../crypto/signature';
 import type { TransportAnswer } from '../transport/transport';
 
 /** A platform certificate of WeChat, parsed once. */

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { isValid, readCertificates, type PlatformCertificate } from './certificates';
-import { verifyMessage, type Verdict, type VerifyInput } from '../signing/signature';
+import { verifyMessage, type Verdict, type VerifyInput } from '../crypto/signature';
 import type { TransportAnswer } from '../transport/transport';
 
 /**

@@ -2,11 +2,12 @@ import { isUtf8 } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Notice } from '../../../domain/payments/notices';
-import { parseNotice, parseObject } from './notice-parser';
+import { parseNotice } from './notice-parser';
+import { parseObject } from '../fields/parse-object';
 import { verifyWithRing, type PlatformKeys } from '../keys/platform-keys';
-import { openResource } from '../keys/resource-cipher';
+import { openResource } from '../crypto/resource-cipher';
 import { callbackEnvelope } from '../fields/response-schemas';
-import type { Verdict } from '../signing/signature';
+import type { Verdict } from '../crypto/signature';
 
 export interface CallbackInput {
   readonly headers: IncomingHttpHeaders;

@@ -16,6 +16,7 @@ import {
   shortText,
   wechatNo,
 } from '../fields/fields';
+import { parseObject } from '../fields/parse-object';
 
 /** WeChat adds fields now and then: those named here are read, all others are passed over. */
 const paymentSchema = z
@@ -108,16 +109,6 @@ export function parseNotice(text: string): Notice {
     return profitSharingSchema.safeParse(seen).data ?? UNKNOWN;
   }
   return UNKNOWN;
-}
-
-/** A JSON object, or null. Its `__proto__`, if it has one, is a field like any other. */
-export function parseObject(text: string): object | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : null;
-  } catch {
-    return null;
-  }
 }
 
 function hasMoney(notice: PaymentNotice): boolean {

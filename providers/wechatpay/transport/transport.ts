@@ -1,5 +1,5 @@
 import { Pool } from 'undici';
-import type { HeaderBag } from '../signing/signature';
+import type { HeaderBag } from '../crypto/signature';
 
 /** The host answers or it does not: longer than this is an outage. */
 const CONNECT_TIMEOUT_MS = 3_000;

@@ -13,7 +13,7 @@ import type {
 } from '../refunds/refund-settlement';
 import type { RefundStatus, SimulatedRefund } from '../refunds/refund-store';
 import type { ReturnOutcome, SettleReturnRequest } from '../sharing/return-settlement';
-import type { PaymentBalance } from '../sharing/sharing-money';
+import type { PaymentBalance } from '../payments/balance';
 import type {
   SettledPart,
   SettleSharingRequest,

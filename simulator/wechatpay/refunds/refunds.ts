@@ -7,7 +7,7 @@ import { refundBody } from './refund-body';
 import type { RefundLimits } from './refund-limits';
 import type { RefundBody } from './refund-schemas';
 import type { RefundStore, SimulatedRefund } from './refund-store';
-import type { Balances } from '../sharing/sharing-money';
+import type { Balances } from '../payments/balance';
 import type { Payment, SimulatedOrder, Transactions } from '../payments/transactions';
 
 const MAX_REFUNDS_PER_PAYMENT = 50;

@@ -1,26 +1,9 @@
+import type { PaymentBalance, Sharable } from '../payments/balance';
 import type { RefundStore } from '../refunds/refund-store';
-import type { Sharable, SharingStore } from './sharing-store';
+import type { SharingStore } from './sharing-store';
 
 /** What was not shared by then unfreezes by itself. */
 export const SHAREABLE_MS = 30 * 24 * 3_600_000;
-
-/**
- * Where a payment's money is. `totalFen` is always
- * `sharedFen − returnedFen + refundedFen + frozenFen + unfrozenFen`.
- */
-export interface PaymentBalance {
-  readonly totalFen: number;
-  /** Asked back by the user, refunds under way included. */
-  readonly refundedFen: number;
-  /** Given to receivers, or on the way to them. */
-  readonly sharedFen: number;
-  /** Taken back from receivers. */
-  readonly returnedFen: number;
-  /** Can still be shared. */
-  readonly frozenFen: number;
-  /** The merchant's own: unfrozen, or taken back. */
-  readonly unfrozenFen: number;
-}
 
 const sum = (amounts: readonly number[]): number => amounts.reduce((all, one) => all + one, 0);
 
@@ -54,5 +37,3 @@ export function createBalances(deps: {
     return { totalFen, refundedFen, sharedFen, returnedFen, frozenFen, unfrozenFen };
   };
 }
-
-export type Balances = ReturnType<typeof createBalances>;

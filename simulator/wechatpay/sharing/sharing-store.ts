@@ -1,3 +1,4 @@
+import type { Sharable } from '../payments/balance';
 import type { Payment, SimulatedOrder } from '../payments/transactions';
 
 /** Far above any benchmark's run; the oldest are forgotten beyond it. */
@@ -115,12 +116,6 @@ function createNumberedStore<T>(
       byPayment.clear();
     },
   };
-}
-
-/** A payment and the order it is for. */
-export interface Sharable {
-  readonly order: SimulatedOrder;
-  readonly payment: Payment;
 }
 
 export interface SharingStore {

@@ -5,9 +5,11 @@ import { randomDigits } from '../keys/crypto';
 import { undecryptable } from '../http/encrypted-fields';
 import type { Merchant } from '../keys/merchants';
 import { sharingBody } from './sharing-body';
-import { SHAREABLE_MS, type Balances } from './sharing-money';
+import { SHAREABLE_MS } from './sharing-money';
+import { type Balances } from '../payments/balance';
 import type { ReceiverBody, ShareBody, UnfreezeBody } from './sharing-schemas';
-import type { Sharable, SharedPart, SharingStore, SimulatedSharing } from './sharing-store';
+import type { Sharable } from '../payments/balance';
+import type { SharedPart, SharingStore, SimulatedSharing } from './sharing-store';
 import type { Transactions } from '../payments/transactions';
 
 const MAX_SHARINGS_PER_PAYMENT = 50;

@@ -1,4 +1,4 @@
-import { callbackDeliveryListReply } from '../../../api/orders/replies';
+import { callbackDeliveryListReply } from '../../../api/callbacks/replies';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 

@@ -4,10 +4,7 @@ import type { Database } from '../../../database/database';
 import { createInboxWriter, type InboxWriter } from '../../../database/inbox/inbox-writer';
 import { DEFAULT_POLICIES } from '../../../domain/retries/retry-policy';
 import type { Simulator } from '../../../simulator/wechatpay/control/simulator';
-import {
-  createWechatPayClient,
-  type WechatPayClient,
-} from '../../../providers/wechatpay/calls/client';
+import { createWechatPayClient, type WechatPayClient } from '../../../providers/wechatpay/client';
 import { openDatabase } from '../../database/support/built';
 import { secrets } from '../../database/support/secrets';
 import {

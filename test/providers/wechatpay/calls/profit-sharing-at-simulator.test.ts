@@ -3,7 +3,7 @@ import type { PlatformKeyMode } from '../../../../simulator/wechatpay/options';
 import {
   createWechatPayClient,
   type WechatPayClient,
-} from '../../../../providers/wechatpay/calls/client';
+} from '../../../../providers/wechatpay/client';
 import type { SharingRequest } from '../../../../providers/wechatpay/calls/profit-sharing';
 import {
   startReceiver,

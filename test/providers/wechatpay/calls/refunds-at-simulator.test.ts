@@ -8,7 +8,7 @@ import type { PlatformKeyMode } from '../../../../simulator/wechatpay/options';
 import {
   createWechatPayClient,
   type WechatPayClient,
-} from '../../../../providers/wechatpay/calls/client';
+} from '../../../../providers/wechatpay/client';
 import type {
   AbnormalRefundRequest,
   RefundRequest,

@@ -3,7 +3,7 @@ import {
   type WechatPayClient,
   type WechatPayDeps,
   type WechatPayEvent,
-} from '../../../../providers/wechatpay/calls/client';
+} from '../../../../providers/wechatpay/client';
 import { startFakeWechat, type FakeWechat } from './fake-wechat';
 import {
   API_V3_KEY,

@@ -1,5 +1,5 @@
 import { createCipheriv, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
-import { signAsWechat } from '../../../../providers/wechatpay/signing/signature';
+import { signAsWechat } from '../../../../providers/wechatpay/crypto/signature';
 import { makeCertificate } from './certificate';
 
 export const NOW_MS = Date.parse('2026-11-23T10:00:00+08:00');

@@ -10,8 +10,8 @@ import type {
   SharingBody,
   SharingReturnBody,
   UnfreezeBody,
-} from '../calls/request-bodies';
-import { signText } from './signature';
+} from './request-bodies';
+import { signText } from '../crypto/signature';
 import type { TransportAnswer, TransportRequest } from '../transport/transport';
 
 /** The origin that the library writes into every URL; the transport puts the configured one. */

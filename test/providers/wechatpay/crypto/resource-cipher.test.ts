@@ -3,7 +3,7 @@ import {
   openResource,
   readApiV3Keys,
   type SealedResource,
-} from '../../../../providers/wechatpay/keys/resource-cipher';
+} from '../../../../providers/wechatpay/crypto/resource-cipher';
 import { API_V3_KEY, OLD_API_V3_KEY, seal } from '../support/wechat';
 
 const KEYS = readApiV3Keys([API_V3_KEY, OLD_API_V3_KEY]);

@@ -2,7 +2,7 @@ import { randomUUID, type KeyObject } from 'node:crypto';
 import { beijingTime } from '../../simulator/wechatpay/time/beijing-time';
 import { encryptResource, randomDigits, randomToken } from '../../simulator/wechatpay/keys/crypto';
 import type { MerchantCredentials } from '../../simulator/wechatpay/keys/credentials';
-import { signAsWechat } from '../../providers/wechatpay/signing/signature';
+import { signAsWechat } from '../../providers/wechatpay/crypto/signature';
 
 /** WeChat's side of a made-up merchant: what it signs callbacks and answers with. */
 export interface Platform {

@@ -4,7 +4,7 @@ import {
   signAsWechat,
   verifyMessage,
   type VerifyInput,
-} from '../../../../providers/wechatpay/signing/signature';
+} from '../../../../providers/wechatpay/crypto/signature';
 import { makeKeyPair, NOW_MS, NOW_SECONDS } from '../support/wechat';
 
 const { publicKey, privateKey } = makeKeyPair();

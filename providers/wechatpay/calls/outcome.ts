@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { ErrorCode } from '../../../domain/error-catalogue';
 import { cleanMessage, refusalCode, undecidedCode } from './error-mapping';
-import { parseObject } from '../notices/notice-parser';
+import { parseObject } from '../fields/parse-object';
 import { verifyWithRing, type PlatformKeys } from '../keys/platform-keys';
 import { errorAnswer } from '../fields/response-schemas';
-import type { HeaderBag } from '../signing/signature';
-import type { TransportAnswer } from './transport';
+import type { HeaderBag } from '../crypto/signature';
+import type { TransportAnswer } from '../transport/transport';
 
 /**
  * What a call to WeChat came to. `ok` and `refused` are definite. After `unknown` the request may

@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
-import { ERRORS } from '../../../../domain/error-catalogue';
-import type { PrepayRequest } from '../../../../providers/wechatpay/calls/client';
-import { startBench, type Bench } from '../support/client';
-import type { Plan } from '../support/fake-wechat';
+import { ERRORS } from '../../../domain/error-catalogue';
+import type { PrepayRequest } from '../../../providers/wechatpay/client';
+import { startBench, type Bench } from './support/client';
+import type { Plan } from './support/fake-wechat';
 import {
   APP_ID,
   makeKeyPair,
@@ -11,7 +11,7 @@ import {
   PAYMENT,
   PUBLIC_KEY_ID,
   signedHeaders,
-} from '../support/wechat';
+} from './support/wechat';
 
 const OUT_TRADE_NO = PAYMENT.out_trade_no;
 const ORDER = { outTradeNo: OUT_TRADE_NO, merchantId: MERCHANT_ID };

@@ -1,28 +1,29 @@
 import type { KeyObject } from 'node:crypto';
-import type { Channel, PrepayApi } from '../../../domain/orders/channels';
-import type { PaymentNotice } from '../../../domain/payments/notices';
+import type { Channel, PrepayApi } from '../../domain/orders/channels';
+import type { PaymentNotice } from '../../domain/payments/notices';
 import {
   openCallback,
   type CallbackInput,
   type OpenedCallback,
   type RejectedCallback,
-} from '../notices/callback';
-import { createPerform, createSendWithin, type CallEvent } from './calls';
-import { parseNotice, parseObject } from '../notices/notice-parser';
-import type { WechatOutcome } from '../transport/outcome';
-import { makePayParameters, type ClientPayParameters } from './pay-parameters';
+} from './notices/callback';
+import { createPerform, createSendWithin, type CallEvent } from './calls/calls';
+import { parseNotice } from './notices/notice-parser';
+import { parseObject } from './fields/parse-object';
+import type { WechatOutcome } from './calls/outcome';
+import { makePayParameters, type ClientPayParameters } from './calls/pay-parameters';
 import {
   CERTIFICATE_FETCH_TIMEOUT_MS,
   createPlatformKeys,
   type PlatformKeysEvent,
-} from '../keys/platform-keys';
-import { createProfitSharingCalls, type ProfitSharingCalls } from './profit-sharing';
-import { createRefundCalls, type RefundCalls } from './refunds';
-import type { PrepayBody } from './request-bodies';
-import { createSignedCalls } from '../signing/request-signing';
-import { readApiV3Keys } from '../keys/resource-cipher';
-import { prepayAnswers } from '../fields/response-schemas';
-import { createTransport } from '../transport/transport';
+} from './keys/platform-keys';
+import { createProfitSharingCalls, type ProfitSharingCalls } from './calls/profit-sharing';
+import { createRefundCalls, type RefundCalls } from './calls/refunds';
+import type { PrepayBody } from './calls/request-bodies';
+import { createSignedCalls } from './calls/request-signing';
+import { readApiV3Keys } from './crypto/resource-cipher';
+import { prepayAnswers } from './fields/response-schemas';
+import { createTransport } from './transport/transport';
 
 export type WechatPayEvent = PlatformKeysEvent | CallEvent;
 

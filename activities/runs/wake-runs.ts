@@ -1,11 +1,11 @@
 import { getClient } from '@temporalio/activity';
-import { orderRunStart, refundRunStart, sharingRunStart } from '../domain/temporal/run-start';
+import { orderRunStart, refundRunStart, sharingRunStart } from '../../domain/temporal/run-start';
 import {
   NOTICE_SIGNAL,
   ORDER_WORKFLOW_TYPE,
   REFUND_WORKFLOW_TYPE,
   SHARING_WORKFLOW_TYPE,
-} from '../domain/temporal/workflow-ids';
+} from '../../domain/temporal/workflow-ids';
 
 /** Temporal takes a start or a signal within this, or the sweep makes it good. */
 const TELL_TIMEOUT_MS = 3_000;

@@ -2,7 +2,7 @@ import {
   cleanMessage,
   refusalCode,
   undecidedCode,
-} from '../../../../providers/wechatpay/transport/error-mapping';
+} from '../../../../providers/wechatpay/calls/error-mapping';
 
 describe("WeChat's error codes", () => {
   test.each([

@@ -1,0 +1,72 @@
+/**
+ * The rooms of each layer, ground first: a room imports only rooms on the rungs below its own (L2).
+ * Rooms on one rung do not know each other. `files` are the layer's own files that every room may
+ * import; all other files of a layer stand on top of its rooms.
+ */
+module.exports = {
+  domain: {
+    files: ['money', 'error-catalogue'],
+    rungs: [
+      ['orders', 'fulfilment'],
+      ['interventions'],
+      ['payments', 'refunds', 'sharing', 'patrol', 'retries', 'settings', 'temporal'],
+    ],
+  },
+  database: {
+    files: [],
+    rungs: [
+      ['core'],
+      ['interventions', 'settings'],
+      ['outbound'],
+      ['fulfilment'],
+      ['orders', 'sharing'],
+      ['views'],
+      ['refunds'],
+      ['payments'],
+      ['retries'],
+      ['resolutions'],
+      ['inbox'],
+      ['patrol', 'sweep'],
+    ],
+  },
+  'providers/wechatpay': {
+    files: [],
+    rungs: [['crypto'], ['fields'], ['transport'], ['keys'], ['notices'], ['calls']],
+  },
+  activities: {
+    files: [],
+    rungs: [
+      ['retries'],
+      ['wechat'],
+      ['runs'],
+      ['orders', 'refunds', 'sharing', 'outbound', 'patrol'],
+    ],
+  },
+  api: {
+    files: [],
+    rungs: [
+      ['http'],
+      ['temporal'],
+      ['health'],
+      ['refunds', 'sharing'],
+      ['orders'],
+      ['products', 'interventions', 'patrol', 'retries', 'settings', 'callbacks', 'outbound'],
+      ['dispatcher'],
+    ],
+  },
+  'simulator/wechatpay': {
+    files: ['options'],
+    rungs: [
+      ['time'],
+      ['keys'],
+      ['http'],
+      ['callbacks'],
+      ['payments'],
+      ['refunds'],
+      ['sharing'],
+      ['control'],
+    ],
+  },
+  stack: { files: [], rungs: [['processes'], ['postgres', 'temporal']] },
+  bench: { files: ['statistics'], rungs: [['bare', 'ground'], ['callbacks', 'orders']] },
+};

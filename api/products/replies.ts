@@ -1,0 +1,33 @@
+import type { PointsView, ProductView } from '../../database/fulfilment/products';
+import { z } from 'zod';
+import { time } from '../http/reply-fields';
+
+export const productReply = z.object({
+  sku: z.string(),
+  name: z.string(),
+  kind: z.enum(['physical', 'virtual']),
+  stock: z.int().nullable(),
+  reserved: z.int(),
+  sold: z.int(),
+  codes_left: z.int(),
+});
+export function renderProduct({ codesLeft, ...product }: ProductView) {
+  return { ...product, codes_left: codesLeft };
+}
+export const pointsReply = z.object({
+  balance: z.int(),
+  entries: z.array(
+    z.object({ out_trade_no: z.string(), effect: z.string(), delta: z.int(), at: time }),
+  ),
+});
+export function renderPoints({ balance, entries }: PointsView) {
+  return {
+    balance,
+    entries: entries.map(({ outTradeNo, effect, delta, at }) => ({
+      out_trade_no: outTradeNo,
+      effect,
+      delta,
+      at: at.toISOString(),
+    })),
+  };
+}

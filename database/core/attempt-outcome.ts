@@ -1,0 +1,1 @@
+export type AttemptOutcome = 'accepted' | 'refused' | 'unknown';
