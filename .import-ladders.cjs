@@ -68,5 +68,11 @@ module.exports = {
     ],
   },
   stack: { files: [], rungs: [['processes'], ['postgres', 'temporal']] },
-  bench: { files: ['statistics'], rungs: [['bare', 'ground'], ['callbacks', 'orders']] },
+  bench: {
+    files: ['statistics'],
+    rungs: [
+      ['bare', 'ground'],
+      ['callbacks', 'orders'],
+    ],
+  },
 };

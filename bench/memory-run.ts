@@ -3,7 +3,7 @@ import { Pool } from 'pg';
 import { z } from 'zod';
 import type { Oncepay } from '../stack/oncepay';
 import type { Managed } from '../stack/stack';
-import { checkOrders } from './callbacks/closing-queries';
+import { checkOrders } from './ground/closing-queries';
 import type { Ground } from './ground/ground';
 import { hammer } from './callbacks/load';
 import { residentMibOf } from './ground/processes';

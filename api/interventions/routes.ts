@@ -3,7 +3,7 @@ import type { Settings } from '../../config/settings';
 import type { Database } from '../../database/database';
 import type { AnswerRequest, Submission } from '../../database/resolutions/submit-resolution';
 import { actionsFor } from '../../domain/interventions/reasons';
-import type { AnswerBody} from './schemas';
+import type { AnswerBody } from './schemas';
 import { answer, interventionId, manyAnswers, orderAnswer } from './schemas';
 import { readCursor, writeCursor } from '../http/cursor';
 import { inTime } from '../http/deadline';

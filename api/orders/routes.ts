@@ -25,7 +25,7 @@ import {
   renderPayment,
   renderSummary,
 } from './replies';
-import type { NewOrderBody} from './schemas';
+import type { NewOrderBody } from './schemas';
 import { newOrder, orderListQuery } from './schemas';
 import { emptyBody } from '../http/fields';
 import type { OrderRuns } from '../temporal/order-runs';

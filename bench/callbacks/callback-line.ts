@@ -1,6 +1,6 @@
 import { Pool } from 'pg';
 import { freePort } from '../../stack/processes/free-port';
-import { countInbox } from './closing-queries';
+import { countInbox } from '../ground/closing-queries';
 import type { FloorConfig } from './floor';
 import type { Ground } from '../ground/ground';
 import { hammer, pace, type Burst } from './load';

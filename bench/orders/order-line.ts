@@ -1,5 +1,5 @@
 import { Pool } from 'pg';
-import { checkOrders } from '../callbacks/closing-queries';
+import { checkOrders } from '../ground/closing-queries';
 import type { Ground } from '../ground/ground';
 import { startBareSide, startRealSide, type OrderSide } from './order-sides';
 import { cpuMsOf, findPostmaster, findTemporalBeside, postgresCpuMs } from '../ground/processes';
