@@ -53,7 +53,7 @@ export function createApp(deps: AppDeps): Express {
     throw new ApiError('NOT_FOUND', 'There is nothing at this address');
   });
   app.use((error: unknown, request: Request, response: Response, _next: unknown) => {
-    answerError(deps, error, request, response);
+    replyWithError(deps, error, request, response);
   });
   return app;
 }
@@ -114,7 +114,7 @@ function send(response: Response, { status, body }: Reply): void {
 }
 
 /** Every error becomes a problem document; what we did not foresee is logged and shows nothing. */
-function answerError(deps: AppDeps, error: unknown, request: Request, response: Response): void {
+function replyWithError(deps: AppDeps, error: unknown, request: Request, response: Response): void {
   // What the caller still sends is read and dropped, so that the answer gets through.
   request.resume();
   if (response.headersSent) {

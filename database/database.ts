@@ -2,7 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { Pool } from 'pg';
 import { DEFAULT_SHARING } from '../domain/settings/runtime-settings';
 import { PrismaClient } from '../generated/prisma/client';
-import { createAnswers } from './resolutions/resolutions';
+import { createResolutions } from './resolutions/resolutions';
 import { createCallbackDeliveries } from './inbox/callback-log';
 import { createAnnouncements } from './interventions/announcements';
 import { createClosing } from './orders/close-order';
@@ -11,7 +11,7 @@ import { createDeliveries } from './outbound/deliveries';
 import { createDependencies } from './retries/dependencies';
 import { createEffects } from './fulfilment/effects';
 import { createFieldCipher } from './core/field-encryption';
-import { createGiveUp } from './retries/give-up';
+import { createEscalations } from './retries/escalations';
 import { createHealth } from './core/health';
 import { createInbox } from './inbox/inbox-lag';
 import { createInterventionList } from './interventions/list-interventions';
@@ -112,7 +112,7 @@ export function openDatabase(options: DatabaseOptions) {
     patrol: createPatrol(context),
     products: createProducts(context),
     interventions: createInterventionList(context),
-    answers: createAnswers(context),
+    resolutions: createResolutions(context),
     refunds: createRefunds(context),
     refundRequests: createRefundRequests(context),
     returns: createReturns(context),
@@ -120,7 +120,7 @@ export function openDatabase(options: DatabaseOptions) {
     policies: createRetryPolicies(context),
     settings: createRuntimeSettings(context),
     budgets: createRetryBudgets(context),
-    giveUp: createGiveUp(context),
+    escalations: createEscalations(context),
     dependencies: createDependencies(context),
     announcements: createAnnouncements(context),
     health: createHealth(pool),

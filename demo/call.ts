@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Answer, CallOptions, Oncepay, RoleName } from '../stack/oncepay';
+import type { Reply, CallOptions, Oncepay, RoleName } from '../stack/oncepay';
 
 /** @returns the body as the schema reads it. @throws an error that names the call unless 200 or 201 */
 export type Call = <T>(
@@ -10,7 +10,7 @@ export type Call = <T>(
 ) => Promise<T>;
 
 /** @throws an error that names the call for every answer but 200 and 201 */
-export function told(answer: Answer, what: string): Answer {
+export function told(answer: Reply, what: string): Reply {
   if (answer.status === 200 || answer.status === 201) return answer;
   throw new Error(`${what} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
 }

@@ -17,7 +17,7 @@ export interface OncepayOptions {
 
 export type RoleName = 'merchant' | 'operator' | 'admin' | 'viewer';
 
-export interface Answer {
+export interface Reply {
   readonly status: number;
   // The tests and scenarios look into answers of every shape.
   readonly body: Json;
@@ -56,7 +56,7 @@ export interface Oncepay {
    * @param own variables of this process alone
    */
   startWorker(own?: Readonly<Record<string, string>>): Promise<Managed & { readonly port: number }>;
-  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  call(method: string, path: string, options?: CallOptions): Promise<Reply>;
 }
 
 const READY_MS = 60_000;

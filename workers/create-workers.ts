@@ -11,7 +11,7 @@ import { createMoneyActivities } from '../activities/refunds/activities';
 import { describeRun } from '../activities/patrol/run-descriptions';
 import { runs } from '../activities/runs/wake-runs';
 import { createSharingActivities } from '../activities/sharing/activities';
-import type { Judge } from '../activities/retries/judge';
+import type { RetryDecider } from '../activities/retries/decide-retry';
 import type { QueryGaps } from '../activities/wechat/deps';
 import { createWechatActivities } from '../activities/orders/prepay';
 import type { Outages } from '../database/retries/outages';
@@ -40,7 +40,7 @@ export interface WorkerDeps {
   readonly wechatpay: WechatPayClient;
   readonly times: Pick<TimesInForce, 'queryGapsMs' | 'refundSpacingMs'>;
   /** Decides what follows a failed attempt. */
-  readonly judge: Judge;
+  readonly decideRetry: RetryDecider;
   readonly outages: Outages;
   readonly logger: Logger;
   readonly now: () => number;
@@ -68,7 +68,9 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     namespace: settings.temporal.namespace,
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     shutdownForceTime: SHUTDOWN_FORCE_MS,
-    interceptors: { activity: [createHeartbeatInterceptor(), createRetryInterceptor(deps.judge)] },
+    interceptors: {
+      activity: [createHeartbeatInterceptor(), createRetryInterceptor(deps.decideRetry)],
+    },
     ...(settings.buildId === null ? {} : { identity: `${settings.buildId}@${process.pid}` }),
   } satisfies Partial<WorkerOptions>;
   const queues = optionsByQueue(deps);

@@ -1,5 +1,5 @@
 import type { RetryControl } from '../activities/retries/control';
-import { tellOutage, type OutageDeps, type Outages } from '../database/retries/outages';
+import { reportOutage, type OutageDeps, type Outages } from '../database/retries/outages';
 import type { DependencyState } from '../domain/retries/dependencies';
 import { HEALTHY, looksDown, noteCall, signOf } from '../domain/retries/wechat-health';
 import type { CallSubject } from '../providers/wechatpay/calls/calls';
@@ -57,7 +57,7 @@ function numberOf(call: CallSubject): string {
 export function createDatabaseWatch(deps: OutageDeps) {
   let failures = 0;
   const say = (state: DependencyState) => {
-    tellOutage(deps, 'database', state, {}).catch((error: unknown) =>
+    reportOutage(deps, 'database', state, {}).catch((error: unknown) =>
       deps.logger.warn({ err: error }, 'alert.failed'),
     );
   };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { createRetryControl } from '../activities/retries/control';
-import { createJudge } from '../activities/retries/judge';
+import { createRetryDecider } from '../activities/retries/decide-retry';
 import { createOutages } from '../database/retries/outages';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
@@ -59,7 +59,7 @@ function compose(settings: Settings, logger: Logger) {
       watchWechat(event);
     },
   });
-  const judge = createJudge({
+  const decideRetry = createRetryDecider({
     database,
     control,
     onDatabaseAway: () => databaseWatch.failed(),
@@ -69,7 +69,7 @@ function compose(settings: Settings, logger: Logger) {
   });
   const times = timesInForce(settings, createSettingsProvider(database.settings, now));
   const announcer = createAnnouncer({ announcements, alerts, databaseWatch, metrics, logger, now });
-  return { database, wechatpay, times, judge, announcer, outages, metrics, now };
+  return { database, wechatpay, times, decideRetry, announcer, outages, metrics, now };
 }
 
 async function main(): Promise<void> {

@@ -9,14 +9,14 @@ export interface Memory {
   /** Two answers crossed: the rows have to be read again. */
   stale: boolean;
   /** The inbox or the answers may have something new. */
-  hinted: boolean;
+  woken: boolean;
   /** Counts what was asked to be looked at, and how much of it has been. */
-  asked: number;
-  looked: number;
+  looksRequested: number;
+  looksDone: number;
   /** Answers that somebody proposed by hand. */
   readonly proposals: Proposal[];
   /** The highest prepay round asked for. */
-  askedRound: number;
+  requestedRound: number;
   /** The last prepay round sent off: a round ends settled one way or the other, so each goes once. */
   launchedRound: number;
   /** How often a person said "again" when that round was sent. */
@@ -35,11 +35,11 @@ export function createMemory(): Memory {
   return {
     view: undefined,
     stale: false,
-    hinted: false,
-    asked: 0,
-    looked: 0,
+    woken: false,
+    looksRequested: 0,
+    looksDone: 0,
     proposals: [],
-    askedRound: 0,
+    requestedRound: 0,
     launchedRound: 0,
     launchedRetries: 0,
     closeWanted: null,

@@ -1,7 +1,7 @@
 // Both sides: the names and shapes of what is sent to a run.
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { OrderStatus } from '../domain/orders/order-state';
-import type { PrepayAnswer } from '../domain/orders/run-view';
+import type { PrepayReply } from '../domain/orders/run-view';
 import type { Proposal } from './activity-contract';
 import { NOTICE_SIGNAL } from '../domain/temporal/workflow-ids';
 
@@ -12,7 +12,7 @@ import { NOTICE_SIGNAL } from '../domain/temporal/workflow-ids';
 export const noticeSignal = defineSignal<[hint: string]>(NOTICE_SIGNAL);
 
 /** Asks for prepay round `round`; answered as soon as anything decides the order (P6). */
-export const prepayUpdate = defineUpdate<PrepayAnswer, [round: number]>('prepay');
+export const prepayUpdate = defineUpdate<PrepayReply, [round: number]>('prepay');
 
 /**
  * Tells a run of a person's answer by its id alone: the run acts on the committed, approved row.

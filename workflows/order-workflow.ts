@@ -8,13 +8,13 @@ import {
 } from '@temporalio/workflow';
 import { canBePaid } from '../domain/orders/order-state';
 import {
-  closeAnswered,
+  isCloseSettled,
   isAtRest,
   isIdle,
-  prepayAnswer,
+  prepayReply,
   wantsPrepay,
   type CloseCause,
-  type PrepayAnswer,
+  type PrepayReply,
   type RunView,
 } from '../domain/orders/run-view';
 import type { QueryFinding } from './activity-contract';
@@ -41,7 +41,7 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
   listen(memory, flights.wake);
   const show = createDisplay();
   await memory.refresh(steps.loadRun(outTradeNo));
-  memory.hinted ||= memory.view === null;
+  memory.woken ||= memory.view === null;
   for (;;) {
     await settle(outTradeNo, memory, flights);
     if (!memory.view) break;
@@ -52,7 +52,7 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
         await memory.refresh(steps.rest(outTradeNo));
         continue;
       }
-      if (memory.hinted || memory.stale) continue;
+      if (memory.woken || memory.stale) continue;
       if (isAtRest(memory.view)) break;
     }
     await flights.landing();
@@ -69,23 +69,23 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
 /** Handlers only push; set before the first await, so that a message that came with the start is heard. */
 function listen(memory: Memory, wake: () => void): void {
   setHandler(noticeSignal, () => {
-    memory.hinted = true;
+    memory.woken = true;
     wake();
   });
   setHandler(resolutionUpdate, async () => {
-    memory.hinted = true;
-    memory.asked += 1;
-    const ticket = memory.asked;
+    memory.woken = true;
+    memory.looksRequested += 1;
+    const ticket = memory.looksRequested;
     wake();
-    await condition(() => memory.ending || memory.looked >= ticket);
+    await condition(() => memory.ending || memory.looksDone >= ticket);
     return undefined;
   });
   setHandler(proposeSignal, (proposal) => {
     memory.proposals.push(proposal);
     wake();
   });
-  setHandler(prepayUpdate, async (round): Promise<PrepayAnswer> => {
-    memory.askedRound = Math.max(memory.askedRound, round);
+  setHandler(prepayUpdate, async (round): Promise<PrepayReply> => {
+    memory.requestedRound = Math.max(memory.requestedRound, round);
     wake();
     await condition(() => answerOf(memory, round) !== undefined);
     return answerOf(memory, round) ?? 'unsettled';
@@ -94,15 +94,15 @@ function listen(memory: Memory, wake: () => void): void {
     memory.closeWanted ??= 'close_requested';
     wake();
     await condition(
-      () => memory.ending || (memory.view !== undefined && closeAnswered(memory.view)),
+      () => memory.ending || (memory.view !== undefined && isCloseSettled(memory.view)),
     );
     return memory.view?.status ?? 'unknown_order';
   });
 }
 
-function answerOf(memory: Memory, round: number): PrepayAnswer | undefined {
+function answerOf(memory: Memory, round: number): PrepayReply | undefined {
   if (memory.view === undefined) return undefined;
-  const answer = prepayAnswer(memory.view, round);
+  const answer = prepayReply(memory.view, round);
   return memory.ending ? (answer ?? 'unsettled') : answer;
 }
 
@@ -110,14 +110,14 @@ function answerOf(memory: Memory, round: number): PrepayAnswer | undefined {
 async function settle(outTradeNo: string, memory: Memory, flights: Flights): Promise<void> {
   if (memory.stale) await memory.refresh(steps.loadRun(outTradeNo));
   for (const proposal of memory.proposals.splice(0)) await steps.propose(outTradeNo, proposal);
-  while (memory.hinted || (memory.view?.openNotices ?? 0) > 0) {
-    memory.hinted = false;
-    const { asked } = memory;
+  while (memory.woken || (memory.view?.openNotices ?? 0) > 0) {
+    memory.woken = false;
+    const { looksRequested: asked } = memory;
     const applied = steps.applyNotices(outTradeNo);
     await memory.refresh(applied.then(({ view }) => view));
     const { more } = await applied;
-    memory.hinted ||= more;
-    if (!more) memory.looked = asked;
+    memory.woken ||= more;
+    if (!more) memory.looksDone = asked;
   }
   const { view } = memory;
   if ((view?.effectsDue ?? 0) > 0 && !flights.has('effects')) {
@@ -141,7 +141,7 @@ function launch(outTradeNo: string, memory: Memory, flights: Flights): void {
   if (canBePaid(view.status)) {
     if (view.closeRequested) memory.closeWanted ??= 'close_requested';
     const cause = memory.closeWanted;
-    const round = wantsPrepay(view, memory.askedRound, Date.now());
+    const round = wantsPrepay(view, memory.requestedRound, Date.now());
     const retries = view.retries ?? 0;
     const isNew = round !== null && round > memory.launchedRound;
     if (cause === null && round !== null && (isNew || retries > memory.launchedRetries)) {
@@ -169,7 +169,7 @@ async function close(outTradeNo: string, cause: CloseCause): Promise<RunView | n
 }
 
 function heed(memory: Memory, finding: QueryFinding): void {
-  memory.hinted = true;
+  memory.woken = true;
   if (finding === 'expired') memory.closeWanted ??= 'expired';
   if (finding === 'closed') memory.closeWanted = 'closed_at_wechat';
 }

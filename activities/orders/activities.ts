@@ -11,7 +11,7 @@ import { OperationFailures } from '../retries/failures';
 export interface OrderActivityDeps {
   readonly database: Pick<
     Database,
-    'runs' | 'notices' | 'effects' | 'closing' | 'deliveries' | 'answers' | 'refunds'
+    'runs' | 'notices' | 'effects' | 'closing' | 'deliveries' | 'resolutions' | 'refunds'
   >;
   /** Reads a decrypted notice, see wechatpay/notice-parser. */
   readonly parseNotice: (resource: string) => Notice;
@@ -61,7 +61,7 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
 
     async propose(outTradeNo, proposal) {
       const given = readProposal(proposal);
-      const made = given !== null && (await database.answers.propose(outTradeNo, given, now()));
+      const made = given !== null && (await database.resolutions.propose(outTradeNo, given, now()));
       if (!made) Context.current().log.warn('proposal.ignored', { outTradeNo });
     },
 

@@ -4,7 +4,7 @@ import type { WechatPayClient } from '../../providers/wechatpay/client';
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import type { QueryActivities } from '../../workflows/activity-contract';
 import { keepFound } from './found-payment';
-import { OperationFailure, retryIn, type Verdict } from '../retries/failures';
+import { OperationFailure, retryIn, type RetryDecision } from '../retries/failures';
 import { evidenceOf, isOfSettings, type QueryGaps } from '../wechat/deps';
 
 export interface QueryActivityDeps {
@@ -42,7 +42,7 @@ export function createQueryActivities({
         throw failureOf(outcome, {
           outTradeNo,
           withinMs: turn.nextDelayMs,
-          askAgainIn: (delayMs) => database.queries.askAgainAt(outTradeNo, now() + delayMs),
+          queryAgainIn: (delayMs) => database.queries.queryAgainAt(outTradeNo, now() + delayMs),
         });
       }
       const { notice, raw } = outcome.value;
@@ -63,7 +63,7 @@ function failureOf(
     readonly outTradeNo: string;
     /** Until the schedule asks anyway. */
     readonly withinMs: number;
-    readonly askAgainIn: (delayMs: number) => Promise<void>;
+    readonly queryAgainIn: (delayMs: number) => Promise<void>;
   },
 ): Error {
   const { kind, code } = outcome;
@@ -84,8 +84,8 @@ function failureOf(
     const delayMs = Math.min(withinMs, SPENT_RETRY_MS);
     return new OperationFailure({ ...failure, afterSpent: { delayMs } });
   }
-  const settle = async (verdict: Verdict) => {
-    if (verdict.kind === 'again') await query.askAgainIn(verdict.delayMs);
+  const settle = async (verdict: RetryDecision) => {
+    if (verdict.kind === 'again') await query.queryAgainIn(verdict.delayMs);
   };
   const afterSpent = { delayMs: SPENT_RETRY_MS };
   return new OperationFailure({ ...failure, settle, afterSpent }, { withinMs });

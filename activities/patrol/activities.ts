@@ -51,8 +51,8 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
 
     async patrolInbox() {
       const deadlineMs = now() + SECTION_MS;
-      const { keys, toTell } = await patrol.notices.find(now());
-      const told = await tellEach(deps, deadlineMs, toTell, (one) =>
+      const { keys, toWake: toTell } = await patrol.notices.find(now());
+      const told = await wakeEach(deps, deadlineMs, toTell, (one) =>
         deps.runs.wakeOrder(one.outTradeNo, one.id),
       );
       const numbers = told.map(({ outTradeNo }) => outTradeNo);
@@ -66,11 +66,11 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
       const attended = await patrol.overdue.attend(now());
       const moved = await patrol.overdue.endMoved(now());
       // A run with an open question waits for its answer; told, it sees that there is none to wait for.
-      await tellEach(deps, deadlineMs, moved, (no) => deps.runs.wakeOrder(no, HINT));
+      await wakeEach(deps, deadlineMs, moved, (no) => deps.runs.wakeOrder(no, HINT));
       const rounds = await Promise.all(
         OVERDUE_KINDS.map(async (kind) => ({ kind, ...(await patrol.overdue.find(kind, now())) })),
       );
-      const asks = await mayAsk(
+      const asks = await mayOpenIntervention(
         deps,
         rounds.map(({ kind, stuck }) => ({ kind, stuck: stuck.length })),
       );
@@ -79,7 +79,7 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
         finding('stuck_moved_on', moved, { healed: moved.length }),
       ];
       for (const { kind, keys, toWake, stuck } of rounds) {
-        const woken = await tellEach(deps, deadlineMs, toWake, (one) => wake(deps, kind, one));
+        const woken = await wakeEach(deps, deadlineMs, toWake, (one) => wake(deps, kind, one));
         await patrol.overdue.woken(kind, woken, now());
         const opened = asks ? await openStuck(deps, deadlineMs, kind, stuck) : 0;
         findings.push(finding(kind, keys, { healed: woken.length, opened }));
@@ -90,7 +90,7 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
     async patrolInvariants(start) {
       const deadlineMs = now() + SECTION_MS;
       const { asked, ...result } = await patrol.invariants.check(start, deadlineMs, now);
-      await showQuestions(deps, deadlineMs, asked);
+      await showInterventions(deps, deadlineMs, asked);
       return result;
     },
 
@@ -105,7 +105,7 @@ const found = (...findings: PatrolFinding[]) => findings.filter((one) => one.fou
  * Tells runs, a few at a time; ends where none of a handful could be told, since Temporal is away then.
  * @returns those that were told
  */
-async function tellEach<T>(
+async function wakeEach<T>(
   { now }: PatrolActivityDeps,
   deadlineMs: number,
   all: readonly T[],
@@ -135,7 +135,7 @@ function wake({ runs }: PatrolActivityDeps, kind: OverdueKind, row: OverdueRow):
 }
 
 /** Asking makes no sense while something is down, nor about more rows than people can answer. */
-async function mayAsk(
+async function mayOpenIntervention(
   { database, outage, now }: PatrolActivityDeps,
   counts: readonly { kind: OverdueKind; stuck: number }[],
 ): Promise<boolean> {
@@ -166,13 +166,13 @@ async function purge({ database, now }: PatrolActivityDeps): Promise<readonly Pa
 }
 
 /** Tells the orders' runs of new questions, so that Web UI shows them too; the rows don't need it. */
-async function showQuestions(
+async function showInterventions(
   deps: PatrolActivityDeps,
   deadlineMs: number,
   questions: readonly { readonly outTradeNo: string; readonly ours: boolean }[],
 ): Promise<void> {
   const numbers = new Set(questions.filter(({ ours }) => ours).map((one) => one.outTradeNo));
-  await tellEach(deps, deadlineMs, [...numbers], (no) => deps.runs.wakeOrder(no, HINT));
+  await wakeEach(deps, deadlineMs, [...numbers], (no) => deps.runs.wakeOrder(no, HINT));
 }
 
 function runOf(kind: OverdueKind, row: OverdueRow): string {
@@ -195,6 +195,6 @@ async function openStuck(
     const run = { workflow_id: id, ...(await describeRun(id)) };
     if (await database.patrol.overdue.openStuck(kind, row, run, now())) opened.push(row);
   }
-  await showQuestions(deps, deadlineMs, opened);
+  await showInterventions(deps, deadlineMs, opened);
   return opened.length;
 }

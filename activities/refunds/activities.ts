@@ -11,7 +11,7 @@ import type { RefundState } from '../../providers/wechatpay/calls/refunds';
 import type { MoneyActivities, RefundStanding } from '../../workflows/activity-contract';
 import { OperationFailure, retryIn } from '../retries/failures';
 import { isAbsent, QUERY_GAPS_MS, type Unsettled } from '../wechat/outcomes';
-import { takeBack, type ReturnDeps } from './take-back-shares';
+import { takeBackShare, type ReturnDeps } from './take-back-shares';
 import { runs } from '../runs/wake-runs';
 import { ATTEMPT_LIFE_MS } from '../wechat/deps';
 
@@ -39,7 +39,7 @@ export function createMoneyActivities(deps: MoneyActivityDeps) {
       switch (turn.kind) {
         case 'over':
           // Whoever booked the end may have died before it told the order's run.
-          if (turn.dueOrder !== null) await tellOrder(turn.dueOrder, outRefundNo);
+          if (turn.dueOrder !== null) await wakeOrderRun(turn.dueOrder, outRefundNo);
           return standingOf(turn.status);
         case 'wait':
           await database.refunds.dueAgain(outRefundNo, now() + turn.delayMs, null);
@@ -55,7 +55,7 @@ export function createMoneyActivities(deps: MoneyActivityDeps) {
           return 'person_needed';
         case 'return_send':
         case 'return_ask':
-          return takeBack(deps, turn);
+          return takeBackShare(deps, turn);
       }
     },
   } satisfies MoneyActivities;
@@ -90,7 +90,7 @@ async function send(
   if (outcome.kind !== 'ok') return failed(deps, 'wechat.refund', refund, outcome, attemptId);
   const { requestId } = outcome;
   const attempt = { id: attemptId, requestId, operation: 'refund' } as const;
-  return heard(deps, refund, outcome.value, attempt, deps.now());
+  return recordResponse(deps, refund, outcome.value, attempt, deps.now());
 }
 
 /** Asks first: after an unknown attempt WeChat may have it, or it works on it. */
@@ -109,7 +109,7 @@ async function ask(
       if (again !== null) return redirect(deps, again);
       throw retryIn(1_000, 'NOT_YET', 'wechat.refund');
     }
-    return heard(deps, refund, outcome.value, null, acceptedAtMs ?? now());
+    return recordResponse(deps, refund, outcome.value, null, acceptedAtMs ?? now());
   }
   if (outcome.kind === 'ok') return foreign(deps, refund, outcome.requestId);
   if (isAbsent(outcome) && ifNotTaken === 'send') {
@@ -143,13 +143,13 @@ async function redirect(
         requestId,
         deps.now(),
       );
-      return heard(deps, refund, seen.value, null, deps.now());
+      return recordResponse(deps, refund, seen.value, null, deps.now());
     }
   }
   if (outcome.kind !== 'ok') return failed(deps, 'wechat.refund', refund, outcome, attemptId);
   const { requestId } = outcome;
   const attempt = { id: attemptId, requestId, operation: 'abnormal' } as const;
-  return heard(deps, refund, outcome.value, attempt, deps.now());
+  return recordResponse(deps, refund, outcome.value, attempt, deps.now());
 }
 
 /** The same number can be another refund's, made by whoever used this merchant before. */
@@ -179,7 +179,7 @@ async function foreign(
 }
 
 /** Books what WeChat said; while it works on the refund, it is asked again ever more rarely. */
-async function heard(
+async function recordResponse(
   deps: MoneyActivityDeps,
   refund: StoredRefund,
   state: RefundState,
@@ -198,9 +198,9 @@ async function heard(
     nextQueryAt: event === 'processing' ? new Date(nextAtMs) : null,
     evidence: { source: attempt === null ? 'query' : 'answer', refund_id: state.refundId },
   };
-  const status = await database.refunds.heard(outRefundNo, word, attempt, now());
+  const status = await database.refunds.recordReport(outRefundNo, word, attempt, now());
   if (status === 'processing') throw retryIn(nextAtMs - now(), 'NOT_YET', 'wechat.refund');
-  await tellOrder(outTradeNo, outRefundNo);
+  await wakeOrderRun(outTradeNo, outRefundNo);
   return standingOf(status);
 }
 
@@ -208,7 +208,7 @@ async function heard(
  * The order's run tells the shop, and shows what a person is asked. Its row is due: the sweep makes good
  * what gets lost here.
  */
-async function tellOrder(outTradeNo: string, outRefundNo: string): Promise<void> {
+async function wakeOrderRun(outTradeNo: string, outRefundNo: string): Promise<void> {
   await runs.wakeOrder(outTradeNo, `refund:${outRefundNo}`).catch(() => undefined);
 }
 
@@ -243,7 +243,7 @@ async function failed(
     settle: async (verdict) => {
       if (verdict.kind === 'again') {
         await database.refunds.dueAgain(outRefundNo, now() + verdict.delayMs, null);
-      } else await tellOrder(refund.outTradeNo, outRefundNo);
+      } else await wakeOrderRun(refund.outTradeNo, outRefundNo);
     },
   });
 }

@@ -22,7 +22,7 @@ const AT_ONCE_MS = 1;
 const UNSENT_MS = 5_000;
 
 /** Takes shared money back before its refund is sent. Each attempt ends by coming round again. */
-export async function takeBack(
+export async function takeBackShare(
   deps: ReturnDeps,
   turn: Extract<ReturnTurn, { kind: 'return_send' | 'return_ask' }>,
 ): Promise<never> {
@@ -33,7 +33,7 @@ export async function takeBack(
     return foreign(deps, back, outcome.requestId);
   }
   if (outcome.kind === 'ok') {
-    return heard(deps, back, outcome.value, null, turn.acceptedAtMs ?? deps.now());
+    return recordResponse(deps, back, outcome.value, null, turn.acceptedAtMs ?? deps.now());
   }
   if (!isAbsent(outcome) || !turn.mayBeAbsent) return failed(deps, back, outcome, null);
   const { database, now } = deps;
@@ -78,10 +78,10 @@ async function send(deps: ReturnDeps, back: StoredReturn, attemptId: string): Pr
   if (outcome.kind !== 'ok') return failed(deps, back, outcome, attemptId);
   if (!isOurs(back, outcome.value)) return foreign(deps, back, outcome.requestId);
   const attempt = { id: attemptId, requestId: outcome.requestId };
-  return heard(deps, back, outcome.value, attempt, deps.now());
+  return recordResponse(deps, back, outcome.value, attempt, deps.now());
 }
 
-async function heard(
+async function recordResponse(
   { database, now }: ReturnDeps,
   back: StoredReturn,
   state: SharingReturnState,
@@ -91,15 +91,15 @@ async function heard(
   const nextAtMs = nextQueryAt(acceptedAtMs, now(), QUERY_GAPS_MS);
   const { result, returnId, failReason } = state;
   const word = { result, returnId, failReason, nextQueryAt: new Date(nextAtMs) };
-  await database.returns.heard(back, word, attempt, now());
-  if (result === 'FAILED') await tellOrder(back);
+  await database.returns.recordReport(back, word, attempt, now());
+  if (result === 'FAILED') await wakeOrderRun(back);
   const delayMs = result === 'PROCESSING' ? nextAtMs - now() : AT_ONCE_MS;
   await database.refunds.dueAgain(back.outRefundNo, now() + delayMs, null);
   throw retryIn(delayMs, 'NOT_YET', 'wechat.return');
 }
 
 /** Its run shows what a person is asked; the question's row doesn't need that. */
-async function tellOrder({ outTradeNo, outRefundNo }: StoredReturn): Promise<void> {
+async function wakeOrderRun({ outTradeNo, outRefundNo }: StoredReturn): Promise<void> {
   await runs.wakeOrder(outTradeNo, `refund:${outRefundNo}`).catch(() => undefined);
 }
 
@@ -129,7 +129,7 @@ async function failed(
     settle: async (verdict) => {
       if (verdict.kind === 'again') {
         await database.refunds.dueAgain(outRefundNo, now() + verdict.delayMs, null);
-      } else await tellOrder(back);
+      } else await wakeOrderRun(back);
     },
   });
 }

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../domain/error-catalogue';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
 
 /** What was decided about a failed operation. */
-export type Verdict =
+export type RetryDecision =
   /** It is tried again after this. */
   | { readonly kind: 'again'; readonly delayMs: number; readonly attempts: number }
   /** It is not; a person is asked. `isNews` when the question was opened by this. */
@@ -34,7 +34,7 @@ export interface FailedOperation {
   /** Failed attempts, this one included, where a row of its own counts them; else they are counted. */
   readonly attempts?: number;
   /** Called with the decision, before the attempt ends: for times that are kept in rows. */
-  readonly settle?: (verdict: Verdict) => Promise<void>;
+  readonly settle?: (verdict: RetryDecision) => Promise<void>;
   /** After its budget is spent and a person was asked it goes on at this pace, instead of ending. */
   readonly afterSpent?: { readonly delayMs: number };
 }

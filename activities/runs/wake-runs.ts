@@ -8,7 +8,7 @@ import {
 } from '../../domain/temporal/workflow-ids';
 
 /** Temporal takes a start or a signal within this, or the sweep makes it good. */
-const TELL_TIMEOUT_MS = 3_000;
+const WAKE_TIMEOUT_MS = 3_000;
 
 /**
  * What an activity says to runs, through the client of its own worker. Every message starts the run if
@@ -21,7 +21,7 @@ export const runs = {
    */
   async wakeOrder(outTradeNo: string, hint: string): Promise<void> {
     const client = getClient();
-    await client.connection.withDeadline(Date.now() + TELL_TIMEOUT_MS, () =>
+    await client.connection.withDeadline(Date.now() + WAKE_TIMEOUT_MS, () =>
       client.workflow.signalWithStart(ORDER_WORKFLOW_TYPE, {
         ...orderRunStart(outTradeNo),
         signal: NOTICE_SIGNAL,
@@ -33,7 +33,7 @@ export const runs = {
   /** Makes sure that a refund has its run, and tells it to look at its row. */
   async wakeRefund(outRefundNo: string): Promise<void> {
     const client = getClient();
-    await client.connection.withDeadline(Date.now() + TELL_TIMEOUT_MS, () =>
+    await client.connection.withDeadline(Date.now() + WAKE_TIMEOUT_MS, () =>
       client.workflow.signalWithStart(REFUND_WORKFLOW_TYPE, {
         ...refundRunStart(outRefundNo),
         signal: NOTICE_SIGNAL,
@@ -44,7 +44,7 @@ export const runs = {
   /** Makes sure that a profit sharing has its run. Told of one under way, it asks WeChat at once. */
   async wakeSharing(outOrderNo: string): Promise<void> {
     const client = getClient();
-    await client.connection.withDeadline(Date.now() + TELL_TIMEOUT_MS, () =>
+    await client.connection.withDeadline(Date.now() + WAKE_TIMEOUT_MS, () =>
       client.workflow.signalWithStart(SHARING_WORKFLOW_TYPE, {
         ...sharingRunStart(outOrderNo),
         signal: NOTICE_SIGNAL,

@@ -40,8 +40,8 @@ export function createSharingActivities(deps: SharingActivityDeps) {
       const outcome = await deps.wechatpay.querySharing(sharing);
       // It was only a hint: the run asks again at its time.
       if (outcome.kind !== 'ok') return 'under_way';
-      const heard = await book(deps, sharing, outcome.value, null, acceptedAtMs);
-      return heard === 'differs' ? 'under_way' : standingOf(heard, 'under_way');
+      const recordResponse = await book(deps, sharing, outcome.value, null, acceptedAtMs);
+      return recordResponse === 'differs' ? 'under_way' : standingOf(recordResponse, 'under_way');
     },
   } satisfies SharingActivities;
 }
@@ -102,7 +102,7 @@ async function send(
 ): Promise<SharingStanding> {
   const outcome = await callFor(deps, sharing);
   if (outcome.kind !== 'ok') return failed(deps, 'wechat.sharing', sharing, outcome, attemptId);
-  return heard(deps, sharing, outcome, attemptId, null);
+  return recordResponse(deps, sharing, outcome, attemptId, null);
 }
 
 /** The rest is unfrozen by a request of its own, when it is known what became of the receivers. */
@@ -121,7 +121,7 @@ async function ask(
   { sharing, acceptedAtMs, mayBeAbsent }: SharingTurn & { kind: 'ask' },
 ): Promise<SharingStanding> {
   const outcome = await deps.wechatpay.querySharing(sharing);
-  if (outcome.kind === 'ok') return heard(deps, sharing, outcome, null, acceptedAtMs);
+  if (outcome.kind === 'ok') return recordResponse(deps, sharing, outcome, null, acceptedAtMs);
   if (isAbsent(outcome) && mayBeAbsent) {
     const { database, now } = deps;
     const { outOrderNo } = sharing;
@@ -133,7 +133,7 @@ async function ask(
 }
 
 /** Books what WeChat said; while it works on the sharing, it is asked again ever more rarely. */
-async function heard(
+async function recordResponse(
   deps: SharingActivityDeps,
   sharing: StoredSharing,
   outcome: WechatOutcome<SharingState> & { kind: 'ok' },
@@ -166,7 +166,7 @@ async function book(
     nextQueryAt: new Date(nextQueryAt(acceptedAtMs ?? now(), now(), QUERY_GAPS_MS)),
     source: attempt === null ? ('query' as const) : ('answer' as const),
   };
-  const heardOf = await database.sharings.heard(outOrderNo, word, attempt, now());
+  const heardOf = await database.sharings.recordReport(outOrderNo, word, attempt, now());
   if (heardOf.kind === 'differs') return 'differs';
   const { status, rest } = heardOf;
   if (status !== 'processing') {

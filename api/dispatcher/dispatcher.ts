@@ -18,9 +18,9 @@ interface Message {
 
 export interface Dispatcher {
   /** Tells an order's run of its inbox row; never waits, never throws. */
-  offer(inboxId: string, outTradeNo: string): void;
+  wakeOrder(inboxId: string, outTradeNo: string): void;
   /** Tells the run of a profit sharing to look; dropped when there is too much to tell. */
-  hintSharing(outOrderNo: string): void;
+  wakeSharing(outOrderNo: string): void;
   /** Takes nothing more and waits for what is under way. */
   stop(): Promise<void>;
 }
@@ -31,7 +31,7 @@ export interface Dispatcher {
  * it: one line, the oldest first.
  */
 export function createDispatcher(deps: {
-  runs: Pick<OrderRuns, 'notify' | 'hintSharing'>;
+  runs: Pick<OrderRuns, 'wakeForNotice' | 'wakeSharing'>;
   breaker: Pick<Breaker, 'call'>;
   sweep: Pick<Sweep, 'hasBacklog' | 'takeOver'>;
   metrics: Pick<Metrics, 'signals' | 'waiting'>;
@@ -78,15 +78,16 @@ export function createDispatcher(deps: {
   }
 
   return {
-    offer(inboxId, outTradeNo) {
+    wakeOrder(inboxId, outTradeNo) {
       if (stopped || sweep.hasBacklog()) leave(1);
       else if (waiting.length >= MAX_WAITING) handOver('overflow');
-      else waiting.push({ number: outTradeNo, send: () => runs.notify(outTradeNo, inboxId) });
+      else
+        waiting.push({ number: outTradeNo, send: () => runs.wakeForNotice(outTradeNo, inboxId) });
       pump();
     },
-    hintSharing(outOrderNo) {
+    wakeSharing(outOrderNo) {
       if (stopped || sweep.hasBacklog() || waiting.length >= MAX_WAITING) return;
-      waiting.push({ number: outOrderNo, send: () => runs.hintSharing(outOrderNo) });
+      waiting.push({ number: outOrderNo, send: () => runs.wakeSharing(outOrderNo) });
       pump();
     },
     async stop() {

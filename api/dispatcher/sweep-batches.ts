@@ -8,11 +8,18 @@ import type { Breaker } from './breaker';
 /** Calls under way at once: what Temporal takes without its other callers noticing. */
 const CONCURRENCY = 24;
 /** More at once than this is no trouble of rows: no worker takes them, and one alert says so. */
-const MAX_GIVEN_UP = 50;
+const MAX_ESCALATED = 50;
 
 export interface SweepDeps {
   readonly overdue: Database['overdue'];
-  readonly runs: Pick<OrderRuns, 'notify' | 'ensure' | 'ensureRefund' | 'ensureSharing' | 'answer'>;
+  readonly runs: Pick<
+    OrderRuns,
+    | 'wakeForNotice'
+    | 'ensureOrderRun'
+    | 'ensureRefundRun'
+    | 'ensureSharingRun'
+    | 'wakeForResolution'
+  >;
   readonly breaker: Breaker;
   readonly outages: Pick<Outages, 'note'>;
   readonly logger: Logger;
@@ -33,7 +40,7 @@ export interface SweepBatches {
   /** What hangs on `due_at` and its like. */
   readonly others: readonly ((limit: number) => Promise<Batch>)[];
   /** Leaves to a person what was tried in vain too often. */
-  giveUp(limit: number): Promise<void>;
+  escalateNotices(limit: number): Promise<void>;
 }
 
 interface Kind<T> {
@@ -47,7 +54,7 @@ export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): S
   const { overdue, runs, logger, now } = deps;
 
   async function run<T>(kind: Kind<T>, rows: readonly T[]): Promise<Batch> {
-    const left = await tellEach(deps, isStopped, rows, kind.tell);
+    const left = await wakeEach(deps, isStopped, rows, kind.tell);
     const told = rows.length - left.length;
     if (rows.length > 0) logger.info({ found: rows.length, told }, `sweep.${kind.name}`);
     if (left.length > 0) await kind.giveBack(left);
@@ -59,23 +66,23 @@ export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): S
       run(
         {
           name: 'notices',
-          tell: ({ id, outTradeNo }) => runs.notify(outTradeNo, id),
+          tell: ({ id, outTradeNo }) => runs.wakeForNotice(outTradeNo, id),
           giveBack: (rows) => overdue.returnNotices(rows),
         },
         await overdue.leaseNotices(limit, now(), early),
       ),
     others: createOthers(deps, run),
-    giveUp: createGivingUp(deps),
+    escalateNotices: createGivingUp(deps),
   };
 }
 
 /** Leaves to a person, one by one, what no run has taken; many at once are the workers' trouble. */
-function createGivingUp(deps: SweepDeps): SweepBatches['giveUp'] {
+function createGivingUp(deps: SweepDeps): SweepBatches['escalateNotices'] {
   const { overdue, runs, breaker, outages, logger, now } = deps;
   let nobodyTook = false;
   return async (limit) => {
     const spent = await overdue.spentNotices(limit, now());
-    const tooMany = spent.length > MAX_GIVEN_UP;
+    const tooMany = spent.length > MAX_ESCALATED;
     await outages.note('workers_notices', tooMany ? 'down' : 'up', { found: spent.length });
     // The last of a backlog that workers take at last have a round of their own.
     const isDraining = nobodyTook && !tooMany;
@@ -84,11 +91,11 @@ function createGivingUp(deps: SweepDeps): SweepBatches['giveUp'] {
     for (const notice of spent) {
       // Each for itself: an order that somebody holds locked must not keep the others.
       try {
-        const isNews = await overdue.giveUpNotice(notice, now());
+        const isNews = await overdue.escalateNotice(notice, now());
         if (!isNews) continue;
         logger.error(notice, 'sweep.undeliverable');
         // Should the run be there after all, Web UI shows what is asked about it.
-        await breaker.call(() => runs.notify(notice.outTradeNo, notice.id));
+        await breaker.call(() => runs.wakeForNotice(notice.outTradeNo, notice.id));
       } catch (error) {
         logger.error({ err: error, ...notice }, 'sweep.failed');
       }
@@ -107,7 +114,9 @@ function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBat
           name: 'orders',
           // A start wakes nobody who is there already and costs no event; a close must be heard of.
           tell: ({ outTradeNo, closeRequested }) =>
-            closeRequested ? runs.notify(outTradeNo, 'close') : runs.ensure(outTradeNo),
+            closeRequested
+              ? runs.wakeForNotice(outTradeNo, 'close')
+              : runs.ensureOrderRun(outTradeNo),
           giveBack: (rows) => overdue.returnOrders(rows),
         },
         await overdue.leaseOrders(limit, now()),
@@ -116,7 +125,7 @@ function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBat
       run(
         {
           name: 'refunds',
-          tell: ({ outRefundNo }) => runs.ensureRefund(outRefundNo),
+          tell: ({ outRefundNo }) => runs.ensureRefundRun(outRefundNo),
           giveBack: (rows) => overdue.returnRefunds(rows),
         },
         await overdue.leaseRefunds(limit, now()),
@@ -125,7 +134,7 @@ function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBat
       run(
         {
           name: 'sharings',
-          tell: ({ outOrderNo }) => runs.ensureSharing(outOrderNo),
+          tell: ({ outOrderNo }) => runs.ensureSharingRun(outOrderNo),
           giveBack: (rows) => overdue.returnSharings(rows),
         },
         await overdue.leaseSharings(limit, now()),
@@ -134,7 +143,8 @@ function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBat
       run(
         {
           name: 'resolutions',
-          tell: ({ id, outTradeNo, ...question }) => runs.answer(outTradeNo, id, question),
+          tell: ({ id, outTradeNo, ...question }) =>
+            runs.wakeForResolution(outTradeNo, id, question),
           giveBack: (rows) => overdue.returnResolutions(rows, now()),
         },
         await overdue.leaseResolutions(limit, now()),
@@ -147,7 +157,7 @@ function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBat
  * of its own is left to its lease and holds nobody back.
  * @returns those that were not told because Temporal is away, or we stop
  */
-async function tellEach<T>(
+async function wakeEach<T>(
   { breaker, logger }: SweepDeps,
   isStopped: () => boolean,
   all: readonly T[],

@@ -84,7 +84,7 @@ async function sweep(deps: Deps, batches: SweepBatches, backlog: Backlog): Promi
   const last =
     notices?.left === true ? [notices] : [notices, ...(await sweepOthers(deps, batches))];
   if (last.some((batch) => batch?.left)) return Math.max(breaker.waitMs(), RETRY_MS);
-  await batches.giveUp(BATCH);
+  await batches.escalateNotices(BATCH);
   if (last.some((batch) => batch?.found === BATCH)) return 0;
   // A backlog that began after the notices had their turn; not when the database failed them.
   return backlog.waits() && notices ? RETRY_MS : SWEEP_INTERVAL_MS;

@@ -1,5 +1,5 @@
 import { invalidField } from './problem';
-import { isAskableTime } from './times';
+import { isQueryableTime } from './times';
 
 /** An opaque place in a list: the time and id of its last row. */
 export interface Place {
@@ -19,7 +19,7 @@ export function readCursor(text: string, idShape: RegExp): Place {
     const whole = Array.isArray(parsed) && parsed.length === 2 && Number.isSafeInteger(at);
     if (whole && typeof at === 'number' && typeof id === 'string' && idShape.test(id)) {
       const date = new Date(at);
-      if (isAskableTime(at) && writeCursor({ at: date, id }) === text) {
+      if (isQueryableTime(at) && writeCursor({ at: date, id }) === text) {
         return { at: date, id };
       }
     }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AnswerState } from '../../database/resolutions/resolutions';
+import type { ResolutionState } from '../../database/resolutions/resolutions';
 import type { InterventionView } from '../../database/interventions/list-interventions';
 import { actionsFor } from '../../domain/interventions/reasons';
 import { json } from '../http/fields';
@@ -48,7 +48,7 @@ export const resolutionReply = z.object({
   approved_by: z.string().nullable(),
 });
 
-export const manyAnsweredReply = z.object({
+export const manyResolvedReply = z.object({
   count: z.int().describe('open questions that fit'),
   answered: z.int(),
   under_way: z.int().describe('of these, with an answer already'),
@@ -73,7 +73,7 @@ export function renderIntervention(view: InterventionView) {
   };
 }
 
-export function renderResolution(state: AnswerState) {
+export function renderResolution(state: ResolutionState) {
   return {
     id: state.id,
     intervention_id: state.interventionId,

@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import type { Settings } from '../../config/settings';
 import type { Database } from '../../database/database';
-import type { AnswerRequest, Submission } from '../../database/resolutions/submit-resolution';
+import type {
+  ResolutionRequest,
+  SubmittedResolution,
+} from '../../database/resolutions/submit-resolution';
 import { actionsFor } from '../../domain/interventions/reasons';
-import type { AnswerBody } from './schemas';
-import { answer, interventionId, manyAnswers, orderAnswer } from './schemas';
+import type { ResolutionBody } from './schemas';
+import { answer, interventionId, manyResolutions, orderAnswer } from './schemas';
 import { readCursor, writeCursor } from '../http/cursor';
 import { inTime } from '../http/deadline';
 import { ApiError } from '../http/problem';
@@ -12,7 +15,7 @@ import { parse } from '../http/validation';
 import {
   interventionListReply,
   interventionReply,
-  manyAnsweredReply,
+  manyResolvedReply,
   renderIntervention,
   renderResolution,
   resolutionReply,
@@ -30,7 +33,7 @@ import type { OrderRuns } from '../temporal/order-runs';
 import { numberOf } from '../http/order-number';
 
 export interface InterventionRouteDeps {
-  readonly database: Pick<Database, 'interventions' | 'answers' | 'orders'>;
+  readonly database: Pick<Database, 'interventions' | 'resolutions' | 'orders'>;
   readonly runs: Pick<OrderRuns, 'resolve'>;
   readonly settings: Pick<Settings, 'twoPersonFen'>;
   readonly now: () => number;
@@ -41,7 +44,7 @@ const DEFAULT_LIMIT = 50;
 /** Carrying out is a step in the database: longer means that no worker runs, and it happens later. */
 const RESOLVE_WAIT_MS = 8_000;
 
-const answeredReply = z.union([
+const resolvedReply = z.union([
   z.object({ ...orderReply.shape, resolution: resolutionReply }),
   z
     .object({
@@ -79,8 +82,8 @@ export function interventionOperations(deps: InterventionRouteDeps): Operation[]
       path: '/v1/interventions/resolve',
       summary: 'Answers all open questions of a reason with an action that moves no money',
       roles: OPERATOR_ROLES,
-      body: manyAnswers,
-      reply: manyAnsweredReply,
+      body: manyResolutions,
+      reply: manyResolvedReply,
       replies: {
         200: 'A dry run: how many there are',
         202: 'Kept; their runs carry them out',
@@ -95,11 +98,11 @@ export function interventionOperations(deps: InterventionRouteDeps): Operation[]
       summary: 'Answers a question; above the limit a second key has to say the same',
       roles: OPERATOR_ROLES,
       body: answer,
-      reply: answeredReply,
+      reply: resolvedReply,
       replies: ANSWERED,
       handle: (call) => {
         const { id } = parse(z.object({ id: interventionId }), call.params);
-        return resolve(deps, call, { interventionId: id }, call.body as AnswerBody);
+        return resolve(deps, call, { interventionId: id }, call.body as ResolutionBody);
       },
     },
     {
@@ -109,7 +112,7 @@ export function interventionOperations(deps: InterventionRouteDeps): Operation[]
       summary: 'Answers the one question that is open on an order, or the one that is named',
       roles: OPERATOR_ROLES,
       body: orderAnswer,
-      reply: answeredReply,
+      reply: resolvedReply,
       replies: ANSWERED,
       handle: (call) => resolveOrder(deps, call),
     },
@@ -157,10 +160,10 @@ async function resolveOrder(deps: InterventionRouteDeps, call: Call): Promise<Re
 async function resolve(
   deps: InterventionRouteDeps,
   call: Call,
-  to: AnswerRequest['to'],
-  { action, note, params }: AnswerBody,
+  to: ResolutionRequest['to'],
+  { action, note, params }: ResolutionBody,
 ): Promise<Reply> {
-  const { answers } = deps.database;
+  const { resolutions: answers } = deps.database;
   const submission = await inTime(
     answers.submit({
       to,
@@ -172,7 +175,7 @@ async function resolve(
       nowMs: deps.now(),
     }),
   );
-  const { resolutionId, question } = acceptedOf(submission, to);
+  const { resolutionId, intervention: question } = acceptedOf(submission, to);
   if (submission.kind === 'approved') {
     await deps.runs.resolve(question.outTradeNo, resolutionId, question, RESOLVE_WAIT_MS);
   }
@@ -190,9 +193,9 @@ async function resolve(
   };
 }
 
-type Accepted = Submission & { kind: 'approved' | 'proposed' | 'done' };
+type Accepted = SubmittedResolution & { kind: 'approved' | 'proposed' | 'done' };
 
-function acceptedOf(submission: Submission, to: AnswerRequest['to']): Accepted {
+function acceptedOf(submission: SubmittedResolution, to: ResolutionRequest['to']): Accepted {
   switch (submission.kind) {
     case 'approved':
     case 'proposed':
@@ -213,7 +216,7 @@ function acceptedOf(submission: Submission, to: AnswerRequest['to']): Accepted {
 /** The order as it is now; for a number that is not ours, its question. */
 async function subjectOf(
   { database }: InterventionRouteDeps,
-  question: Accepted['question'],
+  question: Accepted['intervention'],
 ): Promise<object> {
   const { outTradeNo, interventionId } = question;
   const order = await inTime(database.orders.findOrder(outTradeNo, false));
@@ -223,7 +226,7 @@ async function subjectOf(
 }
 
 async function resolveMany(deps: InterventionRouteDeps, call: Call): Promise<Reply> {
-  const body = call.body as z.output<typeof manyAnswers>;
+  const body = call.body as z.output<typeof manyResolutions>;
   const { reason, action, note } = body;
   const actions = actionsFor(reason);
   if (!actions.includes(action)) {
@@ -233,7 +236,7 @@ async function resolveMany(deps: InterventionRouteDeps, call: Call): Promise<Rep
   }
   const dryRun = body.dry_run ?? false;
   const { count, answered, underWay } = await inTime(
-    deps.database.answers.submitMany({
+    deps.database.resolutions.submitMany({
       reason,
       since: body.since === undefined ? null : new Date(body.since),
       action,

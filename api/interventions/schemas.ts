@@ -5,7 +5,7 @@ import {
   movesMoney,
   type InterventionAction,
 } from '../../domain/interventions/reasons';
-import { isAskableTime } from '../http/times';
+import { isQueryableTime } from '../http/times';
 import { line } from '../http/fields';
 import { orderListQuery } from '../orders/schemas';
 
@@ -72,14 +72,14 @@ export const orderAnswer = z
   .strictObject({ intervention_id: interventionId.optional(), ...shape })
   .superRefine(checkParams);
 
-export type AnswerBody = z.output<typeof answer>;
+export type ResolutionBody = z.output<typeof answer>;
 
 /** `POST /v1/interventions/resolve`: many at once, never money. */
-export const manyAnswers = z.strictObject({
+export const manyResolutions = z.strictObject({
   reason: z.enum(INTERVENTION_REASONS),
   since: z.iso
     .datetime({ offset: true, error: 'must be a time as RFC 3339 says' })
-    .refine((text) => isAskableTime(Date.parse(text)), 'must be a time as RFC 3339 says')
+    .refine((text) => isQueryableTime(Date.parse(text)), 'must be a time as RFC 3339 says')
     .optional()
     .describe('those opened then or later'),
   action: action.refine(

@@ -20,7 +20,7 @@ export interface PaymentDeps {
   readonly now: () => number;
 }
 
-export interface PaymentAnswer {
+export interface PaymentReply {
   readonly order: PayableOrder;
   readonly payment: ClientPayParameters | null;
 }
@@ -52,7 +52,7 @@ export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) 
     return wechatpay.payParameters({ channel, appId, merchantId, token });
   }
 
-  async function prepay(outTradeNo: string, round: number): Promise<PaymentAnswer> {
+  async function prepay(outTradeNo: string, round: number): Promise<PaymentReply> {
     await runs.prepay(outTradeNo, round, PREPAY_WAIT_MS);
     const order = await find(outTradeNo);
     refuseRefused(order);
@@ -63,7 +63,7 @@ export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) 
     find,
     mayBePaid,
     /** @throws ApiError 502 when WeChat refused the order, then and at every repeat */
-    async obtain(outTradeNo: string): Promise<PaymentAnswer> {
+    async obtain(outTradeNo: string): Promise<PaymentReply> {
       const order = await find(outTradeNo);
       refuseRefused(order);
       const payment = parameters(order);
@@ -71,7 +71,7 @@ export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) 
       return prepay(outTradeNo, order.prepayRounds + 1);
     },
     /** The first round of an order that was made a moment ago. @throws ApiError 502 as `obtain` */
-    first: (outTradeNo: string): Promise<PaymentAnswer> => prepay(outTradeNo, 1),
+    first: (outTradeNo: string): Promise<PaymentReply> => prepay(outTradeNo, 1),
   };
 }
 

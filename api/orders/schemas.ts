@@ -3,7 +3,7 @@ import { CHANNELS, CHANNEL_NAMES } from '../../domain/orders/channels';
 import { isInterventionReason } from '../../domain/interventions/reasons';
 import { MAX_FEN, sumOfItems } from '../../domain/money';
 import { ORDER_STATUSES } from '../../domain/orders/order-state';
-import { isAskableTime } from '../http/times';
+import { isQueryableTime } from '../http/times';
 import { count, json, line, sku, userId } from '../http/fields';
 
 const item = z.strictObject({
@@ -85,7 +85,7 @@ export const orderListQuery = z.strictObject({
   user_id: userId.optional(),
   created_after: z.iso
     .datetime({ offset: true, error: 'must be a time as RFC 3339 says' })
-    .refine((text) => isAskableTime(Date.parse(text)), 'must be a time as RFC 3339 says')
+    .refine((text) => isQueryableTime(Date.parse(text)), 'must be a time as RFC 3339 says')
     .optional(),
   cursor: z.string().min(1).max(256).optional(),
   limit: z

@@ -22,7 +22,7 @@ import { numberOf } from '../http/order-number';
 
 export interface RefundRouteDeps {
   readonly database: Pick<Database, 'orders' | 'refundRequests'>;
-  readonly runs: Pick<OrderRuns, 'ensureRefund'>;
+  readonly runs: Pick<OrderRuns, 'ensureRefundRun'>;
   readonly now: () => number;
 }
 
@@ -88,7 +88,8 @@ async function createRefund(deps: RefundRouteDeps, call: Call): Promise<Reply> {
   if (!('refund' in result)) throw refusalOf(result, outTradeNo);
   const { refund } = result;
   // Its row is due: should this get lost, the sweep starts the run.
-  if (result.kind === 'reserved') deps.runs.ensureRefund(refund.outRefundNo).catch(() => undefined);
+  if (result.kind === 'reserved')
+    deps.runs.ensureRefundRun(refund.outRefundNo).catch(() => undefined);
   const hasEnded = result.kind === 'repeat' && isSettled(refund.status);
   return { status: hasEnded ? 200 : 202, body: renderRefund(refund) };
 }

@@ -11,7 +11,7 @@ import { numberOf } from '../http/order-number';
 
 export interface SharingRouteDeps {
   readonly database: Pick<Database, 'sharings'>;
-  readonly runs: Pick<OrderRuns, 'ensureSharing'>;
+  readonly runs: Pick<OrderRuns, 'ensureSharingRun'>;
   readonly now: () => number;
 }
 
@@ -68,7 +68,7 @@ async function share(deps: SharingRouteDeps, call: Call): Promise<Reply> {
     case 'created': {
       // Nobody waits for Temporal: should this get lost, the sweep starts the run.
       const { outOrderNo } = answer.sharing;
-      if (answer.startsNow) deps.runs.ensureSharing(outOrderNo).catch(() => undefined);
+      if (answer.startsNow) deps.runs.ensureSharingRun(outOrderNo).catch(() => undefined);
       return { status: 202, body: render(call, answer.sharing) };
     }
   }

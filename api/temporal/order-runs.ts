@@ -1,6 +1,6 @@
 import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { InterventionReason } from '../../domain/interventions/reasons';
-import type { PrepayAnswer } from '../../domain/orders/run-view';
+import type { PrepayReply } from '../../domain/orders/run-view';
 import { orderRunStart, refundRunStart, sharingRunStart } from '../../domain/temporal/run-start';
 import {
   CLOSE_UPDATE_ID,
@@ -25,7 +25,7 @@ const SIGNAL_TIMEOUT_MS = 5_000;
 const STUCK: InterventionReason = 'stuck';
 
 /** What the question is about that an answer is given to. */
-export interface AnsweredQuestion {
+export interface ResolvedIntervention {
   readonly reason: string;
   readonly subject: string;
 }
@@ -33,27 +33,31 @@ export interface AnsweredQuestion {
 /** What the api says to the runs of orders. Every message starts the run if there is none (P5). */
 export interface OrderRuns {
   /** @throws when Temporal did not take it in time */
-  notify(outTradeNo: string, inboxId: string): Promise<void>;
+  wakeForNotice(outTradeNo: string, inboxId: string): Promise<void>;
   /** Makes sure that there is a run. @throws when Temporal did not take it in time */
-  ensure(outTradeNo: string): Promise<void>;
+  ensureOrderRun(outTradeNo: string): Promise<void>;
   /** Makes sure that a refund has its run. @throws when Temporal did not take it in time */
-  ensureRefund(outRefundNo: string): Promise<void>;
+  ensureRefundRun(outRefundNo: string): Promise<void>;
   /** Makes sure that a profit sharing has its run. @throws when Temporal did not take it in time */
-  ensureSharing(outOrderNo: string): Promise<void>;
+  ensureSharingRun(outOrderNo: string): Promise<void>;
   /** Tells the run of a sharing, if there is one, to ask WeChat now: its row is due in any case. */
-  hintSharing(outOrderNo: string): Promise<void>;
+  wakeSharing(outOrderNo: string): Promise<void>;
   /**
    * Tells an order's run of a person's approved answer.
    * @throws when Temporal did not take it in time
    */
-  answer(outTradeNo: string, resolutionId: string, question: AnsweredQuestion): Promise<void>;
+  wakeForResolution(
+    outTradeNo: string,
+    resolutionId: string,
+    question: ResolvedIntervention,
+  ): Promise<void>;
   /** @returns null when there is no answer in time */
-  prepay(outTradeNo: string, round: number, timeoutMs: number): Promise<PrepayAnswer | null>;
+  prepay(outTradeNo: string, round: number, timeoutMs: number): Promise<PrepayReply | null>;
   /** As `answer`, and waits until it is carried out or refused, at most `timeoutMs`. */
   resolve(
     outTradeNo: string,
     resolutionId: string,
-    question: AnsweredQuestion,
+    question: ResolvedIntervention,
     timeoutMs: number,
   ): Promise<void>;
   /** @returns null when there is no answer in time */
@@ -71,7 +75,7 @@ export function createOrderRuns(
       workflowIdConflictPolicy: 'USE_EXISTING',
     });
 
-  async function answerWithin<T>(
+  async function replyWithin<T>(
     outTradeNo: string,
     timeoutMs: number,
     ask: () => Promise<T>,
@@ -87,7 +91,7 @@ export function createOrderRuns(
   return {
     ...createMessages(client),
     prepay: (outTradeNo, round, timeoutMs) =>
-      answerWithin(outTradeNo, timeoutMs, () =>
+      replyWithin(outTradeNo, timeoutMs, () =>
         client.workflow.executeUpdateWithStart(prepayUpdate, {
           startWorkflowOperation: operation(outTradeNo),
           args: [round],
@@ -95,7 +99,7 @@ export function createOrderRuns(
         }),
       ),
     async resolve(outTradeNo, resolutionId, question, timeoutMs) {
-      await answerWithin(outTradeNo, timeoutMs, async () => {
+      await replyWithin(outTradeNo, timeoutMs, async () => {
         await endStuckRun(client, outTradeNo, question);
         await client.workflow.executeUpdateWithStart(resolutionUpdate, {
           startWorkflowOperation: operation(outTradeNo),
@@ -105,7 +109,7 @@ export function createOrderRuns(
       });
     },
     close: (outTradeNo, timeoutMs) =>
-      answerWithin(outTradeNo, timeoutMs, () =>
+      replyWithin(outTradeNo, timeoutMs, () =>
         client.workflow.executeUpdateWithStart(closeUpdate, {
           startWorkflowOperation: operation(outTradeNo),
           args: [],
@@ -120,13 +124,18 @@ function createMessages(
   client: Client,
 ): Pick<
   OrderRuns,
-  'notify' | 'ensure' | 'ensureRefund' | 'ensureSharing' | 'hintSharing' | 'answer'
+  | 'wakeForNotice'
+  | 'ensureOrderRun'
+  | 'ensureRefundRun'
+  | 'ensureSharingRun'
+  | 'wakeSharing'
+  | 'wakeForResolution'
 > {
   const taken = async (tell: () => Promise<unknown>): Promise<void> => {
     await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, tell);
   };
 
-  const notify = (outTradeNo: string, hint: string) =>
+  const wakeForNotice = (outTradeNo: string, hint: string) =>
     taken(() =>
       client.workflow.signalWithStart(ORDER_WORKFLOW_TYPE, {
         ...orderRunStart(outTradeNo),
@@ -136,36 +145,36 @@ function createMessages(
     );
 
   return {
-    notify,
-    ensure: (outTradeNo) =>
+    wakeForNotice: wakeForNotice,
+    ensureOrderRun: (outTradeNo) =>
       taken(() =>
         client.workflow.start(ORDER_WORKFLOW_TYPE, {
           ...orderRunStart(outTradeNo),
           workflowIdConflictPolicy: 'USE_EXISTING',
         }),
       ),
-    ensureRefund: (outRefundNo) =>
+    ensureRefundRun: (outRefundNo) =>
       taken(() =>
         client.workflow.start(REFUND_WORKFLOW_TYPE, {
           ...refundRunStart(outRefundNo),
           workflowIdConflictPolicy: 'USE_EXISTING',
         }),
       ),
-    ensureSharing: (outOrderNo) =>
+    ensureSharingRun: (outOrderNo) =>
       taken(() =>
         client.workflow.start(SHARING_WORKFLOW_TYPE, {
           ...sharingRunStart(outOrderNo),
           workflowIdConflictPolicy: 'USE_EXISTING',
         }),
       ),
-    hintSharing: (outOrderNo) =>
+    wakeSharing: (outOrderNo) =>
       taken(() => {
         const run = client.workflow.getHandle(sharingWorkflowId(outOrderNo));
         return run.signal(noticeSignal, outOrderNo).catch(unlessGone);
       }),
-    async answer(outTradeNo, resolutionId, question) {
+    async wakeForResolution(outTradeNo, resolutionId, question) {
       await taken(() => endStuckRun(client, outTradeNo, question));
-      await notify(outTradeNo, resolutionUpdateId(resolutionId));
+      await wakeForNotice(outTradeNo, resolutionUpdateId(resolutionId));
     },
   };
 }
@@ -174,7 +183,7 @@ function createMessages(
 async function endStuckRun(
   client: Client,
   outTradeNo: string,
-  { reason, subject }: AnsweredQuestion,
+  { reason, subject }: ResolvedIntervention,
 ): Promise<void> {
   if (reason !== STUCK) return;
   const [kind, ...rest] = subject.split(':');

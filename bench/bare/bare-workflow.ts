@@ -8,7 +8,7 @@ import {
   setHandler,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
-import type { PrepayAnswer } from '../../domain/orders/run-view';
+import type { PrepayReply } from '../../domain/orders/run-view';
 import { SEARCH_ATTRIBUTES, TASK_QUEUES } from '../../domain/temporal/task-queues';
 import { noticeSignal, prepayUpdate } from '../../workflows/messages';
 import type { BareActivities, BareSteps } from './bare-activities';
@@ -38,7 +38,7 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
   setHandler(noticeSignal, () => {
     told = true;
   });
-  setHandler(prepayUpdate, async (): Promise<PrepayAnswer> => {
+  setHandler(prepayUpdate, async (): Promise<PrepayReply> => {
     await condition(() => prepaid);
     return 'awaiting_payment';
   });

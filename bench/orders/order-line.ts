@@ -35,7 +35,7 @@ async function carryThrough(side: OrderSide, outTradeNo: string): Promise<number
   const startedMs = performance.now();
   const answer = await side.runs.prepay(outTradeNo, 1, PREPAY_TIMEOUT_MS);
   if (answer !== 'awaiting_payment') throw new Error(`The prepay was answered ${String(answer)}`);
-  await side.runs.notify(outTradeNo, await side.pay(outTradeNo));
+  await side.runs.wakeForNotice(outTradeNo, await side.pay(outTradeNo));
   const result: unknown = await side.temporal.workflow.getHandle(outTradeNo).result();
   if (result !== 'fulfilled') throw new Error(`Order ${outTradeNo} ended ${String(result)}`);
   return performance.now() - startedMs;

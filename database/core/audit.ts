@@ -1,8 +1,8 @@
-import type { Actor, Transaction } from './context';
+import type { Actor, Tx } from './context';
 
 /** Writes down who did what, in the transaction that does it. `details` carries no personal data. */
 export async function audit(
-  tx: Transaction,
+  tx: Tx,
   actor: Actor,
   action: string,
   subject: string,

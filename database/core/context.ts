@@ -24,7 +24,7 @@ export interface SharingRules {
   readonly unfreezeAfterMs: number;
 }
 
-export type Transaction = Prisma.TransactionClient;
+export type Tx = Prisma.TransactionClient;
 
 /** Who asked for a change through the API. */
 export interface Actor {

@@ -1,4 +1,4 @@
-import type { DatabaseContext, Transaction } from './context';
+import type { DatabaseContext, Tx } from './context';
 
 /** A caller's own guard against asking twice; without one the fingerprint guards. */
 export interface IdempotencyGuard {
@@ -18,7 +18,7 @@ export type KeyClaim =
 
 /** Takes the key, or waits for whoever has it and tells what it made. */
 export async function claimKey(
-  tx: Transaction,
+  tx: Tx,
   guard: IdempotencyGuard,
   bodyHash: string,
 ): Promise<KeyClaim> {
@@ -35,7 +35,7 @@ export async function claimKey(
 /** What the key has made. With its body: what an earlier one asked for was refused, and left nothing. */
 export async function rememberKey(
   { hash }: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   { apiKeyName, route, key, body }: IdempotencyGuard,
   outTradeNo: string,
 ): Promise<void> {

@@ -1,5 +1,5 @@
 import { transition, type OrderEvent, type OrderStatus } from '../../domain/orders/order-state';
-import type { Transaction } from './context';
+import type { Tx } from './context';
 
 export type StatusChange =
   | { readonly kind: 'moved'; readonly to: OrderStatus }
@@ -12,7 +12,7 @@ export type StatusChange =
  * The caller has locked the row; a count of 0 is a fault of ours and undoes the transaction.
  */
 export async function changeStatus(
-  tx: Transaction,
+  tx: Tx,
   change: {
     outTradeNo: string;
     status: OrderStatus;
@@ -73,7 +73,7 @@ type OrderFacts = Pick<LockedOrder, 'applied_transaction_id' | 'in_question' | '
  * read by a second statement: one that waited for the lock still sees everything but the locked row as
  * it was before (PostgreSQL, READ COMMITTED).
  */
-export async function lockOrder(tx: Transaction, outTradeNo: string): Promise<LockedOrder | null> {
+export async function lockOrder(tx: Tx, outTradeNo: string): Promise<LockedOrder | null> {
   const [row] = await tx.$queryRaw<Omit<LockedOrder, keyof OrderFacts>[]>`
     SELECT out_trade_no, status, channel, user_id, shop_order_no, profit_sharing, total_fen, refunded_fen,
       currency, metadata, app_id, merchant_id, prepay_rounds, time_expire, expires_at, close_requested_at,

@@ -1,6 +1,6 @@
 import type { OrderStatus } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
-import type { DatabaseContext, Transaction } from './context';
+import type { DatabaseContext, Tx } from './context';
 
 export function createRunViews({ prisma }: DatabaseContext) {
   return {
@@ -35,7 +35,7 @@ interface Row {
  * take back waits for what it takes back, as database/effects has it.
  */
 export async function readRunView(
-  client: Pick<Transaction, '$queryRaw'>,
+  client: Pick<Tx, '$queryRaw'>,
   outTradeNo: string,
 ): Promise<RunView | null> {
   return (await readRun(client, outTradeNo))?.view ?? null;
@@ -43,7 +43,7 @@ export async function readRunView(
 
 /** The same with the order's `due_at` as it was then. */
 export async function readRun(
-  client: Pick<Transaction, '$queryRaw'>,
+  client: Pick<Tx, '$queryRaw'>,
   outTradeNo: string,
 ): Promise<{ readonly view: RunView; readonly dueAt: Date | null } | null> {
   const [row] = await client.$queryRaw<Row[]>`

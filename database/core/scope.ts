@@ -1,5 +1,5 @@
 import type { RefundNotice } from '../../domain/payments/notices';
-import type { Transaction } from './context';
+import type { Tx } from './context';
 import { lockOrder, type LockedOrder } from './order-row';
 
 export type Verdict = 'applied' | 'already_applied' | 'conflict' | 'ignored';
@@ -13,23 +13,23 @@ export interface InboxRow {
 }
 
 /** A refund's notice that waits for its payment. */
-export interface ToldRefund {
+export interface ReportedRefund {
   readonly row: InboxRow;
   readonly notice: RefundNotice;
 }
 
 /** What the application of one row may change, under the order's lock. */
 export interface Scope {
-  readonly tx: Transaction;
+  readonly tx: Tx;
   readonly outTradeNo: string;
   readonly now: Date;
   order: LockedOrder | null;
   /** The order's row was changed after it was read. */
   changed: boolean;
   /** Notices that had a verdict wait for another one: they may fit by now. */
-  judgeAnew: boolean;
+  decideAgain: boolean;
   /** Refunds that WeChat told of and nobody has booked. */
-  told: readonly ToldRefund[];
+  reportedRefunds: readonly ReportedRefund[];
   /** What was decided of inbox rows, by id; written with the transaction. */
   readonly verdicts: Map<string, Verdict>;
   /** Refunds whose runs have something to do, by number. */
@@ -39,10 +39,10 @@ export interface Scope {
 }
 
 /** A scope on a number of ours or not, its order locked. */
-export async function openScope(tx: Transaction, outTradeNo: string, now: Date): Promise<Scope> {
+export async function openScope(tx: Tx, outTradeNo: string, now: Date): Promise<Scope> {
   const order = await lockOrder(tx, outTradeNo);
   const work = { refunds: new Set<string>(), sharings: new Set<string>() };
-  const notices = { told: [], verdicts: new Map<string, Verdict>(), judgeAnew: false };
+  const notices = { reportedRefunds: [], verdicts: new Map<string, Verdict>(), decideAgain: false };
   return { tx, outTradeNo, now, order, changed: false, ...notices, ...work };
 }
 

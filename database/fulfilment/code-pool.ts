@@ -1,4 +1,4 @@
-import type { Transaction } from '../core/context';
+import type { Tx } from '../core/context';
 
 interface Wanted {
   readonly sku: string;
@@ -10,11 +10,7 @@ interface Wanted {
  * locked by the caller, so a short pool is really short and not just busy.
  * @returns false when the pool holds too few; the caller's savepoint takes everything back
  */
-export async function handOutCodes(
-  tx: Transaction,
-  outTradeNo: string,
-  now: Date,
-): Promise<boolean> {
+export async function handOutCodes(tx: Tx, outTradeNo: string, now: Date): Promise<boolean> {
   const wanted = await tx.$queryRaw<Wanted[]>`
     SELECT i.sku, sum(i.quantity)::int - (SELECT count(*)::int FROM product_codes c
       WHERE c.out_trade_no = ${outTradeNo} AND c.sku = i.sku) AS quantity

@@ -5,7 +5,7 @@ import {
 } from '../../domain/fulfilment/effects';
 import { proportion, proportions } from '../../domain/money';
 import { shanghaiDay } from '../../domain/orders/order-number';
-import type { Transaction } from '../core/context';
+import type { Tx } from '../core/context';
 import type { LockedOrder } from '../core/order-row';
 
 /** A refund of the payment, back with the payer. */
@@ -23,7 +23,7 @@ interface Refunded {
  * The order's row is locked.
  */
 export async function addCompensations(
-  tx: Transaction,
+  tx: Tx,
   outTradeNo: string,
   refund: {
     readonly outRefundNo: string;
@@ -46,8 +46,8 @@ export async function addCompensations(
  * Takes back one effect's share of one refund. What was never done has nothing to take back; what others
  * have taken back already is not taken again. The order and its products are locked.
  */
-export async function takeBack(
-  tx: Transaction,
+export async function compensate(
+  tx: Tx,
   order: LockedOrder,
   effect: DatabaseEffect,
   outRefundNo: string,
@@ -65,9 +65,9 @@ export async function takeBack(
   if (refund) await TAKE_BACK[effect](tx, order, refund, now);
 }
 
-type TakeBack = (tx: Transaction, order: LockedOrder, refund: Refunded, now: Date) => Promise<void>;
+type Compensation = (tx: Tx, order: LockedOrder, refund: Refunded, now: Date) => Promise<void>;
 
-const TAKE_BACK: Record<DatabaseEffect, TakeBack> = {
+const TAKE_BACK: Record<DatabaseEffect, Compensation> = {
   async points(tx, order, refund, now) {
     const { out_trade_no: outTradeNo, user_id: userId } = order;
     const [sums] = await tx.$queryRaw<{ given: number; taken: number }[]>`
@@ -163,7 +163,7 @@ const TAKE_BACK: Record<DatabaseEffect, TakeBack> = {
 
 /** What other refunds have taken back of an effect, as the money they stand for. */
 async function takenBefore(
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   effect: DatabaseEffect,
   { outRefundNo }: Refunded,

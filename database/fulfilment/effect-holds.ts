@@ -1,8 +1,8 @@
 import { Prisma } from '../../generated/prisma/client';
 import type { InterventionReason } from '../../domain/interventions/reasons';
 import { DATABASE_EFFECTS } from '../../domain/fulfilment/effects';
-import type { Transaction } from '../core/context';
-import { endMoot } from '../interventions/open-intervention';
+import type { Tx } from '../core/context';
+import { endInterventions } from '../interventions/open-intervention';
 
 /** Questions about effects: moot once the whole payment goes back. */
 const EFFECT_REASONS: readonly InterventionReason[] = ['effect_failed', 'no_stock', 'no_codes'];
@@ -13,20 +13,16 @@ export const NO_FAILURE = { errorCode: null, evidence: Prisma.DbNull } as const;
 const AHEAD = [...DATABASE_EFFECTS] as string[];
 
 /** The whole payment is held for refunds: effects not yet done will not be. */
-export async function cancelEffects(tx: Transaction, outTradeNo: string, now: Date): Promise<void> {
+export async function cancelEffects(tx: Tx, outTradeNo: string, now: Date): Promise<void> {
   await tx.orderEffect.updateMany({
     where: { outTradeNo, effect: { in: AHEAD }, status: { in: ['pending', 'failed'] } },
     data: { status: 'cancelled', spent: false, ...NO_FAILURE },
   });
-  await endMoot(tx, outTradeNo, EFFECT_REASONS, now, AHEAD);
+  await endInterventions(tx, outTradeNo, EFFECT_REASONS, now, AHEAD);
 }
 
 /** A hold was freed, so some of the payment stays: the effects are to be done after all. */
-export async function restoreEffects(
-  tx: Transaction,
-  outTradeNo: string,
-  now: Date,
-): Promise<void> {
+export async function restoreEffects(tx: Tx, outTradeNo: string, now: Date): Promise<void> {
   const { count } = await tx.orderEffect.updateMany({
     where: { outTradeNo, effect: { in: AHEAD }, status: 'cancelled' },
     data: { status: 'pending', attempts: 0 },

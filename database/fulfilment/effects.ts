@@ -4,8 +4,8 @@ import { pointsFor } from '../../domain/money';
 import { shanghaiDay } from '../../domain/orders/order-number';
 import type { RunView } from '../../domain/orders/run-view';
 import { SETTLE_GRACE_MS } from '../core/due-times';
-import { takeBack } from './compensations';
-import type { DatabaseContext, Transaction } from '../core/context';
+import { compensate } from './compensations';
+import type { DatabaseContext, Tx } from '../core/context';
 import { addDeliveries } from '../outbound/write-deliveries';
 import { handOutCodes } from './code-pool';
 import { NO_FAILURE } from './effect-holds';
@@ -83,7 +83,7 @@ const FORWARD = [...DATABASE_EFFECTS] as string[];
 
 async function runLocked(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   now: Date,
 ): Promise<FailedEffect[]> {
@@ -102,7 +102,7 @@ async function runLocked(
 /** What the payment sets off. */
 async function runAhead(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   rows: readonly EffectRow[],
   now: Date,
@@ -126,7 +126,7 @@ async function runAhead(
  * the sums are the same.
  */
 async function runBack(
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   rows: readonly EffectRow[],
   now: Date,
@@ -144,7 +144,7 @@ async function runBack(
     const { effect, outRefundNo } = readEffect(row.effect);
     if (outRefundNo === null || waitsFor.includes(effect)) continue;
     const failure = await attempt(tx, order, row, () =>
-      takeBack(tx, order, effect, outRefundNo, now),
+      compensate(tx, order, effect, outRefundNo, now),
     );
     // At once: the next one takes back what this one left.
     if (failure === null) await markDone(tx, outTradeNo, [row.effect], now);
@@ -158,7 +158,7 @@ function isDue({ status, spent }: EffectRow): boolean {
 }
 
 /** All rows an effect may touch, locked in sku order before the first one: no two orders can wait for each other. */
-async function lockProducts(tx: Transaction, outTradeNo: string): Promise<void> {
+async function lockProducts(tx: Tx, outTradeNo: string): Promise<void> {
   await tx.$queryRaw`
     SELECT 1 FROM products WHERE sku IN (
       SELECT sku FROM order_items WHERE out_trade_no = ${outTradeNo})
@@ -166,7 +166,7 @@ async function lockProducts(tx: Transaction, outTradeNo: string): Promise<void> 
 }
 
 async function attempt(
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   row: EffectRow,
   carryOut: () => Promise<void>,
@@ -182,12 +182,7 @@ async function attempt(
   }
 }
 
-async function markDone(
-  tx: Transaction,
-  outTradeNo: string,
-  effects: string[],
-  now: Date,
-): Promise<void> {
+async function markDone(tx: Tx, outTradeNo: string, effects: string[], now: Date): Promise<void> {
   if (effects.length === 0) return;
   await tx.orderEffect.updateMany({
     where: { outTradeNo, effect: { in: effects }, status: { in: ['pending', 'failed'] } },
@@ -196,7 +191,7 @@ async function markDone(
 }
 
 async function fail(
-  tx: Transaction,
+  tx: Tx,
   outTradeNo: string,
   { effect, attempts: before }: EffectRow,
   error: unknown,
@@ -214,7 +209,7 @@ async function fail(
 /** A person skipped an effect: when none is left, the order is fulfilled with that. */
 export async function fulfilIfDone(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   now: Date,
 ): Promise<void> {
@@ -228,7 +223,7 @@ export async function fulfilIfDone(
 /** No effect is left: the order is fulfilled in the transaction of the last one. */
 async function fulfil(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   now: Date,
 ): Promise<void> {
@@ -250,10 +245,7 @@ async function fulfil(
   });
 }
 
-const EFFECTS: Record<
-  DatabaseEffect,
-  (tx: Transaction, order: LockedOrder, now: Date) => Promise<void>
-> = {
+const EFFECTS: Record<DatabaseEffect, (tx: Tx, order: LockedOrder, now: Date) => Promise<void>> = {
   async points(tx, order, now) {
     const delta = pointsFor(order.total_fen);
     if (delta === 0) return;

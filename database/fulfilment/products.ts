@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { audit } from '../core/audit';
-import type { Actor, DatabaseContext, Transaction } from '../core/context';
+import type { Actor, DatabaseContext, Tx } from '../core/context';
 import type { ItemKind } from './stock-reservations';
 
 export interface ProductView {
@@ -217,7 +217,7 @@ async function readPoints({ prisma }: DatabaseContext, userId: string): Promise<
   return { balance: balance?.balance ?? 0, entries };
 }
 
-async function view(tx: Transaction, sku: string): Promise<ProductView | null> {
+async function view(tx: Tx, sku: string): Promise<ProductView | null> {
   const row = await tx.product.findUnique({
     where: { sku },
     select: { sku: true, name: true, kind: true, stock: true, reserved: true, sold: true },
@@ -227,7 +227,7 @@ async function view(tx: Transaction, sku: string): Promise<ProductView | null> {
   return { ...row, kind: row.kind as ItemKind, codesLeft };
 }
 
-async function viewed(tx: Transaction, sku: string): Promise<ProductChange> {
+async function viewed(tx: Tx, sku: string): Promise<ProductChange> {
   const product = await view(tx, sku);
   return product ? { kind: 'ok', product } : { kind: 'not_found' };
 }

@@ -1,4 +1,4 @@
-import type { Transaction } from '../core/context';
+import type { Tx } from '../core/context';
 
 export type ItemKind = 'physical' | 'virtual';
 
@@ -9,7 +9,7 @@ export interface OrderLine {
   readonly pooled: boolean;
 }
 
-export interface Reservation {
+export interface StockReservation {
   readonly sku: string;
   readonly quantity: number;
 }
@@ -26,13 +26,13 @@ type Item = { readonly sku: string; readonly quantity: number; readonly kind: It
  * the shop's own affair: no stock, no delivery here.
  */
 export async function reserveStock<T extends Item>(
-  tx: Transaction,
+  tx: Tx,
   items: readonly T[],
 ): Promise<
   | {
       readonly kind: 'reserved';
       readonly items: readonly (T & OrderLine)[];
-      readonly reservations: readonly Reservation[];
+      readonly reservations: readonly StockReservation[];
     }
   | ProductConflict
 > {
@@ -71,7 +71,7 @@ export async function reserveStock<T extends Item>(
 }
 
 /** Gives back what an order that will not be paid had reserved. Idempotent; the order row is locked. */
-export async function releaseStock(tx: Transaction, outTradeNo: string): Promise<void> {
+export async function releaseStock(tx: Tx, outTradeNo: string): Promise<void> {
   await tx.$executeRaw`
     WITH held AS (
       UPDATE stock_reservations SET status = 'released'
@@ -89,7 +89,7 @@ export async function releaseStock(tx: Transaction, outTradeNo: string): Promise
  * is locked.
  * @returns false when there is not enough any more; nothing is reserved then
  */
-export async function reserveAgain(tx: Transaction, outTradeNo: string): Promise<boolean> {
+export async function reserveAgain(tx: Tx, outTradeNo: string): Promise<boolean> {
   const wanted = await tx.$queryRaw<{ sku: string; enough: boolean }[]>`
     SELECT p.sku, p.stock IS NULL OR p.stock - p.reserved >= r.quantity AS enough
     FROM products p JOIN stock_reservations r USING (sku)

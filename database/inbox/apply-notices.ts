@@ -5,9 +5,9 @@ import { openScope } from '../core/scope';
 import { carryOutApproved } from '../resolutions/carry-out-approved';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
-import { endMoot } from '../interventions/open-intervention';
-import { askAboutUnreadable } from './open-unreadable-intervention';
-import type { InboxRow, Scope, ToldRefund, Verdict } from '../core/scope';
+import { endInterventions } from '../interventions/open-intervention';
+import { openUnreadableIntervention } from './open-unreadable-intervention';
+import type { InboxRow, Scope, ReportedRefund, Verdict } from '../core/scope';
 import { applyPayment } from '../payments/apply-payment';
 import { applyRefundNotice } from '../refunds/apply-refund-notice';
 import { readRunView } from '../core/run-view';
@@ -75,7 +75,7 @@ async function applyNotices(
       take: BATCH + TOLD,
     });
     const rows = seen.filter(({ verdict }) => verdict === null).slice(0, BATCH);
-    scope.told = toldRefunds(context, seen, parse);
+    scope.reportedRefunds = toldRefunds(context, seen, parse);
     for (const row of rows) {
       // A payment may have taken it along.
       if (scope.verdicts.has(row.id)) continue;
@@ -90,7 +90,7 @@ async function applyNotices(
       view: scope.order && (await readRunView(tx, outTradeNo)),
       applied: countOf(scope, 'applied'),
       conflicts: countOf(scope, 'conflict'),
-      more: rows.length === BATCH || moreAnswers || scope.judgeAnew,
+      more: rows.length === BATCH || moreAnswers || scope.decideAgain,
       refunds: [...scope.refunds],
       sharings: [...scope.sharings],
     };
@@ -115,7 +115,7 @@ function toldRefunds(
   context: DatabaseContext,
   rows: readonly (InboxRow & { readonly kind: string })[],
   parse: (resource: string) => Notice,
-): ToldRefund[] {
+): ReportedRefund[] {
   return rows.flatMap((row) => {
     const notice = row.kind === 'refund' ? open(context, row, parse) : null;
     return notice?.kind === 'refund' ? [{ row, notice }] : [];
@@ -129,7 +129,7 @@ async function endUndeliverable(
 ): Promise<void> {
   for (const { id, undeliverableAt } of rows) {
     if (undeliverableAt === null) continue;
-    await endMoot(tx, outTradeNo, ['undeliverable'], now, `notice:${id}`);
+    await endInterventions(tx, outTradeNo, ['undeliverable'], now, `notice:${id}`);
   }
 }
 
@@ -146,7 +146,7 @@ async function applyRow(
   parse: (resource: string) => Notice,
 ): Promise<Verdict> {
   const notice = open(context, row, parse);
-  if (!notice) return askAboutUnreadable(scope, row);
+  if (!notice) return openUnreadableIntervention(scope, row);
   if (notice.kind === 'payment') return applyPayment(context, scope, notice, row);
   if (notice.kind === 'refund') return applyRefundNotice(context, scope, notice, row);
   return 'ignored';

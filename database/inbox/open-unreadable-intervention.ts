@@ -5,7 +5,7 @@ import { openIntervention } from '../interventions/open-intervention';
  * A notice that can't be read any more must not hold its order for ever: a person hears of it, and a
  * payment behind it is still found by asking WeChat.
  */
-export async function askAboutUnreadable(
+export async function openUnreadableIntervention(
   { tx, outTradeNo, order, now }: Scope,
   row: InboxRow,
 ): Promise<Verdict> {

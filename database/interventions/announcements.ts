@@ -1,7 +1,7 @@
 import type { DatabaseContext } from '../core/context';
 
 /** An intervention that nobody was told of yet; no evidence, which stays in its row. */
-export interface NewQuestion {
+export interface NewIntervention {
   readonly id: string;
   readonly outTradeNo: string;
   readonly reason: string;
@@ -18,11 +18,11 @@ export function createAnnouncements({ prisma }: DatabaseContext) {
      */
     announce: (
       limit: number,
-      tell: (questions: readonly NewQuestion[]) => Promise<void>,
+      tell: (questions: readonly NewIntervention[]) => Promise<void>,
       now: () => number,
     ): Promise<number> =>
       prisma.$transaction(async (tx) => {
-        const questions = await tx.$queryRaw<NewQuestion[]>`
+        const questions = await tx.$queryRaw<NewIntervention[]>`
           SELECT id::text, out_trade_no AS "outTradeNo", reason, subject FROM interventions
           WHERE alerted_at IS NULL ORDER BY since LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED`;
         if (questions.length === 0) return 0;

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { InterventionReason } from '../../domain/interventions/reasons';
-import type { Transaction } from '../core/context';
+import type { Tx } from '../core/context';
 
 export interface NewIntervention {
   readonly outTradeNo: string;
@@ -17,7 +17,7 @@ export interface NewIntervention {
 }
 
 /** Opens a question for a person; one that is open already for the same matter stays as it is. True when it is news. */
-export async function openIntervention(tx: Transaction, entry: NewIntervention): Promise<boolean> {
+export async function openIntervention(tx: Tx, entry: NewIntervention): Promise<boolean> {
   const opened = await tx.$executeRaw`
     INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen, since,
       previous_id)
@@ -36,8 +36,8 @@ export async function openIntervention(tx: Transaction, entry: NewIntervention):
  * given meanwhile is withdrawn when its run comes to it.
  * @param subjects matters of these reasons; all of the number when left out
  */
-export async function endMoot(
-  tx: Transaction,
+export async function endInterventions(
+  tx: Tx,
   outTradeNo: string,
   reasons: readonly InterventionReason[],
   now: Date,

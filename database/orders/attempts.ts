@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { AttemptOutcome } from '../core/attempt-outcome';
-import type { Transaction } from '../core/context';
+import type { Tx } from '../core/context';
 
 /** What WeChat said when it refused. */
 export interface Refusal {
@@ -12,7 +12,7 @@ export interface Refusal {
 
 /** Notes how an attempt ended. */
 export async function settleAttempt(
-  tx: Transaction,
+  tx: Tx,
   attemptId: string,
   outcome: AttemptOutcome,
   code: string | null,
@@ -26,7 +26,7 @@ export async function settleAttempt(
 }
 
 /** True when WeChat accepted a prepay of the order, or may have. */
-export async function mayExistAtWechat(tx: Transaction, outTradeNo: string): Promise<boolean> {
+export async function mayExistAtWechat(tx: Tx, outTradeNo: string): Promise<boolean> {
   const attempts = await tx.providerAttempt.findMany({
     where: { outTradeNo, operation: 'prepay' },
     select: { outcome: true },

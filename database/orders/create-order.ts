@@ -3,7 +3,7 @@ import type { Channel } from '../../domain/orders/channels';
 import { FINGERPRINT_WINDOW_MS, fingerprintText } from '../../domain/orders/fingerprint';
 import type { OrderNumber } from '../../domain/orders/order-number';
 import { canBePaid, isOrderStatus } from '../../domain/orders/order-state';
-import type { Actor, DatabaseContext, Transaction } from '../core/context';
+import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { claimKey, type IdempotencyGuard } from '../core/idempotency';
 import { createOrderNumbers } from './order-numbers';
 import {
@@ -11,7 +11,7 @@ import {
   type ItemKind,
   type OrderLine,
   type ProductConflict,
-  type Reservation,
+  type StockReservation,
 } from '../fulfilment/stock-reservations';
 
 export interface NewOrder {
@@ -123,7 +123,7 @@ export function createOrderCreation(context: DatabaseContext) {
 }
 
 async function claimed(
-  tx: Transaction,
+  tx: Tx,
   guard: IdempotencyGuard,
   bodyHash: string,
 ): Promise<CreationResult | null> {
@@ -133,7 +133,7 @@ async function claimed(
 
 /** Locks the fingerprint's row; it counts while its order can still be paid. */
 async function claimFingerprint(
-  tx: Transaction,
+  tx: Tx,
   fingerprint: string,
   nowMs: number,
 ): Promise<CreationResult | null> {
@@ -168,7 +168,7 @@ interface Insertion {
   readonly number: OrderNumber;
   readonly order: NewOrder;
   readonly items: readonly (NewItem & OrderLine)[];
-  readonly reservations: readonly Reservation[];
+  readonly reservations: readonly StockReservation[];
   readonly actor: Actor;
   readonly nowMs: number;
   readonly guard: IdempotencyGuard | null;
@@ -178,7 +178,7 @@ interface Insertion {
 /** Writes the whole order in one statement; false when the number is taken. */
 async function insert(
   { cipher }: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   { number, order, items, reservations, actor, nowMs, guard, fingerprint }: Insertion,
 ): Promise<boolean> {
   const seal = (column: string, text: string | null) =>

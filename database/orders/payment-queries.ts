@@ -60,7 +60,7 @@ export function createQueries(context: DatabaseContext) {
       takeTurn(context, outTradeNo, gapsMs, nowMs),
 
     /** WeChat could not say: it is asked again at this time, Unix ms, if that is before the next turn. */
-    askAgainAt: async (outTradeNo: string, atMs: number): Promise<void> => {
+    queryAgainAt: async (outTradeNo: string, atMs: number): Promise<void> => {
       await context.prisma.order.updateMany({
         where: { outTradeNo, nextQueryAt: { gt: new Date(atMs) } },
         data: { nextQueryAt: new Date(atMs) },

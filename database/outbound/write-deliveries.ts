@@ -4,7 +4,7 @@ import type {
   OrderEventName,
   WebhookEventName,
 } from '../../domain/fulfilment/effects';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import type { LockedOrder } from '../core/order-row';
 
 /** What each event is told by: the shop hears of all, the user of the payment. */
@@ -21,7 +21,7 @@ const TOLD_BY: Readonly<Record<OrderEventName, readonly DeliveryKind[]>> = {
  */
 export async function addDeliveries(
   { webhooks }: Pick<DatabaseContext, 'webhooks'>,
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   told: { event: OrderEventName; status: string; transactionId: string | null; now: Date },
 ): Promise<void> {
@@ -59,7 +59,7 @@ interface DeliveredRefund {
 /** The shop hears that a refund's money is back with the payer. */
 export async function addRefundDelivery(
   { webhooks }: Pick<DatabaseContext, 'webhooks'>,
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   refund: DeliveredRefund,
   now: Date,
@@ -92,7 +92,7 @@ export async function addRefundDelivery(
 /** The shop hears what became of a sharing, receiver by receiver; no account, no name. */
 export async function addSharingDelivery(
   { webhooks }: Pick<DatabaseContext, 'webhooks'>,
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   sharing: {
     readonly outOrderNo: string;
@@ -134,7 +134,7 @@ export async function addSharingDelivery(
 }
 
 async function insert(
-  tx: Transaction,
+  tx: Tx,
   told: {
     id: string;
     kinds: readonly DeliveryKind[];

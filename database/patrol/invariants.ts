@@ -6,7 +6,7 @@ import {
   type PatrolStart,
 } from '../../domain/patrol/findings';
 import type { Prisma } from '../../generated/prisma/client';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
 import { releaseStock } from '../fulfilment/stock-reservations';
 import { lockOrder, type LockedOrder } from '../core/order-row';
@@ -197,7 +197,7 @@ function giveBack({ prisma }: DatabaseContext, { outTradeNo }: Violation): Promi
 
 /** True where the order's end says that its goods were not handed out. */
 async function goodsStayed(
-  tx: Transaction,
+  tx: Tx,
   { out_trade_no: outTradeNo, status }: LockedOrder,
 ): Promise<boolean> {
   const stock = await tx.orderEffect.findFirst({

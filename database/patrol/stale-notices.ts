@@ -11,7 +11,7 @@ export interface StaleNotices {
   /** All that wait, up to a bound: their numbers, or their own ids where WeChat named none. */
   readonly keys: readonly string[];
   /** Those that nobody was told of lately: one per run. */
-  readonly toTell: readonly { readonly id: string; readonly outTradeNo: string }[];
+  readonly toWake: readonly { readonly id: string; readonly outTradeNo: string }[];
 }
 
 interface Row {
@@ -37,7 +37,7 @@ export function createStaleNotices({ prisma }: DatabaseContext) {
       }
       return {
         keys: rows.map(({ id, outTradeNo }) => outTradeNo ?? id),
-        toTell: [...runs.values()],
+        toWake: [...runs.values()],
       };
     },
 

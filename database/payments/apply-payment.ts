@@ -5,13 +5,13 @@ import { decidePayment, type PaymentDecision } from '../../domain/payments/payme
 import type { PaymentNotice } from '../../domain/payments/notices';
 import { refundNumberOf } from '../../domain/refunds/refund-number';
 import { SETTLE_GRACE_MS } from '../core/due-times';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { addDeliveries } from '../outbound/write-deliveries';
-import { endMoot } from '../interventions/open-intervention';
-import { askAboutPayment } from './open-payment-intervention';
+import { endInterventions } from '../interventions/open-intervention';
+import { openPaymentIntervention } from './open-payment-intervention';
 import type { InboxRow, Scope, Verdict } from '../core/scope';
-import { judgeRefundsTold } from '../refunds/apply-refund-notice';
-import { reserveRefund } from '../refunds/settle-refund';
+import { applyReportedRefunds } from '../refunds/apply-refund-notice';
+import { holdRefund } from '../refunds/settle-refund';
 import { latePaymentPolicy } from '../settings/runtime-settings';
 import { addDeadline } from '../sharing/reservation';
 import { changeStatus, type LockedOrder } from '../core/order-row';
@@ -38,12 +38,12 @@ export async function applyPayment(
     return 'applied';
   }
   if (decision.transactionStatus === 'surplus' && notice.tradeState === 'SUCCESS') {
-    await judgeRefundsTold(context, scope, notice.transactionId);
+    await applyReportedRefunds(context, scope, notice.transactionId);
     const returned = await giveBack(context, scope, key, notice, 'surplus_payment');
     if (returned || (await isGivenBack(scope, key))) return 'conflict';
   }
-  await askAboutPayment(scope, row, notice, decision);
-  await judgeRefundsTold(context, scope, notice.transactionId);
+  await openPaymentIntervention(scope, row, notice, decision);
+  await applyReportedRefunds(context, scope, notice.transactionId);
   return 'conflict';
 }
 
@@ -85,12 +85,18 @@ async function knownBefore(
       where: { id: known.id, status: 'rejected' },
       data: { status: 'applied', totalFen, currency, appId },
     });
-    await endMoot(scope.tx, scope.outTradeNo, ['amount_mismatch'], scope.now, transactionId);
+    await endInterventions(
+      scope.tx,
+      scope.outTradeNo,
+      ['amount_mismatch'],
+      scope.now,
+      transactionId,
+    );
     await pay(context, scope, { notice, row, decision, key: known.id });
     return 'applied';
   }
   if (same && !(open && decision.kind === 'conflict')) return 'already_applied';
-  await askAboutPayment(scope, row, notice, {
+  await openPaymentIntervention(scope, row, notice, {
     reason: reasonOf(scope, decision),
     mismatches: decision.kind === 'conflict' ? decision.mismatches : [],
   });
@@ -117,7 +123,7 @@ async function giveBack(
   const { tx, outTradeNo, now } = scope;
   if (notice.transactionId === null) return false;
   const outRefundNo = refundNumberOf(notice.transactionId);
-  const reserved = await reserveRefund(tx, {
+  const reserved = await holdRefund(tx, {
     outRefundNo,
     outTradeNo,
     transactionKey,
@@ -185,15 +191,15 @@ async function pay(
     transactionId: notice.transactionId,
   });
   const { transactionId } = notice;
-  if (attention === null) return judgeRefundsTold(context, scope, transactionId);
+  if (attention === null) return applyReportedRefunds(context, scope, transactionId);
   if (attention === 'late_payment' && (await latePaymentPolicy(tx)) === 'refund') {
-    await judgeRefundsTold(context, scope, transactionId);
+    await applyReportedRefunds(context, scope, transactionId);
     if (await giveBack(context, scope, key, notice, 'late_payment')) return;
     if (await isGivenBack(scope, key)) return;
   }
   // Where a refund that was told explains it, that ends the question.
-  await askAboutPayment(scope, row, notice, { reason: attention, mismatches: [] });
-  await judgeRefundsTold(context, scope, transactionId);
+  await openPaymentIntervention(scope, row, notice, { reason: attention, mismatches: [] });
+  await applyReportedRefunds(context, scope, transactionId);
 }
 
 /** True when all of a payment is on its way back, or there. */
@@ -231,7 +237,7 @@ export async function becomePaid(
     throw new Error(`Order ${outTradeNo} can't become ${to} from ${order.status}`);
   }
   scope.changed = true;
-  if (order.in_question) await endMoot(tx, outTradeNo, ['wechat_failed'], now);
+  if (order.in_question) await endInterventions(tx, outTradeNo, ['wechat_failed'], now);
   if (to === 'paid') {
     await addEffects(tx, outTradeNo);
     await addDeadline(context, tx, order, now);
@@ -241,7 +247,7 @@ export async function becomePaid(
 }
 
 /** The ledger's rows: one per effect that applies. */
-async function addEffects(tx: Transaction, outTradeNo: string): Promise<void> {
+async function addEffects(tx: Tx, outTradeNo: string): Promise<void> {
   const [facts] = await tx.$queryRaw<{ reserved: boolean; pooled: boolean }[]>`
     SELECT EXISTS (SELECT 1 FROM stock_reservations WHERE out_trade_no = ${outTradeNo}) AS reserved,
       EXISTS (SELECT 1 FROM order_items

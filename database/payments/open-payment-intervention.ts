@@ -17,7 +17,7 @@ export function evidence(notice: PaymentNotice, row: InboxRow, mismatches: reado
   };
 }
 /** Opens the question that a payment raises which does not fit or comes late, with its evidence. */
-export async function askAboutPayment(
+export async function openPaymentIntervention(
   { tx, outTradeNo, order, now }: Scope,
   row: InboxRow,
   notice: PaymentNotice,

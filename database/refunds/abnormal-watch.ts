@@ -1,4 +1,4 @@
-import type { Transaction } from '../core/context';
+import type { Tx } from '../core/context';
 import type { RefundRow } from './refund-row';
 import { askWhereElse } from './settle-refund';
 
@@ -8,11 +8,7 @@ const LOOK_EVERY_MS = 24 * 60 * 60_000;
 const WATCHED_MS = 30 * LOOK_EVERY_MS;
 
 /** Plans the next look at an abnormal refund that nobody is asked about. */
-export async function watchAbnormal(
-  tx: Transaction,
-  outRefundNo: string,
-  now: Date,
-): Promise<void> {
+export async function watchAbnormal(tx: Tx, outRefundNo: string, now: Date): Promise<void> {
   const at = new Date(now.getTime() + LOOK_EVERY_MS);
   await tx.refund.updateMany({
     where: { outRefundNo, status: 'abnormal' },
@@ -22,7 +18,7 @@ export async function watchAbnormal(
 
 /** WeChat says that it still is abnormal: it is looked at again, or a person is asked anew. */
 export async function stillAbnormal(
-  tx: Transaction,
+  tx: Tx,
   refund: RefundRow,
   evidence: Readonly<Record<string, unknown>>,
   now: Date,

@@ -3,12 +3,12 @@ import { refundEvent, type RefundEvent } from '../../domain/refunds/refund-state
 import { canBePaid } from '../../domain/orders/order-state';
 import { currentOrder } from '../core/scope';
 import type { DatabaseContext } from '../core/context';
-import { endMoot } from '../interventions/open-intervention';
-import { askAboutRefund } from './open-refund-intervention';
+import { endInterventions } from '../interventions/open-intervention';
+import { openRefundIntervention } from './open-refund-intervention';
 import type { InboxRow, Scope, Verdict } from '../core/scope';
 import { closeLocked } from '../orders/close-locked-order';
 import type { RefundRow } from './refund-row';
-import { lockRefund, reserveRefund, settleRefund } from './settle-refund';
+import { lockRefund, holdRefund, settleRefund } from './settle-refund';
 
 /**
  * Books what WeChat told of a refund. One that somebody made outside Oncepay is booked like ours where it
@@ -26,11 +26,11 @@ export async function applyRefundNotice(
   if (refund?.out_trade_no !== outTradeNo) {
     // One that nobody here made, and that WeChat did not carry out, moved nothing.
     if (!refund && refundEvent(notice.refundStatus) === 'closed') return 'ignored';
-    return askAboutRefund(scope, notice, row);
+    return openRefundIntervention(scope, notice, row);
   }
-  if (!isOf(refund, notice)) return askAboutRefund(scope, notice, row);
+  if (!isOf(refund, notice)) return openRefundIntervention(scope, notice, row);
   const event = refundEvent(notice.refundStatus);
-  if (event === null) return askAboutRefund(scope, notice, row);
+  if (event === null) return openRefundIntervention(scope, notice, row);
   // Only an answer of the API says when to ask next.
   if (event === 'processing') return 'ignored';
   const word = {
@@ -40,7 +40,7 @@ export async function applyRefundNotice(
     evidence: { source: row.source, notification_id: row.notificationId },
   };
   const step = await settleRefund(context, tx, refund, word, now);
-  if (step.kind === 'refused') return askAboutRefund(scope, notice, row);
+  if (step.kind === 'refused') return openRefundIntervention(scope, notice, row);
   if (step.kind === 'duplicate') return 'already_applied';
   scope.changed = true;
   scope.refunds.add(refund.out_refund_no);
@@ -62,12 +62,12 @@ function isOf(refund: RefundRow, notice: RefundNotice): boolean {
  * A payment is booked of which refunds were told before: they are judged with it, whether a person was asked
  * about them, or they came in one batch. One that doesn't fit now either is asked about.
  */
-export async function judgeRefundsTold(
+export async function applyReportedRefunds(
   context: DatabaseContext,
   scope: Scope,
   transactionId: string | null,
 ): Promise<void> {
-  for (const { row, notice } of scope.told) {
+  for (const { row, notice } of scope.reportedRefunds) {
     if (notice.transactionId === null || notice.transactionId !== transactionId) continue;
     await currentOrder(scope);
     scope.verdicts.set(row.id, await applyRefundNotice(context, scope, notice, row));
@@ -98,7 +98,7 @@ async function bookExternal(
   if (!paid) return null;
   if (notice.totalFen !== null && notice.totalFen !== paid.totalFen) return null;
   if (notice.merchantId !== null && notice.merchantId !== paid.merchantId) return null;
-  const reserved = await reserveRefund(tx, {
+  const reserved = await holdRefund(tx, {
     outRefundNo,
     outTradeNo,
     transactionKey: paid.id,
@@ -110,7 +110,7 @@ async function bookExternal(
   });
   if (reserved !== 'reserved') return null;
   // It explains what was asked about this payment.
-  await endMoot(tx, outTradeNo, ['reconciliation'], now, [transactionId, outRefundNo]);
+  await endInterventions(tx, outTradeNo, ['reconciliation'], now, [transactionId, outRefundNo]);
   await endIfNothingLeft(context, scope, paid.id, transactionId);
   return lockRefund(tx, outRefundNo);
 }
@@ -131,7 +131,7 @@ async function endIfNothingLeft(
   const mismatch = { outTradeNo, subject: transactionId, reason: 'amount_mismatch' };
   const mismatched = await tx.intervention.count({ where: { ...mismatch, status: 'open' } });
   const ended = ['amount_mismatch', 'late_payment', 'unknown_order'] as const;
-  await endMoot(tx, outTradeNo, ended, now, transactionId);
+  await endInterventions(tx, outTradeNo, ended, now, transactionId);
   if (mismatched > 0 && order && canBePaid(order.status)) {
     await closeLocked(context, tx, order, 'mismatch_refunded', now);
     scope.changed = true;

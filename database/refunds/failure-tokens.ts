@@ -1,4 +1,4 @@
-import type { Transaction } from '../core/context';
+import type { Tx } from '../core/context';
 
 /**
  * WeChat takes 6 refunds a second that fail. Every request takes a token before it is sent and gives it
@@ -7,7 +7,7 @@ import type { Transaction } from '../core/context';
 const REFUND_FAILURES = { name: 'wechat.refund_failures', capacity: 3, perSecond: 3 } as const;
 
 /** @returns false when a request sent now might be one failure too many */
-export async function takeRefundToken(tx: Transaction): Promise<boolean> {
+export async function takeRefundToken(tx: Tx): Promise<boolean> {
   const { name, capacity, perSecond } = REFUND_FAILURES;
   const taken = await tx.$executeRaw`
     UPDATE rate_limits SET updated_at = clock_timestamp(), tokens = least(${capacity}::float8,
@@ -19,7 +19,7 @@ export async function takeRefundToken(tx: Transaction): Promise<boolean> {
 }
 
 /** The request did not fail, so it counts for nothing. */
-export async function returnRefundToken(tx: Pick<Transaction, '$executeRaw'>): Promise<void> {
+export async function returnRefundToken(tx: Pick<Tx, '$executeRaw'>): Promise<void> {
   const { name, capacity } = REFUND_FAILURES;
   await tx.$executeRaw`
     UPDATE rate_limits SET tokens = least(${capacity}::float8, tokens + 1) WHERE name = ${name}`;

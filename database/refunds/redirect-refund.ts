@@ -1,7 +1,7 @@
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { startAttempt } from './refund-attempts';
 import { stored, type RefundRow, type StoredRefund } from './refund-row';
-import { isAsked, lockRefund } from './settle-refund';
+import { hasOpenIntervention, lockRefund } from './settle-refund';
 
 /** Where an abnormal refund shall go. */
 export type RefundTarget =
@@ -22,7 +22,7 @@ export interface Redirect {
 }
 
 /** True when WeChat may have taken an attempt to redirect it without our knowing. */
-export async function mayBeRedirected(tx: Transaction, outRefundNo: string): Promise<boolean> {
+export async function mayBeRedirected(tx: Tx, outRefundNo: string): Promise<boolean> {
   const outcome = [{ outcome: null }, { outcome: 'unknown' }];
   const where = { outRefundNo, operation: 'abnormal', OR: outcome };
   return (await tx.refundAttempt.count({ where })) > 0;
@@ -31,7 +31,7 @@ export async function mayBeRedirected(tx: Transaction, outRefundNo: string): Pro
 /** null when nobody has said where it shall go. */
 export async function redirect(
   { cipher }: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   row: RefundRow,
   attemptLifeMs: number,
   now: Date,
@@ -61,7 +61,7 @@ export async function redirectAgain(
 ): Promise<Redirect | null> {
   return context.prisma.$transaction(async (tx) => {
     const row = await lockRefund(tx, outRefundNo);
-    if (row?.status !== 'abnormal' || (await isAsked(tx, row))) return null;
+    if (row?.status !== 'abnormal' || (await hasOpenIntervention(tx, row))) return null;
     return redirect(context, tx, row, attemptLifeMs, new Date(nowMs));
   });
 }

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { AttemptOutcome } from '../core/attempt-outcome';
-import type { Transaction } from '../core/context';
+import type { Tx } from '../core/context';
 import type { RefundRow } from './refund-row';
 
 /** A request that WeChat has answered with the refund. */
@@ -14,7 +14,7 @@ export type AttemptOperation = 'refund' | 'abnormal';
 
 /** Writes a request down before it is sent. @returns its id */
 export async function startAttempt(
-  tx: Transaction,
+  tx: Tx,
   row: RefundRow,
   operation: AttemptOperation,
   lifeMs: number,
@@ -33,7 +33,7 @@ export async function startAttempt(
  * WeChat doesn't know the number: what was sent so long ago that it can't be on its way any more was never
  * taken (P8).
  */
-export async function settleAbsent(tx: Transaction, outRefundNo: string, now: Date): Promise<void> {
+export async function settleAbsent(tx: Tx, outRefundNo: string, now: Date): Promise<void> {
   await tx.refundAttempt.updateMany({
     where: { outRefundNo, operation: 'refund', deadlineAt: { lte: now }, ...UNDECIDED },
     data: { outcome: 'refused', code: 'RESOURCE_NOT_EXISTS', finishedAt: now },
@@ -42,7 +42,7 @@ export async function settleAbsent(tx: Transaction, outRefundNo: string, now: Da
 
 /** WeChat has another refund under the number: none of ours was taken. */
 export async function settleForeign(
-  tx: Pick<Transaction, 'refundAttempt'>,
+  tx: Pick<Tx, 'refundAttempt'>,
   outRefundNo: string,
   now: Date,
 ): Promise<void> {
@@ -56,7 +56,7 @@ const UNDECIDED = { OR: [{ outcome: null }, { outcome: 'unknown' }] };
 
 /** Notes how a request ended. */
 export async function settleAttempt(
-  tx: Transaction,
+  tx: Tx,
   id: string,
   outcome: AttemptOutcome,
   code: string | null,

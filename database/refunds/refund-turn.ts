@@ -1,6 +1,6 @@
 import { isSettled, type RefundStatus } from '../../domain/refunds/refund-state';
 import type { AttemptOutcome } from '../core/attempt-outcome';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
 import { returnRefundToken, takeRefundToken } from './failure-tokens';
 import {
@@ -12,7 +12,13 @@ import {
 } from './refund-attempts';
 import { mayBeRedirected, redirect, redirectAgain, type Redirect } from './redirect-refund';
 import { stored, type RefundRow, type StoredRefund } from './refund-row';
-import { askWhereElse, isAsked, lockRefund, settleRefund, type RefundWord } from './settle-refund';
+import {
+  askWhereElse,
+  hasOpenIntervention,
+  lockRefund,
+  settleRefund,
+  type RefundReport,
+} from './settle-refund';
 import { stillAbnormal } from './abnormal-watch';
 import { restOfReturns, returnTurn, type ReturnTurn } from './take-back-shares';
 
@@ -102,12 +108,13 @@ export function createRefunds(context: DatabaseContext) {
       settleForeign(prisma, outRefundNo, new Date(nowMs)),
 
     /** Books what WeChat said, with all that follows. @returns the status it has now */
-    heard: (
+    recordReport: (
       outRefundNo: string,
-      word: RefundWord,
+      word: RefundReport,
       attempt: AnsweredAttempt | null,
       nowMs: number,
-    ): Promise<RefundStatus | 'unknown_refund'> => hear(context, outRefundNo, word, attempt, nowMs),
+    ): Promise<RefundStatus | 'unknown_refund'> =>
+      recordRefundReport(context, outRefundNo, word, attempt, nowMs),
 
     /** When the run comes round again at the latest (P12). */
     async dueAgain(outRefundNo: string, atMs: number, nextQueryAtMs: number | null): Promise<void> {
@@ -146,10 +153,10 @@ async function takeTurn(
     const nowMs = clock();
     const now = new Date(nowMs);
     if (isSettled(row.status)) {
-      if (await isAsked(tx, row)) return over(tx, row);
+      if (await hasOpenIntervention(tx, row)) return over(tx, row);
       return (await restOfReturns(context, tx, row, limits.attemptLifeMs, now)) ?? over(tx, row);
     }
-    if (await isAsked(tx, row)) return over(tx, row);
+    if (await hasOpenIntervention(tx, row)) return over(tx, row);
     if (row.status === 'abnormal') {
       // Nobody has said where it shall go.
       if (row.abnormal_encrypted === null) return lookAtAbnormal(tx, row, nowMs);
@@ -178,7 +185,7 @@ async function takeTurn(
 }
 
 /** Nothing is due of a refund that has ended or waits for a person. */
-async function over(tx: Transaction, row: RefundRow): Promise<RefundTurn> {
+async function over(tx: Tx, row: RefundRow): Promise<RefundTurn> {
   await tx.refund.updateMany({
     where: { outRefundNo: row.out_refund_no, dueAt: { not: null } },
     data: { dueAt: null },
@@ -190,7 +197,7 @@ async function over(tx: Transaction, row: RefundRow): Promise<RefundTurn> {
 }
 
 /** One that is dismissed is handled elsewhere: WeChat is asked about it now and then. */
-async function lookAtAbnormal(tx: Transaction, row: RefundRow, nowMs: number): Promise<RefundTurn> {
+async function lookAtAbnormal(tx: Tx, row: RefundRow, nowMs: number): Promise<RefundTurn> {
   if (row.next_query_at === null) return over(tx, row);
   if (row.next_query_at.getTime() <= nowMs + EARLY_MS) return ask(row, null);
   return { kind: 'over', status: row.status, dueOrder: null };
@@ -205,12 +212,7 @@ function ask(row: RefundRow, ifNotTaken: IfNotTaken): RefundTurn {
  * WeChat wants refunds of one order some time apart: a later one waits, it does not fail. When one arrived there
  * is not known, so the time counts from its answer, or from now while that is not there.
  */
-async function spacing(
-  tx: Transaction,
-  row: RefundRow,
-  spacingMs: number,
-  nowMs: number,
-): Promise<number> {
+async function spacing(tx: Tx, row: RefundRow, spacingMs: number, nowMs: number): Promise<number> {
   const [last] = await tx.$queryRaw<{ at: Date | null }[]>`
     SELECT max(coalesce(a.finished_at, least(${new Date(nowMs)}, a.deadline_at))) AS at
     FROM refund_attempts a JOIN refunds r USING (out_refund_no)
@@ -239,10 +241,10 @@ async function startAfterAbsence(
   });
 }
 
-async function hear(
+async function recordRefundReport(
   context: DatabaseContext,
   outRefundNo: string,
-  word: RefundWord,
+  word: RefundReport,
   attempt: AnsweredAttempt | null,
   nowMs: number,
 ): Promise<RefundStatus | 'unknown_refund'> {
@@ -256,7 +258,7 @@ async function hear(
     if (!row) return 'unknown_refund';
     const step = await settleRefund(context, tx, row, word, now);
     if (step.kind === 'moved') return step.to;
-    if (step.kind === 'refused') await askAboutContradiction(tx, row, word, now);
+    if (step.kind === 'refused') await openContradictionIntervention(tx, row, word, now);
     if (row.status === 'abnormal' && attempt?.operation === 'abnormal') {
       await askWhereElse(tx, row, word.evidence, now);
     } else if (row.status === 'abnormal' && attempt === null) {
@@ -272,10 +274,10 @@ async function hear(
 }
 
 /** WeChat says something that can't be of a refund that has ended here: money may have moved. */
-async function askAboutContradiction(
-  tx: Transaction,
+async function openContradictionIntervention(
+  tx: Tx,
   row: RefundRow,
-  word: RefundWord,
+  word: RefundReport,
   now: Date,
 ): Promise<void> {
   await openIntervention(tx, {

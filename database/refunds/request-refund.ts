@@ -1,13 +1,13 @@
 import type { OrderStatus } from '../../domain/orders/order-state';
 import { refundNumberFromKey } from '../../domain/refunds/refund-number';
 import { audit } from '../core/audit';
-import type { Actor, DatabaseContext, Transaction } from '../core/context';
+import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { sqlStateOf } from '../core/errors';
 import { claimKey, rememberKey, type IdempotencyGuard } from '../core/idempotency';
-import { endMoot } from '../interventions/open-intervention';
+import { endInterventions } from '../interventions/open-intervention';
 import { findRefund, type RefundView } from '../views/order-details';
 import { refundLimit, type RefundLimit } from './wechat-limits';
-import { reserveRefund } from './settle-refund';
+import { holdRefund } from './settle-refund';
 import { lockOrder } from '../core/order-row';
 
 /** What a shop or an operator asks for. */
@@ -87,7 +87,7 @@ function reserve(
     const limit = await refundLimit(tx, paid.id, now);
     if (limit !== null) return { kind: limit };
     const { amountFen, reason, restock, revokeCodes } = request;
-    const reservation = await reserveRefund(tx, {
+    const reservation = await holdRefund(tx, {
       outRefundNo,
       outTradeNo,
       transactionKey: paid.id,
@@ -107,7 +107,7 @@ function reserve(
     const leftFen = (paid.totalFen ?? 0) - paid.heldFen;
     if (reservation !== 'reserved') return { kind: 'exceeds', leftFen };
     // Whether the order goes on with late money is no question once all of it goes back.
-    if (amountFen === leftFen) await endMoot(tx, outTradeNo, ['late_payment'], now);
+    if (amountFen === leftFen) await endInterventions(tx, outTradeNo, ['late_payment'], now);
     if (guard) await rememberKey(context, tx, guard, outTradeNo);
     const details = { out_refund_no: outRefundNo, amount: amountFen, restock, revokeCodes };
     await audit(tx, actor, 'refund.request', outTradeNo, details);
@@ -128,7 +128,7 @@ function numberOf(
 
 /** A number means one refund of one order for ever. */
 async function repeated(
-  tx: Transaction,
+  tx: Tx,
   request: RefundRequest,
   outRefundNo: string,
 ): Promise<RefundRequestResult | null> {
@@ -147,11 +147,7 @@ async function repeated(
   return { kind: 'repeat', refund: await viewOf(tx, request.outTradeNo, outRefundNo) };
 }
 
-async function viewOf(
-  tx: Transaction,
-  outTradeNo: string,
-  outRefundNo: string,
-): Promise<RefundView> {
+async function viewOf(tx: Tx, outTradeNo: string, outRefundNo: string): Promise<RefundView> {
   const refund = await findRefund({ prisma: tx }, outTradeNo, outRefundNo);
   if (!refund) throw new Error(`No refund ${outRefundNo}`);
   return refund;

@@ -6,11 +6,11 @@ import {
   type RefundTransition,
 } from '../../domain/refunds/refund-state';
 import { SETTLE_GRACE_MS } from '../core/due-times';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { addRefundDelivery } from '../outbound/write-deliveries';
 import { addCompensations } from '../fulfilment/compensations';
 import { cancelEffects, restoreEffects } from '../fulfilment/effect-holds';
-import { endMoot, openIntervention } from '../interventions/open-intervention';
+import { endInterventions, openIntervention } from '../interventions/open-intervention';
 import { releaseStock } from '../fulfilment/stock-reservations';
 import type { RefundRow } from './refund-row';
 import { changeStatus, lockOrder } from '../core/order-row';
@@ -36,7 +36,7 @@ export interface NewRefund {
   readonly now: Date;
 }
 
-export type Reservation = 'reserved' | 'exists' | 'nothing_left';
+export type RefundHold = 'reserved' | 'exists' | 'nothing_left';
 
 interface LockedTransaction {
   id: string;
@@ -54,7 +54,7 @@ interface LockedTransaction {
  * Makes a refund and holds its amount on its transaction, under the transaction's row lock: whoever asks
  * at once, no more is held than was paid (P11). The order's row is locked by the caller.
  */
-export async function reserveRefund(tx: Transaction, refund: NewRefund): Promise<Reservation> {
+export async function holdRefund(tx: Tx, refund: NewRefund): Promise<RefundHold> {
   const { outRefundNo, outTradeNo, now } = refund;
   const [paid] = await tx.$queryRaw<LockedTransaction[]>`
     SELECT t.id::text, t.merchant_id, t.transaction_id, t.order_no, t.status, t.total_fen, t.held_fen,
@@ -101,7 +101,7 @@ export async function reserveRefund(tx: Transaction, refund: NewRefund): Promise
 }
 
 /** Locks a refund, and the order it belongs to first, so that everybody locks in one order. */
-export async function lockRefund(tx: Transaction, outRefundNo: string): Promise<RefundRow | null> {
+export async function lockRefund(tx: Tx, outRefundNo: string): Promise<RefundRow | null> {
   const found = await tx.refund.findUnique({
     where: { outRefundNo },
     select: { outTradeNo: true },
@@ -117,7 +117,7 @@ export async function lockRefund(tx: Transaction, outRefundNo: string): Promise<
 }
 
 /** True while a person is asked about this refund: it waits for the answer. */
-export async function isAsked(tx: Transaction, row: RefundRow): Promise<boolean> {
+export async function hasOpenIntervention(tx: Tx, row: RefundRow): Promise<boolean> {
   const open = await tx.intervention.count({
     where: {
       outTradeNo: row.out_trade_no,
@@ -135,7 +135,7 @@ export async function isAsked(tx: Transaction, row: RefundRow): Promise<boolean>
 }
 
 /** What WeChat said of a refund. */
-export interface RefundWord {
+export interface RefundReport {
   readonly event: RefundEvent;
   readonly refundId: string | null;
   /** When WeChat is asked again, while it is `processing`. */
@@ -152,9 +152,9 @@ const QUERY_GRACE_MS = 15_000;
  */
 export async function settleRefund(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   refund: RefundRow,
-  word: RefundWord,
+  word: RefundReport,
   now: Date,
 ): Promise<RefundTransition> {
   const { out_refund_no: outRefundNo } = refund;
@@ -184,7 +184,7 @@ export async function settleRefund(
   if (moved.count !== 1)
     throw new Error(`Refund ${outRefundNo} left ${refund.status} under its lock`);
   // Whatever WeChat says answers whether the sending failed; what was abnormal is so no more.
-  await endMoot(
+  await endInterventions(
     tx,
     refund.out_trade_no,
     ['refund_failed', 'refund_abnormal', 'surplus_payment'],
@@ -210,13 +210,13 @@ export async function settleRefund(
 }
 
 /** What its run was taking back of shared money is followed to the end, whatever became of the refund. */
-async function isTakingBack(tx: Transaction, outRefundNo: string): Promise<boolean> {
+async function isTakingBack(tx: Tx, outRefundNo: string): Promise<boolean> {
   const open = { outRefundNo, status: { in: ['pending', 'processing'] } };
   return (await tx.profitSharingReturn.count({ where: open })) > 0;
 }
 
 /** Successes of one payment have an order of their own, whatever the clocks of those who book them say. */
-async function nextSuccess(tx: Transaction, refund: RefundRow, now: Date): Promise<Date> {
+async function nextSuccess(tx: Tx, refund: RefundRow, now: Date): Promise<Date> {
   const { _max } = await tx.refund.aggregate({
     where: { transactionKey: refund.transaction_key },
     _max: { succeededAt: true },
@@ -225,14 +225,14 @@ async function nextSuccess(tx: Transaction, refund: RefundRow, now: Date): Promi
 }
 
 /** Said before WeChat closed it, heard after that. Where nothing was said before the close, it is news. */
-function isStale(refund: RefundRow, { event }: RefundWord): boolean {
+function isStale(refund: RefundRow, { event }: RefundReport): boolean {
   const wasOpen = event === 'processing' || event === 'abnormal';
   return wasOpen && refund.status === 'closed' && refund.accepted_at !== null;
 }
 
 /** Where an abnormal refund should have gone was no good: a person says where else. */
 export async function askWhereElse(
-  tx: Transaction,
+  tx: Tx,
   refund: RefundRow,
   evidence: Readonly<Record<string, unknown>>,
   now: Date,
@@ -245,7 +245,7 @@ export async function askWhereElse(
 }
 
 async function ask(
-  tx: Transaction,
+  tx: Tx,
   refund: RefundRow,
   reason: InterventionReason,
   evidence: Readonly<Record<string, unknown>>,
@@ -268,7 +268,7 @@ async function ask(
 }
 
 /** Frees what a refund held: it can be refunded anew, and the goods may go out again. */
-export async function freeHold(tx: Transaction, refund: RefundRow, now: Date): Promise<void> {
+export async function freeHold(tx: Tx, refund: RefundRow, now: Date): Promise<void> {
   await tx.paymentTransaction.updateMany({
     where: { id: refund.transaction_key },
     data: { heldFen: { decrement: refund.amount_fen } },
@@ -278,7 +278,7 @@ export async function freeHold(tx: Transaction, refund: RefundRow, now: Date): P
   }
 }
 
-async function isApplied(tx: Transaction, refund: RefundRow): Promise<boolean> {
+async function isApplied(tx: Tx, refund: RefundRow): Promise<boolean> {
   const applied = { id: refund.transaction_key, status: 'applied' };
   return (await tx.paymentTransaction.count({ where: applied })) === 1;
 }
@@ -286,7 +286,7 @@ async function isApplied(tx: Transaction, refund: RefundRow): Promise<boolean> {
 /** The money is back with the payer. Only refunds of the applied transaction count for the order (P11). */
 async function succeed(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   refund: RefundRow,
   now: Date,
 ): Promise<void> {
@@ -294,7 +294,7 @@ async function succeed(
   const [back] = await tx.$queryRaw<{ status: string; whole: boolean }[]>`
     UPDATE payment_transactions SET refunded_fen = refunded_fen + ${refund.amount_fen}
     WHERE id = ${refund.transaction_key}::uuid RETURNING status, refunded_fen = total_fen AS whole`;
-  await endMoot(
+  await endInterventions(
     tx,
     outTradeNo,
     ['refund_failed', 'refund_abnormal', 'surplus_payment'],
@@ -302,7 +302,8 @@ async function succeed(
     subject,
   );
   // A part that somebody gave back says nothing about the rest.
-  if (back?.whole) await endMoot(tx, outTradeNo, ['surplus_payment'], now, refund.transaction_id);
+  if (back?.whole)
+    await endInterventions(tx, outTradeNo, ['surplus_payment'], now, refund.transaction_id);
   if (refund.order_no === null || !back) return;
   const order = await lockOrder(tx, refund.order_no);
   if (!order) throw new Error(`Refund ${subject} belongs to no order`);

@@ -1,7 +1,7 @@
 import { RETURNABLE_MS, shortfallOf, type ReturnStatus } from '../../domain/sharing/profit-sharing';
 import { isSettled } from '../../domain/refunds/refund-state';
 import type { AttemptOutcome } from '../core/attempt-outcome';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
 import type { RefundRow } from './refund-row';
 import { lockRefund } from './settle-refund';
@@ -42,7 +42,7 @@ export type ReturnTurn =
       readonly mayBeAbsent: boolean;
     };
 
-export interface ReturnWord {
+export interface ReturnReport {
   readonly result: 'PROCESSING' | 'SUCCESS' | 'FAILED';
   readonly returnId: string | null;
   readonly failReason: string | null;
@@ -80,7 +80,7 @@ const BLOCKED_MS = 10_000;
  */
 export async function returnTurn(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   refund: RefundRow,
   attemptLifeMs: number,
   now: Date,
@@ -109,7 +109,7 @@ export async function returnTurn(
 /** What was begun for a refund that has ended without it; the money may be back, and others wait to know. */
 export async function restOfReturns(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   refund: RefundRow,
   attemptLifeMs: number,
   now: Date,
@@ -119,7 +119,7 @@ export async function restOfReturns(
   return own ? continueReturn(context, tx, refund, own, attemptLifeMs, now) : null;
 }
 
-function openReturns(tx: Transaction, outRefundNo: string): Promise<ReturnRow[]> {
+function openReturns(tx: Tx, outRefundNo: string): Promise<ReturnRow[]> {
   return tx.$queryRaw<ReturnRow[]>`
     SELECT b.out_return_no, b.out_order_no, b.receiver_id::text, b.amount_fen, b.status,
       b.next_query_at, b.accepted_at, r.account_encrypted
@@ -129,7 +129,7 @@ function openReturns(tx: Transaction, outRefundNo: string): Promise<ReturnRow[]>
 }
 
 /** While the payment is still being shared, or taken back for another refund, nobody knows what is lacking. */
-async function isUnsettled(tx: Transaction, refund: RefundRow): Promise<boolean> {
+async function isUnsettled(tx: Tx, refund: RefundRow): Promise<boolean> {
   const [seen] = await tx.$queryRaw<{ unsettled: boolean }[]>`
     SELECT EXISTS (SELECT 1 FROM profit_sharings s
         WHERE s.transaction_key = ${refund.transaction_key}::uuid AND s.kind = 'share'
@@ -143,7 +143,7 @@ async function isUnsettled(tx: Transaction, refund: RefundRow): Promise<boolean>
 /** Largest first, so that as few as possible are asked. @returns false when a person is asked instead */
 async function planReturns(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   refund: RefundRow,
   lackingFen: number,
   now: Date,
@@ -159,7 +159,7 @@ async function planReturns(
     ORDER BY left_fen DESC, r.id`;
   const returnable = sources.reduce((sum, one) => sum + one.left_fen, 0);
   if (returnable < lackingFen) {
-    await askAboutReturn(tx, refund, { lacking: lackingFen, returnable }, now);
+    await openReturnIntervention(tx, refund, { lacking: lackingFen, returnable }, now);
     return false;
   }
   let lacking = lackingFen;
@@ -191,7 +191,7 @@ async function planReturns(
 
 async function continueReturn(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   refund: RefundRow,
   row: ReturnRow,
   attemptLifeMs: number,
@@ -262,9 +262,9 @@ export function createReturns({ prisma }: DatabaseContext) {
       settleForeignAttempts(prisma, { outReturnNo }, new Date(nowMs)),
 
     /** Books what WeChat said of a take-back. One that failed is asked about, at its refund. */
-    heard: (
+    recordReport: (
       back: StoredReturn,
-      word: ReturnWord,
+      word: ReturnReport,
       attempt: { readonly id: string; readonly requestId: string | null } | null,
       nowMs: number,
     ): Promise<void> =>
@@ -280,10 +280,10 @@ export function createReturns({ prisma }: DatabaseContext) {
 }
 
 async function bookReturn(
-  tx: Transaction,
+  tx: Tx,
   refund: RefundRow,
   back: StoredReturn,
-  word: ReturnWord,
+  word: ReturnReport,
   now: Date,
 ): Promise<void> {
   const { outReturnNo, amountFen } = back;
@@ -311,15 +311,15 @@ async function bookReturn(
     await freeShared(tx, refund.transaction_key, amountFen);
   } else if (status === 'failed' && !isSettled(refund.status)) {
     const evidence = { out_return_no: outReturnNo, amount: amountFen, why: word.failReason };
-    await askAboutReturn(tx, refund, evidence, now);
+    await openReturnIntervention(tx, refund, evidence, now);
   }
 }
 
 const STATUS_OF = { PROCESSING: 'processing', SUCCESS: 'succeeded', FAILED: 'failed' } as const;
 
 /** No refund that would leave the merchant short goes out unless a person says so. */
-async function askAboutReturn(
-  tx: Transaction,
+async function openReturnIntervention(
+  tx: Tx,
   refund: RefundRow,
   evidence: Readonly<Record<string, unknown>>,
   now: Date,
@@ -341,7 +341,7 @@ async function askAboutReturn(
 }
 
 /** True while WeChat may carry out a take-back of this refund: nothing else can be decided before. */
-export async function mayBeReturned(tx: Transaction, outRefundNo: string): Promise<boolean> {
+export async function mayBeReturned(tx: Tx, outRefundNo: string): Promise<boolean> {
   const maybe = await tx.profitSharingReturn.count({
     where: {
       outRefundNo,
@@ -352,7 +352,7 @@ export async function mayBeReturned(tx: Transaction, outRefundNo: string): Promi
   return maybe > 0;
 }
 
-async function dropUnsent(tx: Transaction, outRefundNo: string, now: Date): Promise<void> {
+async function dropUnsent(tx: Tx, outRefundNo: string, now: Date): Promise<void> {
   await tx.profitSharingReturn.updateMany({
     where: { outRefundNo, status: 'pending', attempts: { none: MAYBE_TAKEN } },
     data: { status: 'failed', failReason: 'NOT_NEEDED', finishedAt: now },
@@ -361,7 +361,7 @@ async function dropUnsent(tx: Transaction, outRefundNo: string, now: Date): Prom
 
 /** Gives up what was never taken back. */
 export async function dropReturns(
-  tx: Transaction,
+  tx: Tx,
   outRefundNo: string,
   why: string,
   now: Date,

@@ -1,4 +1,4 @@
-import type { Transaction } from '../core/context';
+import type { Tx } from '../core/context';
 
 /** WeChat's limits: https://pay.weixin.qq.com/doc/v3/merchant/4012791903 */
 export const MAX_REFUNDS = 50;
@@ -13,7 +13,7 @@ export const REFUND_LIMIT_TEXTS: Readonly<Record<RefundLimit, string>> = {
 
 /** Why WeChat would take no further refund of a payment; null when it would. */
 export async function refundLimit(
-  tx: Transaction,
+  tx: Tx,
   transactionKey: string,
   now: Date,
 ): Promise<RefundLimit | null> {

@@ -1,7 +1,7 @@
 import { isInterventionAction } from '../../domain/interventions/reasons';
 import type { DatabaseContext } from '../core/context';
 import type { Scope } from '../core/scope';
-import type { OpenQuestion, Outcome, Params } from './resolution-scope';
+import type { OpenIntervention, Outcome, Params } from './resolution-scope';
 import { carryOutUpTo } from './dry-run';
 
 /** Answers of one number that one transaction carries out; a run asks again while some are left. */
@@ -48,7 +48,7 @@ async function carryOutRow(
     await finish(scope, row.id, { kind: 'refused', code: 'MOOT', detail: 'It is open no more' });
     return;
   }
-  const question: OpenQuestion = {
+  const question: OpenIntervention = {
     id: row.intervention_id,
     reason: row.reason,
     subject: row.subject,
@@ -65,7 +65,7 @@ async function carryOutRow(
   } else {
     for (const no of trial.refunds) scope.refunds.add(no);
     for (const no of trial.sharings) scope.sharings.add(no);
-    scope.judgeAnew ||= trial.judgeAnew;
+    scope.decideAgain ||= trial.decideAgain;
     await tx.intervention.updateMany({
       where: { id: row.intervention_id, status: 'open' },
       data: { status: 'resolved', resolvedAt: now, resolution: row.action },

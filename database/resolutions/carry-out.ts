@@ -8,8 +8,8 @@ import type { DatabaseContext } from '../core/context';
 import type { Scope } from '../core/scope';
 import {
   refused,
-  type Answering,
-  type OpenQuestion,
+  type ResolutionScope,
+  type OpenIntervention,
   type Outcome,
   type Params,
 } from './resolution-scope';
@@ -19,7 +19,7 @@ import { reconcileAgain } from './reconciliation-actions';
 import * as sharing from './sharing-actions';
 import * as steps from './order-actions';
 
-type Carry = (answering: Answering) => Promise<Outcome>;
+type Carry = (answering: ResolutionScope) => Promise<Outcome>;
 type Table = {
   readonly [R in InterventionReason]: Readonly<Record<(typeof INTERVENTIONS)[R][number], Carry>>;
 };
@@ -31,28 +31,28 @@ const CARRY_OUT: Table = {
   amount_mismatch: {
     refund: money.refundMismatch,
     accept: money.acceptMismatch,
-    retry: money.askAgain,
+    retry: money.queryAgain,
   },
   identity_mismatch: { dismiss: steps.endOnly },
   unknown_order: { refund: money.refundNamed, dismiss: steps.endOnly },
   late_payment: { refund: money.refundApplied, accept: money.acceptLate },
-  surplus_payment: { retry: money.retryRefund, dismiss: money.giveUpRefund },
+  surplus_payment: { retry: money.retryRefund, dismiss: money.abandonRefund },
   effect_failed: EFFECT,
   no_stock: EFFECT,
   no_codes: EFFECT,
   wechat_failed: { retry: steps.retryAtWechat, close: steps.closeInstead },
-  refund_failed: { retry: money.retryRefund, dismiss: money.giveUpRefund },
+  refund_failed: { retry: money.retryRefund, dismiss: money.abandonRefund },
   refund_closed: { new_number: money.replaceRefund, dismiss: steps.endOnly },
   refund_abnormal: {
     to_user: (answering) => money.redirectRefund(answering, 'user_bank_card'),
     to_bank_card: (answering) => money.redirectRefund(answering, 'merchant_bank_card'),
     dismiss: money.leaveAbnormal,
   },
-  sharing_failed: { new_number: sharing.shareAnew, dismiss: sharing.giveUpSharing },
+  sharing_failed: { new_number: sharing.shareAnew, dismiss: sharing.abandonSharing },
   return_failed: {
     retry: money.retryRefund,
     accept: sharing.acceptShort,
-    dismiss: sharing.giveUpShortRefund,
+    dismiss: sharing.abandonShortRefund,
   },
   undeliverable: { retry: steps.deliverAgain, dismiss: steps.leaveUndelivered },
   stuck: { retry: steps.unstick, dismiss: steps.endOnly },
@@ -61,7 +61,7 @@ const CARRY_OUT: Table = {
   reconciliation: {
     retry: reconcileAgain,
     dismiss: steps.endOnly,
-    refund: money.refundQuestioned,
+    refund: money.refundDisputedPayment,
   },
 };
 
@@ -69,7 +69,7 @@ const CARRY_OUT: Table = {
 export async function carryOut(
   context: DatabaseContext,
   scope: Scope,
-  question: OpenQuestion,
+  question: OpenIntervention,
   action: InterventionAction,
   params: Params,
 ): Promise<Outcome> {
@@ -81,5 +81,5 @@ export async function carryOut(
     CARRY_OUT[question.reason as InterventionReason];
   const carry = handlers[action];
   if (!carry) throw new Error(`No way to carry out ${question.reason}: ${action}`);
-  return carry({ context, scope, question, params });
+  return carry({ context, scope, intervention: question, params });
 }

@@ -1,10 +1,10 @@
 import { movesMoney, type InterventionAction } from '../../domain/interventions/reasons';
 import type { DatabaseContext } from '../core/context';
 import type { Scope } from '../core/scope';
-import { refused, type OpenQuestion, type Outcome, type Params } from './resolution-scope';
+import { refused, type OpenIntervention, type Outcome, type Params } from './resolution-scope';
 import { carryOut } from './carry-out';
 
-export interface Trial {
+export interface DryRun {
   readonly outcome: Outcome;
   /** What it took of the payments of the number, in fen. */
   readonly movedFen: number;
@@ -17,10 +17,10 @@ export interface Trial {
 export async function tryOut(
   context: DatabaseContext,
   scope: Scope,
-  question: OpenQuestion,
+  question: OpenIntervention,
   action: InterventionAction,
   params: Params,
-): Promise<Trial> {
+): Promise<DryRun> {
   await scope.tx.$executeRaw`SAVEPOINT try_out`;
   const trial: Scope = { ...scope, refunds: new Set(), sharings: new Set() };
   const measured = await carryOutMeasured(context, trial, question, action, params);
@@ -45,7 +45,7 @@ export function mayMoveFen(
 export async function carryOutUpTo(
   context: DatabaseContext,
   scope: Scope,
-  question: OpenQuestion,
+  question: OpenIntervention,
   action: InterventionAction,
   params: Params,
   approvedFen: number | null,
@@ -62,10 +62,10 @@ export async function carryOutUpTo(
 async function carryOutMeasured(
   context: DatabaseContext,
   scope: Scope,
-  question: OpenQuestion,
+  question: OpenIntervention,
   action: InterventionAction,
   params: Params,
-): Promise<Trial> {
+): Promise<DryRun> {
   const beforeFen = await takenFen(scope);
   const outcome = await carryOut(context, scope, question, action, params);
   return { outcome, movedFen: (await takenFen(scope)) - beforeFen };

@@ -4,11 +4,14 @@ import { NO_FAILURE } from '../fulfilment/effect-holds';
 import { fulfilIfDone } from '../fulfilment/effects';
 import { releaseStock } from '../fulfilment/stock-reservations';
 import { resetBudgets } from '../retries/retry-budgets';
-import { DONE, type Answering, type Outcome } from './resolution-scope';
+import { DONE, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
 
 /** `retry` of an effect: its budget starts again, and the run does it. */
-export async function retryEffect({ scope, question }: Answering): Promise<Outcome> {
+export async function retryEffect({
+  scope,
+  intervention: question,
+}: ResolutionScope): Promise<Outcome> {
   await scope.tx.orderEffect.updateMany({
     where: { outTradeNo: scope.outTradeNo, effect: question.subject, status: 'failed' },
     data: { status: 'pending', spent: false, attempts: 0, ...NO_FAILURE },
@@ -17,7 +20,11 @@ export async function retryEffect({ scope, question }: Answering): Promise<Outco
 }
 
 /** `skip` of an effect: the order is fulfilled without it. */
-export async function skipEffect({ scope, context, question }: Answering): Promise<Outcome> {
+export async function skipEffect({
+  scope,
+  context,
+  intervention: question,
+}: ResolutionScope): Promise<Outcome> {
   const { tx, outTradeNo, now } = scope;
   const { count } = await tx.orderEffect.updateMany({
     where: { outTradeNo, effect: question.subject, status: 'failed' },
@@ -32,7 +39,10 @@ export async function skipEffect({ scope, context, question }: Answering): Promi
 }
 
 /** `retry` of what WeChat refused: the refusal is forgotten, and the run asks again. */
-export async function retryAtWechat({ scope, question }: Answering): Promise<Outcome> {
+export async function retryAtWechat({
+  scope,
+  intervention: question,
+}: ResolutionScope): Promise<Outcome> {
   const { tx, outTradeNo, now, order } = scope;
   await resetBudgets(tx, outTradeNo, `wechat.${question.subject}`);
   if (!order || !canBePaid(order.status)) return DONE;
@@ -49,7 +59,7 @@ export async function retryAtWechat({ scope, question }: Answering): Promise<Out
 }
 
 /** `close`: the order is given up, here and at WeChat. */
-export async function closeInstead({ scope }: Answering): Promise<Outcome> {
+export async function closeInstead({ scope }: ResolutionScope): Promise<Outcome> {
   const { tx, outTradeNo, now, order } = scope;
   if (!order || !canBePaid(order.status)) return DONE;
   await resetBudgets(tx, outTradeNo, 'wechat.close');
@@ -70,7 +80,10 @@ function split(subject: string): { kind: string; id: string } {
 }
 
 /** `retry` of what could not be delivered: a webhook, a message, or a notice to its run. */
-export async function deliverAgain({ scope, question }: Answering): Promise<Outcome> {
+export async function deliverAgain({
+  scope,
+  intervention: question,
+}: ResolutionScope): Promise<Outcome> {
   const { tx, outTradeNo, now } = scope;
   const { kind, id } = split(question.subject);
   if (kind === 'notice') {
@@ -94,7 +107,10 @@ export async function deliverAgain({ scope, question }: Answering): Promise<Outc
 }
 
 /** `dismiss` of what could not be delivered: nobody is told any more. */
-export async function leaveUndelivered({ scope, question }: Answering): Promise<Outcome> {
+export async function leaveUndelivered({
+  scope,
+  intervention: question,
+}: ResolutionScope): Promise<Outcome> {
   const { kind, id } = split(question.subject);
   if (kind === 'notice') {
     await scope.tx.inboxNotification.updateMany({
@@ -106,7 +122,10 @@ export async function leaveUndelivered({ scope, question }: Answering): Promise<
 }
 
 /** `retry` of what is stuck: budgets start again; who is told starts the run anew. */
-export async function unstick({ scope, question }: Answering): Promise<Outcome> {
+export async function unstick({
+  scope,
+  intervention: question,
+}: ResolutionScope): Promise<Outcome> {
   const { tx, outTradeNo, now } = scope;
   const { kind, id } = split(question.subject);
   if (kind === 'refund') {

@@ -4,11 +4,11 @@ import { isSettled } from '../../domain/refunds/refund-state';
 import { closeLocked } from '../orders/close-locked-order';
 import { becomePaid } from '../payments/apply-payment';
 import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/wechat-limits';
-import { freeHold, lockRefund, reserveRefund } from '../refunds/settle-refund';
+import { freeHold, lockRefund, holdRefund } from '../refunds/settle-refund';
 import { watchAbnormal } from '../refunds/abnormal-watch';
 import { reserveAgain } from '../fulfilment/stock-reservations';
 import { resetBudgets } from '../retries/retry-budgets';
-import { DONE, refused, type Answering, type Outcome } from './resolution-scope';
+import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
 
 interface Payment {
@@ -28,7 +28,7 @@ const PAYMENT = {
 } as const;
 
 /** The transaction that a question is about, by its own number. */
-function paymentNamed({ scope, question }: Answering): Promise<Payment | null> {
+function paymentNamed({ scope, intervention: question }: ResolutionScope): Promise<Payment | null> {
   return scope.tx.paymentTransaction.findFirst({
     where: { outTradeNo: scope.outTradeNo, transactionId: question.subject },
     select: PAYMENT,
@@ -36,7 +36,7 @@ function paymentNamed({ scope, question }: Answering): Promise<Payment | null> {
 }
 
 /** The transaction that paid the order. */
-function appliedPayment({ scope }: Answering): Promise<Payment | null> {
+function appliedPayment({ scope }: ResolutionScope): Promise<Payment | null> {
   return scope.tx.paymentTransaction.findFirst({
     where: { orderNo: scope.outTradeNo, status: 'applied' },
     select: PAYMENT,
@@ -44,14 +44,14 @@ function appliedPayment({ scope }: Answering): Promise<Payment | null> {
 }
 
 /** Sends back all that is left of a transaction, under the number that this transaction always has. */
-async function giveBack(answering: Answering, payment: Payment | null): Promise<Outcome> {
+async function giveBack(answering: ResolutionScope, payment: Payment | null): Promise<Outcome> {
   const { scope, context } = answering;
   if (!payment) return refused('NOTHING_TO_REFUND', 'There is no such payment in the books');
   const left = (payment.totalFen ?? 0) - payment.heldFen;
   const limit = left > 0 ? await refundLimit(scope.tx, payment.id, scope.now) : null;
   if (limit !== null) return refused('REFUND_LIMIT', REFUND_LIMIT_TEXTS[limit]);
   const outRefundNo = await nextNumber(answering, payment);
-  const reserved = await reserveRefund(scope.tx, {
+  const reserved = await holdRefund(scope.tx, {
     outRefundNo,
     outTradeNo: scope.outTradeNo,
     transactionKey: payment.id,
@@ -74,7 +74,7 @@ async function giveBack(answering: Answering, payment: Payment | null): Promise<
 }
 
 /** The first number made from the payment that no refund has: one that lives holds its money already. */
-async function nextNumber({ scope }: Answering, payment: Payment): Promise<string> {
+async function nextNumber({ scope }: ResolutionScope, payment: Payment): Promise<string> {
   let outRefundNo = refundNumberOf(payment.transactionId);
   while ((await scope.tx.refund.count({ where: { outRefundNo } })) > 0) {
     outRefundNo = replacementNumber(outRefundNo);
@@ -83,7 +83,7 @@ async function nextNumber({ scope }: Answering, payment: Payment): Promise<strin
 }
 
 /** `refund` of a payment that did not match: nobody else can pay the number at WeChat, so it closes here. */
-export async function refundMismatch(answering: Answering): Promise<Outcome> {
+export async function refundMismatch(answering: ResolutionScope): Promise<Outcome> {
   const { scope, context } = answering;
   const outcome = await giveBack(answering, await paymentNamed(answering));
   const order = await currentOrder(scope);
@@ -94,23 +94,23 @@ export async function refundMismatch(answering: Answering): Promise<Outcome> {
   return outcome;
 }
 
-export async function refundNamed(answering: Answering): Promise<Outcome> {
+export async function refundNamed(answering: ResolutionScope): Promise<Outcome> {
   return giveBack(answering, await paymentNamed(answering));
 }
 
 /** `refund` of what paid the order, whatever of it is left. */
-export async function refundApplied(answering: Answering): Promise<Outcome> {
+export async function refundApplied(answering: ResolutionScope): Promise<Outcome> {
   return giveBack(answering, await appliedPayment(answering));
 }
 
 /** `refund` where the question names a transaction, or a refund that somebody else made. */
-export async function refundQuestioned(answering: Answering): Promise<Outcome> {
-  return giveBack(answering, await questionedPayment(answering));
+export async function refundDisputedPayment(answering: ResolutionScope): Promise<Outcome> {
+  return giveBack(answering, await disputedPayment(answering));
 }
 
 /** The one payment in question: named itself, by a refund of it, or in the evidence. Never another one. */
-async function questionedPayment(answering: Answering): Promise<Payment | null> {
-  const { scope, question } = answering;
+async function disputedPayment(answering: ResolutionScope): Promise<Payment | null> {
+  const { scope, intervention: question } = answering;
   const named = await paymentNamed(answering);
   if (named) return named;
   const refund = await scope.tx.refund.findFirst({
@@ -120,11 +120,11 @@ async function questionedPayment(answering: Answering): Promise<Payment | null> 
   const told = (question.evidence as { transaction_id?: unknown } | null)?.transaction_id;
   const transactionId = refund?.transactionId ?? (typeof told === 'string' ? told : null);
   if (transactionId === null) return null;
-  return paymentNamed({ ...answering, question: { ...question, subject: transactionId } });
+  return paymentNamed({ ...answering, intervention: { ...question, subject: transactionId } });
 }
 
 /** `accept` of a payment that did not match: it becomes the payment, as it is. */
-export async function acceptMismatch(answering: Answering): Promise<Outcome> {
+export async function acceptMismatch(answering: ResolutionScope): Promise<Outcome> {
   const { scope, context } = answering;
   const payment = await paymentNamed(answering);
   const { order } = scope;
@@ -153,7 +153,7 @@ export async function acceptMismatch(answering: Answering): Promise<Outcome> {
 }
 
 /** `accept` of money that came after the close: the stock is reserved anew, the effects run. */
-export async function acceptLate(answering: Answering): Promise<Outcome> {
+export async function acceptLate(answering: ResolutionScope): Promise<Outcome> {
   const { scope, context } = answering;
   const order = await currentOrder(scope);
   const payment = await appliedPayment(answering);
@@ -175,7 +175,7 @@ export async function acceptLate(answering: Answering): Promise<Outcome> {
 }
 
 /** `retry` of a payment that did not match: WeChat is asked as soon as the order's query looks at its row. */
-export async function askAgain({ scope }: Answering): Promise<Outcome> {
+export async function queryAgain({ scope }: ResolutionScope): Promise<Outcome> {
   // Nobody asks WeChat about an order that can't be paid: the money must not get out of sight.
   if (!scope.order || !canBePaid(scope.order.status)) {
     return refused('ORDER_NOT_PAYABLE', 'WeChat is asked no more about this order: refund it');
@@ -188,7 +188,10 @@ export async function askAgain({ scope }: Answering): Promise<Outcome> {
 }
 
 /** The number of the refund that a question is about; a second payment may be named by its own number. */
-async function refundNoOf({ scope, question }: Answering): Promise<string | null> {
+async function refundNoOf({
+  scope,
+  intervention: question,
+}: ResolutionScope): Promise<string | null> {
   const { subject } = question;
   const found = await scope.tx.refund.findFirst({
     where: {
@@ -202,7 +205,7 @@ async function refundNoOf({ scope, question }: Answering): Promise<string | null
 }
 
 /** `retry`: the same number again, with a new budget. */
-export async function retryRefund(answering: Answering): Promise<Outcome> {
+export async function retryRefund(answering: ResolutionScope): Promise<Outcome> {
   const { scope } = answering;
   const outRefundNo = await refundNoOf(answering);
   if (outRefundNo === null) return refundNamed(answering);
@@ -216,7 +219,7 @@ export async function retryRefund(answering: Answering): Promise<Outcome> {
 }
 
 /** `dismiss` of a refund that failed: it is given up, unless WeChat may have it. */
-export async function giveUpRefund(answering: Answering): Promise<Outcome> {
+export async function abandonRefund(answering: ResolutionScope): Promise<Outcome> {
   const { scope } = answering;
   const outRefundNo = await refundNoOf(answering);
   const refund = outRefundNo === null ? null : await lockRefund(scope.tx, outRefundNo);
@@ -240,8 +243,8 @@ export async function giveUpRefund(answering: Answering): Promise<Outcome> {
 }
 
 /** `new_number` in place of a refund that WeChat has closed: by a person alone, and once. */
-export async function replaceRefund(answering: Answering): Promise<Outcome> {
-  const { scope, context, question } = answering;
+export async function replaceRefund(answering: ResolutionScope): Promise<Outcome> {
+  const { scope, context, intervention: question } = answering;
   const old = await lockRefund(scope.tx, question.subject);
   if (!old) return refused('NOT_FOUND', 'There is no such refund');
   if (old.status !== 'closed') return refused('REFUND_RESERVED', `The refund is ${old.status}`);
@@ -249,7 +252,7 @@ export async function replaceRefund(answering: Answering): Promise<Outcome> {
   if (outRefundNo === null) return DONE;
   const limit = await refundLimit(scope.tx, old.transaction_key, scope.now);
   if (limit !== null) return refused('REFUND_LIMIT', REFUND_LIMIT_TEXTS[limit]);
-  const reserved = await reserveRefund(scope.tx, {
+  const reserved = await holdRefund(scope.tx, {
     outRefundNo,
     outTradeNo: scope.outTradeNo,
     transactionKey: old.transaction_key,
@@ -274,7 +277,10 @@ export async function replaceRefund(answering: Answering): Promise<Outcome> {
  * The first number made from a closed one that no other refund has: a shop counts its refunds too, so the
  * next one may be another refund's. null: it was replaced before.
  */
-async function numberInPlaceOf({ scope }: Answering, replaces: string): Promise<string | null> {
+async function numberInPlaceOf(
+  { scope }: ResolutionScope,
+  replaces: string,
+): Promise<string | null> {
   const { refund } = scope.tx;
   if ((await refund.count({ where: { replaces } })) > 0) return null;
   let outRefundNo = replacementNumber(replaces);
@@ -285,17 +291,20 @@ async function numberInPlaceOf({ scope }: Answering, replaces: string): Promise<
 }
 
 /** `dismiss` of an abnormal refund: a person handles it on the merchant platform. */
-export async function leaveAbnormal({ scope, question }: Answering): Promise<Outcome> {
+export async function leaveAbnormal({
+  scope,
+  intervention: question,
+}: ResolutionScope): Promise<Outcome> {
   await watchAbnormal(scope.tx, question.subject, scope.now);
   return DONE;
 }
 
 /** `to_user`, `to_bank_card`: where WeChat shall send an abnormal refund; its run tells WeChat. */
 export async function redirectRefund(
-  answering: Answering,
+  answering: ResolutionScope,
   to: 'user_bank_card' | 'merchant_bank_card',
 ): Promise<Outcome> {
-  const { scope, context, question, params } = answering;
+  const { scope, context, intervention: question, params } = answering;
   const refund = await lockRefund(scope.tx, question.subject);
   if (!refund) return refused('NOT_FOUND', 'There is no such refund');
   if (refund.status !== 'abnormal' || refund.refund_id === null) {

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { actionsFor, type InterventionAction } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext } from '../core/context';
 import { openScope } from '../core/scope';
-import { auditAnswer, hashOf } from './resolution-records';
+import { auditResolution, hashOf } from './resolution-records';
 
 /** Whoever may send a signal there; nobody knows who it was. */
 const WEB_UI: Actor = { name: 'temporal-web-ui', role: 'none' };
@@ -11,7 +11,7 @@ const WEB_UI: Actor = { name: 'temporal-web-ui', role: 'none' };
  * A signal sent by hand in Temporal's Web UI: it only proposes, and a key has to approve it.
  * @returns false when there is nothing like that to propose
  */
-export async function proposeByHand(
+export async function proposeBySignal(
   { prisma, hash }: DatabaseContext,
   outTradeNo: string,
   given: { interventionId: string; action: InterventionAction; note: string },
@@ -43,7 +43,7 @@ export async function proposeByHand(
       // One answer at a time: what is there already stays.
       skipDuplicates: true,
     });
-    if (count === 1) await auditAnswer(tx, WEB_UI, 'proposed', question, { id, action, note });
+    if (count === 1) await auditResolution(tx, WEB_UI, 'proposed', question, { id, action, note });
     return count === 1;
   });
 }

@@ -1,17 +1,17 @@
 import { canBePaid } from '../../domain/orders/order-state';
 import { openIntervention } from '../interventions/open-intervention';
-import { DONE, type Answering, type Outcome } from './resolution-scope';
-import { askAgain } from './payment-actions';
+import { DONE, type ResolutionScope, type Outcome } from './resolution-scope';
+import { queryAgain } from './payment-actions';
 
 /**
  * `retry` of a reconciliation: looks again whether our own refunds explain what WeChat said; if not, the
  * question is asked anew.
  */
-export async function reconcileAgain(answering: Answering): Promise<Outcome> {
-  const { scope, question } = answering;
+export async function reconcileAgain(answering: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention: question } = answering;
   const { tx, outTradeNo, now, order } = scope;
   // Money of which no payment is known: WeChat may know one.
-  if (order && canBePaid(order.status)) await askAgain(answering);
+  if (order && canBePaid(order.status)) await queryAgain(answering);
   const ours = await tx.refund.count({
     where: { outTradeNo, status: { not: 'closed' }, transactionId: question.subject },
   });
@@ -33,7 +33,7 @@ export async function reconcileAgain(answering: Answering): Promise<Outcome> {
 }
 
 /** What WeChat told of a refund is judged anew: it may fit by now. */
-async function readAgain({ scope, question }: Answering): Promise<boolean> {
+async function readAgain({ scope, intervention: question }: ResolutionScope): Promise<boolean> {
   const { tx, outTradeNo, now } = scope;
   const told = question.evidence as { out_refund_no?: unknown; notification_id?: unknown } | null;
   if (typeof told?.out_refund_no !== 'string' || typeof told.notification_id !== 'string') {
@@ -43,6 +43,6 @@ async function readAgain({ scope, question }: Answering): Promise<boolean> {
     where: { outTradeNo, notificationId: told.notification_id, resourceEncrypted: { not: null } },
     data: { verdict: null, verdictAt: null, attempts: 0, nextAttemptAt: now },
   });
-  if (count > 0) scope.judgeAnew = true;
+  if (count > 0) scope.decideAgain = true;
   return count > 0;
 }

@@ -1,5 +1,5 @@
 import { audit } from '../core/audit';
-import type { Actor, DatabaseContext, Transaction } from '../core/context';
+import type { Actor, DatabaseContext, Tx } from '../core/context';
 import type { Params } from './resolution-scope';
 
 /** Keyed, so that nobody reads a bank card in it; the same whatever the order of the params. */
@@ -9,8 +9,8 @@ export function hashOf(hash: DatabaseContext['hash'], params: Params): string {
 }
 
 /** Writes down who proposed, approved or withdrew an answer, and why. */
-export function auditAnswer(
-  tx: Transaction,
+export function auditResolution(
+  tx: Tx,
   actor: Actor,
   what: 'proposed' | 'approved' | 'withdrawn',
   question: {

@@ -3,7 +3,7 @@ import type { DatabaseContext } from '../core/context';
 import type { Scope } from '../core/scope';
 
 /** The question that is answered. */
-export interface OpenQuestion {
+export interface OpenIntervention {
   readonly id: string;
   readonly reason: string;
   readonly subject: string;
@@ -20,10 +20,10 @@ export type Outcome =
 export type Params = Readonly<Record<string, string>>;
 
 /** What an answer is carried out with, under the order's lock. */
-export interface Answering {
+export interface ResolutionScope {
   readonly context: DatabaseContext;
   readonly scope: Scope;
-  readonly question: OpenQuestion;
+  readonly intervention: OpenIntervention;
   readonly params: Params;
 }
 

@@ -1,12 +1,16 @@
 import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
 import type { InterventionAction } from '../../domain/interventions/reasons';
 import type { DatabaseContext } from '../core/context';
-import { proposeByHand } from './propose-by-signal';
-import { answerMany, type ManyAnswered, type ManyRequest } from './resolve-many';
-import { submitAnswer, type AnswerRequest, type Submission } from './submit-resolution';
+import { proposeBySignal } from './propose-by-signal';
+import { resolveMany, type ManyResolved, type ManyRequest } from './resolve-many';
+import {
+  submitResolution,
+  type ResolutionRequest,
+  type SubmittedResolution,
+} from './submit-resolution';
 
 /** How an answer stands. */
-export interface AnswerState {
+export interface ResolutionState {
   readonly id: string;
   readonly interventionId: string;
   readonly action: string;
@@ -18,22 +22,23 @@ export interface AnswerState {
 }
 
 /** What persons answer: committed here first, carried out by the run of the number (design, section 7). */
-export function createAnswers(context: DatabaseContext) {
+export function createResolutions(context: DatabaseContext) {
   return {
     /** Commits an answer, or says why it can't be one. Twice the same is one answer. */
-    submit: (request: AnswerRequest): Promise<Submission> => submitAnswer(context, request),
+    submit: (request: ResolutionRequest): Promise<SubmittedResolution> =>
+      submitResolution(context, request),
 
     /** Answers all open questions of a reason; only counts them on a dry run. */
-    submitMany: (request: ManyRequest): Promise<ManyAnswered> => answerMany(context, request),
+    submitMany: (request: ManyRequest): Promise<ManyResolved> => resolveMany(context, request),
 
     /** A proposal made by hand in Temporal's Web UI. @returns false when it makes no sense */
     propose: (
       outTradeNo: string,
       given: { interventionId: string; action: InterventionAction; note: string },
       nowMs: number,
-    ): Promise<boolean> => proposeByHand(context, outTradeNo, given, nowMs),
+    ): Promise<boolean> => proposeBySignal(context, outTradeNo, given, nowMs),
 
-    async state(resolutionId: string): Promise<AnswerState | null> {
+    async state(resolutionId: string): Promise<ResolutionState | null> {
       const row = await context.prisma.interventionResolution.findUnique({
         where: { id: resolutionId },
         select: {

@@ -13,7 +13,7 @@ export interface ManyRequest {
   readonly nowMs: number;
 }
 
-export interface ManyAnswered {
+export interface ManyResolved {
   /** Open questions that fit. */
   readonly count: number;
   /** Of these, answered by this call. */
@@ -29,10 +29,10 @@ const MAX_AT_ONCE = 1_000;
  * Answers many questions of one reason at once, each with a row and an entry in the audit log of its
  * own. Money is never moved this way. The sweep tells the runs, so a thousand don't wake at once.
  */
-export async function answerMany(
+export async function resolveMany(
   { prisma, hash }: DatabaseContext,
   request: ManyRequest,
-): Promise<ManyAnswered> {
+): Promise<ManyResolved> {
   const { reason, action, note, dryRun, actor, nowMs } = request;
   const now = new Date(nowMs);
   const since = request.since ?? new Date(0);

@@ -4,9 +4,9 @@ import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
 import { freeShared } from '../sharing/settlement';
 import { lockSharing, readReceivers, type SharingRow } from '../sharing/sharing-row';
 import { resetBudgets } from '../retries/retry-budgets';
-import { DONE, refused, type Answering, type Outcome } from './resolution-scope';
+import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
-import { giveUpRefund } from './payment-actions';
+import { abandonRefund } from './payment-actions';
 
 const MAY_BE_THERE = refused(
   'SHARING_RESERVED',
@@ -17,8 +17,8 @@ const MAY_BE_THERE = refused(
  * `new_number` for receivers that WeChat has closed. Where it never took the sharing, the same number is
  * tried again: under a new one, money might be shared twice.
  */
-export async function shareAnew(answering: Answering): Promise<Outcome> {
-  const { scope, question } = answering;
+export async function shareAnew(answering: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention: question } = answering;
   const row = await lockSharing(scope.tx, question.subject);
   if (!row) return refused('NOT_FOUND', 'There is no such sharing');
   if (row.status === 'closed') return refused('NOTHING_TO_SHARE', 'This sharing was given up');
@@ -32,7 +32,7 @@ export async function shareAnew(answering: Answering): Promise<Outcome> {
   return DONE;
 }
 
-async function replaceClosed(answering: Answering, row: SharingRow): Promise<Outcome> {
+async function replaceClosed(answering: ResolutionScope, row: SharingRow): Promise<Outcome> {
   const { scope, context } = answering;
   const { tx, now } = scope;
   const order = await currentOrder(scope);
@@ -65,8 +65,8 @@ async function replaceClosed(answering: Answering, row: SharingRow): Promise<Out
 }
 
 /** `dismiss`: what WeChat never took is given up, and what was to follow follows. */
-export async function giveUpSharing(answering: Answering): Promise<Outcome> {
-  const { scope, question } = answering;
+export async function abandonSharing(answering: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention: question } = answering;
   const { tx, now } = scope;
   const row = await lockSharing(tx, question.subject);
   if (!row) return DONE;
@@ -85,7 +85,7 @@ export async function giveUpSharing(answering: Answering): Promise<Outcome> {
   return DONE;
 }
 
-async function close({ scope, context }: Answering, row: SharingRow): Promise<void> {
+async function close({ scope, context }: ResolutionScope, row: SharingRow): Promise<void> {
   const { tx, now } = scope;
   const { out_order_no: outOrderNo } = row;
   const receivers = await readReceivers(context, tx, outOrderNo);
@@ -106,8 +106,8 @@ async function close({ scope, context }: Answering, row: SharingRow): Promise<vo
 }
 
 /** `accept`: the refund goes out although receivers keep what it lacks; the merchant pays that. */
-export async function acceptShort(answering: Answering): Promise<Outcome> {
-  const { scope, question } = answering;
+export async function acceptShort(answering: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention: question } = answering;
   const { tx, now } = scope;
   if (await mayBeReturned(tx, question.subject)) return MAY_BE_THERE;
   await dropReturns(tx, question.subject, 'ACCEPTED', now);
@@ -120,9 +120,9 @@ export async function acceptShort(answering: Answering): Promise<Outcome> {
 }
 
 /** `dismiss`: the refund is given up, unsent. What was taken back already stays with the merchant. */
-export async function giveUpShortRefund(answering: Answering): Promise<Outcome> {
-  const { scope, question } = answering;
+export async function abandonShortRefund(answering: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention: question } = answering;
   if (await mayBeReturned(scope.tx, question.subject)) return MAY_BE_THERE;
   await dropReturns(scope.tx, question.subject, 'DISMISSED', scope.now);
-  return giveUpRefund(answering);
+  return abandonRefund(answering);
 }

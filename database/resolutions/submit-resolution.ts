@@ -6,20 +6,20 @@ import {
   needsSecondKey,
   type InterventionAction,
 } from '../../domain/interventions/reasons';
-import type { Actor, DatabaseContext, Transaction } from '../core/context';
+import type { Actor, DatabaseContext, Tx } from '../core/context';
 import type { Scope } from '../core/scope';
-import { type OpenQuestion, type Params } from './resolution-scope';
+import { type OpenIntervention, type Params } from './resolution-scope';
 import { openScope } from '../core/scope';
-import { auditAnswer as audit, hashOf } from './resolution-records';
+import { auditResolution as audit, hashOf } from './resolution-records';
 import { mayMoveFen, tryOut } from './dry-run';
 
-export interface Answer {
+export interface ResolutionInput {
   readonly action: InterventionAction;
   readonly note: string;
   readonly params: Params;
 }
 
-export interface AnswerRequest extends Answer {
+export interface ResolutionRequest extends ResolutionInput {
   /** The question, or the order that has exactly one open. */
   readonly to: { readonly interventionId: string } | { readonly outTradeNo: string };
   readonly actor: Actor;
@@ -28,13 +28,25 @@ export interface AnswerRequest extends Answer {
   readonly nowMs: number;
 }
 
-export type Submission =
+export type SubmittedResolution =
   /** Committed; the run carries it out. */
-  | { readonly kind: 'approved'; readonly resolutionId: string; readonly question: Asked }
+  | {
+      readonly kind: 'approved';
+      readonly resolutionId: string;
+      readonly intervention: ResolvedIntervention;
+    }
   /** Waits for a second key. */
-  | { readonly kind: 'proposed'; readonly resolutionId: string; readonly question: Asked }
+  | {
+      readonly kind: 'proposed';
+      readonly resolutionId: string;
+      readonly intervention: ResolvedIntervention;
+    }
   /** This very answer was carried out before. */
-  | { readonly kind: 'done'; readonly resolutionId: string; readonly question: Asked }
+  | {
+      readonly kind: 'done';
+      readonly resolutionId: string;
+      readonly intervention: ResolvedIntervention;
+    }
   | { readonly kind: 'not_found' }
   | {
       readonly kind: 'refused';
@@ -43,7 +55,7 @@ export type Submission =
       readonly extra: Readonly<Record<string, unknown>>;
     };
 
-export interface Asked {
+export interface ResolvedIntervention {
   readonly interventionId: string;
   readonly outTradeNo: string;
   readonly reason: string;
@@ -51,34 +63,35 @@ export interface Asked {
 }
 
 /** The run is told at once; should that get lost, the sweep tells it after this. */
-const TELL_GRACE_MS = 15_000;
+const WAKE_GRACE_MS = 15_000;
 
-interface QuestionRow extends OpenQuestion {
+interface InterventionRow extends OpenIntervention {
   readonly outTradeNo: string;
   readonly status: string;
 }
 
 /** Commits what a person answered, before anybody is told (design, section 7). */
-export async function submitAnswer(
+export async function submitResolution(
   context: DatabaseContext,
-  request: AnswerRequest,
-): Promise<Submission> {
+  request: ResolutionRequest,
+): Promise<SubmittedResolution> {
   return context.prisma.$transaction(async (tx) => {
     const now = new Date(request.nowMs);
     const outTradeNo = await numberOf(tx, request.to);
     if (outTradeNo === null) return { kind: 'not_found' };
     const scope = await openScope(tx, outTradeNo, now);
-    const found = await findQuestion(tx, request.to);
+    const found = await findIntervention(tx, request.to);
     if ('kind' in found) {
-      const repeated = found.kind === 'refused' && (await repeatedAnswer(context, scope, request));
+      const repeated =
+        found.kind === 'refused' && (await repeatedResolution(context, scope, request));
       return repeated || found;
     }
-    if (found.status !== 'open') return answeredBefore(context, tx, found, request);
-    return answerOpen(context, scope, found, request);
+    if (found.status !== 'open') return resolvedBefore(context, tx, found, request);
+    return resolveOpen(context, scope, found, request);
   });
 }
 
-async function numberOf(tx: Transaction, to: AnswerRequest['to']): Promise<string | null> {
+async function numberOf(tx: Tx, to: ResolutionRequest['to']): Promise<string | null> {
   if ('interventionId' in to) {
     const row = await tx.intervention.findUnique({
       where: { id: to.interventionId },
@@ -90,18 +103,18 @@ async function numberOf(tx: Transaction, to: AnswerRequest['to']): Promise<strin
   return (await tx.order.count({ where: { outTradeNo } })) === 1 ? outTradeNo : null;
 }
 
-async function findQuestion(
-  tx: Transaction,
-  to: AnswerRequest['to'],
-): Promise<QuestionRow | (Submission & { kind: 'refused' | 'not_found' })> {
+async function findIntervention(
+  tx: Tx,
+  to: ResolutionRequest['to'],
+): Promise<InterventionRow | (SubmittedResolution & { kind: 'refused' | 'not_found' })> {
   const columns = Prisma.sql`id::text, out_trade_no AS "outTradeNo", reason, subject, status,
     amount_fen AS "amountFen", evidence`;
   if ('interventionId' in to) {
-    const [row] = await tx.$queryRaw<QuestionRow[]>`
+    const [row] = await tx.$queryRaw<InterventionRow[]>`
       SELECT ${columns} FROM interventions WHERE id = ${to.interventionId}::uuid FOR NO KEY UPDATE`;
     return row ?? { kind: 'not_found' };
   }
-  const open = await tx.$queryRaw<QuestionRow[]>`
+  const open = await tx.$queryRaw<InterventionRow[]>`
     SELECT ${columns} FROM interventions WHERE out_trade_no = ${to.outTradeNo} AND status = 'open'
     ORDER BY since, id FOR NO KEY UPDATE`;
   const [only] = open;
@@ -118,11 +131,11 @@ function refusal(
   code: ErrorCode,
   detail: string,
   extra: Readonly<Record<string, unknown>> = {},
-): Submission & { kind: 'refused' } {
+): SubmittedResolution & { kind: 'refused' } {
   return { kind: 'refused', code, detail, extra };
 }
 
-const asked = ({ id, outTradeNo, reason, subject }: QuestionRow): Asked => ({
+const asked = ({ id, outTradeNo, reason, subject }: InterventionRow): ResolvedIntervention => ({
   interventionId: id,
   outTradeNo,
   reason,
@@ -130,24 +143,24 @@ const asked = ({ id, outTradeNo, reason, subject }: QuestionRow): Asked => ({
 });
 
 /** The second click of a double click, or somebody who comes too late. */
-async function answeredBefore(
+async function resolvedBefore(
   { hash }: DatabaseContext,
-  tx: Transaction,
-  question: QuestionRow,
-  { action, params }: Answer,
-): Promise<Submission> {
+  tx: Tx,
+  intervention: InterventionRow,
+  { action, params }: ResolutionInput,
+): Promise<SubmittedResolution> {
   const same = await tx.interventionResolution.findFirst({
     where: {
-      interventionId: question.id,
+      interventionId: intervention.id,
       action,
       paramsHash: hashOf(hash, params),
       status: 'done',
     },
     select: { id: true },
   });
-  if (same) return { kind: 'done', resolutionId: same.id, question: asked(question) };
+  if (same) return { kind: 'done', resolutionId: same.id, intervention: asked(intervention) };
   const ended = await tx.intervention.findUnique({
-    where: { id: question.id },
+    where: { id: intervention.id },
     select: { resolution: true },
   });
   const resolution = ended?.resolution ?? null;
@@ -162,11 +175,11 @@ async function answeredBefore(
 const DOUBLE_CLICK_MS = 10 * 60_000;
 
 /** The second click of an answer by order number: nothing is open any more, since it was carried out. */
-async function repeatedAnswer(
+async function repeatedResolution(
   { hash }: DatabaseContext,
   { tx, outTradeNo, now }: Scope,
-  { action, params, note, actor }: AnswerRequest,
-): Promise<Submission | null> {
+  { action, params, note, actor }: ResolutionRequest,
+): Promise<SubmittedResolution | null> {
   const open = await tx.intervention.count({ where: { outTradeNo, status: 'open' } });
   if (open > 0) return null;
   const row = await tx.interventionResolution.findFirst({
@@ -187,7 +200,7 @@ async function repeatedAnswer(
   return {
     kind: 'done',
     resolutionId: row.id,
-    question: { interventionId, outTradeNo, reason, subject },
+    intervention: { interventionId, outTradeNo, reason, subject },
   };
 }
 
@@ -199,12 +212,12 @@ interface Pending {
   readonly proposedBy: string | null;
 }
 
-async function answerOpen(
+async function resolveOpen(
   context: DatabaseContext,
   scope: Scope,
-  open: QuestionRow,
-  request: AnswerRequest,
-): Promise<Submission> {
+  open: InterventionRow,
+  request: ResolutionRequest,
+): Promise<SubmittedResolution> {
   const { action, params } = request;
   const actions = actionsFor(open.reason, open.subject);
   if (!actions.includes(action)) {
@@ -213,46 +226,47 @@ async function answerOpen(
   }
   const { outcome, movedFen } = await tryOut(context, scope, open, action, params);
   if (outcome.kind === 'refused') return refusal(outcome.code, outcome.detail);
-  const question = { ...open, amountFen: mayMoveFen(open.amountFen, action, movedFen) };
+  const intervention = { ...open, amountFen: mayMoveFen(open.amountFen, action, movedFen) };
   const pending: Pending | null = await scope.tx.interventionResolution.findFirst({
-    where: { interventionId: question.id, status: { in: ['proposed', 'approved'] } },
+    where: { interventionId: intervention.id, status: { in: ['proposed', 'approved'] } },
     select: { id: true, action: true, paramsHash: true, status: true, proposedBy: true },
   });
   const same = pending?.action === action && pending.paramsHash === hashOf(context.hash, params);
-  if (!pending) return insertAnswer(context, scope, question, request);
+  if (!pending) return insertResolution(context, scope, intervention, request);
   if (pending.status === 'approved') {
-    if (same) return { kind: 'approved', resolutionId: pending.id, question: asked(question) };
+    if (same)
+      return { kind: 'approved', resolutionId: pending.id, intervention: asked(intervention) };
     const detail = `${pending.action} was given and is being carried out`;
     return refusal('ANSWER_UNDER_WAY', detail);
   }
-  if (same) return secondAnswer(scope, question, request, pending);
+  if (same) return secondResolution(scope, intervention, request, pending);
   await scope.tx.interventionResolution.updateMany({
     where: { id: pending.id, status: 'proposed' },
     data: { status: 'withdrawn', finishedAt: scope.now },
   });
   const withdrawn = { id: pending.id, action: pending.action, note: request.note };
-  await audit(scope.tx, request.actor, 'withdrawn', question, withdrawn);
-  return insertAnswer(context, scope, question, request);
+  await audit(scope.tx, request.actor, 'withdrawn', intervention, withdrawn);
+  return insertResolution(context, scope, intervention, request);
 }
 
-async function insertAnswer(
+async function insertResolution(
   { cipher, hash }: DatabaseContext,
   scope: Scope,
-  question: QuestionRow,
-  request: AnswerRequest,
-): Promise<Submission> {
+  intervention: InterventionRow,
+  request: ResolutionRequest,
+): Promise<SubmittedResolution> {
   const { action, note, params, actor, twoPersonFen } = request;
   const { tx, now } = scope;
   const id = uuidv7();
   const place = { table: 'intervention_resolutions', column: 'params', row: id };
   const given = Object.keys(params).length > 0;
-  const kind = needsSecondKey(question.amountFen, twoPersonFen) ? 'proposed' : 'approved';
+  const kind = needsSecondKey(intervention.amountFen, twoPersonFen) ? 'proposed' : 'approved';
   await tx.interventionResolution.createMany({
     data: [
       {
         id,
-        interventionId: question.id,
-        outTradeNo: question.outTradeNo,
+        interventionId: intervention.id,
+        outTradeNo: intervention.outTradeNo,
         action,
         paramsEncrypted: given ? cipher.encrypt(place, JSON.stringify(params)) : null,
         paramsHash: hashOf(hash, params),
@@ -262,34 +276,34 @@ async function insertAnswer(
         proposedAt: now,
         ...(kind === 'approved' ? approval(actor, now) : {}),
         // One key's word goes so far and no further.
-        approvedFen: kind === 'approved' ? question.amountFen : null,
+        approvedFen: kind === 'approved' ? intervention.amountFen : null,
       },
     ],
   });
-  await audit(tx, actor, kind, question, { id, action, note });
-  return { kind, resolutionId: id, question: asked(question) };
+  await audit(tx, actor, kind, intervention, { id, action, note });
+  return { kind, resolutionId: id, intervention: asked(intervention) };
 }
 
 const approval = (actor: Actor, now: Date) => ({
   approvedBy: actor.name,
   approvedAt: now,
-  nextAttemptAt: new Date(now.getTime() + TELL_GRACE_MS),
+  nextAttemptAt: new Date(now.getTime() + WAKE_GRACE_MS),
 });
 
 /** The same answer as the one that is proposed: a second key approves it, the first one repeats itself. */
-async function secondAnswer(
+async function secondResolution(
   scope: Scope,
-  question: QuestionRow,
-  request: AnswerRequest,
+  intervention: InterventionRow,
+  request: ResolutionRequest,
   pending: Pending,
-): Promise<Submission> {
+): Promise<SubmittedResolution> {
   const { tx, now } = scope;
   const { actor, action, note, twoPersonFen } = request;
   const { id: resolutionId, proposedBy } = pending;
-  const answer = { resolutionId, question: asked(question) };
+  const answer = { resolutionId, intervention: asked(intervention) };
   if (proposedBy === actor.name) return { kind: 'proposed', ...answer };
   // One that came by hand from Temporal's Web UI has no key behind it yet.
-  const alone = proposedBy === null && needsSecondKey(question.amountFen, twoPersonFen);
+  const alone = proposedBy === null && needsSecondKey(intervention.amountFen, twoPersonFen);
   await tx.interventionResolution.updateMany({
     where: { id: resolutionId, status: 'proposed' },
     data: alone
@@ -297,10 +311,10 @@ async function secondAnswer(
       : {
           status: 'approved',
           ...approval(actor, now),
-          approvedFen: proposedBy === null ? question.amountFen : null,
+          approvedFen: proposedBy === null ? intervention.amountFen : null,
         },
   });
   const kind = alone ? 'proposed' : 'approved';
-  await audit(tx, actor, kind, question, { id: resolutionId, action, note });
+  await audit(tx, actor, kind, intervention, { id: resolutionId, action, note });
   return { kind, ...answer };
 }

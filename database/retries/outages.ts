@@ -40,7 +40,7 @@ export function createOutages(
      */
     async note(name: DependencyName, state: DependencyState, facts: object): Promise<void> {
       const isFirst = await deps.dependencies.mark(name, state, facts, deps.now());
-      if (isFirst) await tellOutage(deps, name, state, facts);
+      if (isFirst) await reportOutage(deps, name, state, facts);
     },
   };
 }
@@ -48,7 +48,7 @@ export function createOutages(
 export type Outages = ReturnType<typeof createOutages>;
 
 /** The line of the log, and the alert. */
-export async function tellOutage(
+export async function reportOutage(
   { alerts, logger }: OutageDeps,
   dependency: DependencyName,
   state: DependencyState,

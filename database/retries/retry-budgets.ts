@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 
 /** What attempts are counted for. */
 export interface BudgetKey {
@@ -40,11 +40,7 @@ export function createRetryBudgets({ prisma }: DatabaseContext) {
  * Gives back what was spent on a number, when a person says `retry`: its attempts count from 1 again.
  * @param operation one operation alone; all of the number when left out
  */
-export async function resetBudgets(
-  tx: Transaction,
-  number: string,
-  operation?: string,
-): Promise<void> {
+export async function resetBudgets(tx: Tx, number: string, operation?: string): Promise<void> {
   await tx.retryBudget.deleteMany({
     where: { number, ...(operation === undefined ? {} : { operation }) },
   });

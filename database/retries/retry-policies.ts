@@ -6,7 +6,7 @@ import {
 } from '../../domain/retries/retry-policy';
 import { Prisma } from '../../generated/prisma/client';
 import { audit } from '../core/audit';
-import type { Actor, DatabaseContext, Transaction } from '../core/context';
+import type { Actor, DatabaseContext, Tx } from '../core/context';
 
 export interface StoredPolicy extends RetryPolicy {
   readonly operation: RetryOperation;
@@ -118,7 +118,7 @@ function noted(policy: StoredPolicy) {
 }
 
 /** Waits for whoever changes it at this moment. */
-async function lockPolicy(tx: Transaction, operation: string): Promise<StoredPolicy | null> {
+async function lockPolicy(tx: Tx, operation: string): Promise<StoredPolicy | null> {
   const [row] = await tx.$queryRaw<PolicyRow[]>`
     SELECT ${COLUMNS} FROM retry_policies WHERE operation = ${operation} FOR UPDATE`;
   return row ? toPolicy(row) : null;

@@ -7,7 +7,7 @@ import {
 } from '../../domain/settings/runtime-settings';
 import { audit } from '../core/audit';
 import { createCached, type Cached } from '../core/cached';
-import type { Actor, DatabaseContext, SharingRules, Transaction } from '../core/context';
+import type { Actor, DatabaseContext, SharingRules, Tx } from '../core/context';
 
 /** One row; a value of null is an override that was taken away, so that versions only grow. */
 export interface StoredSetting {
@@ -22,7 +22,7 @@ export type SettingChange =
   | { readonly kind: 'ok'; readonly setting: StoredSetting }
   | { readonly kind: 'version_conflict'; readonly version: number };
 
-type SettingsReader = Pick<Transaction, '$queryRaw'>;
+type SettingsReader = Pick<Tx, '$queryRaw'>;
 
 /** What operators set in place of the environment: times in ms, checked before they are written. */
 export function createRuntimeSettings(context: DatabaseContext) {
@@ -59,14 +59,14 @@ export function createSettingsProvider(
 }
 
 /** What happens to a late payment, as it stands in this transaction. */
-export async function latePaymentPolicy(tx: Transaction): Promise<LatePaymentPolicy> {
+export async function latePaymentPolicy(tx: Tx): Promise<LatePaymentPolicy> {
   return toOverrides(await readRows(tx)).late_payment ?? DEFAULT_LATE_PAYMENT;
 }
 
 /** How payments are shared, as it stands in this transaction. */
 export async function sharingRules(
   { sharing }: Pick<DatabaseContext, 'sharing'>,
-  tx: Transaction,
+  tx: Tx,
 ): Promise<SharingRules> {
   const set = toOverrides(await readRows(tx));
   return {

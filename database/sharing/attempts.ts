@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { AttemptOutcome } from '../core/attempt-outcome';
-import type { Transaction } from '../core/context';
+import type { Tx } from '../core/context';
 
 export type SharingOperation = 'receiver' | 'share' | 'unfreeze' | 'return';
 
@@ -9,7 +9,7 @@ export const MAYBE_TAKEN = { OR: [{ outcome: null }, { outcome: { not: 'refused'
 
 /** Writes a request before it is sent (P8). @returns the attempt's id */
 export async function startSharingAttempt(
-  tx: Transaction,
+  tx: Tx,
   attempt: { outOrderNo: string; operation: SharingOperation; outReturnNo?: string },
   lifeMs: number,
   now: Date,
@@ -26,11 +26,7 @@ type AboutAttempts =
   | { readonly outOrderNo: string; readonly operation: SharingOperation };
 
 /** As with refunds: what WeChat doesn't know after an attempt's whole life was never taken. */
-export async function settleAbsentAttempts(
-  tx: Transaction,
-  about: AboutAttempts,
-  now: Date,
-): Promise<void> {
+export async function settleAbsentAttempts(tx: Tx, about: AboutAttempts, now: Date): Promise<void> {
   await tx.profitSharingAttempt.updateMany({
     where: { ...about, deadlineAt: { lte: now }, ...UNDECIDED },
     data: { outcome: 'refused', code: 'RESOURCE_NOT_EXISTS', finishedAt: now },
@@ -39,7 +35,7 @@ export async function settleAbsentAttempts(
 
 /** WeChat has other content under the number: none of ours was taken. */
 export async function settleForeignAttempts(
-  tx: Pick<Transaction, 'profitSharingAttempt'>,
+  tx: Pick<Tx, 'profitSharingAttempt'>,
   about: AboutAttempts,
   now: Date,
 ): Promise<void> {
@@ -52,7 +48,7 @@ export async function settleForeignAttempts(
 const UNDECIDED = { OR: [{ outcome: null }, { outcome: 'unknown' }] };
 
 export async function settleSharingAttempt(
-  tx: Transaction,
+  tx: Tx,
   id: string,
   outcome: AttemptOutcome,
   code: string | null,

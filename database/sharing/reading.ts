@@ -6,7 +6,7 @@ import type {
   SharingStatus,
 } from '../../domain/sharing/profit-sharing';
 import type { Prisma } from '../../generated/prisma/client';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { receiverPlace } from './sharing-row';
 
 /** A sharing as the API shows it. */
@@ -89,7 +89,7 @@ export function viewSharing(
 /** @param outTradeNo of its order; null for whichever */
 export async function findSharing(
   context: Pick<DatabaseContext, 'cipher'>,
-  client: Pick<Transaction, 'profitSharing'>,
+  client: Pick<Tx, 'profitSharing'>,
   outOrderNo: string,
   outTradeNo: string | null,
 ): Promise<SharingView | null> {

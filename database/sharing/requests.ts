@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../domain/error-catalogue';
 import { isSharingSettled } from '../../domain/sharing/profit-sharing';
 import { audit } from '../core/audit';
-import type { Actor, DatabaseContext, Transaction } from '../core/context';
+import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { claimKey, rememberKey, type IdempotencyGuard } from '../core/idempotency';
 import { lockOrder } from '../core/order-row';
 import { findSharing, type SharingView } from './reading';
@@ -48,7 +48,7 @@ export function createSharingRequests(context: DatabaseContext) {
 
 async function requestSharing(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   request: SharingRequest,
   actor: Actor,
   now: Date,
@@ -104,7 +104,7 @@ function taken(by: 'given' | 'key'): SharingAnswer {
 
 async function repeated(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   outOrderNo: string,
 ): Promise<SharingAnswer> {
   const sharing = await findSharing(context, tx, outOrderNo, null);

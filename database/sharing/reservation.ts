@@ -8,7 +8,7 @@ import {
 } from '../../domain/sharing/profit-sharing';
 import { OWN_PREFIX } from '../../domain/refunds/refund-number';
 import { DUE_GRACE_MS } from '../core/due-times';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { sharingRules } from '../settings/runtime-settings';
 import type { LockedOrder } from '../core/order-row';
 import { receiverPlace, type SharingRow } from './sharing-row';
@@ -81,7 +81,7 @@ function refused(
  */
 export async function reserveSharing(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   sharing: NewSharing,
 ): Promise<SharingReservation> {
@@ -107,7 +107,7 @@ export async function reserveSharing(
 }
 
 /** Read under the payment's lock, which whoever books a take-back has too. */
-async function takenBackFen(tx: Transaction, transactionKey: string): Promise<number> {
+async function takenBackFen(tx: Tx, transactionKey: string): Promise<number> {
   const { _sum } = await tx.profitSharingReceiver.aggregate({
     where: { sharing: { transactionKey } },
     _sum: { returnedFen: true },
@@ -116,7 +116,7 @@ async function takenBackFen(tx: Transaction, transactionKey: string): Promise<nu
 }
 
 async function whyNot(
-  tx: Transaction,
+  tx: Tx,
   paid: LockedPayment,
   { receivers, now }: NewSharing,
   ratioPercent: number,
@@ -144,7 +144,7 @@ async function whyNot(
 }
 
 /** True when the rest was unfrozen, or is about to be; the one of the deadline counts from its time. */
-async function isUnfrozen(tx: Transaction, transactionKey: string, now: Date): Promise<boolean> {
+async function isUnfrozen(tx: Tx, transactionKey: string, now: Date): Promise<boolean> {
   const rows = await tx.profitSharing.count({
     where: {
       transactionKey,
@@ -158,7 +158,7 @@ async function isUnfrozen(tx: Transaction, transactionKey: string, now: Date): P
 
 async function insertSharing(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   paid: LockedPayment,
   sharing: NewSharing & { readonly notBefore: Date },
@@ -228,7 +228,7 @@ function sealed(
  */
 export async function addDeadline(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   order: LockedOrder,
   now: Date,
 ): Promise<void> {
@@ -252,7 +252,7 @@ export async function addDeadline(
  */
 export async function addRest(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   sharing: SharingRow,
   now: Date,
 ): Promise<string | null> {

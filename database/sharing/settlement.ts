@@ -1,24 +1,24 @@
 import type { ReceiverResult, SharingStatus } from '../../domain/sharing/profit-sharing';
 import { DUE_GRACE_MS } from '../core/due-times';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { addSharingDelivery } from '../outbound/write-deliveries';
-import { endMoot, openIntervention } from '../interventions/open-intervention';
+import { endInterventions, openIntervention } from '../interventions/open-intervention';
 import { lockOrder } from '../core/order-row';
 import { settleForeignAttempts, settleSharingAttempt } from './attempts';
 import { addRest } from './reservation';
 import { lockSharing, readReceivers, type Receiver, type SharingRow } from './sharing-row';
 
 /** What WeChat said of a sharing, or of an unfreeze. */
-export interface SharingWord {
+export interface SharingReport {
   readonly orderId: string | null;
   readonly finished: boolean;
-  readonly receivers: readonly ToldReceiver[];
+  readonly receivers: readonly ReportedReceiver[];
   /** When WeChat is asked again, while it works on it. */
   readonly nextQueryAt: Date;
   readonly source: 'answer' | 'query';
 }
 
-export interface ToldReceiver {
+export interface ReportedReceiver {
   readonly type: string;
   readonly account: string;
   readonly amountFen: number;
@@ -27,7 +27,7 @@ export interface ToldReceiver {
   readonly detailId: string | null;
 }
 
-export type HeardSharing =
+export type RecordedSharing =
   | {
       readonly kind: 'booked';
       readonly status: SharingStatus | 'unknown_sharing';
@@ -39,21 +39,21 @@ export type HeardSharing =
 
 interface Decided {
   readonly ours: Receiver;
-  readonly told: ToldReceiver;
+  readonly told: ReportedReceiver;
 }
 
 /**
  * Books what WeChat said: each receiver's result as soon as it is decided, and when all are, what follows.
  * FINISHED is not success: receivers that WeChat has closed are asked about.
  */
-export async function hearSharing(
+export async function recordSharingReport(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   outOrderNo: string,
-  word: SharingWord,
+  word: SharingReport,
   attempt: { readonly id: string; readonly requestId: string | null } | null,
   now: Date,
-): Promise<HeardSharing> {
+): Promise<RecordedSharing> {
   const row = await lockSharing(tx, outOrderNo);
   const booked = (status: SharingStatus | 'unknown_sharing', rest: string | null = null) =>
     ({ kind: 'booked', status, rest }) as const;
@@ -84,7 +84,7 @@ export async function hearSharing(
     },
   });
   // Whatever WeChat says answers whether the sending failed.
-  await endMoot(tx, row.out_trade_no, ['sharing_failed'], now, outOrderNo);
+  await endInterventions(tx, row.out_trade_no, ['sharing_failed'], now, outOrderNo);
   return isFinished
     ? booked('finished', await finish(context, tx, row, word, now))
     : booked('processing');
@@ -94,7 +94,7 @@ export async function hearSharing(
  * Our receivers with what was told of them; null when WeChat speaks of others. While it works on a sharing it
  * need not name them all.
  */
-function matched(receivers: readonly Receiver[], word: SharingWord): Decided[] | null {
+function matched(receivers: readonly Receiver[], word: SharingReport): Decided[] | null {
   const pairs = receivers.map((ours): Decided | null => {
     const told = word.receivers.find(
       ({ type, account }) => type === ours.type && account === ours.account,
@@ -107,11 +107,7 @@ function matched(receivers: readonly Receiver[], word: SharingWord): Decided[] |
   return found.length === receivers.length ? found : null;
 }
 
-async function bookResults(
-  tx: Transaction,
-  row: SharingRow,
-  decided: readonly Decided[],
-): Promise<void> {
+async function bookResults(tx: Tx, row: SharingRow, decided: readonly Decided[]): Promise<void> {
   let freed = 0;
   for (const { ours, told } of decided) {
     await tx.profitSharingReceiver.updateMany({
@@ -124,11 +120,7 @@ async function bookResults(
 }
 
 /** What is not shared, or was taken back, can be shared or refunded anew. */
-export async function freeShared(
-  tx: Transaction,
-  transactionKey: string,
-  amountFen: number,
-): Promise<void> {
+export async function freeShared(tx: Tx, transactionKey: string, amountFen: number): Promise<void> {
   if (amountFen === 0) return;
   await tx.paymentTransaction.updateMany({
     where: { id: transactionKey },
@@ -139,9 +131,9 @@ export async function freeShared(
 /** @returns the unfreeze that follows */
 async function finish(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   row: SharingRow,
-  word: SharingWord,
+  word: SharingReport,
   now: Date,
 ): Promise<string | null> {
   if (row.kind === 'unfreeze') {
@@ -149,19 +141,19 @@ async function finish(
     return null;
   }
   const receivers = await readReceivers(context, tx, row.out_order_no);
-  await tellShop(context, tx, row, receivers, now);
+  await writeSharingDelivery(context, tx, row, receivers, now);
   const closed = receivers.filter(({ result }) => result === 'CLOSED');
   if (closed.length > 0) {
-    await askAboutClosed(tx, row, receivers, word.source, now);
+    await openClosedIntervention(tx, row, receivers, word.source, now);
     return null;
   }
   return row.unfreeze_rest ? addRest(context, tx, row, now) : null;
 }
 
 /** The shop hears what became of each receiver; the order's run sends it. */
-async function tellShop(
+async function writeSharingDelivery(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   row: SharingRow,
   receivers: readonly Receiver[],
   now: Date,
@@ -174,8 +166,8 @@ async function tellShop(
   await tx.order.updateMany({ where: { outTradeNo, dueAt: null }, data: { dueAt } });
 }
 
-async function askAboutClosed(
-  tx: Transaction,
+async function openClosedIntervention(
+  tx: Tx,
   row: SharingRow,
   receivers: readonly Receiver[],
   source: string,
@@ -207,7 +199,7 @@ async function askAboutClosed(
 }
 
 /** The rest is unfrozen: the payment's deadline has nothing to do any more. */
-async function supersedeDeadline(tx: Transaction, row: SharingRow, now: Date): Promise<void> {
+async function supersedeDeadline(tx: Tx, row: SharingRow, now: Date): Promise<void> {
   await tx.profitSharing.updateMany({
     where: {
       transactionKey: row.transaction_key,

@@ -5,7 +5,7 @@ import type {
   SharingKind,
   SharingStatus,
 } from '../../domain/sharing/profit-sharing';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { lockOrder } from '../core/order-row';
 
 /** A sharing as it is locked. */
@@ -28,7 +28,7 @@ export interface SharingRow {
 }
 
 /** Locks a sharing, and its order first, so that everybody locks in one order. */
-export async function lockSharing(tx: Transaction, outOrderNo: string): Promise<SharingRow | null> {
+export async function lockSharing(tx: Tx, outOrderNo: string): Promise<SharingRow | null> {
   const where = { outOrderNo };
   const found = await tx.profitSharing.findUnique({ where, select: { outTradeNo: true } });
   if (!found) return null;
@@ -78,7 +78,7 @@ export const receiverPlace = (column: 'account' | 'name', row: string) => ({
 /** The receivers of a sharing, in their order. */
 export async function readReceivers(
   { cipher }: Pick<DatabaseContext, 'cipher'>,
-  tx: Transaction,
+  tx: Tx,
   outOrderNo: string,
 ): Promise<Receiver[]> {
   const where = { outOrderNo };

@@ -5,14 +5,14 @@ import {
 } from '../../domain/sharing/profit-sharing';
 import { type AttemptOutcome } from '../core/attempt-outcome';
 import { DUE_GRACE_MS } from '../core/due-times';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import {
   MAYBE_TAKEN,
   settleAbsentAttempts,
   settleSharingAttempt,
   startSharingAttempt,
 } from './attempts';
-import { hearSharing, type HeardSharing, type SharingWord } from './settlement';
+import { recordSharingReport, type RecordedSharing, type SharingReport } from './settlement';
 import { lockSharing, readReceivers, type Receiver, type SharingRow } from './sharing-row';
 
 /** All of a sharing's request, stored with it: the same bytes at every attempt (P8). */
@@ -113,14 +113,14 @@ export function createSharings(context: DatabaseContext) {
       settleSharingAttempt(prisma, attemptId, outcome, code, requestId, new Date(nowMs)),
 
     /** Books what WeChat said, with all that follows. */
-    heard: (
+    recordReport: (
       outOrderNo: string,
-      word: SharingWord,
+      word: SharingReport,
       attempt: { readonly id: string; readonly requestId: string | null } | null,
       nowMs: number,
-    ): Promise<HeardSharing> =>
+    ): Promise<RecordedSharing> =>
       prisma.$transaction((tx) =>
-        hearSharing(context, tx, outOrderNo, word, attempt, new Date(nowMs)),
+        recordSharingReport(context, tx, outOrderNo, word, attempt, new Date(nowMs)),
       ),
 
     /** When the run comes round again at the latest (P12). */
@@ -135,7 +135,7 @@ export function createSharings(context: DatabaseContext) {
 
 async function takeTurn(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   outOrderNo: string,
   attemptLifeMs: number,
   nowMs: number,
@@ -143,7 +143,7 @@ async function takeTurn(
   const now = new Date(nowMs);
   const row = await lockSharing(tx, outOrderNo);
   if (!row) return { kind: 'over', status: 'unknown_sharing' };
-  if (isSharingSettled(row.status) || (await isAsked(tx, row))) return over(tx, row);
+  if (isSharingSettled(row.status) || (await hasOpenIntervention(tx, row))) return over(tx, row);
   if (row.status === 'processing') {
     const waitMs = (row.next_query_at?.getTime() ?? 0) - nowMs;
     return waitMs > EARLY_MS ? { kind: 'wait', delayMs: waitMs } : ask(context, tx, row, false);
@@ -168,11 +168,7 @@ async function takeTurn(
   return { kind: 'send', attemptId, sharing };
 }
 
-async function underWay(
-  context: DatabaseContext,
-  tx: Transaction,
-  outOrderNo: string,
-): Promise<UnderWay> {
+async function underWay(context: DatabaseContext, tx: Tx, outOrderNo: string): Promise<UnderWay> {
   const row = await lockSharing(tx, outOrderNo);
   if (!row) return { status: 'unknown_sharing', sharing: null, acceptedAtMs: null };
   const isTaken = row.status === 'processing';
@@ -184,14 +180,14 @@ async function underWay(
 }
 
 /** True while a person is asked about this sharing: it waits for the answer. */
-async function isAsked(tx: Transaction, row: SharingRow): Promise<boolean> {
+async function hasOpenIntervention(tx: Tx, row: SharingRow): Promise<boolean> {
   const { out_trade_no: outTradeNo, out_order_no: subject } = row;
   const open = { outTradeNo, status: 'open', reason: 'sharing_failed', subject };
   return (await tx.intervention.count({ where: open })) > 0;
 }
 
 /** Nothing is due of a sharing that has ended or waits for a person. */
-async function over(tx: Transaction, row: SharingRow): Promise<SharingTurn> {
+async function over(tx: Tx, row: SharingRow): Promise<SharingTurn> {
   await tx.profitSharing.updateMany({
     where: { outOrderNo: row.out_order_no, dueAt: { not: null } },
     data: { dueAt: null },
@@ -201,7 +197,7 @@ async function over(tx: Transaction, row: SharingRow): Promise<SharingTurn> {
 
 async function ask(
   context: DatabaseContext,
-  tx: Transaction,
+  tx: Tx,
   row: SharingRow,
   mayBeAbsent: boolean,
 ): Promise<SharingTurn> {
@@ -211,7 +207,7 @@ async function ask(
 }
 
 /** The unfreeze at the deadline has nothing to do when all is unfrozen, shared or paid back. */
-async function closeIfNeedless(tx: Transaction, row: SharingRow, now: Date): Promise<boolean> {
+async function closeIfNeedless(tx: Tx, row: SharingRow, now: Date): Promise<boolean> {
   if (row.origin !== 'deadline') return false;
   const [seen] = await tx.$queryRaw<{ needless: boolean }[]>`
     SELECT EXISTS (SELECT 1 FROM profit_sharings u WHERE u.transaction_key = t.id
@@ -229,7 +225,7 @@ async function closeIfNeedless(tx: Transaction, row: SharingRow, now: Date): Pro
 }
 
 /** What is still being shared comes first; one that a person is asked about holds nothing up. */
-async function isBlocked(tx: Transaction, row: SharingRow): Promise<boolean> {
+async function isBlocked(tx: Tx, row: SharingRow): Promise<boolean> {
   const [first] = await tx.$queryRaw<{ out_order_no: string }[]>`
     SELECT s.out_order_no FROM profit_sharings s
     WHERE s.transaction_key = ${row.transaction_key}::uuid AND s.kind = 'share'
@@ -239,11 +235,7 @@ async function isBlocked(tx: Transaction, row: SharingRow): Promise<boolean> {
   return first !== undefined;
 }
 
-async function stored(
-  context: DatabaseContext,
-  tx: Transaction,
-  row: SharingRow,
-): Promise<StoredSharing> {
+async function stored(context: DatabaseContext, tx: Tx, row: SharingRow): Promise<StoredSharing> {
   return {
     outOrderNo: row.out_order_no,
     outTradeNo: row.out_trade_no,

@@ -100,12 +100,12 @@ function noticeLeases(context: DatabaseContext) {
     },
 
     /** Leaves such a row to a person (P10). A run that comes round still applies it. */
-    giveUpNotice: (notice: LeasedNotice, nowMs: number) => giveUpNotice(context, notice, nowMs),
+    escalateNotice: (notice: LeasedNotice, nowMs: number) => escalateNotice(context, notice, nowMs),
   };
 }
 
 /** @returns false when it got its verdict meanwhile, or another process was first */
-async function giveUpNotice(
+async function escalateNotice(
   { prisma }: DatabaseContext,
   { id, outTradeNo }: LeasedNotice,
   nowMs: number,

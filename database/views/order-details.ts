@@ -2,7 +2,7 @@ import type { Prisma } from '../../generated/prisma/client';
 import type { Channel } from '../../domain/orders/channels';
 import type { OrderStatus } from '../../domain/orders/order-state';
 import type { RefundOrigin, RefundStatus } from '../../domain/refunds/refund-state';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { SHARINGS_OF_ORDER, viewSharing } from '../sharing/reading';
 
 const REFUND = {
@@ -144,7 +144,7 @@ export async function findOrder(context: DatabaseContext, outTradeNo: string, wi
 
 /** One refund of an order; null when the order has none of that number. */
 export async function findRefund(
-  { prisma }: { readonly prisma: Pick<Transaction, 'refund'> },
+  { prisma }: { readonly prisma: Pick<Tx, 'refund'> },
   outTradeNo: string,
   outRefundNo: string,
 ): Promise<RefundView | null> {

@@ -41,10 +41,10 @@ export interface RunView {
 export type CloseCause = 'close_requested' | 'expired' | 'closed_at_wechat' | 'prepay_refused';
 
 /** What a prepay update answers with; `undefined` while it can't be said. */
-export type PrepayAnswer = OrderStatus | 'refused' | 'closing' | 'unknown_order' | 'unsettled';
+export type PrepayReply = OrderStatus | 'refused' | 'closing' | 'unknown_order' | 'unsettled';
 
 /** The answer to a caller who waits for prepay round `round`: as soon as anything decides the order. */
-export function prepayAnswer(view: RunView | null, round: number): PrepayAnswer | undefined {
+export function prepayReply(view: RunView | null, round: number): PrepayReply | undefined {
   if (view === null) return 'unknown_order';
   if (!canBePaid(view.status)) return view.status;
   if (view.prepayRounds >= round) return view.status;
@@ -54,7 +54,7 @@ export function prepayAnswer(view: RunView | null, round: number): PrepayAnswer 
 }
 
 /** True when a close can be answered: nobody can pay any more, or WeChat will not close. */
-export function closeAnswered(view: RunView | null): boolean {
+export function isCloseSettled(view: RunView | null): boolean {
   return view === null || !canBePaid(view.status) || view.closeFailed;
 }
 

@@ -22,7 +22,7 @@ import { createRefundCalls, type RefundCalls } from './calls/refunds';
 import type { PrepayBody } from './calls/request-bodies';
 import { createSignedCalls } from './calls/request-signing';
 import { readApiV3Keys } from './crypto/resource-cipher';
-import { prepayAnswers } from './fields/response-schemas';
+import { prepayResponses } from './fields/response-schemas';
 import { createTransport } from './transport/transport';
 
 export type WechatPayEvent = PlatformKeysEvent | CallEvent;
@@ -180,7 +180,7 @@ function readToken(
   text: string,
 ): { value: { token: string } } | null {
   if (status !== 200) return null;
-  const seen = prepayAnswers[api].safeParse(parseObject(text));
+  const seen = prepayResponses[api].safeParse(parseObject(text));
   return seen.success ? { value: { token: seen.data } } : null;
 }
 

@@ -23,25 +23,25 @@ const untilWaiting = (count: number) =>
 test('an answer and the word of WeChat about a number that is not ours wait for each other', async () => {
   const no = 'NOT-OURS-1';
   await money.pays(no);
-  expect(await money.answers(no, 'unknown_order', 'refund')).toBe('done');
+  expect(await money.resolves(no, 'unknown_order', 'refund')).toBe('done');
   const [refund] = await money.refundsOf(no);
   const refundNo = refund?.out_refund_no ?? '';
   const failed = { operation: 'wechat.refund', number: refundNo, subject: refundNo } as const;
   const given = { ...failed, code: 'WECHAT_REFUSED', attempts: 1, evidence: {} } as const;
-  await world.database.giveUp.open(given, Date.now());
+  await world.database.escalations.open(given, Date.now());
 
   // Somebody reads the question under its lock: both stand behind that, the answer first.
   const reader = await world.sql.connect();
   await reader.query('BEGIN');
   await reader.query('SELECT 1 FROM interventions WHERE out_trade_no = $1 FOR NO KEY UPDATE', [no]);
-  const answered = money.answers(no, 'refund_failed', 'dismiss');
+  const answered = money.resolves(no, 'refund_failed', 'dismiss');
   await untilWaiting(1);
   const word = { event: 'succeeded', refundId: '9', nextQueryAt: null, evidence: {} } as const;
-  const heard = world.database.refunds.heard(refundNo, word, null, Date.now());
+  const heard = world.database.refunds.recordReport(refundNo, word, null, Date.now());
   await untilWaiting(2);
   await reader.query('ROLLBACK');
   reader.release();
   // The answer is kept; before its turn comes, WeChat has said that there is nothing to give up.
   expect([await answered, await heard]).toEqual(['MOOT', 'succeeded']);
-  expect(await money.asked(no)).toEqual([]);
+  expect(await money.openReasons(no)).toEqual([]);
 });

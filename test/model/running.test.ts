@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { setPolicy } from '../e2e/support/questions';
+import { setPolicy } from '../e2e/support/interventions';
 import { askRefund, atWechat } from '../e2e/support/refunds';
 import { startTestOncepay, type OrderView, type TestOncepay } from '../support/oncepay';
 

@@ -1,5 +1,5 @@
 import { refundWorkflowId } from '../../domain/temporal/workflow-ids';
-import { answer, lateOrder, orderOf, setPolicy, untilAsked } from '../e2e/support/questions';
+import { resolve, lateOrder, orderOf, setPolicy, untilOpened } from '../e2e/support/interventions';
 import { askRefund, paidOrder } from '../e2e/support/refunds';
 import type { TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
@@ -52,7 +52,7 @@ const refuse = (oncepay: TestOncepay, operation: 'refund' | 'prepay') =>
 export async function refundGivenUp(oncepay: TestOncepay): Promise<PlayedRun> {
   refuse(oncepay, 'refund');
   const no = await lateOrder(oncepay);
-  const { subject } = await untilAsked(oncepay, no, 'refund_failed');
+  const { subject } = await untilOpened(oncepay, no, 'refund_failed');
   return ended(oncepay, await latestRun(oncepay, refundWorkflowId(subject)));
 }
 
@@ -60,11 +60,11 @@ export async function effectRetried(oncepay: TestOncepay): Promise<PlayedRun> {
   const { no, sku } = await orderOf(oncepay, { kind: 'virtual' });
   const run = await latestRun(oncepay, no);
   await oncepay.simulator.pay({ outTradeNo: no });
-  const { id } = await untilAsked(oncepay, no, 'no_codes');
+  const { id } = await untilOpened(oncepay, no, 'no_codes');
   await oncepay.call('POST', `/v1/products/${sku}/codes`, {
     body: { codes: [`${sku}-a`, `${sku}-b`] },
   });
-  await answer(oncepay, id, 'retry');
+  await resolve(oncepay, id, 'retry');
   await oncepay.untilStatus(no, 'fulfilled');
   return ended(oncepay, run);
 }
@@ -82,10 +82,10 @@ export async function prepayRetried(oncepay: TestOncepay): Promise<PlayedRun> {
     },
   });
   const { out_trade_no: no } = created.body as { out_trade_no: string };
-  const { id } = await untilAsked(oncepay, no, 'wechat_failed');
+  const { id } = await untilOpened(oncepay, no, 'wechat_failed');
   const run = await latestRun(oncepay, no);
   oncepay.simulator.clearFaults();
-  await answer(oncepay, id, 'retry');
+  await resolve(oncepay, id, 'retry');
   await oncepay.untilStatus(no, 'awaiting_payment');
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.untilStatus(no, 'fulfilled');
@@ -98,11 +98,11 @@ export async function webhookGivenUp(oncepay: TestOncepay): Promise<PlayedRun> {
   oncepay.webhooks.failNext(50);
   const no = await oncepay.newOrder(LONG);
   await oncepay.call('POST', `/v1/orders/${no}/close`);
-  const { id } = await untilAsked(oncepay, no, 'undeliverable');
+  const { id } = await untilOpened(oncepay, no, 'undeliverable');
   const run = await latestRun(oncepay, no);
   oncepay.webhooks.failNext(0);
   await setPolicy(oncepay, 'notification.webhook', { max_attempts: 20 });
-  await answer(oncepay, id, 'retry');
+  await resolve(oncepay, id, 'retry');
   await oncepay.untilStatus(no, 'closed');
   return ended(oncepay, run);
 }
@@ -110,7 +110,7 @@ export async function webhookGivenUp(oncepay: TestOncepay): Promise<PlayedRun> {
 export async function proposedByHand(oncepay: TestOncepay): Promise<PlayedRun> {
   const no = await oncepay.newOrder(LONG);
   await oncepay.simulator.pay({ outTradeNo: no, totalFen: 299 });
-  const { id: interventionId } = await untilAsked(oncepay, no, 'amount_mismatch');
+  const { id: interventionId } = await untilOpened(oncepay, no, 'amount_mismatch');
   const run = await latestRun(oncepay, no);
   const proposal = { interventionId, action: 'accept', note: 'seen in Web UI' };
   await oncepay.temporal.workflow.getHandle(no).signal('propose', proposal);
@@ -121,7 +121,7 @@ export async function proposedByHand(oncepay: TestOncepay): Promise<PlayedRun> {
     );
     return rowCount === 1 ? true : null;
   });
-  await answer(oncepay, interventionId, 'accept');
+  await resolve(oncepay, interventionId, 'accept');
   await oncepay.untilStatus(no, 'fulfilled');
   return ended(oncepay, run);
 }
@@ -130,8 +130,8 @@ export async function unknownRefunded(oncepay: TestOncepay): Promise<PlayedRun> 
   const no = `SHOP${process.pid}X2`;
   const { notifyUrl } = oncepay;
   await oncepay.simulator.pay({ outTradeNo: no, totalFen: 500, force: true, notifyUrl });
-  const { id } = await untilAsked(oncepay, no, 'unknown_order');
-  await answer(oncepay, id, 'refund');
+  const { id } = await untilOpened(oncepay, no, 'unknown_order');
+  await resolve(oncepay, id, 'refund');
   await until('it is back', () => {
     const back = oncepay.simulator.refundsOf(no).some(({ status }) => status === 'SUCCESS');
     return Promise.resolve(back ? true : null);

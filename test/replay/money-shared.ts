@@ -1,5 +1,5 @@
 import { refundWorkflowId, sharingWorkflowId } from '../../domain/temporal/workflow-ids';
-import { untilAsked } from '../e2e/support/questions';
+import { untilOpened } from '../e2e/support/interventions';
 import {
   FIRST,
   receiver,
@@ -51,7 +51,7 @@ export async function sharingGivenUp(oncepay: TestOncepay): Promise<PlayedRun> {
   const no = await sharable(oncepay);
   oncepay.simulator.setFault(fault);
   const outOrderNo = await shared(oncepay, no, [receiver(40)]);
-  await untilAsked(oncepay, no, 'sharing_failed');
+  await untilOpened(oncepay, no, 'sharing_failed');
   return endedSharing(oncepay, outOrderNo);
 }
 

@@ -9,7 +9,7 @@ import {
 import type { PlatformKeyMode } from '../../simulator/wechatpay/options';
 import { startSimulator } from '../../simulator/wechatpay/server';
 import type { Simulator } from '../../simulator/wechatpay/control/simulator';
-import { createOncepay, type Answer, type Oncepay } from '../../stack/oncepay';
+import { createOncepay, type Reply, type Oncepay } from '../../stack/oncepay';
 import { startStack, type Managed, type Stack } from '../../stack/stack';
 import { createTestDatabase } from './test-database';
 import { claimTestNamespace } from './test-temporal';
@@ -203,7 +203,7 @@ export function orderBody(body: Record<string, unknown> = {}): Record<string, un
   };
 }
 
-function viewOf({ status, body }: Answer): OrderView {
+function viewOf({ status, body }: Reply): OrderView {
   if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`);
   return body as unknown as OrderView;
 }

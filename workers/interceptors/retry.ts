@@ -1,12 +1,12 @@
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
-import type { Judge } from '../../activities/retries/judge';
+import type { RetryDecider } from '../../activities/retries/decide-retry';
 
 /**
  * Stands around every activity and ends its failed attempts as the judge says. A local activity keeps
  * its few quick tries: what it can't do becomes a regular one.
  */
-export function createRetryInterceptor(judge: Judge): ActivityInterceptorsFactory {
+export function createRetryInterceptor(judge: RetryDecider): ActivityInterceptorsFactory {
   return ({ info }: Context) => ({
     inbound: {
       async execute(input, next) {

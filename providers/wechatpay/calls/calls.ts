@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../../../domain/error-catalogue';
-import { judge, type WechatOutcome } from './outcome';
+import { readOutcome, type WechatOutcome } from './outcome';
 import type { PlatformKeys } from '../keys/platform-keys';
 import type { Send } from './request-signing';
-import type { Transport, TransportAnswer } from '../transport/transport';
+import type { Transport, TransportResponse } from '../transport/transport';
 
 /** WeChat answers within 5 s or not at all; the rest is the way there. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 8_000;
@@ -38,13 +38,13 @@ export interface Call<T> {
   readonly subject: CallSubject;
   readonly signal?: AbortSignal | undefined;
   /** Signs and sends once. */
-  readonly make: (send: Send) => Promise<TransportAnswer>;
+  readonly make: (send: Send) => Promise<TransportResponse>;
   /** The value in a 2xx answer, or null when it is not what was asked for. */
   readonly read: (status: number, text: string) => { readonly value: T } | null;
 }
 
 /** What a call comes to that has something to encrypt, while WeChat has no key that we know. */
-export const NO_ENCRYPTION_KEY: TransportAnswer = {
+export const NO_ENCRYPTION_KEY: TransportResponse = {
   kind: 'failed',
   code: 'TEMPORARY_FAILURE',
   detail: 'no certificate of WeChat to encrypt with',
@@ -64,7 +64,7 @@ export function createPerform(deps: {
   return async ({ subject, signal, make, read }) => {
     const startedMs = performance.now();
     const answer = await make(deps.sendWithin(timeoutMs, signal));
-    const outcome = await judge(answer, { keys, now, read });
+    const outcome = await readOutcome(answer, { keys, now, read });
     onEvent?.({
       event: 'wechat.called',
       ...subject,

@@ -3,9 +3,9 @@ import type { ErrorCode } from '../../../domain/error-catalogue';
 import { cleanMessage, refusalCode, undecidedCode } from './error-mapping';
 import { parseObject } from '../fields/parse-object';
 import { verifyWithRing, type PlatformKeys } from '../keys/platform-keys';
-import { errorAnswer } from '../fields/response-schemas';
+import { errorResponse } from '../fields/response-schemas';
 import type { HeaderBag } from '../crypto/signature';
-import type { TransportAnswer } from '../transport/transport';
+import type { TransportResponse } from '../transport/transport';
 
 /**
  * What a call to WeChat came to. `ok` and `refused` are definite. After `unknown` the request may
@@ -34,7 +34,7 @@ export type WechatOutcome<T> =
       readonly requestId: string | null;
     };
 
-type Answered = Extract<TransportAnswer, { kind: 'answered' }>;
+type Responded = Extract<TransportResponse, { kind: 'answered' }>;
 
 /**
  * Judges an answer. Definite are a validly signed 2xx that `read` understands, and a 4xx with
@@ -42,8 +42,8 @@ type Answered = Extract<TransportAnswer, { kind: 'answered' }>;
  *
  * @param read the value in a 2xx answer, or null when it is not what was asked for.
  */
-export async function judge<T>(
-  answer: TransportAnswer,
+export async function readOutcome<T>(
+  answer: TransportResponse,
   context: {
     readonly keys: Pick<PlatformKeys, 'known' | 'keyFor'>;
     readonly now: () => number;
@@ -88,9 +88,9 @@ export async function judge<T>(
   return unknown(undecidedCode(status, error?.code ?? null), describe(status, error));
 }
 
-function readError(answer: Answered): { code: string; message: string } | null {
+function readError(answer: Responded): { code: string; message: string } | null {
   if (answer.status === 200 || !isUtf8(answer.body)) return null;
-  const seen = errorAnswer.safeParse(parseObject(answer.body.toString()));
+  const seen = errorResponse.safeParse(parseObject(answer.body.toString()));
   return seen.success
     ? { code: seen.data.code, message: cleanMessage(seen.data.message ?? '') }
     : null;

@@ -5,7 +5,11 @@ import type { WechatOutcome } from './outcome';
 import type { PlatformKeys } from '../keys/platform-keys';
 import type { ReceiverBody, ReceiverType, Sealed, SharingBody } from './request-bodies';
 import type { SignedCalls } from './request-signing';
-import { receiverAnswer, sharingAnswer, sharingReturnAnswer } from '../fields/response-schemas';
+import {
+  receiverResponse,
+  sharingResponse,
+  sharingReturnResponse,
+} from '../fields/response-schemas';
 
 /** Who gets a part, and how much. */
 export interface SharingReceiver {
@@ -288,7 +292,7 @@ function readReceiver(
   text: string,
 ): { value: null } | null {
   if (status !== 200) return null;
-  const seen = receiverAnswer.safeParse(parseObject(text)).data;
+  const seen = receiverResponse.safeParse(parseObject(text)).data;
   return seen?.type === type && seen.account === account ? { value: null } : null;
 }
 
@@ -299,7 +303,7 @@ function readSharing(
   text: string,
 ): { value: SharingState } | null {
   if (status !== 200) return null;
-  const seen = sharingAnswer.safeParse(parseObject(text)).data;
+  const seen = sharingResponse.safeParse(parseObject(text)).data;
   const isMeant =
     seen?.outOrderNo === sharing.outOrderNo && seen.transactionId === sharing.transactionId;
   return isMeant ? { value: seen } : null;
@@ -312,7 +316,7 @@ function readReturn(
   text: string,
 ): { value: SharingReturnState } | null {
   if (status !== 200) return null;
-  const seen = sharingReturnAnswer.safeParse(parseObject(text)).data;
+  const seen = sharingReturnResponse.safeParse(parseObject(text)).data;
   const isMeant =
     seen?.outReturnNo === sharingReturn.outReturnNo && seen.outOrderNo === sharingReturn.outOrderNo;
   return isMeant ? { value: seen } : null;

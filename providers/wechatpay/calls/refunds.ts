@@ -5,7 +5,7 @@ import type { WechatOutcome } from './outcome';
 import type { PlatformKeys } from '../keys/platform-keys';
 import type { AbnormalRefundBody, RefundBody, Sealed } from './request-bodies';
 import type { SignedCalls } from './request-signing';
-import { refundAnswer } from '../fields/response-schemas';
+import { refundResponse } from '../fields/response-schemas';
 
 /** All that goes into a refund, stored with it: the same request again is the same bytes. */
 export interface RefundRequest {
@@ -169,6 +169,6 @@ function readRefund(
   text: string,
 ): { value: RefundState } | null {
   if (status !== 200) return null;
-  const seen = refundAnswer.safeParse(parseObject(text));
+  const seen = refundResponse.safeParse(parseObject(text));
   return seen.success && seen.data.outRefundNo === outRefundNo ? { value: seen.data } : null;
 }

@@ -12,7 +12,7 @@ import type {
   UnfreezeBody,
 } from './request-bodies';
 import { signText } from '../crypto/signature';
-import type { TransportAnswer, TransportRequest } from '../transport/transport';
+import type { TransportResponse, TransportRequest } from '../transport/transport';
 
 /** The origin that the library writes into every URL; the transport puts the configured one. */
 const LIBRARY_ORIGIN = 'https://api.mch.weixin.qq.com';
@@ -42,7 +42,7 @@ export interface Signer {
 
 export type Send = (
   request: Pick<TransportRequest, 'method' | 'path' | 'headers' | 'body'>,
-) => Promise<TransportAnswer>;
+) => Promise<TransportResponse>;
 
 /**
  * The library with three things of its own kind replaced: the nonce (`Math.random` there), the
@@ -108,37 +108,41 @@ export interface SignedCalls {
     body: PrepayBody,
     merchantId: string,
     send: Send,
-  ): Promise<TransportAnswer>;
-  query(outTradeNo: string, merchantId: string, send: Send): Promise<TransportAnswer>;
-  close(outTradeNo: string, merchantId: string, send: Send): Promise<TransportAnswer>;
-  refund(body: RefundBody, merchantId: string, send: Send): Promise<TransportAnswer>;
-  queryRefund(outRefundNo: string, merchantId: string, send: Send): Promise<TransportAnswer>;
+  ): Promise<TransportResponse>;
+  query(outTradeNo: string, merchantId: string, send: Send): Promise<TransportResponse>;
+  close(outTradeNo: string, merchantId: string, send: Send): Promise<TransportResponse>;
+  refund(body: RefundBody, merchantId: string, send: Send): Promise<TransportResponse>;
+  queryRefund(outRefundNo: string, merchantId: string, send: Send): Promise<TransportResponse>;
   applyAbnormalRefund(
     call: Sealed<AbnormalRefundBody> & { readonly refundId: string; readonly merchantId: string },
     send: Send,
-  ): Promise<TransportAnswer>;
-  addReceiver(call: Sealed<ReceiverBody>, merchantId: string, send: Send): Promise<TransportAnswer>;
-  share(call: Sealed<SharingBody>, merchantId: string, send: Send): Promise<TransportAnswer>;
+  ): Promise<TransportResponse>;
+  addReceiver(
+    call: Sealed<ReceiverBody>,
+    merchantId: string,
+    send: Send,
+  ): Promise<TransportResponse>;
+  share(call: Sealed<SharingBody>, merchantId: string, send: Send): Promise<TransportResponse>;
   querySharing(
     sharing: { readonly outOrderNo: string; readonly transactionId: string },
     merchantId: string,
     send: Send,
-  ): Promise<TransportAnswer>;
-  unfreeze(body: UnfreezeBody, merchantId: string, send: Send): Promise<TransportAnswer>;
-  returnShared(body: SharingReturnBody, merchantId: string, send: Send): Promise<TransportAnswer>;
+  ): Promise<TransportResponse>;
+  unfreeze(body: UnfreezeBody, merchantId: string, send: Send): Promise<TransportResponse>;
+  returnShared(body: SharingReturnBody, merchantId: string, send: Send): Promise<TransportResponse>;
   queryReturn(
     sharingReturn: { readonly outReturnNo: string; readonly outOrderNo: string },
     merchantId: string,
     send: Send,
-  ): Promise<TransportAnswer>;
-  certificates(merchantId: string, send: Send): Promise<TransportAnswer>;
+  ): Promise<TransportResponse>;
+  certificates(merchantId: string, send: Send): Promise<TransportResponse>;
 }
 
 type Run = (
   merchantId: string,
   send: Send,
   call: (library: RequestSigner) => Promise<unknown>,
-) => Promise<TransportAnswer>;
+) => Promise<TransportResponse>;
 
 /**
  * Builds and signs with `wechatpay-node-v3` (docs/decisions/0001-wechatpay-node-v3.md). The library
@@ -219,8 +223,8 @@ async function runThroughLibrary(
   library: RequestSigner,
   send: Send,
   call: (library: RequestSigner) => Promise<unknown>,
-): Promise<TransportAnswer> {
-  const answers: TransportAnswer[] = [];
+): Promise<TransportResponse> {
+  const answers: TransportResponse[] = [];
   const pass = async (
     method: 'GET' | 'POST',
     url: string,

@@ -28,7 +28,7 @@ export interface VerifyInput {
   readonly keyOf: (serial: string) => KeyObject | null;
 }
 
-export type Verdict =
+export type SignatureCheck =
   | { readonly kind: 'valid' }
   /** None of the four headers is there. */
   | { readonly kind: 'unsigned' }
@@ -51,7 +51,7 @@ interface MessageSignature {
  *
  * @see https://pay.weixin.qq.com/doc/v3/merchant/4013053249
  */
-export function verifyMessage(input: VerifyInput): Verdict {
+export function verifyMessage(input: VerifyInput): SignatureCheck {
   const message = readHeaders(input.headers);
   if (message === 'unsigned' || message === 'missing_header') return { kind: message };
   if (!isFresh(message.timestamp, input.nowMs)) return { kind: 'stale' };

@@ -18,7 +18,7 @@ const visible = (max: number) =>
     .max(max);
 
 /** What prepay gives the client, one field per API of WeChat. */
-export const prepayAnswers = {
+export const prepayResponses = {
   jsapi: z.object({ prepay_id: visible(128) }).transform((answer) => answer.prepay_id),
   app: z.object({ prepay_id: visible(128) }).transform((answer) => answer.prepay_id),
   h5: z.object({ h5_url: visible(1024) }).transform((answer) => answer.h5_url),
@@ -26,7 +26,7 @@ export const prepayAnswers = {
 } as const;
 
 /** A refund, the same when it is made, asked for, and sent elsewhere. */
-export const refundAnswer = z
+export const refundResponse = z
   .object({
     out_refund_no: merchantNo,
     out_trade_no: outTradeNo,
@@ -57,10 +57,10 @@ export const refundAnswer = z
 const receiverType = z.enum(['MERCHANT_ID', 'PERSONAL_OPENID']);
 
 /** A receiver as it was made known. */
-export const receiverAnswer = z.object({ type: receiverType, account: shortText });
+export const receiverResponse = z.object({ type: receiverType, account: shortText });
 
 /** A sharing, the same when it is made, asked for, and ended by an unfreezing. */
-export const sharingAnswer = z
+export const sharingResponse = z
   .object({
     out_order_no: merchantNo,
     transaction_id: wechatNo,
@@ -95,7 +95,7 @@ export const sharingAnswer = z
   }));
 
 /** Shared money on its way back, the same when it is made and asked for. */
-export const sharingReturnAnswer = z
+export const sharingReturnResponse = z
   .object({
     out_order_no: merchantNo,
     out_return_no: merchantNo,
@@ -116,13 +116,13 @@ export const sharingReturnAnswer = z
   }));
 
 /** WeChat's error body. A proxy's page, or JSON of somebody else, has another shape. */
-export const errorAnswer = z.object({
+export const errorResponse = z.object({
   code: z.string().regex(/^[A-Za-z0-9_]{1,64}$/),
   message: z.string().nullish(),
 });
 
 /** `GET /v3/certificates`; two or three at most are in use side by side. */
-export const certificatesAnswer = z.object({
+export const certificatesResponse = z.object({
   data: z
     .array(
       z.object({

@@ -1,9 +1,9 @@
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { parseObject } from '../fields/parse-object';
 import { openResource } from '../crypto/resource-cipher';
-import { certificatesAnswer } from '../fields/response-schemas';
+import { certificatesResponse } from '../fields/response-schemas';
 import { verifyMessage } from '../crypto/signature';
-import type { TransportAnswer } from '../transport/transport';
+import type { TransportResponse } from '../transport/transport';
 
 /** A platform certificate of WeChat, parsed once. */
 export interface PlatformCertificate {
@@ -27,7 +27,7 @@ export type CertificatesReading =
  * @see https://pay.weixin.qq.com/doc/v3/merchant/4012551764
  */
 export function readCertificates(
-  answer: TransportAnswer,
+  answer: TransportResponse,
   context: {
     readonly apiV3Keys: readonly KeyObject[];
     readonly nowMs: number;
@@ -36,7 +36,7 @@ export function readCertificates(
 ): CertificatesReading {
   if (answer.kind === 'failed') return { kind: 'unusable', detail: answer.detail };
   if (answer.status !== 200) return { kind: 'unusable', detail: `status ${answer.status}` };
-  const listed = certificatesAnswer.safeParse(parseObject(answer.body.toString()));
+  const listed = certificatesResponse.safeParse(parseObject(answer.body.toString()));
   if (!listed.success) return { kind: 'unusable', detail: 'not a list of certificates' };
   const certificates: PlatformCertificate[] = [];
   for (const item of listed.data.data) {

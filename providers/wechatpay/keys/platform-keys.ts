@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { isValid, readCertificates, type PlatformCertificate } from './certificates';
-import { verifyMessage, type Verdict, type VerifyInput } from '../crypto/signature';
-import type { TransportAnswer } from '../transport/transport';
+import { verifyMessage, type SignatureCheck, type VerifyInput } from '../crypto/signature';
+import type { TransportResponse } from '../transport/transport';
 
 /**
  * At most one look for certificates in this time. Anybody can invent serials, so it costs WeChat
@@ -29,7 +29,7 @@ export interface PlatformKeysDeps {
   /** ms since 1970. */
   readonly now: () => number;
   /** A signed `GET /v3/certificates` within {@link CERTIFICATE_FETCH_TIMEOUT_MS}. */
-  readonly fetchCertificates: () => Promise<TransportAnswer>;
+  readonly fetchCertificates: () => Promise<TransportResponse>;
   readonly onEvent?: ((event: PlatformKeysEvent) => void) | undefined;
 }
 
@@ -120,7 +120,7 @@ export function createPlatformKeys(deps: PlatformKeysDeps): PlatformKeys {
 export async function verifyWithRing(
   input: Omit<VerifyInput, 'keyOf'>,
   keys: Pick<PlatformKeys, 'known' | 'keyFor'>,
-): Promise<Verdict> {
+): Promise<SignatureCheck> {
   const verdict = verifyMessage({ ...input, keyOf: keys.known });
   if (verdict.kind !== 'unknown_serial') return verdict;
   const key = await keys.keyFor(verdict.serial);

@@ -7,7 +7,7 @@ import { parseObject } from '../fields/parse-object';
 import { verifyWithRing, type PlatformKeys } from '../keys/platform-keys';
 import { openResource } from '../crypto/resource-cipher';
 import { callbackEnvelope } from '../fields/response-schemas';
-import type { Verdict } from '../crypto/signature';
+import type { SignatureCheck } from '../crypto/signature';
 
 export interface CallbackInput {
   readonly headers: IncomingHttpHeaders;
@@ -79,6 +79,8 @@ function openVerified(
   };
 }
 
-function rejectionOf(verdict: Exclude<Verdict, { kind: 'valid' }>): RejectedCallback['reason'] {
+function rejectionOf(
+  verdict: Exclude<SignatureCheck, { kind: 'valid' }>,
+): RejectedCallback['reason'] {
   return verdict.kind === 'unsigned' ? 'missing_header' : verdict.kind;
 }

@@ -28,7 +28,7 @@ export interface TransportRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-export type TransportAnswer =
+export type TransportResponse =
   | {
       readonly kind: 'answered';
       readonly status: number;
@@ -44,7 +44,7 @@ export type TransportAnswer =
 
 export interface Transport {
   /** Never throws, follows no redirect, repeats nothing. */
-  send(request: TransportRequest): Promise<TransportAnswer>;
+  send(request: TransportRequest): Promise<TransportResponse>;
   /** Waits for the calls under way (each has its timeout), then closes. May be called again. */
   end(): Promise<void>;
 }
@@ -81,7 +81,7 @@ export function createTransport(baseUrl: string): Transport {
   };
 }
 
-async function sendOnce(pool: Pool, request: TransportRequest): Promise<TransportAnswer> {
+async function sendOnce(pool: Pool, request: TransportRequest): Promise<TransportResponse> {
   const limit = new AbortController();
   const state = { timedOut: false };
   const timer = setTimeout(() => {
@@ -115,7 +115,7 @@ function describeFailure(
   error: unknown,
   timedOut: boolean,
   request: TransportRequest,
-): TransportAnswer {
+): TransportResponse {
   const name = errorName(error);
   if (timedOut || name === 'UND_ERR_HEADERS_TIMEOUT' || name === 'UND_ERR_BODY_TIMEOUT') {
     const detail = `no answer within ${request.timeoutMs} ms`;

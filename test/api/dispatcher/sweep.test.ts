@@ -37,15 +37,15 @@ function start(take: (id: string) => Promise<void>) {
   const now = Date.now;
   const nothing = () => Promise.resolve();
   const runs = {
-    notify: async (_outTradeNo: string, id: string) => {
+    wakeForNotice: async (_outTradeNo: string, id: string) => {
       await take(id);
       told.push(id);
     },
-    ensure: nothing,
-    ensureRefund: nothing,
-    ensureSharing: nothing,
-    hintSharing: nothing,
-    answer: nothing,
+    ensureOrderRun: nothing,
+    ensureRefundRun: nothing,
+    ensureSharingRun: nothing,
+    wakeSharing: nothing,
+    wakeForResolution: nothing,
   };
   const alerts: Alert[] = [];
   const outages = createOutages({
@@ -108,7 +108,7 @@ test('after an outage what waited is told oldest first, new ones behind it, and 
   const flow = start(() => (away ? unavailable() : Promise.resolve()));
   flow.sweep.start();
   const before = await addNotices(450);
-  for (const id of before) flow.dispatcher.offer(id, 'NO');
+  for (const id of before) flow.dispatcher.wakeOrder(id, 'NO');
   await until('the breaker is open', async () =>
     Promise.resolve(flow.breaker.state() === 'open' ? true : null),
   );
@@ -119,7 +119,7 @@ test('after an outage what waited is told oldest first, new ones behind it, and 
   });
   away = false;
   const after = await addNotices(50);
-  for (const id of after) flow.dispatcher.offer(id, 'NO');
+  for (const id of after) flow.dispatcher.wakeOrder(id, 'NO');
   const all = [...before, ...after];
   await until('all are told', () => Promise.resolve(flow.told.length >= all.length ? true : null));
   await until('the backlog is gone', () => Promise.resolve(flow.sweep.hasBacklog() ? null : true));
@@ -129,7 +129,7 @@ test('after an outage what waited is told oldest first, new ones behind it, and 
   expect(await flow.left()).toBe(all.length);
 
   const [next = ''] = await addNotices(1);
-  flow.dispatcher.offer(next, 'NO');
+  flow.dispatcher.wakeOrder(next, 'NO');
   await until('the next one is told at once', () =>
     Promise.resolve(flow.told.at(-1) === next ? true : null),
   );
@@ -152,7 +152,7 @@ test('more than fit into memory get in line in the database, and nobody overtake
   const gate = new Promise<void>((resolve) => (open = resolve));
   const flow = start(() => gate);
   const all = await addNotices(1_300);
-  for (const id of all) flow.dispatcher.offer(id, 'NO');
+  for (const id of all) flow.dispatcher.wakeOrder(id, 'NO');
   expect(flow.sweep.hasBacklog()).toBe(true);
   // 24 are under way, the others wait for the sweep.
   expect(await flow.left()).toBe(all.length - 24);

@@ -27,7 +27,7 @@ async function hints(no: string, runId: string): Promise<unknown[]> {
 test('an answer is told to the run that is there', async () => {
   const no = await oncepay.newOrder();
   const { runId } = await describeRun(no);
-  await runs().answer(no, 'a1', { reason: 'wechat_failed', subject: 'prepay' });
+  await runs().wakeForResolution(no, 'a1', { reason: 'wechat_failed', subject: 'prepay' });
   expect(await describeRun(no)).toEqual({ runId, status: 'RUNNING' });
   expect(await hints(no, runId)).toEqual(['resolution:a1']);
 });
@@ -35,7 +35,7 @@ test('an answer is told to the run that is there', async () => {
 test('a run that is stuck is ended, and another one gets the answer', async () => {
   const no = await oncepay.newOrder();
   const { runId } = await describeRun(no);
-  await runs().answer(no, 'a1', { reason: 'stuck', subject: 'run' });
+  await runs().wakeForResolution(no, 'a1', { reason: 'stuck', subject: 'run' });
   expect((await describeRun(no, runId)).status).toBe('TERMINATED');
   const next = await until('another run is there', async () => {
     const seen = await describeRun(no);
@@ -48,7 +48,7 @@ test('a run that is stuck is ended, and another one gets the answer', async () =
 test('an answer starts the run where there is none', async () => {
   const no = await oncepay.newOrder();
   await oncepay.temporal.workflow.getHandle(no).terminate('by hand');
-  await runs().answer(no, 'a1', { reason: 'stuck', subject: 'run' });
+  await runs().wakeForResolution(no, 'a1', { reason: 'stuck', subject: 'run' });
   const { runId, status } = await describeRun(no);
   expect(status).toBe('RUNNING');
   expect(await hints(no, runId)).toEqual(['resolution:a1']);

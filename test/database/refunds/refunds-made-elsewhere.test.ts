@@ -21,26 +21,26 @@ test('all of a late payment that a person is asked about: the order is refunded,
   );
   const no = await someOrder(world.sql, { status: 'closed' });
   await money.pays(no);
-  expect(await money.asked(no)).toEqual(['late_payment']);
+  expect(await money.openReasons(no)).toEqual(['late_payment']);
   await money.refunds(no);
-  expect([await money.statusOf(no), await money.asked(no)]).toEqual(['refunded', []]);
+  expect([await money.statusOf(no), await money.openReasons(no)]).toEqual(['refunded', []]);
   await world.sql.query('DELETE FROM runtime_settings');
 });
 
 test('all of a payment that does not match: the question ends and the order closes', async () => {
   const no = await someOrder(world.sql, { status: 'awaiting_payment' });
   await money.pays(no, { totalFen: 200 });
-  expect(await money.asked(no)).toEqual(['amount_mismatch']);
+  expect(await money.openReasons(no)).toEqual(['amount_mismatch']);
   await money.refunds(no, { refundFen: 200, totalFen: 200 });
-  expect([await money.statusOf(no), await money.asked(no)]).toEqual(['closed', []]);
+  expect([await money.statusOf(no), await money.openReasons(no)]).toEqual(['closed', []]);
 });
 
 test('a part of a payment that does not match: the question stays, and its answer sends the rest', async () => {
   const no = await someOrder(world.sql, { status: 'awaiting_payment' });
   await money.pays(no, { totalFen: 200 });
   await money.refunds(no, { refundFen: 150, totalFen: 200 });
-  expect(await money.asked(no)).toEqual(['amount_mismatch']);
-  expect(await money.answers(no, 'amount_mismatch', 'refund')).toBe('done');
+  expect(await money.openReasons(no)).toEqual(['amount_mismatch']);
+  expect(await money.resolves(no, 'amount_mismatch', 'refund')).toBe('done');
   expect(await money.statusOf(no)).toBe('closed');
   expect(await money.refundsOf(no)).toMatchObject([
     { origin: 'external', amount_fen: 150 },
@@ -52,32 +52,32 @@ test('a part of a second payment: the question about the rest stays', async () =
   const no = await someOrder(world.sql, { status: 'fulfilled' });
   await money.pays(no, { transactionId: second(no), tradeState: 'REFUND' });
   await money.refunds(no, { transactionId: second(no), refundFen: 100 });
-  expect(await money.asked(no)).toEqual(['surplus_payment']);
+  expect(await money.openReasons(no)).toEqual(['surplus_payment']);
   await money.refunds(no, {
     transactionId: second(no),
     refundFen: 200,
     outRefundNo: `rest-${no}`,
   });
-  expect(await money.asked(no)).toEqual([]);
+  expect(await money.openReasons(no)).toEqual([]);
 });
 
 test('an abnormal one of a second payment is not given up with the question about that payment', async () => {
   const no = await someOrder(world.sql, { status: 'fulfilled' });
   await money.pays(no, { transactionId: second(no), tradeState: 'REFUND' });
   await money.refunds(no, { transactionId: second(no), refundStatus: 'ABNORMAL' });
-  expect(await money.asked(no)).toEqual(['refund_abnormal', 'surplus_payment']);
-  expect(await money.answers(no, 'surplus_payment', 'dismiss')).toBe('done');
+  expect(await money.openReasons(no)).toEqual(['refund_abnormal', 'surplus_payment']);
+  expect(await money.resolves(no, 'surplus_payment', 'dismiss')).toBe('done');
   expect(await money.refundsOf(no)).toMatchObject([{ status: 'abnormal', amount_fen: 300 }]);
   expect(await money.heldOf(second(no))).toBe(300);
   await money.refunds(no, { transactionId: second(no) });
   expect(await money.refundsOf(no)).toMatchObject([{ status: 'succeeded' }]);
-  expect(await money.asked(no)).toEqual([]);
+  expect(await money.openReasons(no)).toEqual([]);
 });
 
 test('one that WeChat closed moved nothing: nobody is asked, and the goods go out', async () => {
   const no = await someOrder(world.sql, { status: 'paid' });
   await money.refunds(no, { refundStatus: 'CLOSED' });
-  expect(await money.asked(no)).toEqual([]);
+  expect(await money.openReasons(no)).toEqual([]);
   const { view } = await world.database.effects.run(no, Date.now());
   expect(view?.status).toBe('fulfilled');
 });
@@ -90,9 +90,9 @@ describe('told of before its payment', () => {
     async (tradeState) => {
       const no = await unpaid();
       await money.refunds(no, { refundFen: 100 });
-      expect(await money.asked(no)).toEqual(['reconciliation']);
+      expect(await money.openReasons(no)).toEqual(['reconciliation']);
       await money.pays(no, { tradeState });
-      expect(await money.asked(no)).toEqual([]);
+      expect(await money.openReasons(no)).toEqual([]);
       expect(await money.refundsOf(no)).toMatchObject([
         { origin: 'external', amount_fen: 100, status: 'succeeded' },
       ]);
@@ -103,9 +103,9 @@ describe('told of before its payment', () => {
   test('also after a person has dismissed the question', async () => {
     const no = await unpaid();
     await money.refunds(no);
-    expect(await money.answers(no, 'reconciliation', 'dismiss')).toBe('done');
+    expect(await money.resolves(no, 'reconciliation', 'dismiss')).toBe('done');
     await money.pays(no);
-    expect([await money.statusOf(no), await money.asked(no)]).toEqual(['refunded', []]);
+    expect([await money.statusOf(no), await money.openReasons(no)]).toEqual(['refunded', []]);
     const { view } = await world.database.effects.run(no, Date.now());
     expect(view?.effectsDue).toBe(0);
   });
@@ -114,7 +114,7 @@ describe('told of before its payment', () => {
     const no = await unpaid();
     await money.keep(no, 'refund', { refundFen: 100 });
     await money.pays(no);
-    expect(await money.asked(no)).toEqual([]);
+    expect(await money.openReasons(no)).toEqual([]);
     expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 100, status: 'succeeded' }]);
   });
 
@@ -126,7 +126,7 @@ describe('told of before its payment', () => {
       { origin: 'external', amount_fen: 100 },
       { origin: 'late_payment', amount_fen: 200 },
     ]);
-    expect(await money.asked(no)).toEqual([]);
+    expect(await money.openReasons(no)).toEqual([]);
   });
 
   test('of all of a late payment: nothing is sent, nobody is asked', async () => {
@@ -134,7 +134,7 @@ describe('told of before its payment', () => {
     await money.refunds(no);
     await money.pays(no);
     expect(await money.refundsOf(no)).toMatchObject([{ origin: 'external' }]);
-    expect([await money.statusOf(no), await money.asked(no)]).toEqual(['refunded', []]);
+    expect([await money.statusOf(no), await money.openReasons(no)]).toEqual(['refunded', []]);
   });
 
   test('of a second payment: what is left of that goes back', async () => {
@@ -145,21 +145,21 @@ describe('told of before its payment', () => {
       { origin: 'external', amount_fen: 100 },
       { origin: 'surplus_payment', amount_fen: 200 },
     ]);
-    expect(await money.asked(no)).toEqual([]);
+    expect(await money.openReasons(no)).toEqual([]);
   });
 
   test('of all of a payment that does not match: the order closes', async () => {
     const no = await unpaid();
     await money.refunds(no, { refundFen: 200, totalFen: 200 });
     await money.pays(no, { totalFen: 200 });
-    expect([await money.statusOf(no), await money.asked(no)]).toEqual(['closed', []]);
+    expect([await money.statusOf(no), await money.openReasons(no)]).toEqual(['closed', []]);
   });
 
   test('of a number that is not ours: an answer sends back what is left', async () => {
     await money.refunds('NOT-OURS-2', { refundFen: 100 });
     await money.pays('NOT-OURS-2');
-    expect(await money.asked('NOT-OURS-2')).toEqual(['unknown_order']);
-    expect(await money.answers('NOT-OURS-2', 'unknown_order', 'refund')).toBe('done');
+    expect(await money.openReasons('NOT-OURS-2')).toEqual(['unknown_order']);
+    expect(await money.resolves('NOT-OURS-2', 'unknown_order', 'refund')).toBe('done');
     expect(await money.refundsOf('NOT-OURS-2')).toMatchObject([
       { amount_fen: 100 },
       { amount_fen: 200 },
@@ -176,9 +176,9 @@ describe('told of before its payment', () => {
       [no, later],
     );
     expect(await queries.turn(no, [30_000], Date.now())).toEqual({ kind: 'wait', delayMs: 15_000 });
-    expect(await money.answers(no, 'reconciliation', 'retry')).toBe('done');
+    expect(await money.resolves(no, 'reconciliation', 'retry')).toBe('done');
     await money.again(no);
-    expect(await money.asked(no)).toEqual(['reconciliation']);
+    expect(await money.openReasons(no)).toEqual(['reconciliation']);
     expect(await queries.turn(no, [30_000], Date.now())).toMatchObject({ kind: 'ask' });
   });
 });
@@ -188,10 +188,10 @@ describe('retry of what WeChat told of a refund of ours', () => {
     const no = await someOrder(world.sql, { status: 'fulfilled' });
     const outRefundNo = await someRefund(world.sql, no, { amountFen: 100 });
     await money.refunds(no, { outRefundNo, refundFen: 200 });
-    expect(await money.asked(no)).toEqual(['reconciliation']);
-    expect(await money.answers(no, 'reconciliation', 'retry')).toBe('done');
+    expect(await money.openReasons(no)).toEqual(['reconciliation']);
+    expect(await money.resolves(no, 'reconciliation', 'retry')).toBe('done');
     await money.again(no);
-    expect(await money.asked(no)).toEqual(['reconciliation']);
+    expect(await money.openReasons(no)).toEqual(['reconciliation']);
     expect(await money.refundsOf(no)).toMatchObject([{ status: 'processing' }]);
   });
 });
@@ -208,7 +208,7 @@ describe('a notice is of a refund only when all that it names is', () => {
     const told = { refundFen: 100, ...changes };
     await money.refunds(no, { outRefundNo, ...told });
     await money.refunds(no, { outRefundNo: `platform-${no}`, ...told, refundFen: 300 });
-    expect(await money.asked(no)).toEqual(['reconciliation', 'reconciliation']);
+    expect(await money.openReasons(no)).toEqual(['reconciliation', 'reconciliation']);
     expect(await money.refundsOf(no)).toMatchObject([{ status: 'processing' }]);
   });
 });

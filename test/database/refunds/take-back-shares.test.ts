@@ -1,6 +1,6 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 import type { RefundTurn } from '../../../database/refunds/refund-turn';
-import type { ReturnWord, StoredReturn } from '../../../database/refunds/take-back-shares';
+import type { ReturnReport, StoredReturn } from '../../../database/refunds/take-back-shares';
 import { someRefund } from '../support/patrol';
 import {
   DAY_MS,
@@ -53,7 +53,7 @@ async function sent(refundNo: string): Promise<{ back: StoredReturn; attemptId: 
   return next;
 }
 
-function hear(back: StoredReturn, result: ReturnWord['result'], attemptId?: string) {
+function hear(back: StoredReturn, result: ReturnReport['result'], attemptId?: string) {
   const word = {
     result,
     returnId: '7',
@@ -61,7 +61,7 @@ function hear(back: StoredReturn, result: ReturnWord['result'], attemptId?: stri
     nextQueryAt: new Date(Date.now() + 60_000),
   };
   const attempt = attemptId === undefined ? null : { id: attemptId, requestId: null };
-  return sharing.database.returns.heard(back, word, attempt, Date.now());
+  return sharing.database.returns.recordReport(back, word, attempt, Date.now());
 }
 
 test('a refund that the payment covers takes nothing back', async () => {
@@ -165,7 +165,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
     const refundNo = await refundOf(no, 250);
     const { back, attemptId } = await sent(refundNo);
     const word = { event: 'succeeded', refundId: '5', nextQueryAt: null, evidence: {} } as const;
-    await sharing.database.refunds.heard(refundNo, word, null, Date.now());
+    await sharing.database.refunds.recordReport(refundNo, word, null, Date.now());
     return { no, refundNo, back, attemptId };
   }
   const spentOn = ({ outRefundNo: number, outReturnNo: subject }: StoredReturn) =>
@@ -200,7 +200,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
 
   test('while a person is asked about it, it waits', async () => {
     const { refundNo, back } = await overWhileTakenBack();
-    await sharing.database.giveUp.open(spentOn(back), Date.now());
+    await sharing.database.escalations.open(spentOn(back), Date.now());
     expect(await turn(refundNo)).toMatchObject({ kind: 'over' });
     expect(await dueAt(refundNo)).toBeNull();
   });
@@ -222,7 +222,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
 
   test('one that nobody can tell of is', async () => {
     const { no, refundNo, back } = await overWhileTakenBack();
-    expect(await sharing.database.giveUp.open(spentOn(back), Date.now())).toBe('opened');
+    expect(await sharing.database.escalations.open(spentOn(back), Date.now())).toBe('opened');
     expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
   });
 });
@@ -272,7 +272,7 @@ describe('where not enough can be taken back, a person is asked and nothing is s
     expect(await turn(refundNo)).toMatchObject({ kind: 'send' });
     expect(await sharing.money(no)).toEqual({ held: 300, shared: 90, refunded: 0 });
     const word = { event: 'succeeded', refundId: '1', nextQueryAt: null, evidence: {} } as const;
-    await sharing.database.refunds.heard(refundNo, word, null, Date.now());
+    await sharing.database.refunds.recordReport(refundNo, word, null, Date.now());
     const overdrawn = async () => {
       const start = { id: 'x', position: null, sinceMs: Date.now() - DAY_MS };
       const checked = await sharing.database.patrol.invariants.check(
@@ -319,7 +319,7 @@ describe('a take-back that WeChat fails', () => {
       const { no } = await sharedOrder([[90, FIRST]]);
       const refundNo = await refundOf(no, 300);
       const { back, attemptId } = await sent(refundNo);
-      const { returns, giveUp } = sharing.database;
+      const { returns, escalations: giveUp } = sharing.database;
       await returns.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
       const spent = {
         operation: 'wechat.return',
@@ -340,7 +340,7 @@ describe('a take-back that WeChat fails', () => {
     const { no } = await sharedOrder([[90, FIRST]]);
     const refundNo = await refundOf(no, 300);
     const { back, attemptId } = await sent(refundNo);
-    const { returns, giveUp } = sharing.database;
+    const { returns, escalations: giveUp } = sharing.database;
     await returns.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
     // The query finds nothing after the attempt's whole life; the next attempt is refused.
     const again = await returns.startAfterAbsence(back, LIFE_MS, Date.now() + LIFE_MS + 1);
@@ -380,7 +380,7 @@ describe('a take-back that WeChat fails', () => {
     const { no } = await sharedOrder([[90, FIRST]]);
     const refundNo = await refundOf(no, 300);
     const { back, attemptId } = await sent(refundNo);
-    const { returns, giveUp } = sharing.database;
+    const { returns, escalations: giveUp } = sharing.database;
     await returns.attemptEnded(attemptId, 'refused', 'NO_AUTH', null, Date.now());
     const spent = {
       operation: 'wechat.return',

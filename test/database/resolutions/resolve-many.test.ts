@@ -31,7 +31,7 @@ const ask = (start: string, count: number, sinceMs = SINCE_MS, reason = 'invaria
   );
 
 const answerMany = (more: { since?: Date; dryRun?: boolean } = {}) =>
-  database.answers.submitMany({
+  database.resolutions.submitMany({
     reason: 'invariant',
     since: null,
     action: 'dismiss',

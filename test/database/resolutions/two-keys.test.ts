@@ -23,7 +23,7 @@ async function failedEffect(heldFen: number): Promise<{ no: string; refundNo: st
   );
   const spent = { operation: 'fulfilment.points', number: no, subject: 'points' } as const;
   const given = { ...spent, code: 'EFFECT_FAILED', attempts: 6, evidence: {} } as const;
-  await world.database.giveUp.open(given, Date.now());
+  await world.database.escalations.open(given, Date.now());
   return { no, refundNo };
 }
 
@@ -32,14 +32,14 @@ const closes = (no: string, outRefundNo: string, refundFen: number) =>
 
 test('one key is enough for what an answer moves up to the limit', async () => {
   const { no } = await failedEffect(200);
-  expect(await money.answers(no, 'effect_failed', 'refund', LIMIT_FEN)).toBe('done');
+  expect(await money.resolves(no, 'effect_failed', 'refund', LIMIT_FEN)).toBe('done');
   expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 200 }, { amount_fen: 100 }]);
 });
 
 test('money that became free since the question was asked makes it a matter of two keys', async () => {
   const { no, refundNo } = await failedEffect(250);
   await closes(no, refundNo, 250);
-  expect(await money.answers(no, 'effect_failed', 'refund', LIMIT_FEN)).toBe('proposed');
+  expect(await money.resolves(no, 'effect_failed', 'refund', LIMIT_FEN)).toBe('proposed');
   expect(await money.refundsOf(no)).toHaveLength(1);
 });
 
@@ -47,8 +47,8 @@ test('so does an answer that moves more than the refund it is about', async () =
   const no = await someOrder(world.sql, { status: 'fulfilled' });
   const refundNo = await someRefund(world.sql, no, { status: 'closed', amountFen: 20 });
   const word = { event: 'succeeded', refundId: '9', nextQueryAt: null, evidence: {} } as const;
-  await world.database.refunds.heard(refundNo, word, null, Date.now());
-  expect(await money.answers(no, 'reconciliation', 'refund', LIMIT_FEN)).toBe('proposed');
+  await world.database.refunds.recordReport(refundNo, word, null, Date.now());
+  expect(await money.resolves(no, 'reconciliation', 'refund', LIMIT_FEN)).toBe('proposed');
   expect(await money.refundsOf(no)).toHaveLength(1);
 });
 
@@ -58,7 +58,7 @@ test('what one key approved is not carried out for more: the question stays open
     `SELECT id FROM interventions WHERE out_trade_no = $1`,
     [no],
   );
-  const submitted = await world.database.answers.submit({
+  const submitted = await world.database.resolutions.submit({
     to: { interventionId: rows[0]?.id ?? '' },
     action: 'refund',
     note: 'x',
@@ -70,9 +70,9 @@ test('what one key approved is not carried out for more: the question stays open
   if (submitted.kind !== 'approved') throw new Error(submitted.kind);
   // No worker runs, and WeChat's word comes before the answer's turn.
   await closes(no, refundNo, 250);
-  const state = await world.database.answers.state(submitted.resolutionId);
+  const state = await world.database.resolutions.state(submitted.resolutionId);
   expect(state).toMatchObject({ status: 'refused', refusalCode: 'AMOUNT_CHANGED' });
-  expect(await money.asked(no)).toEqual(['effect_failed', 'refund_closed']);
+  expect(await money.openReasons(no)).toEqual(['effect_failed', 'refund_closed']);
   expect(await money.refundsOf(no)).toHaveLength(1);
 });
 
@@ -83,19 +83,19 @@ describe('an answer that is not about money and moves some all the same', () => 
     const transactionId = `second-${no}`;
     await money.pays(no, { transactionId, tradeState: 'REFUND' });
     await money.refunds(no, { transactionId, refundFen: 50 });
-    expect(await money.asked(no)).toEqual(['surplus_payment']);
+    expect(await money.openReasons(no)).toEqual(['surplus_payment']);
     return no;
   }
 
   test('needs two keys above the limit', async () => {
     const no = await halfGivenBack();
-    expect(await money.answers(no, 'surplus_payment', 'retry', LIMIT_FEN)).toBe('proposed');
+    expect(await money.resolves(no, 'surplus_payment', 'retry', LIMIT_FEN)).toBe('proposed');
     expect(await money.refundsOf(no)).toHaveLength(1);
   });
 
   test('needs one up to the limit', async () => {
     const no = await halfGivenBack();
-    expect(await money.answers(no, 'surplus_payment', 'retry', 250)).toBe('done');
+    expect(await money.resolves(no, 'surplus_payment', 'retry', 250)).toBe('done');
     expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 50 }, { amount_fen: 250 }]);
   });
 
@@ -103,9 +103,9 @@ describe('an answer that is not about money and moves some all the same', () => 
     const no = await halfGivenBack();
     const many = { reason: 'surplus_payment', action: 'retry', note: 'x' } as const;
     const by = { since: null, dryRun: false, actor: { name: 'ops', role: 'operator' } };
-    await world.database.answers.submitMany({ ...many, ...by, nowMs: Date.now() });
+    await world.database.resolutions.submitMany({ ...many, ...by, nowMs: Date.now() });
     await money.again(no);
-    expect(await money.asked(no)).toEqual(['surplus_payment']);
+    expect(await money.openReasons(no)).toEqual(['surplus_payment']);
     expect(await money.refundsOf(no)).toHaveLength(1);
   });
 });

@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-import type { ToldReceiver } from '../../../database/sharing/settlement';
+import type { ReportedReceiver } from '../../../database/sharing/settlement';
 import { someRefund } from '../support/patrol';
 import {
   DAY_MS,
@@ -75,7 +75,7 @@ describe('its run', () => {
     expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'processing' });
   });
 
-  test.each<[string, ToldReceiver[]]>([
+  test.each<[string, ReportedReceiver[]]>([
     ['another amount', [told(11, 'SUCCESS')]],
     ['another receiver', [told(10, 'SUCCESS', '1900000110')]],
     ['no receiver', []],
@@ -225,7 +225,7 @@ describe('the answer', () => {
     const outOrderNo = await sharing.shared(no, [receiver(10)]);
     const attemptId = await sharing.sending(outOrderNo);
     await sharing.database.sharings.attemptEnded(attemptId, 'refused', 'NO_AUTH', null, Date.now());
-    const given = await sharing.database.giveUp.open(
+    const given = await sharing.database.escalations.open(
       {
         operation: 'wechat.sharing',
         number: outOrderNo,

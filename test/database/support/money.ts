@@ -17,7 +17,7 @@ export interface TestMoney {
   /** The same of a refund of all of it, made elsewhere. */
   refunds(no: string, changes?: Partial<RefundNotice>): Promise<Application>;
   /** Answers the open question. @returns `proposed`, the state it came to, or the refusal's code */
-  answers(
+  resolves(
     no: string,
     reason: string,
     action: InterventionAction,
@@ -29,7 +29,7 @@ export interface TestMoney {
   again(no: string): Promise<Application>;
   refundsOf(no: string): Promise<RefundRow[]>;
   /** Reasons of what is open. */
-  asked(no: string): Promise<string[]>;
+  openReasons(no: string): Promise<string[]>;
   statusOf(no: string): Promise<string | undefined>;
   heldOf(transactionId: string): Promise<number | undefined>;
 }
@@ -60,12 +60,12 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
     keep: (no, _kind, changes) => keep(no, { ...refund(no), ...changes }),
     again: apply,
     refunds: (no, changes = {}) => tell(no, { ...refund(no), ...changes }),
-    async answers(no, reason, action, limitFen = 100_000) {
+    async resolves(no, reason, action, limitFen = 100_000) {
       const { rows } = await sql.query<{ id: string }>(
         `SELECT id FROM interventions WHERE out_trade_no = $1 AND status = 'open' AND reason = $2`,
         [no, reason],
       );
-      const submitted = await database.answers.submit({
+      const submitted = await database.resolutions.submit({
         to: { interventionId: rows[0]?.id ?? '' },
         action,
         note: 'x',
@@ -77,7 +77,7 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
       if (submitted.kind === 'refused') return submitted.code;
       if (submitted.kind !== 'approved') return submitted.kind;
       await apply(no);
-      const state = await database.answers.state(submitted.resolutionId);
+      const state = await database.resolutions.state(submitted.resolutionId);
       return state?.refusalCode ?? state?.status ?? 'gone';
     },
     async refundsOf(no) {
@@ -88,7 +88,7 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
       );
       return rows;
     },
-    async asked(no) {
+    async openReasons(no) {
       const { rows } = await sql.query<{ reason: string }>(
         `SELECT reason FROM interventions WHERE out_trade_no = $1 AND status = 'open' ORDER BY reason`,
         [no],

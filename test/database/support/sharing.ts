@@ -3,7 +3,7 @@ import type { Database } from '../../../database/database';
 import type { NewReceiver } from '../../../database/sharing/reservation';
 import type { SharingAnswer, SharingRequest } from '../../../database/sharing/requests';
 import type { SharingTurn } from '../../../database/sharing/sharings';
-import type { HeardSharing, ToldReceiver } from '../../../database/sharing/settlement';
+import type { RecordedSharing, ReportedReceiver } from '../../../database/sharing/settlement';
 import { createTestDatabase } from '../../support/test-database';
 import { openDatabase } from './built';
 import { someOrder } from './patrol';
@@ -40,8 +40,8 @@ export interface TestSharing {
   hear(
     outOrderNo: string,
     finished: boolean,
-    receivers: readonly ToldReceiver[],
-  ): Promise<HeardSharing>;
+    receivers: readonly ReportedReceiver[],
+  ): Promise<RecordedSharing>;
   openQuestions(no: string): Promise<Record<string, unknown>[]>;
   /** Answers, and carries it out as the order's run would. @returns whose runs are told, or the refusal */
   answer(no: string, action: Action): Promise<string | string[]>;
@@ -60,9 +60,9 @@ export const receiver = (amountFen: number, account = '1900000109'): NewReceiver
 
 export const told = (
   amountFen: number,
-  result: ToldReceiver['result'],
+  result: ReportedReceiver['result'],
   account = '1900000109',
-): ToldReceiver => ({
+): ReportedReceiver => ({
   type: receiver(1, account).type,
   account,
   amountFen,
@@ -119,7 +119,7 @@ export async function startTestSharing(): Promise<TestSharing> {
     hear(outOrderNo, finished, receivers) {
       const nextQueryAt = new Date(Date.now() + MINUTE_MS);
       const word = { orderId: '30', finished, receivers, nextQueryAt, source: 'query' } as const;
-      return database.sharings.heard(outOrderNo, word, null, Date.now());
+      return database.sharings.recordReport(outOrderNo, word, null, Date.now());
     },
     answer: (no, action) => answer(sql, database, no, action),
     async end() {
@@ -169,7 +169,7 @@ async function answer(
     `SELECT id FROM interventions WHERE out_trade_no = $1 AND status = 'open'`,
     [no],
   );
-  const submitted = await database.answers.submit({
+  const submitted = await database.resolutions.submit({
     to: { interventionId: rows[0]?.id ?? '' },
     action,
     note: 'x',

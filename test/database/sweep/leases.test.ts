@@ -122,7 +122,7 @@ describe('inbox rows', () => {
 
       // Both processes find it; one of them is first.
       const given = await Promise.all(
-        [one, two].flatMap((by) => spent.map((row) => by.overdue.giveUpNotice(row, nowMs))),
+        [one, two].flatMap((by) => spent.map((row) => by.overdue.escalateNotice(row, nowMs))),
       );
       expect(given.sort()).toEqual([false, true]);
       const { rows } = await sql.query(
@@ -155,7 +155,7 @@ describe('inbox rows', () => {
   test('a row that got its verdict meanwhile is no question any more', async () => {
     const id = await addNotice(START_MS);
     await sql.query(`UPDATE notification_inbox SET verdict = 'applied', verdict_at = now()`);
-    expect(await one.overdue.giveUpNotice({ id, outTradeNo: 'NO1' }, START_MS)).toBe(false);
+    expect(await one.overdue.escalateNotice({ id, outTradeNo: 'NO1' }, START_MS)).toBe(false);
     expect((await sql.query('SELECT 1 FROM interventions')).rowCount).toBe(0);
   });
 

@@ -1,11 +1,11 @@
 import type { OrderStatus } from '../../../domain/orders/order-state';
 import {
-  closeAnswered,
+  isCloseSettled,
   isAtRest,
   isIdle,
-  prepayAnswer,
+  prepayReply,
   wantsPrepay,
-  type PrepayAnswer,
+  type PrepayReply,
   type RunView,
 } from '../../../domain/orders/run-view';
 
@@ -34,19 +34,19 @@ const ENDED = ['paid', 'fulfilled', 'closed', 'paid_late', 'refunded'] as const;
 
 describe('the answer to who waits for prepay round 1', () => {
   test('is unknown_order where there is no row', () => {
-    expect(prepayAnswer(null, 1)).toBe('unknown_order');
+    expect(prepayReply(null, 1)).toBe('unknown_order');
   });
 
   test.each(ENDED)('is the status of an order that nobody can pay: %s', (status) => {
     for (const refused of [false, true]) {
       for (const closeRequested of [false, true]) {
-        expect(prepayAnswer(view({ status, refused, closeRequested }), 1)).toBe(status);
+        expect(prepayReply(view({ status, refused, closeRequested }), 1)).toBe(status);
       }
     }
   });
 
   // Rounds done, refused, close requested → answer.
-  test.each<[number, boolean, boolean, PrepayAnswer | undefined]>([
+  test.each<[number, boolean, boolean, PrepayReply | undefined]>([
     [0, false, false, undefined],
     [0, false, true, 'closing'],
     [0, true, false, 'refused'],
@@ -60,20 +60,20 @@ describe('the answer to who waits for prepay round 1', () => {
     'with %d rounds done, refused %s, close requested %s: %s',
     (prepayRounds, refused, closeRequested, expected) => {
       const seen = view({ status: 'awaiting_payment', prepayRounds, refused, closeRequested });
-      expect(prepayAnswer(seen, 1)).toBe(expected);
+      expect(prepayReply(seen, 1)).toBe(expected);
     },
   );
 
   test('comes with the round asked for, not with one before it', () => {
     const seen = view({ status: 'awaiting_payment', prepayRounds: 1 });
-    expect(prepayAnswer(seen, 1)).toBe('awaiting_payment');
-    expect(prepayAnswer(seen, 2)).toBeUndefined();
+    expect(prepayReply(seen, 1)).toBe('awaiting_payment');
+    expect(prepayReply(seen, 2)).toBeUndefined();
   });
 });
 
 describe('a close', () => {
   test('is answered where there is no row', () => {
-    expect(closeAnswered(null)).toBe(true);
+    expect(isCloseSettled(null)).toBe(true);
   });
 
   test.each<[OrderStatus, boolean, boolean]>([
@@ -89,7 +89,7 @@ describe('a close', () => {
   ])(
     'of an order that is %s, close failed %s, is answered: %s',
     (status, closeFailed, expected) => {
-      expect(closeAnswered(view({ status, closeFailed, closeRequested: true }))).toBe(expected);
+      expect(isCloseSettled(view({ status, closeFailed, closeRequested: true }))).toBe(expected);
     },
   );
 });

@@ -1,15 +1,15 @@
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import {
-  answer,
+  resolve,
   lateOrder,
   orderOf,
-  questionsOf,
+  interventionsOf,
   setSetting,
-  untilAnswered,
-  untilAsked,
+  untilResolved,
+  untilOpened,
   untilRefund,
-} from '../support/questions';
+} from '../support/interventions';
 import { externalRefund } from '../support/refunds';
 
 /** More than one key may move alone. */
@@ -52,18 +52,18 @@ async function audited(no: string): Promise<string[]> {
 describe('two keys', () => {
   test('above the limit the first key proposes, and only another one approves', async () => {
     const no = await mismatched(LARGE_ORDER, 199_999);
-    const { id, amount } = await untilAsked(oncepay, no, 'amount_mismatch');
+    const { id, amount } = await untilOpened(oncepay, no, 'amount_mismatch');
     expect(amount).toBe(199_999);
-    const first = await answer(oncepay, id, 'accept');
+    const first = await resolve(oncepay, id, 'accept');
     expect(first.status).toBe(202);
     expect(resolutionOf(first.body)).toMatchObject({ status: 'proposed', proposed_by: 'operator' });
-    const again = await answer(oncepay, id, 'accept');
+    const again = await resolve(oncepay, id, 'accept');
     expect(again.status).toBe(202);
     expect(resolutionOf(again.body)).toEqual(resolutionOf(first.body));
-    expect(await questionsOf(oncepay, no)).toMatchObject([
+    expect(await interventionsOf(oncepay, no)).toMatchObject([
       { id, pending: { action: 'accept', status: 'proposed', proposed_by: 'operator' } },
     ]);
-    const second = await answer(oncepay, id, 'accept', { as: 'admin' });
+    const second = await resolve(oncepay, id, 'accept', { as: 'admin' });
     expect(second.status).toBe(200);
     expect(resolutionOf(second.body)).toMatchObject({ status: 'done', approved_by: 'admin' });
     await oncepay.untilStatus(no, 'fulfilled');
@@ -75,11 +75,11 @@ describe('two keys', () => {
 
   test('another answer takes the place of one that is only proposed', async () => {
     const no = await mismatched(LARGE_ORDER, 199_999);
-    const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
-    expect((await answer(oncepay, id, 'accept')).status).toBe(202);
-    expect((await answer(oncepay, id, 'refund', { as: 'admin' })).status).toBe(202);
-    expect((await answer(oncepay, id, 'accept', { as: 'admin' })).status).toBe(202);
-    expect((await answer(oncepay, id, 'accept')).status).toBe(200);
+    const { id } = await untilOpened(oncepay, no, 'amount_mismatch');
+    expect((await resolve(oncepay, id, 'accept')).status).toBe(202);
+    expect((await resolve(oncepay, id, 'refund', { as: 'admin' })).status).toBe(202);
+    expect((await resolve(oncepay, id, 'accept', { as: 'admin' })).status).toBe(202);
+    expect((await resolve(oncepay, id, 'accept')).status).toBe(200);
     await oncepay.untilStatus(no, 'fulfilled');
     const { rows } = await oncepay.sql.query<{ status: string }>(
       'SELECT status FROM intervention_resolutions WHERE intervention_id = $1 ORDER BY id',
@@ -98,13 +98,13 @@ describe('two keys', () => {
 
   test('what moves no money needs one key, whatever the amount', async () => {
     const no = await mismatched(LARGE_ORDER, 199_999);
-    const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
-    expect((await answer(oncepay, id, 'retry')).status).toBe(200);
+    const { id } = await untilOpened(oncepay, no, 'amount_mismatch');
+    expect((await resolve(oncepay, id, 'retry')).status).toBe(200);
   });
 
   test('a signal by hand only proposes; a key approves it', async () => {
     const no = await mismatched();
-    const { id: interventionId } = await untilAsked(oncepay, no, 'amount_mismatch');
+    const { id: interventionId } = await untilOpened(oncepay, no, 'amount_mismatch');
     const run = oncepay.temporal.workflow.getHandle(no);
     await run.signal('propose', { interventionId, action: 'nonsense', note: 'x' });
     await run.signal('propose', null);
@@ -112,7 +112,7 @@ describe('two keys', () => {
     await run.signal('propose', 'accept it');
     await run.signal('propose', { interventionId, action: 'accept', note: 'seen in Web UI' });
     const [question] = await until('it is proposed', async () => {
-      const open = await questionsOf(oncepay, no);
+      const open = await interventionsOf(oncepay, no);
       return open[0]?.pending ? open : null;
     });
     expect(question?.pending).toMatchObject({
@@ -122,7 +122,7 @@ describe('two keys', () => {
       proposed_by: null,
     });
     expect((await oncepay.order(no)).status).toBe('awaiting_payment');
-    expect((await answer(oncepay, interventionId, 'accept')).status).toBe(200);
+    expect((await resolve(oncepay, interventionId, 'accept')).status).toBe(200);
     await oncepay.untilStatus(no, 'fulfilled');
     expect(await audited(no)).toEqual([
       'temporal-web-ui proposed accept: seen in Web UI',
@@ -132,23 +132,23 @@ describe('two keys', () => {
 
   test('a large sum proposed by hand still needs two keys', async () => {
     const no = await mismatched(LARGE_ORDER, 199_999);
-    const { id: interventionId } = await untilAsked(oncepay, no, 'amount_mismatch');
+    const { id: interventionId } = await untilOpened(oncepay, no, 'amount_mismatch');
     const proposal = { interventionId, action: 'accept', note: 'x' };
     await oncepay.temporal.workflow.getHandle(no).signal('propose', proposal);
     await until('it is proposed', async () => {
-      const [open] = await questionsOf(oncepay, no);
+      const [open] = await interventionsOf(oncepay, no);
       return open?.pending;
     });
-    expect((await answer(oncepay, interventionId, 'accept')).status).toBe(202);
-    expect((await answer(oncepay, interventionId, 'accept')).status).toBe(202);
-    expect((await answer(oncepay, interventionId, 'accept', { as: 'admin' })).status).toBe(200);
+    expect((await resolve(oncepay, interventionId, 'accept')).status).toBe(202);
+    expect((await resolve(oncepay, interventionId, 'accept')).status).toBe(202);
+    expect((await resolve(oncepay, interventionId, 'accept', { as: 'admin' })).status).toBe(200);
   });
 });
 
 test('twenty answers at the same moment are one answer, carried out once', async () => {
   const no = await lateOrderThatAsks();
-  const { id } = await untilAsked(oncepay, no, 'late_payment');
-  const all = await Promise.all(Array.from({ length: 20 }, () => answer(oncepay, id, 'refund')));
+  const { id } = await untilOpened(oncepay, no, 'late_payment');
+  const all = await Promise.all(Array.from({ length: 20 }, () => resolve(oncepay, id, 'refund')));
   expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]));
   expect(new Set(all.map(({ body }) => resolutionOf(body).id)).size).toBe(1);
   await oncepay.untilStatus(no, 'refunded');
@@ -159,7 +159,7 @@ async function lateOrderThatAsks(): Promise<string> {
   await setSetting(oncepay, 'late_payment', 'ask');
   try {
     const no = await lateOrder(oncepay);
-    await untilAsked(oncepay, no, 'late_payment');
+    await untilOpened(oncepay, no, 'late_payment');
     return no;
   } finally {
     await setSetting(oncepay, 'late_payment', null);
@@ -173,14 +173,14 @@ test('a payment that does not match is judged anew as often as a person says so'
     const { id } = await until(
       'it is asked, or asked anew',
       async () => {
-        const open = await questionsOf(oncepay, no);
+        const open = await interventionsOf(oncepay, no);
         return open.find((one) => one.reason === 'amount_mismatch' && !seen.has(one.id));
       },
       30_000,
     );
     seen.add(id);
-    if (n < 2) expect((await answer(oncepay, id, 'retry')).status).toBe(200);
-    else expect((await answer(oncepay, id, 'accept')).status).toBe(200);
+    if (n < 2) expect((await resolve(oncepay, id, 'retry')).status).toBe(200);
+    else expect((await resolve(oncepay, id, 'accept')).status).toBe(200);
   }
   await oncepay.untilStatus(no, 'fulfilled');
 });
@@ -188,18 +188,18 @@ test('a payment that does not match is judged anew as often as a person says so'
 test('an answer given while no worker runs is kept, and carried out when one is back', async () => {
   const { no, sku } = await orderOf(oncepay, { kind: 'virtual' });
   await oncepay.simulator.pay({ outTradeNo: no });
-  const { id } = await untilAsked(oncepay, no, 'no_codes');
+  const { id } = await untilOpened(oncepay, no, 'no_codes');
   await oncepay.workers[0]?.kill();
   const codes = [`${sku}-1`, `${sku}-2`];
   await oncepay.call('POST', `/v1/products/${sku}/codes`, { body: { codes } });
-  const kept = await answer(oncepay, id, 'retry');
+  const kept = await resolve(oncepay, id, 'retry');
   expect(kept.status).toBe(202);
   expect(resolutionOf(kept.body).status).toBe('approved');
   // The same again while it waits is the same answer; another one has to wait.
-  expect(resolutionOf((await answer(oncepay, id, 'retry')).body).id).toBe(
+  expect(resolutionOf((await resolve(oncepay, id, 'retry')).body).id).toBe(
     resolutionOf(kept.body).id,
   );
-  const other = await answer(oncepay, id, 'skip');
+  const other = await resolve(oncepay, id, 'skip');
   expect(other).toMatchObject({ status: 409, body: { code: 'ANSWER_UNDER_WAY' } });
   await oncepay.startWorker();
   const order = await oncepay.untilStatus(no, 'fulfilled', 60_000);
@@ -210,12 +210,12 @@ test('an answer given while no worker runs is kept, and carried out when one is 
 test('several questions of one order: the answer must say which, and each is answered alone', async () => {
   const { no, sku } = await orderOf(oncepay, { kind: 'virtual' });
   await oncepay.simulator.pay({ outTradeNo: no });
-  const codes = await untilAsked(oncepay, no, 'no_codes');
+  const codes = await untilOpened(oncepay, no, 'no_codes');
   const { transaction_id: transactionId } = await oncepay.order(no);
   // Made elsewhere, and of more than was paid.
   const resource = externalRefund(no, transactionId ?? '', 301);
   await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: no, resource });
-  const books = await untilAsked(oncepay, no, 'reconciliation');
+  const books = await untilOpened(oncepay, no, 'reconciliation');
   const order = await oncepay.order(no);
   expect(order.attention).toMatchObject({ id: codes.id, open_count: 2 });
   const path = `/v1/orders/${no}/resolution`;
@@ -248,7 +248,7 @@ describe('what can not be an answer', () => {
   let id: string;
   beforeAll(async () => {
     no = await mismatched();
-    ({ id } = await untilAsked(oncepay, no, 'amount_mismatch'));
+    ({ id } = await untilOpened(oncepay, no, 'amount_mismatch'));
   });
 
   const note = 'n';
@@ -304,8 +304,8 @@ describe('what can not be an answer', () => {
   });
 
   test('another one after the question is answered', async () => {
-    expect((await answer(oncepay, id, 'accept')).status).toBe(200);
-    expect(await answer(oncepay, id, 'refund')).toMatchObject({
+    expect((await resolve(oncepay, id, 'accept')).status).toBe(200);
+    expect(await resolve(oncepay, id, 'refund')).toMatchObject({
       status: 409,
       body: { code: 'INTERVENTION_RESOLVED', resolution: 'accept' },
     });
@@ -319,20 +319,20 @@ test('a late payment can not be accepted once the stock is sold, nor after its r
   await oncepay.call('POST', `/v1/orders/${no}/close`);
   await oncepay.untilStatus(no, 'closed');
   await oncepay.simulator.pay({ outTradeNo: no, force: true });
-  const { id } = await untilAsked(oncepay, no, 'late_payment');
+  const { id } = await untilOpened(oncepay, no, 'late_payment');
   await setSetting(oncepay, 'late_payment', null);
   const items = [{ sku, quantity: 2, unit_price: 150 }];
   const other = await oncepay.newOrder({ items });
-  expect(await answer(oncepay, id, 'accept')).toMatchObject({
+  expect(await resolve(oncepay, id, 'accept')).toMatchObject({
     status: 409,
     body: { code: 'OUT_OF_STOCK' },
   });
   await oncepay.call('POST', `/v1/orders/${other}/close`);
   await oncepay.untilStatus(other, 'closed');
   oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
-  expect((await answer(oncepay, id, 'refund')).status).toBe(200);
+  expect((await resolve(oncepay, id, 'refund')).status).toBe(200);
   await untilRefund(oncepay, no, 'processing');
-  expect(await answer(oncepay, id, 'accept')).toMatchObject({ status: 409 });
+  expect(await resolve(oncepay, id, 'accept')).toMatchObject({ status: 409 });
   const [refund] = oncepay.simulator.refundsOf(no);
   await oncepay.simulator.settleRefund({
     outRefundNo: refund?.outRefundNo ?? '',
@@ -353,11 +353,11 @@ test('a question that ends by itself withdraws the answer that nobody has carrie
   });
   const no = await oncepay.newOrder({ expires_in_seconds: 3_600 });
   await oncepay.call('POST', `/v1/orders/${no}/close`);
-  const { id } = await untilAsked(oncepay, no, 'wechat_failed');
+  const { id } = await untilOpened(oncepay, no, 'wechat_failed');
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.untilStatus(no, 'fulfilled');
-  await untilAnswered(oncepay, id);
-  expect(await answer(oncepay, id, 'retry')).toMatchObject({
+  await untilResolved(oncepay, id);
+  expect(await resolve(oncepay, id, 'retry')).toMatchObject({
     status: 409,
     body: { code: 'INTERVENTION_RESOLVED', resolution: 'moot' },
   });

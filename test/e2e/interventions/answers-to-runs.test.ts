@@ -3,12 +3,12 @@ import { SEARCH_ATTRIBUTES } from '../../../domain/temporal/task-queues';
 import { countEffects, someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import {
-  answer,
-  questionsOf,
-  untilAnswered,
-  untilAsked,
-  type Question,
-} from '../support/questions';
+  resolve,
+  interventionsOf,
+  untilResolved,
+  untilOpened,
+  type Intervention,
+} from '../support/interventions';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -31,31 +31,31 @@ const refuse = (operation: 'close' | 'query') =>
     times: 10_000,
   });
 
-async function answered({ id }: Question, action: string): Promise<void> {
-  expect([200, 202]).toContain((await answer(oncepay, id, action)).status);
-  await untilAnswered(oncepay, id);
+async function answered({ id }: Intervention, action: string): Promise<void> {
+  expect([200, 202]).toContain((await resolve(oncepay, id, action)).status);
+  await untilResolved(oncepay, id);
 }
 
-async function refusedClose(): Promise<Question> {
+async function refusedClose(): Promise<Intervention> {
   refuse('close');
   const no = await oncepay.newOrder(LONG);
   await oncepay.call('POST', `/v1/orders/${no}/close`);
-  const question = await untilAsked(oncepay, no, 'wechat_failed');
+  const question = await untilOpened(oncepay, no, 'wechat_failed');
   expect(question).toMatchObject({ subject: 'close', actions: ['retry', 'close'] });
   oncepay.simulator.clearFaults();
   return question;
 }
 
-async function refusedQuery(): Promise<Question> {
+async function refusedQuery(): Promise<Intervention> {
   refuse('query');
   const no = await oncepay.newOrder(LONG);
-  const question = await untilAsked(oncepay, no, 'wechat_failed');
+  const question = await untilOpened(oncepay, no, 'wechat_failed');
   expect(question).toMatchObject({ subject: 'query', actions: ['retry', 'close'] });
   return question;
 }
 
 /** WeChat's word that a run was told of too often without a verdict. */
-async function untakenNotice(): Promise<Question> {
+async function untakenNotice(): Promise<Intervention> {
   const no = await oncepay.newOrder(LONG);
   const run = oncepay.temporal.workflow.getHandle(no);
   await run.terminate('by hand');
@@ -71,7 +71,7 @@ async function untakenNotice(): Promise<Question> {
     `UPDATE notification_inbox SET attempts = 20, next_attempt_at = now() WHERE out_trade_no = $1`,
     [no],
   );
-  const question = await untilAsked(oncepay, no, 'undeliverable');
+  const question = await untilOpened(oncepay, no, 'undeliverable');
   const { notices } = await oncepay.order(no);
   expect(notices).toMatchObject([{ verdict: null }]);
   expect(question).toMatchObject({
@@ -119,9 +119,9 @@ test.each([['retry'], ['dismiss']])(
     const question = await untakenNotice();
     const { out_trade_no: no } = question;
     // Kept until the run is one that works.
-    expect((await answer(oncepay, question.id, action)).status).toBe(202);
+    expect((await resolve(oncepay, question.id, action)).status).toBe(202);
     await oncepay.temporal.workflow.getHandle(no).terminate('by hand');
-    await untilAnswered(oncepay, question.id);
+    await untilResolved(oncepay, question.id);
     const order = await oncepay.untilStatus(no, 'fulfilled');
     expect(order).toMatchObject({
       attention: null,
@@ -180,7 +180,7 @@ test('many questions are counted first, then answered at once, and never with mo
   expect(done.status).toBe(202);
   for (const no of numbers) {
     const [question] = await until('it is answered', async () => {
-      const resolved = await questionsOf(oncepay, no, 'resolved');
+      const resolved = await interventionsOf(oncepay, no, 'resolved');
       return resolved.length === 1 ? resolved : null;
     });
     expect(question).toMatchObject({ resolution: 'dismiss' });
@@ -208,6 +208,6 @@ test('many questions are counted first, then answered at once, and never with mo
 async function mismatchedIdentity(): Promise<string> {
   const no = await oncepay.newOrder({ user_id: someUser() });
   await oncepay.simulator.pay({ outTradeNo: no, appId: 'wx0000000000000000' });
-  await untilAsked(oncepay, no, 'identity_mismatch');
+  await untilOpened(oncepay, no, 'identity_mismatch');
   return no;
 }

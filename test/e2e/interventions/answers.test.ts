@@ -2,18 +2,18 @@ import { INTERVENTIONS, type InterventionReason } from '../../../domain/interven
 import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import {
-  answer,
+  resolve,
   lateOrder,
-  openQuestion,
+  openIntervention,
   orderOf,
-  questionsOf,
+  interventionsOf,
   setPolicy,
   setSetting,
-  untilAnswered,
-  untilAsked,
+  untilResolved,
+  untilOpened,
   untilRefund,
-  type Question,
-} from '../support/questions';
+  type Intervention,
+} from '../support/interventions';
 import { hungOrder, spentOf } from '../support/hung-runs';
 import { externalRefund, paidOrder } from '../support/refunds';
 import {
@@ -39,7 +39,7 @@ afterEach(() => oncepay.simulator.clearFaults());
 
 type Reason = InterventionReason;
 interface Asked {
-  readonly question: Question;
+  readonly question: Intervention;
   /** Undoes what made it go wrong. */
   readonly mend?: () => Promise<void>;
 }
@@ -51,7 +51,7 @@ interface Case {
 }
 
 const asked = async (no: string, reason: Reason): Promise<Asked> => ({
-  question: await untilAsked(oncepay, no, reason),
+  question: await untilOpened(oncepay, no, reason),
 });
 const refuse = (operation: 'refund' | 'prepay' | 'close', code = 'NO_AUTH') =>
   oncepay.simulator.setFault({ operation, kind: 'error', status: 403, code, times: 99 });
@@ -78,13 +78,13 @@ const backWithPayer: Expectation = async ({ question }) => {
   });
 };
 const isOver: Expectation = async ({ question }) => {
-  await untilAnswered(oncepay, question.id);
-  expect(await questionsOf(oncepay, question.out_trade_no)).toEqual([]);
+  await untilResolved(oncepay, question.id);
+  expect(await interventionsOf(oncepay, question.out_trade_no)).toEqual([]);
 };
 /** It fails in the same way, so it is asked again. */
 const askedAnew: Expectation = async ({ question }) => {
   const next = await until('it is asked anew', async () => {
-    const open = await questionsOf(oncepay, question.out_trade_no);
+    const open = await interventionsOf(oncepay, question.out_trade_no);
     return open.find(({ id }) => id !== question.id);
   });
   expect(next).toMatchObject({ reason: question.reason, previous_id: question.id });
@@ -218,7 +218,7 @@ async function failedReturn(): Promise<Asked> {
 }
 
 const opened = async (no: string, reason: Reason): Promise<Asked> => ({
-  question: await openQuestion(oncepay, no, reason),
+  question: await openIntervention(oncepay, no, reason),
 });
 const spent = ({ question }: Asked) => spentOf(oncepay, question.out_trade_no);
 
@@ -383,11 +383,11 @@ test.each(ROWS)('$reason is answered with $action', async ({ action, provoke, ho
   expect(actions).toContain(action);
   if (action === 'retry') await one.mend?.();
   const params = action === 'to_user' ? { params: given } : {};
-  const replied = await answer(oncepay, id, action, params);
+  const replied = await resolve(oncepay, id, action, params);
   expect([replied.status, replied.body]).toEqual([200, expect.anything()]);
   await holds(one);
   // A double click changes nothing.
-  const again = await answer(oncepay, id, action, params);
+  const again = await resolve(oncepay, id, action, params);
   expect([again.status, again.body]).toEqual([200, expect.anything()]);
   const { rows } = await oncepay.sql.query(
     `SELECT status, proposed_by FROM intervention_resolutions WHERE intervention_id = $1`,

@@ -1,16 +1,16 @@
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import {
-  answer,
+  resolve,
   lateOrder,
   orderOf,
-  questionsOf,
+  interventionsOf,
   setPolicy,
-  untilAnswered,
-  untilAsked,
+  untilResolved,
+  untilOpened,
   untilRefund,
-  type Question,
-} from '../support/questions';
+  type Intervention,
+} from '../support/interventions';
 
 /** More than one key may move alone. */
 const LARGE_FEN = 200_000;
@@ -26,7 +26,7 @@ afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 /** WeChat tells of a refund that nobody here made. */
-async function tellOfRefund(no: string, transactionId: string): Promise<Question> {
+async function tellOfRefund(no: string, transactionId: string): Promise<Intervention> {
   const merchantId = oncepay.simulator.order(no)?.merchantId;
   const resource = {
     mchid: merchantId,
@@ -39,7 +39,7 @@ async function tellOfRefund(no: string, transactionId: string): Promise<Question
     amount: { total: 300, refund: 301, payer_total: 300, payer_refund: 301 },
   };
   await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: no, resource });
-  return untilAsked(oncepay, no, 'reconciliation');
+  return untilOpened(oncepay, no, 'reconciliation');
 }
 
 /** A payment that says it belongs to another app. */
@@ -48,10 +48,10 @@ function payForeign(no: string) {
 }
 
 /** Waits until a question of this reason is open that is none of those seen before. */
-function untilAskedAnew(no: string, seen: readonly Question[]): Promise<Question> {
+function untilAskedAnew(no: string, seen: readonly Intervention[]): Promise<Intervention> {
   const ids = seen.map(({ id }) => id);
   return until('it is asked anew', async () => {
-    const open = await questionsOf(oncepay, no);
+    const open = await interventionsOf(oncepay, no);
     return open.find(({ id }) => !ids.includes(id));
   });
 }
@@ -62,10 +62,10 @@ describe('a refund that answers a reconciliation', () => {
     const good = await oncepay.simulator.pay({ outTradeNo: no });
     await oncepay.untilStatus(no, 'fulfilled');
     const { transactionId } = await payForeign(no);
-    const foreign = await untilAsked(oncepay, no, 'identity_mismatch');
-    expect((await answer(oncepay, foreign.id, 'dismiss')).status).toBe(200);
+    const foreign = await untilOpened(oncepay, no, 'identity_mismatch');
+    expect((await resolve(oncepay, foreign.id, 'dismiss')).status).toBe(200);
     const { id } = await tellOfRefund(no, transactionId ?? '');
-    expect((await answer(oncepay, id, 'refund')).status).toBe(200);
+    expect((await resolve(oncepay, id, 'refund')).status).toBe(200);
     await untilRefund(oncepay, no, 'succeeded');
     expect(oncepay.simulator.refundsOf(no)).toMatchObject([{ transactionId, refundFen: 300 }]);
     expect(await oncepay.order(no)).toMatchObject({
@@ -81,11 +81,13 @@ describe('a refund that answers a reconciliation', () => {
     await oncepay.simulator.pay({ outTradeNo: no });
     await oncepay.untilStatus(no, 'fulfilled');
     const { id } = await tellOfRefund(no, '4200000000202611250000000000');
-    expect(await answer(oncepay, id, 'refund')).toMatchObject({
+    expect(await resolve(oncepay, id, 'refund')).toMatchObject({
       status: 409,
       body: { code: 'NOTHING_TO_REFUND' },
     });
-    expect(await questionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
+    expect(await interventionsOf(oncepay, no)).toMatchObject([
+      { id, status: 'open', pending: null },
+    ]);
     expect(await oncepay.order(no)).toMatchObject({ status: 'fulfilled', refunds: [] });
   });
 });
@@ -95,13 +97,13 @@ test('a mismatch on a closed order can not be asked about again: it stays until 
   await oncepay.call('POST', `/v1/orders/${no}/close`);
   await oncepay.untilStatus(no, 'closed');
   await oncepay.simulator.pay({ outTradeNo: no, totalFen: 299, force: true });
-  const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
-  expect(await answer(oncepay, id, 'retry')).toMatchObject({
+  const { id } = await untilOpened(oncepay, no, 'amount_mismatch');
+  expect(await resolve(oncepay, id, 'retry')).toMatchObject({
     status: 409,
     body: { code: 'ORDER_NOT_PAYABLE' },
   });
-  expect(await questionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
-  expect((await answer(oncepay, id, 'refund')).status).toBe(200);
+  expect(await interventionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
+  expect((await resolve(oncepay, id, 'refund')).status).toBe(200);
   const order = await untilRefund(oncepay, no, 'succeeded');
   expect(order).toMatchObject({ status: 'closed', attention: null });
 });
@@ -112,9 +114,9 @@ test.each([
 ])('another %s, dismissed and found again by asking, stays what it is', async (_what, payment) => {
   const no = await oncepay.newOrder();
   const { transactionId } = await oncepay.simulator.pay({ outTradeNo: no, ...payment });
-  const first = await untilAsked(oncepay, no, 'identity_mismatch');
+  const first = await untilOpened(oncepay, no, 'identity_mismatch');
   expect(first.evidence).toMatchObject({ source: 'callback' });
-  expect((await answer(oncepay, first.id, 'dismiss')).status).toBe(200);
+  expect((await resolve(oncepay, first.id, 'dismiss')).status).toBe(200);
   const next = await untilAskedAnew(no, [first]);
   expect(next).toMatchObject({
     reason: 'identity_mismatch',
@@ -122,7 +124,7 @@ test.each([
     actions: ['dismiss'],
     evidence: { source: 'query' },
   });
-  expect(await answer(oncepay, next.id, 'accept')).toMatchObject({
+  expect(await resolve(oncepay, next.id, 'accept')).toMatchObject({
     status: 409,
     body: { code: 'ACTION_NOT_ALLOWED' },
   });
@@ -132,16 +134,16 @@ test.each([
 test('two keys count what was paid, not what the order says, when an effect fails', async () => {
   const { no } = await orderOf(oncepay, { kind: 'virtual' });
   await oncepay.simulator.pay({ outTradeNo: no, totalFen: LARGE_FEN });
-  const mismatch = await untilAsked(oncepay, no, 'amount_mismatch');
-  expect((await answer(oncepay, mismatch.id, 'accept')).status).toBe(202);
-  expect((await answer(oncepay, mismatch.id, 'accept', { as: 'admin' })).status).toBe(200);
-  const question = await untilAsked(oncepay, no, 'no_codes');
+  const mismatch = await untilOpened(oncepay, no, 'amount_mismatch');
+  expect((await resolve(oncepay, mismatch.id, 'accept')).status).toBe(202);
+  expect((await resolve(oncepay, mismatch.id, 'accept', { as: 'admin' })).status).toBe(200);
+  const question = await untilOpened(oncepay, no, 'no_codes');
   expect(question.amount).toBe(LARGE_FEN);
-  expect((await answer(oncepay, question.id, 'refund')).body).toMatchObject({
+  expect((await resolve(oncepay, question.id, 'refund')).body).toMatchObject({
     resolution: { status: 'proposed' },
   });
   expect(oncepay.simulator.refundsOf(no)).toEqual([]);
-  expect((await answer(oncepay, question.id, 'refund', { as: 'admin' })).status).toBe(200);
+  expect((await resolve(oncepay, question.id, 'refund', { as: 'admin' })).status).toBe(200);
   await oncepay.untilStatus(no, 'refunded');
   expect(oncepay.simulator.refundsOf(no)).toMatchObject([{ refundFen: LARGE_FEN }]);
 });
@@ -154,12 +156,12 @@ test('a refund that failed, it seems, is no question any more once WeChat says t
   simulator.setFault({ operation: 'refund_query', ...noAuth, times: 1 });
   simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
   const no = await lateOrder(oncepay);
-  const { id, subject } = await untilAsked(oncepay, no, 'refund_failed');
+  const { id, subject } = await untilOpened(oncepay, no, 'refund_failed');
   await simulator.settleRefund({ outRefundNo: subject, status: 'SUCCESS' });
   const order = await oncepay.untilStatus(no, 'refunded');
   expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
-  await untilAnswered(oncepay, id);
-  expect(await answer(oncepay, id, 'retry')).toMatchObject({
+  await untilResolved(oncepay, id);
+  expect(await resolve(oncepay, id, 'retry')).toMatchObject({
     status: 409,
     body: { code: 'INTERVENTION_RESOLVED', resolution: 'moot' },
   });
@@ -172,11 +174,11 @@ test('a refund that failed, it seems, asks where to when WeChat says that it is 
   simulator.setFault({ operation: 'refund_query', ...noAuth, times: 1 });
   simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
   const no = await lateOrder(oncepay);
-  const { id, subject } = await untilAsked(oncepay, no, 'refund_failed');
+  const { id, subject } = await untilOpened(oncepay, no, 'refund_failed');
   await simulator.settleRefund({ outRefundNo: subject, status: 'ABNORMAL' });
-  await untilAsked(oncepay, no, 'refund_abnormal');
-  await untilAnswered(oncepay, id);
-  expect(await questionsOf(oncepay, no)).toMatchObject([{ reason: 'refund_abnormal' }]);
+  await untilOpened(oncepay, no, 'refund_abnormal');
+  await untilResolved(oncepay, id);
+  expect(await interventionsOf(oncepay, no)).toMatchObject([{ reason: 'refund_abnormal' }]);
 });
 
 test('a refund that failed says what WeChat answered; one WeChat may have can not be given up', async () => {
@@ -191,13 +193,13 @@ test('a refund that failed says what WeChat answered; one WeChat may have can no
   };
   await setPolicy(oncepay, 'wechat.refund', { base_delay_ms: 50, max_attempts: 2 });
   simulator.setFault({ operation: 'refund', ...noAuth, times: 1 });
-  const refused = await untilAsked(oncepay, await lateOrder(oncepay), 'refund_failed');
+  const refused = await untilOpened(oncepay, await lateOrder(oncepay), 'refund_failed');
   expect(refused.evidence).toMatchObject(word(refused.subject, 'refund'));
-  expect((await answer(oncepay, refused.id, 'dismiss')).status).toBe(200);
+  expect((await resolve(oncepay, refused.id, 'dismiss')).status).toBe(200);
 
   const away = { kind: 'error', status: 500, code: 'SYSTEM_ERROR' } as const;
   simulator.setFault({ operation: 'refund', ...away, times: 99 });
-  const failed = await untilAsked(oncepay, await lateOrder(oncepay), 'refund_failed');
+  const failed = await untilOpened(oncepay, await lateOrder(oncepay), 'refund_failed');
   expect(failed.evidence).toMatchObject(word(failed.subject, 'refund', away.code));
   simulator.clearFaults();
 
@@ -205,13 +207,13 @@ test('a refund that failed says what WeChat answered; one WeChat may have can no
   simulator.setFault({ operation: 'refund_query', ...noAuth, times: 1 });
   simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
   const no = await lateOrder(oncepay);
-  const { id, subject, evidence } = await untilAsked(oncepay, no, 'refund_failed');
+  const { id, subject, evidence } = await untilOpened(oncepay, no, 'refund_failed');
   expect(evidence).toMatchObject(word(subject, 'refund_query'));
-  expect(await answer(oncepay, id, 'dismiss')).toMatchObject({
+  expect(await resolve(oncepay, id, 'dismiss')).toMatchObject({
     status: 409,
     body: { code: 'REFUND_RESERVED' },
   });
-  expect(await questionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
+  expect(await interventionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
   await simulator.settleRefund({ outRefundNo: subject, status: 'SUCCESS' });
   await oncepay.untilStatus(no, 'refunded');
   expect(simulator.refundsOf(no)).toHaveLength(1);
@@ -221,14 +223,16 @@ describe('accept of a payment that does not match', () => {
   test('is refused once another payment has paid', async () => {
     const no = await oncepay.newOrder();
     await oncepay.simulator.pay({ outTradeNo: no, totalFen: 299 });
-    const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
+    const { id } = await untilOpened(oncepay, no, 'amount_mismatch');
     const good = await oncepay.simulator.pay({ outTradeNo: no, force: true });
     await oncepay.untilStatus(no, 'fulfilled');
-    expect(await answer(oncepay, id, 'accept')).toMatchObject({
+    expect(await resolve(oncepay, id, 'accept')).toMatchObject({
       status: 409,
       body: { code: 'ORDER_ALREADY_PAID' },
     });
-    expect(await questionsOf(oncepay, no)).toMatchObject([{ id, status: 'open', pending: null }]);
+    expect(await interventionsOf(oncepay, no)).toMatchObject([
+      { id, status: 'open', pending: null },
+    ]);
     expect((await oncepay.order(no)).transaction_id).toBe(good.transactionId);
   });
 
@@ -244,9 +248,9 @@ describe('accept of a payment that does not match', () => {
       totalFen: 299,
       force: true,
     });
-    const { id } = await untilAsked(oncepay, no, 'amount_mismatch');
+    const { id } = await untilOpened(oncepay, no, 'amount_mismatch');
     const other = await oncepay.newOrder({ items: [{ sku, quantity: 2, unit_price: 150 }] });
-    expect(await answer(oncepay, id, 'accept')).toMatchObject({
+    expect(await resolve(oncepay, id, 'accept')).toMatchObject({
       status: 409,
       body: { code: 'OUT_OF_STOCK' },
     });
@@ -256,7 +260,7 @@ describe('accept of a payment that does not match', () => {
       transactions: [{ status: 'rejected' }],
     });
     await close(other);
-    expect((await answer(oncepay, id, 'accept')).status).toBe(200);
+    expect((await resolve(oncepay, id, 'accept')).status).toBe(200);
     const order = await oncepay.untilStatus(no, 'fulfilled');
     expect(order).toMatchObject({ transaction_id: transactionId, attention: null, refunds: [] });
     const { body } = await oncepay.call('GET', `/v1/products/${sku}`);
@@ -277,16 +281,16 @@ test.each([
     await oncepay.call('POST', `/v1/orders/${no}/close`);
     await oncepay.untilStatus(no, 'closed');
     await simulator.pay({ outTradeNo: no, force: true });
-    const { id, amount } = await untilAsked(oncepay, no, reason);
+    const { id, amount } = await untilOpened(oncepay, no, reason);
     expect(amount).toBe(LARGE_FEN);
     for (let click = 0; click < 2; click += 1) {
-      expect(await answer(oncepay, id, action)).toMatchObject({
+      expect(await resolve(oncepay, id, action)).toMatchObject({
         status: 202,
         body: { resolution: { status: 'proposed', proposed_by: 'operator', approved_by: null } },
       });
     }
     expect(simulator.refundsOf(no)).toMatchObject([{ status, sentTo: null }]);
-    expect(await answer(oncepay, id, action, { as: 'admin' })).toMatchObject({
+    expect(await resolve(oncepay, id, action, { as: 'admin' })).toMatchObject({
       status: 200,
       body: { resolution: { status: 'done', proposed_by: 'operator', approved_by: 'admin' } },
     });
@@ -300,12 +304,12 @@ test('a close that foreign money holds back spends its budget, then asks a perso
   await setPolicy(oncepay, 'wechat.close', { base_delay_ms: 50, max_attempts: 3 });
   const no = await oncepay.newOrder();
   await payForeign(no);
-  const foreign = await untilAsked(oncepay, no, 'identity_mismatch');
-  expect((await answer(oncepay, foreign.id, 'dismiss')).status).toBe(200);
+  const foreign = await untilOpened(oncepay, no, 'identity_mismatch');
+  expect((await resolve(oncepay, foreign.id, 'dismiss')).status).toBe(200);
   const again = await untilAskedAnew(no, [foreign]);
-  expect((await answer(oncepay, again.id, 'dismiss')).status).toBe(200);
+  expect((await resolve(oncepay, again.id, 'dismiss')).status).toBe(200);
   await oncepay.call('POST', `/v1/orders/${no}/close`);
-  const question = await untilAsked(oncepay, no, 'wechat_failed');
+  const question = await untilOpened(oncepay, no, 'wechat_failed');
   expect(question).toMatchObject({
     subject: 'close',
     evidence: { operation: 'wechat.close', code: 'NOT_YET', attempts: 3 },

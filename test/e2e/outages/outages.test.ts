@@ -1,7 +1,7 @@
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy';
 import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
-import { setSetting } from '../support/questions';
+import { setSetting } from '../support/interventions';
 
 /** Open things go on within 60 s when what they need is back; tests give some more for a busy machine. */
 const RECOVERY_MS = 75_000;

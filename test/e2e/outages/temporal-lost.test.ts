@@ -2,7 +2,7 @@ import { Client } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time';
 import { countEffects, orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
-import { answer, lateOrder, orderOf, untilAsked, untilRefund } from '../support/questions';
+import { resolve, lateOrder, orderOf, untilOpened, untilRefund } from '../support/interventions';
 import { FIRST, receiver, sharableOrder, shared, untilSharing } from '../support/sharing';
 
 /** What was open goes on within 60 s of being due; a test gives some more for a busy machine. */
@@ -45,7 +45,7 @@ async function loseTemporal() {
   const expiring = await oncepay.newOrder();
   const { no: asked, sku } = await orderOf(oncepay, { kind: 'virtual' });
   await simulator.pay({ outTradeNo: asked });
-  const { id } = await untilAsked(oncepay, asked, 'no_codes');
+  const { id } = await untilOpened(oncepay, asked, 'no_codes');
   simulator.setFault({ operation: 'prepay', kind: 'error', status: 500, times: 10_000 });
   const noPrepay = await createdOrder();
 
@@ -68,7 +68,7 @@ async function loseTemporal() {
   });
   const codes = [`${sku}-1`, `${sku}-2`];
   await oncepay.call('POST', `/v1/products/${sku}/codes`, { body: { codes } });
-  expect((await answer(oncepay, id, 'retry')).status).toBe(202);
+  expect((await resolve(oncepay, id, 'retry')).status).toBe(202);
   simulator.clearFaults();
   await stack.startTemporal();
   return { ...payments, ...refunds, ...sharings, expiring, asked, noPrepay, neverStarted };

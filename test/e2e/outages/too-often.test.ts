@@ -1,6 +1,6 @@
 import type { Operation } from '../../../simulator/wechatpay/http/records';
 import { orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
-import { lateOrder, questionsOf, setPolicy } from '../support/questions';
+import { lateOrder, interventionsOf, setPolicy } from '../support/interventions';
 
 /** After "too often" nothing is asked again sooner, however short the policy's delays are. */
 const LEAST_MS = 5_000;
@@ -89,7 +89,7 @@ test.each(Object.entries(cases))(
     expect(limited - failed).toBeLessThan(OTHER_MS);
     expect(again - limited).toBeGreaterThanOrEqual(LEAST_MS);
     expect(done - again).toBeGreaterThanOrEqual(LEAST_MS);
-    expect(await questionsOf(oncepay, no)).toEqual([]);
+    expect(await interventionsOf(oncepay, no)).toEqual([]);
     expect(oncepay.simulator.refundsOf(no)).toHaveLength(operation === 'refund' ? 1 : 0);
   },
 );

@@ -1,6 +1,6 @@
 import { countEffects, orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
-import { setPolicy } from '../support/questions';
+import { setPolicy } from '../support/interventions';
 
 /** How many orders of each kind: 80 in all. */
 const COUNTS = { late: 16, waiting: 24, expiring: 24, created: 16 } as const;

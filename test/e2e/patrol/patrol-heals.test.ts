@@ -2,7 +2,13 @@ import { sharingWorkflowId } from '../../../domain/temporal/workflow-ids';
 import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import { blockRun } from '../support/hung-runs';
-import { answer, lateOrder, setPolicy, untilAnswered, untilAsked } from '../support/questions';
+import {
+  resolve,
+  lateOrder,
+  setPolicy,
+  untilResolved,
+  untilOpened,
+} from '../support/interventions';
 import { receiver, sharableOrder, shared, untilSharing } from '../support/sharing';
 
 jest.setTimeout(180_000);
@@ -77,8 +83,8 @@ const untilHealed = (kind: string, key: string) =>
 async function heldRefund(): Promise<{ no: string; held: string }> {
   oncepay.simulator.setRefundOutcome({ status: 'CLOSED', times: 1 });
   const no = await lateOrder(oncepay);
-  const { id } = await untilAsked(oncepay, no, 'refund_closed');
-  await answer(oncepay, id, 'new_number');
+  const { id } = await untilOpened(oncepay, no, 'refund_closed');
+  await resolve(oncepay, id, 'new_number');
   const held = await until('the second is held', async () => {
     const { rows } = await oncepay.sql.query<{ held: string }>(
       `SELECT out_refund_no AS held FROM refunds WHERE out_trade_no = $1 AND status = 'pending'
@@ -191,15 +197,15 @@ describe('the run is there and does not go on: a person is asked', () => {
     await blockRun(oncepay, `refund/${held}`, 'refundWorkflow', held);
     await overdue('refunds', held);
     await wokenLongAgo('refunds', held);
-    const question = await untilAsked(oncepay, no, 'stuck');
+    const question = await untilOpened(oncepay, no, 'stuck');
     expect(question).toMatchObject({
       subject: `refund:${held}`,
       actions: ['retry', 'dismiss'],
       evidence: { status: 'pending', run: { workflow_id: `refund/${held}`, status: 'RUNNING' } },
     });
-    const replied = await answer(oncepay, question.id, 'retry');
+    const replied = await resolve(oncepay, question.id, 'retry');
     expect([200, 202]).toContain(replied.status);
-    await untilAnswered(oncepay, question.id);
+    await untilResolved(oncepay, question.id);
     await untilGivenBackOnce(no, held);
   });
 
@@ -209,13 +215,13 @@ describe('the run is there and does not go on: a person is asked', () => {
     oncepay.webhooks.failNext(0);
     await overdueDelivery(id);
     await wokenLongAgo('deliveries', id);
-    const question = await untilAsked(oncepay, no, 'stuck');
+    const question = await untilOpened(oncepay, no, 'stuck');
     expect(question).toMatchObject({
       subject: `delivery:${id}`,
       evidence: { status: 'pending', run: { workflow_id: no, status: 'RUNNING' } },
     });
-    expect([200, 202]).toContain((await answer(oncepay, question.id, 'retry')).status);
-    await untilAnswered(oncepay, question.id);
+    expect([200, 202]).toContain((await resolve(oncepay, question.id, 'retry')).status);
+    await untilResolved(oncepay, question.id);
     const order = await oncepay.untilStatus(no, 'closed');
     expect(order.attention).toBeNull();
     expect(oncepay.webhooks.of(no).map((one) => one.id)).toEqual([id]);

@@ -1,7 +1,13 @@
 import type { InvariantKind, PatrolFinding } from '../../../domain/patrol/findings';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
-import { answer, orderOf, questionsOf, untilAsked, type Question } from '../support/questions';
+import {
+  resolve,
+  orderOf,
+  interventionsOf,
+  untilOpened,
+  type Intervention,
+} from '../support/interventions';
 import { paidOrder } from '../support/refunds';
 
 jest.setTimeout(120_000);
@@ -99,8 +105,11 @@ const BROKEN: Readonly<
 };
 
 /** Waits for the question about a broken rule. */
-async function untilAskedAbout(kind: InvariantKind, { no, subject }: Broken): Promise<Question> {
-  const question = await untilAsked(oncepay, no, 'invariant');
+async function untilAskedAbout(
+  kind: InvariantKind,
+  { no, subject }: Broken,
+): Promise<Intervention> {
+  const question = await untilOpened(oncepay, no, 'invariant');
   expect(question).toMatchObject({
     subject: `${kind}:${subject}`,
     actions: ['retry', 'dismiss'],
@@ -136,31 +145,31 @@ test('a closed order’s leaked stock is given back by the patrol itself', async
   const { body } = await oncepay.call('GET', `/v1/products/${sku}`);
   expect(body).toMatchObject({ stock: 5, reserved: 0 });
   expect((await nextReport()).findings).toEqual([]);
-  expect(await questionsOf(oncepay, no)).toEqual([]);
+  expect(await interventionsOf(oncepay, no)).toEqual([]);
 });
 
 test('invariant, retry: not mended is asked anew with previous_id, mended is not', async () => {
   const broken = await BROKEN.effects_disagree();
   const first = await untilAskedAbout('effects_disagree', broken);
-  expect((await answer(oncepay, first.id, 'retry')).status).toBe(200);
+  expect((await resolve(oncepay, first.id, 'retry')).status).toBe(200);
   const second = await untilAskedAbout('effects_disagree', broken);
   expect(second).toMatchObject({ previous_id: first.id, subject: first.subject });
   await broken.mend();
   // No patrol is under way any more that saw it broken.
   await nextReport();
-  expect((await answer(oncepay, second.id, 'retry')).status).toBe(200);
+  expect((await resolve(oncepay, second.id, 'retry')).status).toBe(200);
   expect((await nextReport()).findings).toEqual([]);
-  expect(await questionsOf(oncepay, broken.no)).toEqual([]);
+  expect(await interventionsOf(oncepay, broken.no)).toEqual([]);
   expect((await oncepay.order(broken.no)).attention).toBeNull();
 });
 
 test('invariant, dismiss: not asked again', async () => {
   const broken = await BROKEN.status_without_transaction();
   const { id } = await untilAskedAbout('status_without_transaction', broken);
-  expect((await answer(oncepay, id, 'dismiss')).status).toBe(200);
+  expect((await resolve(oncepay, id, 'dismiss')).status).toBe(200);
   expect((await nextReport()).findings).toMatchObject([
     { kind: 'status_without_transaction', opened: 0, left: 1, sample: [broken.no] },
   ]);
-  expect(await questionsOf(oncepay, broken.no)).toEqual([]);
+  expect(await interventionsOf(oncepay, broken.no)).toEqual([]);
   await broken.mend();
 });

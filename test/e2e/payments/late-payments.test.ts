@@ -1,6 +1,6 @@
 import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
-import { lateOrder, untilAsked, untilRefund } from '../support/questions';
+import { lateOrder, untilOpened, untilRefund } from '../support/interventions';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -187,6 +187,6 @@ test('told twice, a refund counts once; a word that can not be asks a person', a
   const other = await lateOrder(oncepay);
   await untilRefund(oncepay, other, 'succeeded');
   await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: other });
-  const { evidence } = await untilAsked(oncepay, other, 'reconciliation');
+  const { evidence } = await untilOpened(oncepay, other, 'reconciliation');
   expect(evidence).toMatchObject({ refund_status: 'SUCCESS' });
 });

@@ -1,7 +1,13 @@
 import { startTestOncepay, type OrderView, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
-import { answer, lateOrder, questionsOf, setPolicy, untilAsked } from '../support/questions';
-import type { Question } from '../support/questions';
+import {
+  resolve,
+  lateOrder,
+  interventionsOf,
+  setPolicy,
+  untilOpened,
+} from '../support/interventions';
+import type { Intervention } from '../support/interventions';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -20,10 +26,10 @@ const RECOVERY_MS = 75_000;
 const CARD = { bank_type: 'ICBC_DEBIT', bank_account: '6222020000000000000', real_name: '张三' };
 
 /** A refund that WeChat can't carry out on the way the money came. */
-async function abnormal(): Promise<{ no: string; question: Question }> {
+async function abnormal(): Promise<{ no: string; question: Intervention }> {
   oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', times: 1 });
   const no = await lateOrder(oncepay);
-  return { no, question: await untilAsked(oncepay, no, 'refund_abnormal') };
+  return { no, question: await untilOpened(oncepay, no, 'refund_abnormal') };
 }
 
 const requestsOf = (no: string, operation: string) =>
@@ -48,9 +54,9 @@ async function succeeds(no: string): Promise<void> {
 }
 
 /** Waits until the same is asked once more. */
-function untilAskedAnew(no: string, before: Question): Promise<Question> {
+function untilAskedAnew(no: string, before: Intervention): Promise<Intervention> {
   return until('it is asked anew', async () => {
-    const open = await questionsOf(oncepay, no);
+    const open = await interventionsOf(oncepay, no);
     return open.find(({ id, reason }) => id !== before.id && reason === before.reason);
   });
 }
@@ -68,7 +74,7 @@ describe('after a redirect whose answer is lost, WeChat is asked first', () => {
     const { no, question } = await abnormal();
     oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut_after', times: 1 });
     oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
-    expect((await answer(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
+    expect((await resolve(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
     await oncepay.untilOrder(no, 'it is known to be under way', isProcessing);
     expect(since(no)).toEqual(['abnormal_refund', 'refund_query']);
     await succeeds(no);
@@ -79,16 +85,16 @@ describe('after a redirect whose answer is lost, WeChat is asked first', () => {
     const { no, question } = await abnormal();
     oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut_after', times: 1 });
     oncepay.simulator.setRefundOutcome({ status, inAnswer: true, callbacks: 0, times: 1 });
-    expect((await answer(oncepay, question.id, 'to_bank_card')).status).toBe(200);
+    expect((await resolve(oncepay, question.id, 'to_bank_card')).status).toBe(200);
     if (status === 'SUCCESS') await oncepay.untilStatus(no, 'refunded');
-    else await untilAsked(oncepay, no, 'refund_closed');
+    else await untilOpened(oncepay, no, 'refund_closed');
     expect(since(no)).toEqual(['abnormal_refund', 'refund_query']);
   });
 
   test('it says ABNORMAL still: the same goes out again', async () => {
     const { no, question } = await abnormal();
     oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut', times: 1 });
-    expect((await answer(oncepay, question.id, 'to_bank_card')).status).toBe(200);
+    expect((await resolve(oncepay, question.id, 'to_bank_card')).status).toBe(200);
     await oncepay.untilStatus(no, 'refunded');
     const heard = since(no);
     expect(heard.slice(0, 3)).toEqual(['abnormal_refund', 'refund_query', 'abnormal_refund']);
@@ -101,7 +107,7 @@ describe('after a redirect whose answer is lost, WeChat is asked first', () => {
     const { no, question } = await abnormal();
     oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'timeout_after', times: 1 });
     oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
-    expect((await answer(oncepay, question.id, 'to_bank_card')).status).toBe(200);
+    expect((await resolve(oncepay, question.id, 'to_bank_card')).status).toBe(200);
     await until('WeChat has it', () => {
       const [refund] = oncepay.simulator.refundsOf(no);
       return Promise.resolve(refund?.status === 'PROCESSING' ? true : null);
@@ -120,12 +126,12 @@ test.each([
 ])('a redirect that WeChat says is ABNORMAL too, %s, is asked about anew', async (_when, how) => {
   const { no, question } = await abnormal();
   oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', callbacks: 0, times: 1, ...how });
-  expect((await answer(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
+  expect((await resolve(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
   const next = await untilAskedAnew(no, question);
   expect(next).toMatchObject({ previous_id: question.id, subject: question.subject, amount: 300 });
   expect(await keptTarget(no)).toBeNull();
   expect(requestsOf(no, 'abnormal_refund')).toHaveLength(1);
-  expect((await answer(oncepay, next.id, 'to_bank_card')).status).toBe(200);
+  expect((await resolve(oncepay, next.id, 'to_bank_card')).status).toBe(200);
   const order = await oncepay.untilStatus(no, 'refunded');
   expect(order.attention).toBeNull();
   expect(requestsOf(no, 'abnormal_refund')).toHaveLength(2);
@@ -141,20 +147,20 @@ test('a redirect that WeChat refuses is asked about anew, and can be answered ag
     message: 'no such bank',
     times: 1,
   });
-  expect((await answer(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
+  expect((await resolve(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
   const next = await untilAskedAnew(no, question);
   expect(next).toMatchObject({ previous_id: question.id, subject: question.subject, amount: 300 });
   expect(next.evidence).toMatchObject({ wechat_code: 'PARAM_ERROR', message: 'no such bank' });
   expect(await keptTarget(no)).toBeNull();
-  expect((await answer(oncepay, next.id, 'to_bank_card')).status).toBe(200);
+  expect((await resolve(oncepay, next.id, 'to_bank_card')).status).toBe(200);
   const order = await oncepay.untilStatus(no, 'refunded');
   expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
 });
 
 describe('one that is dismissed is handled on the merchant platform', () => {
-  async function dismissed(): Promise<{ no: string; question: Question }> {
+  async function dismissed(): Promise<{ no: string; question: Intervention }> {
     const asked = await abnormal();
-    expect((await answer(oncepay, asked.question.id, 'dismiss')).status).toBe(200);
+    expect((await resolve(oncepay, asked.question.id, 'dismiss')).status).toBe(200);
     return asked;
   }
 
@@ -198,7 +204,7 @@ describe('one that is dismissed is handled on the merchant platform', () => {
     await aDayLater(no);
     const next = await untilAskedAnew(no, question);
     expect(next).toMatchObject({ previous_id: question.id, subject: question.subject });
-    expect((await answer(oncepay, next.id, 'to_bank_card')).status).toBe(200);
+    expect((await resolve(oncepay, next.id, 'to_bank_card')).status).toBe(200);
     expect(await oncepay.untilStatus(no, 'refunded')).toMatchObject({ attention: null });
   });
 });

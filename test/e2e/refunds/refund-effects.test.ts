@@ -1,5 +1,5 @@
 import { someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
-import { answer, orderOf, setPolicy, untilAsked } from '../support/questions';
+import { resolve, orderOf, setPolicy, untilOpened } from '../support/interventions';
 import { askRefund, refundsWith } from '../support/refunds';
 
 let oncepay: TestOncepay;
@@ -188,7 +188,7 @@ describe('while the order is being fulfilled', () => {
     const items = [{ sku, quantity: 2, unit_price: 150 }];
     const no = await oncepay.newOrder({ items, user_id: user });
     await oncepay.simulator.pay({ outTradeNo: no });
-    const { id } = await untilAsked(oncepay, no, 'no_codes');
+    const { id } = await untilOpened(oncepay, no, 'no_codes');
     return { no, sku, question: id, user };
   }
 
@@ -205,7 +205,7 @@ describe('while the order is being fulfilled', () => {
     expect(back?.status).toBe('pending');
     const codes = [`d1-${someUser()}`, `d2-${someUser()}`];
     await oncepay.call('POST', `/v1/products/${sku}/codes`, { body: { codes } });
-    expect((await answer(oncepay, question, 'retry')).status).toBe(200);
+    expect((await resolve(oncepay, question, 'retry')).status).toBe(200);
     const done = await oncepay.untilOrder(
       no,
       'all is done',
@@ -250,19 +250,19 @@ test('an effect that can not be taken back asks a person, and is done on the ret
     `ALTER TABLE points_entries ADD CONSTRAINT broken CHECK (delta >= 0) NOT VALID`,
   );
   await askRefund(oncepay, no, { out_refund_no: `b-${no}`, amount: 100 });
-  const { id, ...question } = await untilAsked(oncepay, no, 'effect_failed');
+  const { id, ...question } = await untilOpened(oncepay, no, 'effect_failed');
   // More money back would not take back what this refund should.
   expect(question).toMatchObject({
     subject: `points_back:b-${no}`,
     actions: ['retry', 'skip'],
     evidence: { errors: expect.arrayContaining(['SQLSTATE 23514 broken']) as string[] },
   });
-  expect(await answer(oncepay, id, 'refund')).toMatchObject({
+  expect(await resolve(oncepay, id, 'refund')).toMatchObject({
     status: 409,
     body: { code: 'ACTION_NOT_ALLOWED', actions: ['retry', 'skip'] },
   });
   await oncepay.sql.query(`ALTER TABLE points_entries DROP CONSTRAINT broken`);
-  expect((await answer(oncepay, id, 'retry')).status).toBe(200);
+  expect((await resolve(oncepay, id, 'retry')).status).toBe(200);
   await oncepay.untilOrder(no, 'it is taken back', ({ effects }) =>
     effects.every(({ status }) => status === 'done'),
   );

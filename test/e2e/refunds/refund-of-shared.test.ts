@@ -1,7 +1,7 @@
 import { call } from '../../simulator/wechatpay/support/merchant-client';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
-import { answer, questionsOf, setPolicy, untilAsked } from '../support/questions';
+import { resolve, interventionsOf, setPolicy, untilOpened } from '../support/interventions';
 import {
   FIRST,
   PERSON,
@@ -115,7 +115,7 @@ describe('a take-back that fails asks a person, and the refund is not sent', () 
     const refundNo = await refundOf(oncepay, no, 300);
     const question = await until(
       'it is asked',
-      () => untilAsked(oncepay, no, 'return_failed').catch(() => null),
+      () => untilOpened(oncepay, no, 'return_failed').catch(() => null),
       SWEPT_MS,
     );
     expect(question).toMatchObject({ subject: refundNo, amount: 300 });
@@ -126,7 +126,7 @@ describe('a take-back that fails asks a person, and the refund is not sent', () 
 
   test('retry takes it back under a new number', async () => {
     const { no, question } = await failed();
-    expect((await answer(oncepay, question.id, 'retry')).status).toBe(200);
+    expect((await resolve(oncepay, question.id, 'retry')).status).toBe(200);
     await oncepay.untilStatus(no, 'refunded', SWEPT_MS);
     const returns = oncepay.simulator.returnsOf(no);
     expect(returns.map(({ result }) => result)).toEqual(['FAILED', 'SUCCESS']);
@@ -135,7 +135,7 @@ describe('a take-back that fails asks a person, and the refund is not sent', () 
 
   test('accept sends the refund without: whether the balance covers it, WeChat says', async () => {
     const { no, question } = await failed();
-    expect((await answer(oncepay, question.id, 'accept')).status).toBe(200);
+    expect((await resolve(oncepay, question.id, 'accept')).status).toBe(200);
     await until('WeChat was asked to refund', () => {
       const requests = oncepay.simulator.requestsOf(question.subject);
       return Promise.resolve(requests.some((one) => one.operation === 'refund') ? true : null);
@@ -146,7 +146,7 @@ describe('a take-back that fails asks a person, and the refund is not sent', () 
 
   test('dismiss closes the refund, unsent', async () => {
     const { no, question } = await failed();
-    expect((await answer(oncepay, question.id, 'dismiss')).status).toBe(200);
+    expect((await resolve(oncepay, question.id, 'dismiss')).status).toBe(200);
     const order = await untilRefunded(no, 'closed');
     expect(order).toMatchObject({ status: 'fulfilled', attention: null });
     expect(oncepay.simulator.refundsOf(no)).toEqual([]);
@@ -163,7 +163,7 @@ test('money that a person has can not be taken back: a person is asked, and the 
     SWEPT_MS,
   );
   expect(order.attention).toMatchObject({ reason: 'return_failed', open_count: 1 });
-  const question = await untilAsked(oncepay, no, 'return_failed');
+  const question = await untilOpened(oncepay, no, 'return_failed');
   expect(question.evidence).toMatchObject({ out_refund_no: refundNo, lacking: 60, returnable: 0 });
 });
 
@@ -174,7 +174,7 @@ test('a take-back that WeChat has with another amount is not booked as ours: a p
   const away = { kind: 'error', status: 500, code: 'SYSTEM_ERROR', times: 1_000 } as const;
   simulator.setFault({ operation: 'return_query', ...away });
   await refundOf(oncepay, no, 300);
-  const { id } = await untilAsked(oncepay, no, 'return_failed');
+  const { id } = await untilOpened(oncepay, no, 'return_failed');
   const { rows } = await sql.query<{ number: string }>(
     'SELECT out_return_no AS number FROM profit_sharing_returns WHERE out_order_no = $1',
     [outOrderNo],
@@ -189,9 +189,9 @@ test('a take-back that WeChat has with another amount is not booked as ours: a p
   const path = '/v3/profitsharing/return-orders';
   expect((await call(oncepay, { method: 'POST', path, body })).status).toBe(200);
   simulator.clearFaults();
-  expect((await answer(oncepay, id, 'retry')).status).toBe(200);
+  expect((await resolve(oncepay, id, 'retry')).status).toBe(200);
   const next = await until('it is asked anew', async () => {
-    const open = await questionsOf(oncepay, no);
+    const open = await interventionsOf(oncepay, no);
     return open.find((one) => one.id !== id);
   });
   expect(next).toMatchObject({

@@ -1,6 +1,6 @@
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
-import { answer, lateOrder, setSetting, untilAsked } from '../support/questions';
+import { resolve, lateOrder, setSetting, untilOpened } from '../support/interventions';
 
 const SPACING_MS = 5_000;
 
@@ -16,8 +16,8 @@ jest.setTimeout(120_000);
 async function refundedTwice(): Promise<string> {
   oncepay.simulator.setRefundOutcome({ status: 'CLOSED', times: 1 });
   const no = await lateOrder(oncepay);
-  const { id } = await untilAsked(oncepay, no, 'refund_closed');
-  expect((await answer(oncepay, id, 'new_number')).status).toBe(200);
+  const { id } = await untilOpened(oncepay, no, 'refund_closed');
+  expect((await resolve(oncepay, id, 'new_number')).status).toBe(200);
   return no;
 }
 

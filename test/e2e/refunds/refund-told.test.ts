@@ -1,7 +1,7 @@
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy';
 import { until } from '../../support/until';
-import { lateOrder } from '../support/questions';
+import { lateOrder } from '../support/interventions';
 
 /** A dead worker is missed after 45 s; some more for a busy machine. */
 const RECOVERY_MS = 75_000;

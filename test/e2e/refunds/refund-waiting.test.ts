@@ -3,7 +3,7 @@ import { TASK_QUEUES } from '../../../domain/temporal/task-queues';
 import { refundWorkflowId } from '../../../domain/temporal/workflow-ids';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
-import { answer, questionsOf, untilAsked } from '../support/questions';
+import { resolve, interventionsOf, untilOpened } from '../support/interventions';
 import { askRefund, atWechat, externalRefund, paidOrder } from '../support/refunds';
 
 let oncepay: TestOncepay;
@@ -153,7 +153,7 @@ describe('a refund callback for a number nobody knows', () => {
 
   test('is stored, answered 204, moves nothing, its run ends, and a person is asked', async () => {
     const no = await foreignRefund();
-    const question = await untilAsked(oncepay, no, 'reconciliation');
+    const question = await untilOpened(oncepay, no, 'reconciliation');
     expect(await oncepay.temporal.workflow.getHandle(no).result()).toBe('unknown_order');
     expect(await booksOf(no)).toEqual({ verdicts: ['conflict'], refunds: 0, payments: 0 });
     expect(question).toMatchObject({
@@ -166,24 +166,24 @@ describe('a refund callback for a number nobody knows', () => {
       },
     });
     // It is on its way back already, and what it was paid with is not in the books.
-    const refused = await answer(oncepay, question.id, 'refund');
+    const refused = await resolve(oncepay, question.id, 'refund');
     expect(refused).toMatchObject({ status: 409, body: { code: 'NOTHING_TO_REFUND' } });
-    expect((await answer(oncepay, question.id, 'dismiss')).status).toBe(200);
-    expect(await questionsOf(oncepay, no)).toEqual([]);
+    expect((await resolve(oncepay, question.id, 'dismiss')).status).toBe(200);
+    expect(await interventionsOf(oncepay, no)).toEqual([]);
   });
 
   test('that is closed moved no money: nobody is asked', async () => {
     const no = await foreignRefund('CLOSED');
     await until('it has its verdict', async () => (await booksOf(no))?.['verdicts']);
     expect(await booksOf(no)).toEqual({ verdicts: ['ignored'], refunds: 0, payments: 0 });
-    expect(await questionsOf(oncepay, no)).toEqual([]);
+    expect(await interventionsOf(oncepay, no)).toEqual([]);
   });
 
   test('is looked at anew with retry: what still fits nothing is asked about again, at once', async () => {
     const no = await foreignRefund();
-    const { id } = await untilAsked(oncepay, no, 'reconciliation');
-    expect((await answer(oncepay, id, 'retry')).status).toBe(200);
-    expect(await questionsOf(oncepay, no)).toMatchObject([{ previous_id: id }]);
+    const { id } = await untilOpened(oncepay, no, 'reconciliation');
+    expect((await resolve(oncepay, id, 'retry')).status).toBe(200);
+    expect(await interventionsOf(oncepay, no)).toMatchObject([{ previous_id: id }]);
     expect(await booksOf(no)).toEqual({ verdicts: ['conflict'], refunds: 0, payments: 0 });
   });
 });

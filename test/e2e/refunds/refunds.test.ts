@@ -1,13 +1,13 @@
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import {
-  answer,
+  resolve,
   lateOrder,
   orderOf,
   setPolicy,
   setSetting,
-  untilAsked,
-} from '../support/questions';
+  untilOpened,
+} from '../support/interventions';
 import { askRefund, atWechat, externalRefund, paidOrder, refundsWith } from '../support/refunds';
 
 let oncepay: TestOncepay;
@@ -193,7 +193,7 @@ describe('bad input', () => {
 test('late money that a person is asked about goes back on request, and nobody has to answer', async () => {
   await setSetting(oncepay, 'late_payment', 'ask');
   const no = await lateOrder(oncepay);
-  await untilAsked(oncepay, no, 'late_payment');
+  await untilOpened(oncepay, no, 'late_payment');
   await setSetting(oncepay, 'late_payment', null);
   expect((await refund(no, { out_refund_no: `${no}-1`, amount: 300 })).status).toBe(202);
   const order = await oncepay.untilStatus(no, 'refunded');
@@ -228,9 +228,9 @@ describe('what WeChat says', () => {
     const no = await paidOrder(oncepay);
     oncepay.simulator.setRefundOutcome({ status: 'CLOSED', outTradeNo: no, times: 1 });
     await refund(no, { out_refund_no: `${no}-1`, amount: 100, restock: true });
-    const question = await untilAsked(oncepay, no, 'refund_closed');
+    const question = await untilOpened(oncepay, no, 'refund_closed');
     expect(atWechat(oncepay, no)).toMatchObject({ asked: 1, backFen: 0 });
-    expect((await answer(oncepay, question.id, 'new_number')).status).toBe(200);
+    expect((await resolve(oncepay, question.id, 'new_number')).status).toBe(200);
     const order = await untilRefunds(no, ['closed', 'succeeded']);
     expect(order.refunds.find(({ status }) => status === 'succeeded')).toMatchObject({
       replaces: `${no}-1`,
@@ -243,9 +243,9 @@ describe('what WeChat says', () => {
     const no = await paidOrder(oncepay);
     oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', outTradeNo: no, times: 1 });
     await refund(no, { out_refund_no: `${no}-1`, amount: 100 });
-    const question = await untilAsked(oncepay, no, 'refund_abnormal');
+    const question = await untilOpened(oncepay, no, 'refund_abnormal');
     const params = { bank_type: 'ICBC_DEBIT', bank_account: '6222', real_name: '张三' };
-    expect((await answer(oncepay, question.id, 'to_user', { params })).status).toBe(200);
+    expect((await resolve(oncepay, question.id, 'to_user', { params })).status).toBe(200);
     expect((await untilRefunds(no, ['succeeded'])).amount.refunded).toBe(100);
   });
 
@@ -294,16 +294,16 @@ describe('what WeChat says', () => {
     });
     const no = await paidOrder(oncepay);
     await refund(no, { out_refund_no: `${no}-1`, amount: 300 });
-    const failed = await untilAsked(oncepay, no, 'refund_failed');
+    const failed = await untilOpened(oncepay, no, 'refund_failed');
     const { transaction_id: transactionId } = await oncepay.order(no);
     await oncepay.simulator.sendRaw({
       kind: 'refund',
       outTradeNo: no,
       resource: externalRefund(no, transactionId ?? '', 300),
     });
-    const question = await untilAsked(oncepay, no, 'reconciliation');
-    expect((await answer(oncepay, failed.id, 'dismiss')).status).toBe(200);
-    expect((await answer(oncepay, question.id, 'retry')).status).toBe(200);
+    const question = await untilOpened(oncepay, no, 'reconciliation');
+    expect((await resolve(oncepay, failed.id, 'dismiss')).status).toBe(200);
+    expect((await resolve(oncepay, question.id, 'retry')).status).toBe(200);
     const order = await oncepay.untilStatus(no, 'refunded');
     expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
   });
@@ -318,7 +318,7 @@ describe('what WeChat says', () => {
       outTradeNo: two,
       resource: { ...externalRefund(two, transactionId ?? '', 100), out_refund_no: `${one}-1` },
     });
-    await untilAsked(oncepay, two, 'reconciliation');
+    await untilOpened(oncepay, two, 'reconciliation');
     expect((await oncepay.order(one)).amount.refunded).toBe(100);
     expect((await oncepay.order(two)).amount.refunded).toBe(0);
   });
@@ -357,10 +357,10 @@ test('a number that is another refund at WeChat is not taken for ours', async ()
   await oncepay.sql.query('DELETE FROM refunds WHERE out_refund_no = $1', [outRefundNo]);
   oncepay.simulator.setFault({ operation: 'refund', kind: 'cut', outRefundNo, times: 1 });
   await refund(no, { out_refund_no: outRefundNo, amount: 100 });
-  const question = await untilAsked(oncepay, no, 'refund_failed');
+  const question = await untilOpened(oncepay, no, 'refund_failed');
   expect(question.evidence).toMatchObject({ code: 'OUT_TRADE_NO_USED' });
   expect(await oncepay.order(no)).toMatchObject({ amount: { refunded: 0 } });
-  expect((await answer(oncepay, question.id, 'dismiss')).status).toBe(200);
+  expect((await resolve(oncepay, question.id, 'dismiss')).status).toBe(200);
   expect(await oncepay.order(no)).toMatchObject({
     attention: null,
     refunds: [{ status: 'closed' }],
@@ -370,15 +370,15 @@ test('a number that is another refund at WeChat is not taken for ours', async ()
 test('money that is freed after a person’s refund goes back with the next answer', async () => {
   const { no } = await orderOf(oncepay, { kind: 'virtual' });
   await oncepay.simulator.pay({ outTradeNo: no });
-  const first = await untilAsked(oncepay, no, 'no_codes');
+  const first = await untilOpened(oncepay, no, 'no_codes');
   oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', outRefundNo: `${no}-a`, times: 1 });
   await refund(no, { out_refund_no: `${no}-a`, amount: 180 });
   await untilRefunds(no, ['processing']);
-  expect((await answer(oncepay, first.id, 'refund')).status).toBe(200);
+  expect((await resolve(oncepay, first.id, 'refund')).status).toBe(200);
   await untilRefunds(no, ['processing', 'succeeded']);
   await oncepay.simulator.settleRefund({ outRefundNo: `${no}-a`, status: 'CLOSED' });
-  const again = await untilAsked(oncepay, no, 'no_codes');
-  expect((await answer(oncepay, again.id, 'refund')).status).toBe(200);
+  const again = await untilOpened(oncepay, no, 'no_codes');
+  expect((await resolve(oncepay, again.id, 'refund')).status).toBe(200);
   const order = await oncepay.untilStatus(no, 'refunded');
   expect(order.amount.refunded).toBe(300);
   expect(atWechat(oncepay, no)).toMatchObject({ backFen: 300 });

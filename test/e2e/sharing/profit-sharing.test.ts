@@ -1,7 +1,7 @@
 import { sharingWorkflowId } from '../../../domain/temporal/workflow-ids';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
-import { answer, setPolicy, setSetting, untilAsked } from '../support/questions';
+import { resolve, setPolicy, setSetting, untilOpened } from '../support/interventions';
 import {
   FIRST,
   PERSON,
@@ -103,10 +103,10 @@ test('one receiver that fails stops nobody else; by decision it gets its part un
     { result: 'SUCCESS' },
     { result: 'CLOSED', fail_reason: 'ACCOUNT_ABNORMAL' },
   ]);
-  const question = await untilAsked(oncepay, no, 'sharing_failed');
+  const question = await untilOpened(oncepay, no, 'sharing_failed');
   expect(question).toMatchObject({ subject: outOrderNo, amount: 20 });
   expect(atWechat(no)).toMatchObject({ sharedFen: 40, frozenFen: 260 });
-  expect((await answer(oncepay, question.id, 'new_number')).status).toBe(200);
+  expect((await resolve(oncepay, question.id, 'new_number')).status).toBe(200);
   await until('the rest is unfrozen', () =>
     Promise.resolve(atWechat(no)?.frozenFen === 0 ? true : null),
   );
@@ -177,9 +177,9 @@ test('a refusal asks a person; dismissed, nothing is shared and the amount is fr
   const no = await sharableOrder(oncepay);
   oncepay.simulator.setFault({ operation: 'share', kind: 'error', status: 403, code: 'NO_AUTH' });
   const outOrderNo = await shared(oncepay, no, [receiver(90)]);
-  const question = await untilAsked(oncepay, no, 'sharing_failed');
+  const question = await untilOpened(oncepay, no, 'sharing_failed');
   expect(question.evidence).toMatchObject({ wechat_code: 'NO_AUTH', out_order_no: outOrderNo });
-  expect((await answer(oncepay, question.id, 'dismiss')).status).toBe(200);
+  expect((await resolve(oncepay, question.id, 'dismiss')).status).toBe(200);
   await untilSharing(oncepay, no, outOrderNo, 'closed');
   await shared(oncepay, no, [receiver(90)]);
 });
@@ -193,8 +193,8 @@ test('a refusal asks a person; with new_number the same number is tried again', 
     code: 'NO_AUTH',
   });
   const outOrderNo = await shared(oncepay, no, [receiver(90)]);
-  const question = await untilAsked(oncepay, no, 'sharing_failed');
-  expect((await answer(oncepay, question.id, 'new_number')).status).toBe(200);
+  const question = await untilOpened(oncepay, no, 'sharing_failed');
+  expect((await resolve(oncepay, question.id, 'new_number')).status).toBe(200);
   await untilSharing(oncepay, no, outOrderNo, 'finished');
   expect(oncepay.simulator.sharingsOf(no).map((one) => one.outOrderNo)).toEqual([outOrderNo]);
 });

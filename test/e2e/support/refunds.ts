@@ -1,4 +1,4 @@
-import type { Answer } from '../../../stack/oncepay';
+import type { Reply } from '../../../stack/oncepay';
 import type { OrderView, TestOncepay } from '../../support/oncepay';
 
 /** An order of 300 fen that is paid and fulfilled. @returns its number */
@@ -17,7 +17,7 @@ export function askRefund(
   no: string,
   body: object,
   headers: Record<string, string> = {},
-): Promise<Answer> {
+): Promise<Reply> {
   return oncepay.call('POST', `/v1/orders/${no}/refunds`, { body, headers, as: 'merchant' });
 }
 

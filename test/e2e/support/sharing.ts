@@ -1,4 +1,4 @@
-import type { Answer } from '../../../stack/oncepay';
+import type { Reply } from '../../../stack/oncepay';
 import type { TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import { askRefund } from './refunds';
@@ -50,7 +50,7 @@ export function share(
   oncepay: TestOncepay,
   no: string,
   body: Record<string, unknown>,
-): Promise<Answer> {
+): Promise<Reply> {
   return oncepay.call('POST', `/v1/orders/${no}/profit-sharing`, { as: 'merchant', body });
 }
 

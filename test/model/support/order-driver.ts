@@ -2,7 +2,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createMoneyActivities } from '../../../activities/refunds/activities';
 import { createRetryControl } from '../../../activities/retries/control';
-import { createJudge } from '../../../activities/retries/judge';
+import { createRetryDecider } from '../../../activities/retries/decide-retry';
 import type { RefundRequest, RefundRequestResult } from '../../../database/refunds/request-refund';
 import type { InterventionAction } from '../../../domain/interventions/reasons';
 import { parseNotice } from '../../../providers/wechatpay/notices/notice-parser';
@@ -162,7 +162,7 @@ export async function createOrderDriver(world: World, shape: Shape) {
     },
     /** A person answers; the run carries it out when it comes to it. */
     async answer(interventionId: string, action: InterventionAction): Promise<void> {
-      await database.answers.submit({
+      await database.resolutions.submit({
         to: { interventionId },
         action,
         note: '',
@@ -223,10 +223,10 @@ async function attempt(
     now,
     random: () => 0.5,
   });
-  const judge = createJudge({
+  const judge = createRetryDecider({
     database: {
       budgets: process.through(database.budgets),
-      giveUp: process.through(database.giveUp),
+      escalations: process.through(database.escalations),
     },
     control: createRetryControl({ database, now }),
     onDatabaseAway: () => {

@@ -1,9 +1,9 @@
-import type { Answer } from '../../../stack/oncepay';
+import type { Reply } from '../../../stack/oncepay';
 import { someUser, type OrderView, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 
 /** What `GET /v1/interventions` tells of one. */
-export interface Question {
+export interface Intervention {
   readonly id: string;
   readonly out_trade_no: string;
   readonly reason: string;
@@ -17,39 +17,43 @@ export interface Question {
   readonly pending: { readonly action: string; readonly status: string } | null;
 }
 
-export async function questionsOf(
+export async function interventionsOf(
   oncepay: TestOncepay,
   no: string,
   status = 'open',
-): Promise<Question[]> {
+): Promise<Intervention[]> {
   const path = `/v1/interventions?status=${status}&out_trade_no=${no}&limit=200`;
   const { body } = await oncepay.call('GET', path);
-  return (body as unknown as { data: Question[] }).data;
+  return (body as unknown as { data: Intervention[] }).data;
 }
 
 /** Waits until a question of this reason is open on a number. */
-export function untilAsked(oncepay: TestOncepay, no: string, reason: string): Promise<Question> {
+export function untilOpened(
+  oncepay: TestOncepay,
+  no: string,
+  reason: string,
+): Promise<Intervention> {
   return until(`${no} asks ${reason}`, async () => {
-    const open = await questionsOf(oncepay, no);
+    const open = await interventionsOf(oncepay, no);
     return open.find((one) => one.reason === reason);
   });
 }
 
 /** A question that only the patrol opens, without the patrol. */
-export async function openQuestion(
+export async function openIntervention(
   oncepay: TestOncepay,
   no: string,
   reason: string,
-): Promise<Question> {
+): Promise<Intervention> {
   await oncepay.sql.query(
     `INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen)
      VALUES (gen_random_uuid(), $1, $1, $2, 'run', '{}', 100)`,
     [no, reason],
   );
-  return untilAsked(oncepay, no, reason);
+  return untilOpened(oncepay, no, reason);
 }
 
-export function untilAnswered(oncepay: TestOncepay, id: string): Promise<void> {
+export function untilResolved(oncepay: TestOncepay, id: string): Promise<void> {
   return until(`${id} is answered`, async () => {
     const { rows } = await oncepay.sql.query<{ status: string }>(
       'SELECT status FROM interventions WHERE id = $1',
@@ -60,12 +64,12 @@ export function untilAnswered(oncepay: TestOncepay, id: string): Promise<void> {
 }
 
 /** Answers a question as the operator. */
-export function answer(
+export function resolve(
   oncepay: TestOncepay,
   id: string,
   action: string,
   more: { params?: object; as?: 'operator' | 'admin' | 'merchant' } = {},
-): Promise<Answer> {
+): Promise<Reply> {
   const { params, as = 'operator' } = more;
   return oncepay.call('POST', `/v1/interventions/${id}/resolution`, {
     as,

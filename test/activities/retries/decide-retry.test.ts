@@ -5,10 +5,10 @@ import {
   OperationFailures,
   retryIn,
   type FailedOperation,
-  type Verdict,
+  type RetryDecision,
 } from '../../../activities/retries/failures';
 import { createRetryControl } from '../../../activities/retries/control';
-import { createJudge } from '../../../activities/retries/judge';
+import { createRetryDecider } from '../../../activities/retries/decide-retry';
 import type { Database } from '../../../database/database';
 import {
   BUDGET_SPENT,
@@ -47,7 +47,7 @@ afterEach(async () => {
 
 /** A worker that has just started: it knows nothing yet. */
 function newJudge() {
-  return createJudge({
+  return createRetryDecider({
     database,
     control: createRetryControl({ database, now: () => nowMs }),
     onDatabaseAway: () => {
@@ -231,7 +231,7 @@ describe('while WeChat is known to be down', () => {
 
 test('several failures are decided each on its own; the soonest delay wins, and times are kept first', async () => {
   const no = await newOrder();
-  const verdicts: Record<string, Verdict> = {};
+  const verdicts: Record<string, RetryDecision> = {};
   const finished: (number | null)[] = [];
   const one = (kind: 'webhook' | 'message', attempts: number): FailedOperation =>
     failed(no, {
@@ -321,7 +321,7 @@ test('with a database that can not be reached at all, judging ends in the same a
     webhooks: false,
   });
   try {
-    const judge = createJudge({
+    const judge = createRetryDecider({
       database: gone,
       control: createRetryControl({ database: gone, now: () => nowMs }),
       onDatabaseAway: () => undefined,

@@ -4,7 +4,7 @@ import { isSharingSettled } from '../../domain/sharing/profit-sharing';
 import { canBePaid } from '../../domain/orders/order-state';
 import { isSettled } from '../../domain/refunds/refund-state';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
-import type { DatabaseContext, Transaction } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
 import { lockRefund } from '../refunds/settle-refund';
 import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
@@ -12,7 +12,7 @@ import { lockSharing } from '../sharing/sharing-row';
 import { lockOrder } from '../core/order-row';
 
 /** An operation that is not tried again: its budget is spent, or no attempt can cure its error. */
-export interface GivenUp {
+export interface Escalation {
   readonly operation: RetryOperation;
   /** Of the order or the refund. */
   readonly number: string;
@@ -24,7 +24,7 @@ export interface GivenUp {
 }
 
 /** `opened`: news; `open`: the question was open already; `moot`: nobody needs the answer any more. */
-export type GiveUpResult = 'opened' | 'open' | 'moot';
+export type EscalationResult = 'opened' | 'open' | 'moot';
 
 interface Question {
   readonly outTradeNo: string;
@@ -40,11 +40,11 @@ const EFFECT_REASONS: Partial<Record<ErrorCode, InterventionReason>> = {
 };
 
 /** What follows a spent budget: the row that was tried says so, and a person is asked, in one transaction. */
-export function createGiveUp({ prisma }: DatabaseContext) {
+export function createEscalations({ prisma }: DatabaseContext) {
   return {
-    open: (given: GivenUp, nowMs: number): Promise<GiveUpResult> =>
-      prisma.$transaction(async (tx): Promise<GiveUpResult> => {
-        const question = await questionOf(tx, given, nowMs);
+    open: (given: Escalation, nowMs: number): Promise<EscalationResult> =>
+      prisma.$transaction(async (tx): Promise<EscalationResult> => {
+        const question = await interventionOf(tx, given, nowMs);
         if (question === null) return 'moot';
         const { operation, code, attempts, evidence } = given;
         const now = new Date(nowMs);
@@ -59,7 +59,7 @@ export function createGiveUp({ prisma }: DatabaseContext) {
 }
 
 /** What is asked, with the order locked; null when it is no question any more. */
-function questionOf(tx: Transaction, given: GivenUp, nowMs: number): Promise<Question | null> {
+function interventionOf(tx: Tx, given: Escalation, nowMs: number): Promise<Question | null> {
   switch (given.operation) {
     case 'wechat.prepay':
     case 'wechat.query':
@@ -88,14 +88,14 @@ function questionOf(tx: Transaction, given: GivenUp, nowMs: number): Promise<Que
 }
 
 /** Paid or closed meanwhile: there is nothing to ask any more. */
-async function aboutWechat(tx: Transaction, given: GivenUp): Promise<Question | null> {
+async function aboutWechat(tx: Tx, given: Escalation): Promise<Question | null> {
   const { number: outTradeNo, subject } = given;
   const order = await lockOrder(tx, outTradeNo);
   if (!order || !canBePaid(order.status)) return null;
   return { outTradeNo, ours: true, reason: 'wechat_failed', subject, amountFen: null };
 }
 
-async function aboutRefund(tx: Transaction, given: GivenUp): Promise<Question | null> {
+async function aboutRefund(tx: Tx, given: Escalation): Promise<Question | null> {
   const { number: outRefundNo } = given;
   const refund = await lockRefund(tx, outRefundNo);
   if (!refund || isSettled(refund.status)) return null;
@@ -113,7 +113,7 @@ async function aboutRefund(tx: Transaction, given: GivenUp): Promise<Question | 
   return { outTradeNo, ours: orderNo !== null, reason, subject: outRefundNo, amountFen };
 }
 
-async function aboutSharing(tx: Transaction, given: GivenUp): Promise<Question | null> {
+async function aboutSharing(tx: Tx, given: Escalation): Promise<Question | null> {
   const row = await lockSharing(tx, given.number);
   if (!row || isSharingSettled(row.status)) return null;
   const { _sum } = await tx.profitSharingReceiver.aggregate({
@@ -130,11 +130,7 @@ async function aboutSharing(tx: Transaction, given: GivenUp): Promise<Question |
 }
 
 /** A take-back that WeChat can't have is over; the answer `retry` gives it a new number. */
-async function aboutReturn(
-  tx: Transaction,
-  given: GivenUp,
-  nowMs: number,
-): Promise<Question | null> {
+async function aboutReturn(tx: Tx, given: Escalation, nowMs: number): Promise<Question | null> {
   const { number: outRefundNo, code } = given;
   const refund = await lockRefund(tx, outRefundNo);
   if (!refund) return null;
@@ -152,7 +148,7 @@ async function aboutReturn(
 }
 
 /** The effect counts as spent: it is no longer due, whoever looks. */
-async function aboutEffect(tx: Transaction, given: GivenUp): Promise<Question | null> {
+async function aboutEffect(tx: Tx, given: Escalation): Promise<Question | null> {
   const { number: outTradeNo, subject: effect, code } = given;
   const order = await lockOrder(tx, outTradeNo);
   if (!order) return null;
@@ -171,7 +167,7 @@ async function aboutEffect(tx: Transaction, given: GivenUp): Promise<Question | 
   return { outTradeNo, ours: true, reason, subject: effect, amountFen };
 }
 
-async function aboutDelivery(tx: Transaction, given: GivenUp): Promise<Question | null> {
+async function aboutDelivery(tx: Tx, given: Escalation): Promise<Question | null> {
   const { number: outTradeNo, subject, attempts, evidence } = given;
   const [kind = '', ...rest] = subject.split(':');
   await lockOrder(tx, outTradeNo);
@@ -184,13 +180,13 @@ async function aboutDelivery(tx: Transaction, given: GivenUp): Promise<Question 
   return { outTradeNo, ours: true, reason: 'undeliverable', subject, amountFen: null };
 }
 
-function subjectOf(given: GivenUp, isRefund: boolean, isSharing: boolean): string {
+function subjectOf(given: Escalation, isRefund: boolean, isSharing: boolean): string {
   if (isRefund) return `refund:${given.number}`;
   return isSharing ? `sharing:${given.number}` : given.subject;
 }
 
 /** A step of the run of a refund or a sharing is asked about at its order. */
-async function aboutStep(tx: Transaction, given: GivenUp): Promise<Question> {
+async function aboutStep(tx: Tx, given: Escalation): Promise<Question> {
   const refund = await tx.refund.findUnique({
     where: { outRefundNo: given.number },
     select: { outTradeNo: true },

@@ -8,12 +8,12 @@ import {
   isOutageCode,
   seriesEndsAfterMs,
 } from '../../domain/retries/retry-policy';
-import type { FailedOperation, OperationFailures, Verdict } from './failures';
+import type { FailedOperation, OperationFailures, RetryDecision } from './failures';
 import { classify, type Attempt } from './classification';
 import type { RetryControl } from './control';
 
-export interface JudgeDeps {
-  readonly database: Pick<Database, 'budgets' | 'giveUp'>;
+export interface RetryDeciderDeps {
+  readonly database: Pick<Database, 'budgets' | 'escalations'>;
   readonly control: Pick<RetryControl, 'policy' | 'wechatIsDown'>;
   /** The database could not be asked. */
   readonly onDatabaseAway: () => void;
@@ -26,14 +26,14 @@ export interface JudgeDeps {
 /** Below the promise that everything open goes on within a minute when the database is back. */
 const DATABASE_RETRY_MS = { base: 3_000, spread: 4_000 };
 
-export type Judge = ReturnType<typeof createJudge>;
+export type RetryDecider = ReturnType<typeof createRetryDecider>;
 
 /**
  * Decides what follows a failed attempt, in the one place that does: again after what the policy says,
  * or the end and a person (P10). Policies are read for each attempt, so a change counts from the next
  * one on, also for what has been retried for hours.
  */
-export function createJudge(deps: JudgeDeps) {
+export function createRetryDecider(deps: RetryDeciderDeps) {
   const away = (activity: string) => {
     deps.onDatabaseAway();
     const delayMs = DATABASE_RETRY_MS.base + DATABASE_RETRY_MS.spread * deps.random();
@@ -46,7 +46,7 @@ export function createJudge(deps: JudgeDeps) {
     if (seen.kind === 'as_it_is') return error;
     if (seen.kind === 'database_away') return away(attempt.activity);
     try {
-      return await judgeAll(deps, seen.failures, attempt);
+      return await decideAll(deps, seen.failures, attempt);
     } catch (fault) {
       if (isUnavailable(fault)) return away(attempt.activity);
       // Temporal's static policy serves; the next attempt is judged again.
@@ -56,14 +56,14 @@ export function createJudge(deps: JudgeDeps) {
   };
 }
 
-async function judgeAll(
-  deps: JudgeDeps,
+async function decideAll(
+  deps: RetryDeciderDeps,
   failed: OperationFailures,
   attempt: Attempt,
 ): Promise<ApplicationFailure> {
-  const verdicts: Verdict[] = [];
+  const verdicts: RetryDecision[] = [];
   for (const failure of failed.failures) {
-    const verdict = await judgeOne(deps, failure, attempt);
+    const verdict = await decideOne(deps, failure, attempt);
     await failure.settle?.(verdict);
     verdicts.push(verdict);
   }
@@ -79,11 +79,11 @@ async function judgeAll(
   return again(failed.message, code, Math.min(delayMs, failed.withinMs));
 }
 
-async function judgeOne(
-  deps: JudgeDeps,
+async function decideOne(
+  deps: RetryDeciderDeps,
   failure: FailedOperation,
   { attempt }: Attempt,
-): Promise<Verdict> {
+): Promise<RetryDecision> {
   const { operation, number, subject, code, evidence, afterSpent } = failure;
   const { control, database, now, random } = deps;
   const policy = await control.policy(operation);
@@ -95,7 +95,7 @@ async function judgeOne(
   const attempts = failure.attempts ?? (await database.budgets.spend(key, series, now()));
   const delayMs = delayAfterFailure(policy, { attempts, code }, random());
   if (delayMs !== null) return { kind: 'again', delayMs, attempts };
-  const result = await database.giveUp.open({ ...key, code, attempts, evidence }, now());
+  const result = await database.escalations.open({ ...key, code, attempts, evidence }, now());
   deps.log('retry.spent', { operation, number, subject, code, attempts, result });
   if (result === 'open' && afterSpent) {
     return { kind: 'again', delayMs: afterSpent.delayMs, attempts };
