@@ -227,7 +227,7 @@ async function runThroughLibrary(
   send: Send,
   call: (library: RequestSigner) => Promise<unknown>,
 ): Promise<TransportResponse> {
-  const responds: TransportResponse[] = [];
+  const responses: TransportResponse[] = [];
   const pass = async (
     method: 'GET' | 'POST',
     url: string,
@@ -236,7 +236,7 @@ async function runThroughLibrary(
   ) => {
     const path = url.slice(LIBRARY_ORIGIN.length);
     const response = await send({ method, path, headers: pickHeaders(headers), body });
-    responds.push(response);
+    responses.push(response);
     // From a 200 the library would make pay parameters with a nonce of `Math.random`: it never
     // sees a body.
     return { status: response.kind === 'responded' ? response.status : 0, data: {} };
@@ -247,7 +247,7 @@ async function runThroughLibrary(
     upload: () => Promise.reject(new Error('uploads are not used')),
   });
   await call(library);
-  const [response] = responds;
+  const [response] = responses;
   if (response === undefined) throw new Error('wechatpay-node-v3 sent nothing');
   return response;
 }
