@@ -1,3 +1,4 @@
+// Starts the WeChat Pay simulator alone, configured by command line options.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';

@@ -1,3 +1,4 @@
+// The client of WeChat Pay v3 for one merchant: all calls, callbacks and pay parameters.
 import type { KeyObject } from 'node:crypto';
 import type { Channel, PrepayApi } from '../../domain/orders/channels';
 import type { PaymentNotice } from '../../domain/payments/notices';
@@ -28,16 +29,16 @@ import { createTransport } from './transport/transport';
 export type WechatPayEvent = PlatformKeysEvent | CallEvent;
 
 export interface WechatPayDeps {
-  /** An origin; the path is WeChat's. */
+  /** An origin, without a path: the paths are WeChat's. */
   readonly baseUrl: string;
   readonly merchantId: string;
   readonly appId: string;
   /** Serial of the merchant's certificate. */
   readonly merchantSerial: string;
   readonly merchantPrivateKey: KeyObject;
-  /** 32 bytes each: the current one, then the previous one while it is being replaced. */
+  /** 32 bytes each: the current key, then the previous one while the merchant replaces it. */
   readonly apiV3Keys: readonly Buffer[];
-  /** Without it platform certificates are used. */
+  /** Without it the client uses platform certificates. */
   readonly publicKey?: { readonly id: string; readonly key: KeyObject } | undefined;
   /** ms since 1970. */
   readonly now: () => number;
@@ -46,7 +47,7 @@ export interface WechatPayDeps {
   readonly onEvent?: ((event: WechatPayEvent) => void) | undefined;
 }
 
-/** All that goes into a prepay, stored with the order: the same request again is the same bytes. */
+/** All content of a prepay request, stored with the order: a repeat sends the same bytes. */
 export interface PrepayRequest {
   readonly api: PrepayApi;
   readonly appId: string;
@@ -75,7 +76,7 @@ export interface OrderReference {
 export interface WechatPayClient extends RefundCalls, ProfitSharingCalls {
   /** `token` is the `prepay_id`, `h5_url` or `code_url`. */
   prepay(request: PrepayRequest): Promise<WechatOutcome<{ readonly token: string }>>;
-  /** `raw` is WeChat's answer as it came, with personal data: to be stored encrypted. */
+  /** `raw` is WeChat's response as it came. It holds personal data, so it is stored encrypted. */
   query(
     order: OrderReference,
   ): Promise<WechatOutcome<{ readonly notice: PaymentNotice; readonly raw: string }>>;
@@ -90,20 +91,21 @@ export interface WechatPayClient extends RefundCalls, ProfitSharingCalls {
     readonly token: string;
     readonly nowSeconds?: number | undefined;
   }): ClientPayParameters;
-  /** First look for platform certificates, where they are used. Never throws. */
+  /** Asks WeChat for platform certificates the first time, where they are used. Never throws. */
   warmUp(): Promise<void>;
-  /** Looks for new platform certificates; to be called every 12 h. Never throws. */
+  /** Asks WeChat for new platform certificates. The caller calls it every 12 h. Never throws. */
   refreshCertificates(): Promise<void>;
   /** Waits for the calls under way, then closes the connections. */
   end(): Promise<void>;
 }
 
 /**
- * WeChat Pay v3 for one merchant. No call throws on what WeChat or the network does: it comes back
- * as a {@link WechatOutcome}. An empty order number is a mistake of ours and does throw.
+ * Makes the client of WeChat Pay v3 for one merchant. No call throws for a failure of WeChat or
+ * the network: it returns a {@link WechatOutcome}. An empty order number is a mistake of ours, and
+ * it throws.
  *
  * @throws TypeError when the base URL is not an origin, RangeError when an APIv3 key has not 32
- *   bytes.
+ * bytes.
  */
 export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
   const transport = createTransport(deps.baseUrl);
@@ -155,7 +157,7 @@ export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
   };
 }
 
-/** One fixed order of keys; what is absent is left out, because v3 refuses nulls. */
+/** Keeps one order of keys, and leaves out absent ones, because v3 refuses nulls. */
 function prepayBody(request: PrepayRequest): PrepayBody {
   const { api, openid, clientIp } = request;
   return {
@@ -184,7 +186,7 @@ function readToken(
   return seen.success ? { value: { token: seen.data } } : null;
 }
 
-/** Null also when the answer is about another order. */
+/** Null also when the response is about another order. */
 function readPayment(
   outTradeNo: string,
   status: number,

@@ -1,6 +1,10 @@
+// The options with which a simulator starts.
 import type { KeyObject } from 'node:crypto';
 
-/** What WeChat signs with: its public key, its certificates, or (while a merchant moves) both. */
+/**
+ * The keys that WeChat signs with: its public key, its certificates, or both while a merchant
+ * moves.
+ */
 export type PlatformKeyMode = 'public_key' | 'certificate' | 'mixed';
 
 export interface SimulatorMerchant {
@@ -8,7 +12,7 @@ export interface SimulatorMerchant {
   readonly appIds: readonly string[];
   /** Serial of the merchant's API certificate: `serial_no` of its requests. */
   readonly merchantSerial: string;
-  /** PEM text or KeyObject: what the merchant's request signatures are verified with. */
+  /** PEM text or KeyObject that verifies the signatures of the merchant's requests. */
   readonly merchantPublicKey: string | KeyObject;
   /** 32 bytes. */
   readonly apiV3Key: string;
@@ -16,7 +20,10 @@ export interface SimulatorMerchant {
   readonly mode?: PlatformKeyMode | undefined;
   /** `PUB_KEY_ID_…`; made up when absent. */
   readonly publicKeyId?: string | undefined;
-  /** PEM of the platform's private key behind `publicKeyId`, to survive a restart; else made up. */
+  /**
+   * PEM of the platform's private key of `publicKeyId`, so that it survives a restart; else made
+   * up.
+   */
   readonly platformPrivateKey?: string | undefined;
 }
 
@@ -28,21 +35,24 @@ export interface SimulatorOptions {
   readonly host?: string | undefined;
   /** Divides the gaps between callback retries. Default 1: WeChat's own 24 hours. */
   readonly clockSpeed?: number | undefined;
-  /** How long a callback may take to be answered. Default WeChat's 5,000 ms. */
+  /** The time within which a callback must get its reply. Default WeChat's 5,000 ms. */
   readonly callbackTimeoutMs?: number | undefined;
   /** In public-key mode requests must carry `Wechatpay-Serial: PUB_KEY_ID_…`. Default true. */
   readonly requirePlatformSerial?: boolean | undefined;
   /** Closes within this time from the order's creation are refused. Default 0: none. */
   readonly refuseCloseWithinMs?: number | undefined;
-  /** Refunds of one payment are this far apart. Default 0: no limit. */
+  /** The least time between two refunds of one payment. Default 0: no limit. */
   readonly refundSpacingMs?: number | undefined;
-  /** How many refunds may be asked for in a second, WeChat's 150. Default 0: no limit. */
+  /**
+   * How many refund requests a merchant may send in a second; WeChat's limit is 150. Default 0: no
+   * limit.
+   */
   readonly refundsPerSecond?: number | undefined;
-  /** How many requests for refunds may fail in a second, WeChat's 6. Default 0: no limit. */
+  /** How many refund requests may fail in a second; WeChat's limit is 6. Default 0: no limit. */
   readonly failingRefundsPerSecond?: number | undefined;
   /** Sharings within this time from the payment are refused. Default WeChat's 60,000 ms. */
   readonly shareableAfterMs?: number | undefined;
-  /** How much of a payment can be shared, in percent. Default 30. */
+  /** The share of a payment that can be shared, in percent. Default 30. */
   readonly maxSharingPercent?: number | undefined;
   /** Wall clock, in ms since 1970; default `Date.now`. */
   readonly now?: (() => number) | undefined;

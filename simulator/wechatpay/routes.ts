@@ -1,7 +1,8 @@
+// Serves WeChat Pay's own API, `/v3/…`.
 import express, { type Request, type Router } from 'express';
 import { z } from 'zod';
 import type { PrepayApi } from '../../domain/orders/channels';
-import { paramError, refuse, type Answer } from './http/answer';
+import { paramError, refuse, type Answer } from './http/reply';
 import { beijingTime } from './time/beijing-time';
 import { encryptResource } from './keys/crypto';
 import { handler, pathNumber, type Endpoint, type EndpointDeps } from './http/endpoint';

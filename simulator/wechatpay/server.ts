@@ -1,7 +1,8 @@
+// Starts the simulator: wires all its parts and listens on one port.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
-import { refuse } from './http/answer';
+import { refuse } from './http/reply';
 import { createCallbackSender } from './callbacks/callbacks';
 import { createCallbackRetries } from './callbacks/callback-retries';
 import { createCallbackSchedule } from './callbacks/callback-schedule';
@@ -67,7 +68,7 @@ async function createMerchants(
   return new Map(made.map((merchant) => [merchant.merchantId, merchant]));
 }
 
-/** Profit sharing, wired. */
+/** Wires profit sharing. */
 function createSharingParts(
   options: SimulatorOptions,
   deps: Pick<PaymentsDeps, 'merchants' | 'transactions' | 'schedule' | 'now'> & {
@@ -93,7 +94,7 @@ function createSharingParts(
   return { store, balanceOf, settlement, returnSettlement, sharings, returns };
 }
 
-/** Everything the simulator holds, wired. */
+/** Wires everything that the simulator holds. */
 async function createParts(options: SimulatorOptions) {
   const realNow = options.now ?? Date.now;
   const clock = createClock(realNow);

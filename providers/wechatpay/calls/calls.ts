@@ -1,15 +1,17 @@
+// Makes one call to WeChat: sends the signed request, checks the response, and reports the
+// outcome.
 import type { ErrorCode } from '../../../domain/error-catalogue';
 import { readOutcome, type WechatOutcome } from './outcome';
 import type { PlatformKeys } from '../keys/platform-keys';
 import type { Send } from './request-signing';
 import type { Transport, TransportResponse } from '../transport/transport';
 
-/** WeChat answers within 5 s or not at all; the rest is the way there. */
+/** WeChat responds within 5 s or not at all; the rest is time for the network. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 8_000;
 
 const USER_AGENT = 'oncepay';
 
-/** Which call it is, and the number it is about. */
+/** The call's operation, and the number that it is about. */
 export type CallSubject =
   | { readonly operation: 'prepay' | 'query' | 'close'; readonly outTradeNo: string }
   | {
@@ -26,9 +28,9 @@ export type CallEvent = CallSubject & {
   readonly event: 'wechat.called';
   readonly outcome: WechatOutcome<unknown>['kind'];
   readonly status: number | null;
-  /** Null when it went well. */
+  /** Null when the call succeeded. */
   readonly code: ErrorCode | null;
-  /** As WeChat wrote it; null when it went well, or the answer was not WeChat's. */
+  /** WeChat's own code; null when the call succeeded, or the response was not WeChat's. */
   readonly wechatCode: string | null;
   readonly requestId: string | null;
   readonly durationMs: number;
@@ -39,18 +41,18 @@ export interface Call<T> {
   readonly signal?: AbortSignal | undefined;
   /** Signs and sends once. */
   readonly make: (send: Send) => Promise<TransportResponse>;
-  /** The value in a 2xx answer, or null when it is not what was asked for. */
+  /** The value in a 2xx response; null when the response does not fit the request. */
   readonly read: (status: number, text: string) => { readonly value: T } | null;
 }
 
-/** What a call comes to that has something to encrypt, while WeChat has no key that we know. */
+/** The result of a call that has to encrypt a field while we know no key of WeChat. */
 export const NO_ENCRYPTION_KEY: TransportResponse = {
   kind: 'failed',
   code: 'TEMPORARY_FAILURE',
   detail: 'no certificate of WeChat to encrypt with',
 };
 
-/** Makes one call, judges its answer, and tells of it. */
+/** Makes one call, reads its outcome, and reports it as an event. */
 export type Perform = <T>(call: Call<T>) => Promise<WechatOutcome<T>>;
 
 export function createPerform(deps: {
@@ -63,8 +65,8 @@ export function createPerform(deps: {
   const { keys, now, onEvent, requestTimeoutMs: timeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = deps;
   return async ({ subject, signal, make, read }) => {
     const startedMs = performance.now();
-    const answer = await make(deps.sendWithin(timeoutMs, signal));
-    const outcome = await readOutcome(answer, { keys, now, read });
+    const response = await make(deps.sendWithin(timeoutMs, signal));
+    const outcome = await readOutcome(response, { keys, now, read });
     onEvent?.({
       event: 'wechat.called',
       ...subject,
@@ -88,7 +90,7 @@ export function createSendWithin(
 ): SendWithin {
   const fixedHeaders = {
     'User-Agent': USER_AGENT,
-    // Says which key the answer shall be signed with, and which one a field was encrypted with.
+    // Names the key that WeChat shall sign with, and the key that encrypted our fields.
     ...(publicKeyId === undefined ? {} : { 'Wechatpay-Serial': publicKeyId }),
   };
   return (timeoutMs, signal) => (request) => {

@@ -1,3 +1,4 @@
+// Maps WeChat's error codes and HTTP statuses to the codes of our error catalogue.
 import type { ErrorCode } from '../../../domain/error-catalogue';
 
 const MAX_MESSAGE_LENGTH = 256;
@@ -5,8 +6,8 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 const LONE_HALF_AT_END = /[\ud800-\udbff]$/;
 
 /**
- * WeChat's codes of a refusal, with the spellings that different pages give, in our catalogue.
- * What is not listed (PARAM_ERROR, INVALID_REQUEST, TRADE_ERROR, …) is a plain WECHAT_REFUSED.
+ * WeChat's codes of a refusal, in the spellings of all its pages, with our codes. Any code that is
+ * not listed (PARAM_ERROR, INVALID_REQUEST, TRADE_ERROR, …) becomes WECHAT_REFUSED.
  *
  * @see https://pay.weixin.qq.com/doc/v3/merchant/4012081606
  */
@@ -53,7 +54,7 @@ export function refusalCode(status: number, wechatCode: string): ErrorCode {
 }
 
 /**
- * The catalogue's code for an answer that decides nothing.
+ * Maps a response that decides nothing to a code of the catalogue.
  *
  * @param status 202, 3xx, 5xx, or a 4xx whose body is not WeChat's.
  * @param wechatCode null when the body is not WeChat's.
@@ -66,7 +67,7 @@ export function undecidedCode(status: number, wechatCode: string | null): ErrorC
   return status >= 300 ? 'NETWORK_ERROR' : 'SYSTEM_ERROR';
 }
 
-/** WeChat's message for people: one line of at most 256 characters without control characters. */
+/** Shortens WeChat's message to one line of at most 256 characters, without control characters. */
 export function cleanMessage(message: string): string {
   const line = message.slice(0, 4 * MAX_MESSAGE_LENGTH).replaceAll(UNPRINTABLE, '');
   return line.slice(0, MAX_MESSAGE_LENGTH).replace(LONE_HALF_AT_END, '');

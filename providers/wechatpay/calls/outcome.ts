@@ -1,3 +1,4 @@
+// Decides from WeChat's response whether a call succeeded, was refused, or has an unknown outcome.
 import { isUtf8 } from 'node:buffer';
 import type { ErrorCode } from '../../../domain/error-catalogue';
 import { cleanMessage, refusalCode, undecidedCode } from './error-mapping';
@@ -8,8 +9,8 @@ import type { HeaderBag } from '../crypto/signature';
 import type { TransportResponse } from '../transport/transport';
 
 /**
- * What a call to WeChat came to. `ok` and `refused` are definite. After `unknown` the request may
- * or may not have been carried out: ask with the same number, then decide.
+ * The outcome of a call to WeChat. `ok` and `refused` are definite. After `unknown`, WeChat may or
+ * may not have carried out the request: query with the same number, then decide.
  */
 export type WechatOutcome<T> =
   | { readonly kind: 'ok'; readonly value: T; readonly requestId: string | null }
@@ -17,7 +18,7 @@ export type WechatOutcome<T> =
       readonly kind: 'refused';
       readonly status: number;
       readonly code: ErrorCode;
-      /** As WeChat wrote it. */
+      /** WeChat's own code. */
       readonly wechatCode: string;
       /** One line for people, at most 256 characters. */
       readonly message: string;
@@ -26,37 +27,38 @@ export type WechatOutcome<T> =
   | {
       readonly kind: 'unknown';
       readonly code: ErrorCode;
-      /** The code in WeChat's own error body; null when no such body came. */
+      /** The code in WeChat's own error body; null when there was no such body. */
       readonly wechatCode: string | null;
       readonly detail: string;
-      /** Null when no answer came. */
+      /** Null when there was no response. */
       readonly status: number | null;
       readonly requestId: string | null;
     };
 
-type Responded = Extract<TransportResponse, { kind: 'answered' }>;
+type Responded = Extract<TransportResponse, { kind: 'responded' }>;
 
 /**
- * Judges an answer. Definite are a validly signed 2xx that `read` understands, and a 4xx with
- * WeChat's error body, unsigned or validly signed. Everything else is `unknown`. Never throws.
+ * Reads the outcome of a call from its response. A validly signed 2xx that `read` understands is
+ * definite, and so is a 4xx with WeChat's error body, unsigned or validly signed. Everything else
+ * is `unknown`. Never throws.
  *
- * @param read the value in a 2xx answer, or null when it is not what was asked for.
+ * @param read returns the value in a 2xx response, or null when it does not fit the request.
  */
 export async function readOutcome<T>(
-  answer: TransportResponse,
+  response: TransportResponse,
   context: {
     readonly keys: Pick<PlatformKeys, 'known' | 'keyFor'>;
     readonly now: () => number;
     readonly read: (status: number, text: string) => { readonly value: T } | null;
   },
 ): Promise<WechatOutcome<T>> {
-  if (answer.kind === 'failed') {
-    const { code, detail } = answer;
+  if (response.kind === 'failed') {
+    const { code, detail } = response;
     return { kind: 'unknown', code, wechatCode: null, detail, status: null, requestId: null };
   }
-  const { status } = answer;
-  const requestId = readRequestId(answer.headers);
-  const error = readError(answer);
+  const { status } = response;
+  const requestId = readRequestId(response.headers);
+  const error = readError(response);
   const unknown = (code: ErrorCode, detail: string): WechatOutcome<T> => ({
     kind: 'unknown',
     code,
@@ -71,14 +73,14 @@ export async function readOutcome<T>(
     return unknown(undecidedCode(status, error?.code ?? null), describe(status, error));
   }
   const verdict = await verifyWithRing(
-    { headers: answer.headers, rawBody: answer.body, nowMs: context.now() },
+    { headers: response.headers, rawBody: response.body, nowMs: context.now() },
     context.keys,
   );
   if (verdict.kind !== 'valid' && (isSuccess || verdict.kind !== 'unsigned')) {
     return unknown('RESPONSE_FORGED', `status ${status}, signature: ${verdict.kind}`);
   }
   if (isSuccess) {
-    const seen = isUtf8(answer.body) ? context.read(status, answer.body.toString()) : null;
+    const seen = isUtf8(response.body) ? context.read(status, response.body.toString()) : null;
     if (seen !== null) return { kind: 'ok', value: seen.value, requestId };
   } else if (error !== null) {
     const { code: wechatCode, message } = error;
@@ -88,9 +90,9 @@ export async function readOutcome<T>(
   return unknown(undecidedCode(status, error?.code ?? null), describe(status, error));
 }
 
-function readError(answer: Responded): { code: string; message: string } | null {
-  if (answer.status === 200 || !isUtf8(answer.body)) return null;
-  const seen = errorResponse.safeParse(parseObject(answer.body.toString()));
+function readError(response: Responded): { code: string; message: string } | null {
+  if (response.status === 200 || !isUtf8(response.body)) return null;
+  const seen = errorResponse.safeParse(parseObject(response.body.toString()));
   return seen.success
     ? { code: seen.data.code, message: cleanMessage(seen.data.message ?? '') }
     : null;

@@ -1,3 +1,4 @@
+// Makes the signed pay parameters with which the shop's page opens the payment.
 import { randomBytes, type KeyObject } from 'node:crypto';
 import type { Channel } from '../../../domain/orders/channels';
 import { signText } from '../crypto/signature';
@@ -13,7 +14,7 @@ interface SignedForWechat {
   readonly paySign: string;
 }
 
-/** What the shop hands to WeChat's client as it is: the names are WeChat's. */
+/** The shop hands these to WeChat's client unchanged: the names are WeChat's. */
 export type ClientPayParameters =
   | SignedForWechat
   | (SignedForWechat & { readonly appId: string })

@@ -1,3 +1,4 @@
+// Calls WeChat's profit sharing API: receivers, sharings, unfreezes and share returns.
 import { NO_ENCRYPTION_KEY, type Perform } from './calls';
 import { encryptField } from '../crypto/field-cipher';
 import { parseObject } from '../fields/parse-object';
@@ -11,7 +12,7 @@ import {
   sharingReturnResponse,
 } from '../fields/response-schemas';
 
-/** Who gets a part, and how much. */
+/** A receiver of a share, and the amount. */
 export interface SharingReceiver {
   readonly type: ReceiverType;
   /** A merchant id or an openid. */
@@ -19,7 +20,10 @@ export interface SharingReceiver {
   readonly amountFen: number;
   /** Shown to the receiver, at most 80 characters. */
   readonly description: string;
-  /** Sent encrypted; WeChat refuses one that is not the account's. Null: not compared. */
+  /**
+   * Sent encrypted. WeChat refuses a name that is not the account's; with null it compares
+   * nothing.
+   */
   readonly name: string | null;
 }
 
@@ -30,25 +34,27 @@ export interface AddReceiverRequest {
   readonly account: string;
   /** As in {@link SharingReceiver}. */
   readonly name: string | null;
-  /** WeChat's word for what the receiver is to the merchant: `PARTNER`, `STORE`, `STAFF`, … */
+  /**
+   * WeChat's code for the relation of the receiver to the merchant: `PARTNER`, `STORE`, `STAFF`, …
+   */
   readonly relationType: string;
-  /** The sharing it is added for: told of in events, not sent. */
+  /** The sharing for which the receiver is added. Events name it; WeChat does not get it. */
   readonly outOrderNo: string;
 }
 
 /**
- * All that goes into a sharing, stored with it. A name is other bytes at each attempt, because
- * RSA-OAEP is random; WeChat compares what they decrypt to, so that it is the same request.
+ * All content of a sharing request, stored with the sharing. RSA-OAEP is random, so a name has
+ * other bytes at each attempt; WeChat compares the decrypted names, so the request stays the same.
  */
 export interface SharingRequest {
   readonly merchantId: string;
   readonly appId: string;
   readonly transactionId: string;
-  /** A repeat keeps it: a new number shares twice. */
+  /** A repeat keeps this number: a new number would share twice. */
   readonly outOrderNo: string;
-  /** 1–50, no account twice. */
+  /** 1 to 50 receivers, each account once. */
   readonly receivers: readonly SharingReceiver[];
-  /** True: what is left of the payment goes to the merchant, and nothing more can be shared. */
+  /** True: the rest of the payment goes to the merchant, and nothing more of it can be shared. */
   readonly unfreezeUnsplit: boolean;
 }
 
@@ -63,7 +69,10 @@ export interface SharingReference {
 export interface UnfreezeRequest {
   readonly merchantId: string;
   readonly transactionId: string;
-  /** One never used: with that of a sharing WeChat answers success and does nothing. */
+  /**
+   * A number that was never used: with the number of a sharing WeChat reports success and does
+   * nothing.
+   */
   readonly outOrderNo: string;
   /** At most 80 characters. */
   readonly description: string;
@@ -71,9 +80,9 @@ export interface UnfreezeRequest {
 
 export interface SharingReturnRequest {
   readonly merchantId: string;
-  /** The sharing that the money comes back from. */
+  /** The sharing from which the money comes back. */
   readonly outOrderNo: string;
-  /** A repeat keeps it: a new number takes back twice. */
+  /** A repeat keeps this number: a new number would take the share back twice. */
   readonly outReturnNo: string;
   /** The receiver, a merchant. */
   readonly returnMerchantId: string;
@@ -90,7 +99,10 @@ export interface SharingReturnReference {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A sharing as WeChat answers. FINISHED is not success: each receiver has its own result. */
+/**
+ * A sharing as WeChat reports it. FINISHED does not mean success: each receiver has its own
+ * result.
+ */
 export interface SharingState {
   readonly outOrderNo: string;
   readonly transactionId: string;
@@ -101,7 +113,7 @@ export interface SharingState {
     readonly account: string;
     readonly amountFen: number;
     readonly result: 'PENDING' | 'SUCCESS' | 'CLOSED';
-    /** WeChat's word for it, `ACCOUNT_ABNORMAL`. */
+    /** WeChat's code of the cause, such as `ACCOUNT_ABNORMAL`. */
     readonly failReason: string | null;
     readonly detailId: string | null;
   }[];
@@ -114,17 +126,19 @@ export interface SharingReturnState {
   readonly returnMerchantId: string;
   readonly amountFen: number;
   readonly result: 'PROCESSING' | 'SUCCESS' | 'FAILED';
-  /** WeChat's word for it, `BALANCE_NOT_ENOUGH`. */
+  /** WeChat's code of the cause, such as `BALANCE_NOT_ENOUGH`. */
   readonly failReason: string | null;
 }
 
 /**
- * Names go encrypted with WeChat's key; without any key nothing is sent, and the outcome is
- * `unknown`. One of more than the 214 bytes that can be encrypted is a mistake of ours and throws.
+ * Names are encrypted with WeChat's key. Without a key nothing is sent, and the outcome is
+ * `unknown`. A name of more than 214 bytes can't be encrypted; it is a mistake of ours, and the
+ * call throws.
  */
 export interface ProfitSharingCalls {
   /**
-   * Has to come before the first share with this receiver; adding again changes nothing.
+   * Makes a receiver known to WeChat. It has to come before the first share with this receiver;
+   * WeChat ignores a repeat.
    *
    * @see https://pay.weixin.qq.com/doc/v3/merchant/4012528995
    */
@@ -132,7 +146,7 @@ export interface ProfitSharingCalls {
   /** @see https://pay.weixin.qq.com/doc/v3/merchant/4012524936 */
   share(request: SharingRequest): Promise<WechatOutcome<SharingState>>;
   /**
-   * Of a sharing or an unfreezing.
+   * Queries a sharing or an unfreeze.
    *
    * @see https://pay.weixin.qq.com/doc/v3/merchant/4012525210
    */
@@ -235,9 +249,9 @@ function createReturnCalls({
 }
 
 /**
- * Makes a body with names that only WeChat can read, absent ones left out of it.
+ * Makes a body with names that only WeChat can read, and leaves out absent names.
  *
- * @returns null when there is something to encrypt, and WeChat has no key that we know.
+ * @returns null when there is something to encrypt and we know no key of WeChat.
  */
 async function sealNames<Body>(
   names: readonly (string | null)[],
@@ -285,7 +299,7 @@ function sharingBody(
   };
 }
 
-/** Null also when the answer is about another receiver. */
+/** Null also when the response is about another receiver. */
 function readReceiver(
   { type, account }: AddReceiverRequest,
   status: number,
@@ -296,7 +310,7 @@ function readReceiver(
   return seen?.type === type && seen.account === account ? { value: null } : null;
 }
 
-/** Null also when the answer is about another sharing, or about another payment. */
+/** Null also when the response is about another sharing, or about another payment. */
 function readSharing(
   sharing: Pick<SharingReference, 'outOrderNo' | 'transactionId'>,
   status: number,
@@ -309,7 +323,7 @@ function readSharing(
   return isMeant ? { value: seen } : null;
 }
 
-/** Null also when the answer is about another return. */
+/** Null also when the response is about another return. */
 function readReturn(
   sharingReturn: Pick<SharingReturnReference, 'outOrderNo' | 'outReturnNo'>,
   status: number,

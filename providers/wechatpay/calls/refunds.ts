@@ -1,3 +1,4 @@
+// Calls WeChat's refund API: makes, queries and redirects refunds.
 import { NO_ENCRYPTION_KEY, type Perform } from './calls';
 import { encryptField } from '../crypto/field-cipher';
 import { parseObject } from '../fields/parse-object';
@@ -7,18 +8,18 @@ import type { AbnormalRefundBody, RefundBody, Sealed } from './request-bodies';
 import type { SignedCalls } from './request-signing';
 import { refundResponse } from '../fields/response-schemas';
 
-/** All that goes into a refund, stored with it: the same request again is the same bytes. */
+/** All content of a refund request, stored with the refund: a repeat sends the same bytes. */
 export interface RefundRequest {
   readonly merchantId: string;
-  /** The payment the money goes back from. */
+  /** The payment from which the money goes back. */
   readonly transactionId: string;
-  /** A repeat keeps it: a new number pays twice. */
+  /** A repeat keeps this number: a new number would pay twice. */
   readonly outRefundNo: string;
   /** Shown to the user, at most 80 characters. */
   readonly reason: string | null;
   readonly notifyUrl: string;
   readonly refundFen: number;
-  /** Of the payment. */
+  /** The amount of the payment. */
   readonly totalFen: number;
   readonly currency: string;
 }
@@ -30,7 +31,7 @@ export interface RefundReference {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Where the money of an abnormal refund shall go. */
+/** The account to which the money of an abnormal refund shall go. */
 export type AbnormalRefundTarget =
   | {
       readonly kind: 'user_bank_card';
@@ -49,7 +50,9 @@ export interface AbnormalRefundRequest {
   readonly to: AbnormalRefundTarget;
 }
 
-/** A refund as WeChat answers. Accepted is not done: it stays PROCESSING for days. */
+/**
+ * A refund as WeChat reports it. An accepted refund is not done: it can stay PROCESSING for days.
+ */
 export interface RefundState {
   readonly outRefundNo: string;
   readonly outTradeNo: string;
@@ -57,7 +60,7 @@ export interface RefundState {
   readonly transactionId: string;
   readonly status: 'SUCCESS' | 'CLOSED' | 'PROCESSING' | 'ABNORMAL';
   readonly refundFen: number | null;
-  /** Of the payment. */
+  /** The amount of the payment. */
   readonly totalFen: number | null;
   readonly currency: string | null;
   /** RFC 3339 as WeChat wrote it. */
@@ -70,8 +73,8 @@ export interface RefundCalls {
   /** @see https://pay.weixin.qq.com/doc/v3/merchant/4012791904 */
   queryRefund(refund: RefundReference): Promise<WechatOutcome<RefundState>>;
   /**
-   * Sends the money of an ABNORMAL refund elsewhere. Account and name go encrypted with WeChat's
-   * key; without any key nothing is sent, and the outcome is `unknown`.
+   * Sends the money of an ABNORMAL refund to another account. Account and name are encrypted with
+   * WeChat's key. Without a key nothing is sent, and the outcome is `unknown`.
    *
    * @throws Error when account or name have more than the 214 bytes that can be encrypted.
    * @see https://pay.weixin.qq.com/doc/v3/merchant/4012791905
@@ -113,7 +116,7 @@ export function createRefundCalls(deps: {
   };
 }
 
-/** One fixed order of keys; what is absent is left out, because v3 refuses nulls. */
+/** Keeps one order of keys, and leaves out absent ones, because v3 refuses nulls. */
 function refundBody(request: RefundRequest): RefundBody {
   return {
     transaction_id: request.transactionId,
@@ -128,7 +131,7 @@ function refundBody(request: RefundRequest): RefundBody {
   };
 }
 
-/** Null when it holds something to encrypt, and WeChat has no key that we know. */
+/** Null when there is something to encrypt and we know no key of WeChat. */
 async function abnormalRefundBody(
   { outRefundNo, to }: AbnormalRefundRequest,
   keys: Pick<PlatformKeys, 'encryptionKey'>,
@@ -148,7 +151,7 @@ async function abnormalRefundBody(
   return { body, keySerial: current.serial };
 }
 
-/** What a query said of a refund, as a callback would tell it, so that both are read and booked in one way. */
+/** Writes a queried refund like a callback, so that both are read and booked in one way. */
 export function asCallback(refund: RefundState, merchantId: string): string {
   return JSON.stringify({
     mchid: merchantId,
@@ -162,7 +165,7 @@ export function asCallback(refund: RefundState, merchantId: string): string {
   });
 }
 
-/** Null also when the answer is about another refund. */
+/** Null also when the response is about another refund. */
 function readRefund(
   outRefundNo: string,
   status: number,

@@ -1,4 +1,5 @@
-/** The body of a prepay, in WeChat's names. The order of its keys is the order of its bytes. */
+// The shapes of the request bodies, in WeChat's names.
+/** The body of a prepay. The order of its keys is the order of its bytes. */
 export interface PrepayBody {
   readonly appid?: string;
   readonly mchid?: string;
@@ -15,7 +16,7 @@ export interface PrepayBody {
   };
 }
 
-/** The body of a refund, likewise. */
+/** The body of a refund. The order of its keys is the order of its bytes. */
 export interface RefundBody {
   readonly transaction_id: string;
   readonly out_refund_no: string;
@@ -24,7 +25,7 @@ export interface RefundBody {
   readonly amount: { readonly refund: number; readonly total: number; readonly currency: string };
 }
 
-/** Where an abnormal refund goes instead; account and name encrypted, in Base64. */
+/** The body that redirects an abnormal refund; account and name are encrypted, in Base64. */
 export interface AbnormalRefundBody {
   readonly out_refund_no: string;
   readonly type: 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD';
@@ -36,13 +37,15 @@ export interface AbnormalRefundBody {
 /** A body, parts of which may be encrypted. */
 export interface Sealed<Body> {
   readonly body: Body;
-  /** Names WeChat's key that it was encrypted with; null when nothing in it is. */
+  /**
+   * The serial of WeChat's key that encrypted parts of the body; null when nothing is encrypted.
+   */
   readonly keySerial: string | null;
 }
 
 export type ReceiverType = 'MERCHANT_ID' | 'PERSONAL_OPENID';
 
-/** Somebody to share with, made known once; the name encrypted, in Base64. */
+/** A receiver that is made known once; its name is encrypted, in Base64. */
 export interface ReceiverBody {
   readonly appid: string;
   readonly type: ReceiverType;
@@ -51,7 +54,7 @@ export interface ReceiverBody {
   readonly relation_type: string;
 }
 
-/** The body of a sharing; names likewise. */
+/** The body of a sharing; the names in it are encrypted, in Base64. */
 export interface SharingBody {
   readonly appid: string;
   readonly transaction_id: string;

@@ -1,3 +1,4 @@
+// Builds and signs the requests to WeChat with the library wechatpay-node-v3.
 import { randomBytes, type KeyObject } from 'node:crypto';
 import Pay from 'wechatpay-node-v3';
 import type { PrepayApi } from '../../../domain/orders/channels';
@@ -21,10 +22,12 @@ const NONCE_BYTES = 16;
 
 const KEY_SERIAL = 'Wechatpay-Serial';
 
-/** The library wants files in PEM and parses them on each call; ours are parsed once, elsewhere. */
+/** The library takes PEM files and parses them on each call; we parse ours once, elsewhere. */
 const NO_FILE = Buffer.alloc(0);
 
-/** The prepay calls as WeChat documents them; the library's types miss fields or ask for more. */
+/**
+ * The prepay calls as WeChat documents them; the library's types lack fields or demand too many.
+ */
 interface PrepayCalls {
   transactions_jsapi(body: PrepayBody): Promise<unknown>;
   transactions_app(body: PrepayBody): Promise<unknown>;
@@ -45,9 +48,9 @@ export type Send = (
 ) => Promise<TransportResponse>;
 
 /**
- * The library with three things of its own kind replaced: the nonce (`Math.random` there), the
- * clock, and the signature (a PEM parsed per call there). What is signed, the Authorization header,
- * the URLs and the bodies stay the library's.
+ * The library with three parts replaced: the nonce (it uses `Math.random`), the clock, and the
+ * signature (it parses a PEM on each call). The signed text, the Authorization header, the URLs
+ * and the bodies stay the library's.
  */
 class RequestSigner extends Pay {
   readonly #signer: Signer;
@@ -80,15 +83,15 @@ class RequestSigner extends Pay {
     return this.getAuthorization(nonce, timestamp, signature);
   }
 
-  /** The library's own call decrypts without comparing the tag, so only its signing is used. */
+  /** The library's own call decrypts without comparing the tag, so we use only its signing. */
   async certificates(): Promise<void> {
     const url = `${LIBRARY_ORIGIN}/v3/certificates`;
     await this.httpService.get(url, this.getHeaders(this.buildAuthorization('GET', url)));
   }
 
   /**
-   * For a call that the library has not, or whose encrypted fields it misnames: where nothing is
-   * encrypted it sends the merchant's serial as WeChat's.
+   * Makes a call that the library lacks, or whose encrypted fields it names wrongly. Where nothing
+   * is encrypted the library sends the merchant's serial as if it were WeChat's.
    */
   async postSealed(path: string, { body, keySerial }: Sealed<object>): Promise<void> {
     const url = `${LIBRARY_ORIGIN}${path}`;
@@ -102,7 +105,7 @@ class RequestSigner extends Pay {
 
 /** The calls of WeChat Pay v3 made here, signed, each handing one request to its `send`. */
 export interface SignedCalls {
-  /** `body.appid` and `body.mchid` are the order's and win over today's configuration. */
+  /** `body.appid` and `body.mchid` are the order's and win over the present configuration. */
   prepay(
     api: PrepayApi,
     body: PrepayBody,
@@ -149,7 +152,7 @@ type Run = (
  * keeps merchant and transport in the object, so that each call gets an object of its own: that
  * costs a microsecond, the signature a thousand.
  *
- * A `merchantId` other than the one of the key is sent as it is: WeChat answers 401, which says
+ * A `merchantId` other than the one of the key is sent as it is: WeChat responds 401, which says
  * that the settings no longer fit the order.
  *
  * @see https://pay.weixin.qq.com/doc/v3/merchant/4012365342
@@ -224,7 +227,7 @@ async function runThroughLibrary(
   send: Send,
   call: (library: RequestSigner) => Promise<unknown>,
 ): Promise<TransportResponse> {
-  const answers: TransportResponse[] = [];
+  const responses: TransportResponse[] = [];
   const pass = async (
     method: 'GET' | 'POST',
     url: string,
@@ -232,10 +235,11 @@ async function runThroughLibrary(
     body: string | null,
   ) => {
     const path = url.slice(LIBRARY_ORIGIN.length);
-    const answer = await send({ method, path, headers: pickHeaders(headers), body });
-    answers.push(answer);
-    // The library makes payment parameters of a 200 with a nonce of `Math.random`: it sees no body.
-    return { status: answer.kind === 'answered' ? answer.status : 0, data: {} };
+    const response = await send({ method, path, headers: pickHeaders(headers), body });
+    responses.push(response);
+    // From a 200 the library would make pay parameters with a nonce of `Math.random`: it never
+    // sees a body.
+    return { status: response.kind === 'responded' ? response.status : 0, data: {} };
   };
   library.createHttp({
     get: (url, headers) => pass('GET', url, headers, null),
@@ -243,12 +247,14 @@ async function runThroughLibrary(
     upload: () => Promise.reject(new Error('uploads are not used')),
   });
   await call(library);
-  const [answer] = answers;
-  if (answer === undefined) throw new Error('wechatpay-node-v3 sent nothing');
-  return answer;
+  const [response] = responses;
+  if (response === undefined) throw new Error('wechatpay-node-v3 sent nothing');
+  return response;
 }
 
-/** What says what is sent; not the library's `Accept-Encoding: gzip`. */
+/**
+ * Keeps the headers that describe the content; leaves out the library's `Accept-Encoding: gzip`.
+ */
 const SENT_HEADERS = new Set(['Authorization', 'Content-Type', 'Accept', KEY_SERIAL]);
 
 function pickHeaders(headers: object): Record<string, string> {

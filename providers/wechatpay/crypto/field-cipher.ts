@@ -1,3 +1,4 @@
+// Encrypts single fields, such as a name or a bank account, so that only WeChat can read them.
 import { constants, publicEncrypt, type KeyObject } from 'node:crypto';
 
 /**

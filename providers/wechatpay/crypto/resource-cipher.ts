@@ -1,3 +1,4 @@
+// Decrypts what WeChat encrypts with the merchant's APIv3 key.
 import { createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 
 export const RESOURCE_ALGORITHM = 'AEAD_AES_256_GCM';

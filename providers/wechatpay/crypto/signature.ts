@@ -1,3 +1,4 @@
+// Verifies WeChat's signatures, and makes ours.
 import {
   createSign,
   createVerify,
@@ -46,7 +47,7 @@ interface MessageSignature {
 }
 
 /**
- * Checks who signed a callback or an answer of WeChat, and when. Pure: the clock and the keys are
+ * Checks who signed a callback or an response of WeChat, and when. Pure: the clock and the keys are
  * passed in. Headers first, then the age, then the key, then the signature over the raw bytes.
  *
  * @see https://pay.weixin.qq.com/doc/v3/merchant/4013053249

@@ -1,20 +1,21 @@
+// Schemas of the single fields in WeChat's callbacks and responses.
 import { z } from 'zod';
 import { isFen } from '../../../domain/money';
 
-/** Fields of WeChat's callbacks and answers, as strict as what is stored of them needs. */
+/** As strict as the database columns that keep these fields. */
 export const outTradeNo = z.string().regex(/^[0-9A-Za-z_\-|*]{6,32}$/);
 export const wechatNo = z.string().regex(/^[0-9A-Za-z]{1,64}$/);
 export const merchantNo = z.string().regex(/^[0-9A-Za-z_\-|*@]{1,64}$/);
-/** Currency, appid, …: short, and stored in rows. */
+/** Currency, appid and the like: short text that a row stores. */
 export const shortText = z.string().regex(/^[\x20-\x7e]{1,64}$/);
 export const amountFen = z.custom<number>(isFen);
 
-/** Null when it is absent. */
+/** Null when the field is absent. */
 export function optional<T>(schema: z.ZodType<T>) {
   return schema.nullish().transform((value): T | null => value ?? null);
 }
 
-/** Null also when it is unreadable: nothing is decided on it. */
+/** Null when the field is absent or unreadable: for fields on which no decision depends. */
 export function lenient<T>(schema: z.ZodType<T>) {
   return optional(schema).catch(null);
 }

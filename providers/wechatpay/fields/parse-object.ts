@@ -1,4 +1,5 @@
-/** A JSON object, or null. Its `__proto__`, if it has one, is a field like any other. */
+// Parses JSON text from WeChat that has to be an object.
+/** Parses a JSON object. Null for any other text. A key `__proto__` is a field like any other. */
 
 export function parseObject(text: string): object | null {
   try {

@@ -1,3 +1,4 @@
+// Schemas of WeChat's responses and of the envelope of its callbacks.
 import { z } from 'zod';
 import {
   amountFen,
@@ -10,22 +11,22 @@ import {
 } from './fields';
 import { RESOURCE_ALGORITHM, RESOURCE_NONCE_BYTES } from '../crypto/resource-cipher';
 
-/** Ends up in a signed text of lines, or in a link: no space, no line break. */
+/** Text that becomes part of a signed text of lines, or of a link: no space, no line break. */
 const visible = (max: number) =>
   z
     .string()
     .regex(/^[\x21-\x7e]+$/)
     .max(max);
 
-/** What prepay gives the client, one field per API of WeChat. */
+/** The value in the response to a prepay, one field for each API of WeChat. */
 export const prepayResponses = {
-  jsapi: z.object({ prepay_id: visible(128) }).transform((answer) => answer.prepay_id),
-  app: z.object({ prepay_id: visible(128) }).transform((answer) => answer.prepay_id),
-  h5: z.object({ h5_url: visible(1024) }).transform((answer) => answer.h5_url),
-  native: z.object({ code_url: visible(512) }).transform((answer) => answer.code_url),
+  jsapi: z.object({ prepay_id: visible(128) }).transform((response) => response.prepay_id),
+  app: z.object({ prepay_id: visible(128) }).transform((response) => response.prepay_id),
+  h5: z.object({ h5_url: visible(1024) }).transform((response) => response.h5_url),
+  native: z.object({ code_url: visible(512) }).transform((response) => response.code_url),
 } as const;
 
-/** A refund, the same when it is made, asked for, and sent elsewhere. */
+/** A refund: the response is the same when we make it, query it or redirect it. */
 export const refundResponse = z
   .object({
     out_refund_no: merchantNo,
@@ -56,10 +57,10 @@ export const refundResponse = z
 
 const receiverType = z.enum(['MERCHANT_ID', 'PERSONAL_OPENID']);
 
-/** A receiver as it was made known. */
+/** A receiver, as WeChat confirms it. */
 export const receiverResponse = z.object({ type: receiverType, account: shortText });
 
-/** A sharing, the same when it is made, asked for, and ended by an unfreezing. */
+/** A profit sharing: the response is the same when we make it, query it or unfreeze the rest. */
 export const sharingResponse = z
   .object({
     out_order_no: merchantNo,
@@ -94,7 +95,7 @@ export const sharingResponse = z
     })),
   }));
 
-/** Shared money on its way back, the same when it is made and asked for. */
+/** A share return: the response is the same when we make it and when we query it. */
 export const sharingReturnResponse = z
   .object({
     out_order_no: merchantNo,
@@ -115,13 +116,13 @@ export const sharingReturnResponse = z
     failReason: seen.fail_reason,
   }));
 
-/** WeChat's error body. A proxy's page, or JSON of somebody else, has another shape. */
+/** WeChat's error body. The page of a proxy, or JSON of another program, has another shape. */
 export const errorResponse = z.object({
   code: z.string().regex(/^[A-Za-z0-9_]{1,64}$/),
   message: z.string().nullish(),
 });
 
-/** `GET /v3/certificates`; two or three at most are in use side by side. */
+/** The response of `GET /v3/certificates`; at most two or three are in use side by side. */
 export const certificatesResponse = z.object({
   data: z
     .array(
@@ -138,7 +139,7 @@ export const certificatesResponse = z.object({
     .max(16),
 });
 
-/** What a callback's body looks like before its resource is decrypted. */
+/** The body of a callback before its resource is decrypted. */
 export const callbackEnvelope = z.object({
   id: z.string().regex(/^[\x21-\x7e]{1,64}$/),
   event_type: z.string().max(64).nullable().catch(null),

@@ -1,3 +1,4 @@
+// Reads WeChat's platform certificates from the response of `GET /v3/certificates`.
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { parseObject } from '../fields/parse-object';
 import { openResource } from '../crypto/resource-cipher';
@@ -19,7 +20,7 @@ export type CertificatesReading =
   | { readonly kind: 'unusable'; readonly detail: string };
 
 /**
- * Reads the answer of `GET /v3/certificates`. It may be signed by a certificate that only comes in
+ * Reads the response of `GET /v3/certificates`. It may be signed by a certificate that only comes in
  * it, so it is decrypted first (AEAD shows that the holder of the APIv3 key made it) and its
  * signature is checked with the keys known so far and the new ones; nothing is taken before that.
  *
@@ -27,16 +28,16 @@ export type CertificatesReading =
  * @see https://pay.weixin.qq.com/doc/v3/merchant/4012551764
  */
 export function readCertificates(
-  answer: TransportResponse,
+  response: TransportResponse,
   context: {
     readonly apiV3Keys: readonly KeyObject[];
     readonly nowMs: number;
     readonly knownKey: (serial: string) => KeyObject | null;
   },
 ): CertificatesReading {
-  if (answer.kind === 'failed') return { kind: 'unusable', detail: answer.detail };
-  if (answer.status !== 200) return { kind: 'unusable', detail: `status ${answer.status}` };
-  const listed = certificatesResponse.safeParse(parseObject(answer.body.toString()));
+  if (response.kind === 'failed') return { kind: 'unusable', detail: response.detail };
+  if (response.status !== 200) return { kind: 'unusable', detail: `status ${response.status}` };
+  const listed = certificatesResponse.safeParse(parseObject(response.body.toString()));
   if (!listed.success) return { kind: 'unusable', detail: 'not a list of certificates' };
   const certificates: PlatformCertificate[] = [];
   for (const item of listed.data.data) {
@@ -54,8 +55,8 @@ export function readCertificates(
   }
   if (certificates.length === 0) return { kind: 'unusable', detail: 'no readable certificate' };
   const verdict = verifyMessage({
-    headers: answer.headers,
-    rawBody: answer.body,
+    headers: response.headers,
+    rawBody: response.body,
     nowMs: context.nowMs,
     keyOf: (serial) =>
       context.knownKey(serial) ??

@@ -1,19 +1,23 @@
+// Holds WeChat's public key and platform certificates, and fetches certificates that are missing.
 import type { KeyObject } from 'node:crypto';
 import { isValid, readCertificates, type PlatformCertificate } from './certificates';
 import { verifyMessage, type SignatureCheck, type VerifyInput } from '../crypto/signature';
 import type { TransportResponse } from '../transport/transport';
 
 /**
- * At most one look for certificates in this time. Anybody can invent serials, so it costs WeChat
- * five requests a minute at worst; and it is shorter than the first repeat of a callback (15 s),
- * so a real rotation is found at the latest by then.
+ * Oncepay asks WeChat for certificates at most once in this time. Anybody can send invented
+ * serials, so the limit keeps the load at five requests a minute. It is shorter than the first
+ * repeat of a callback (15 s), so a new certificate is known when WeChat sends that repeat.
  */
 export const CERTIFICATE_FETCH_INTERVAL_MS = 12_000;
 
-/** A callback waits for this: WeChat gives up after 5 s. */
+/** A callback waits at most this long for the certificate: WeChat waits 5 s for our reply. */
 export const CERTIFICATE_FETCH_TIMEOUT_MS = 3_000;
 
-/** Certificates live five years and overlap for days: more than a few side by side is a mistake. */
+/**
+ * A certificate is valid for five years and two overlap for days, so more than a few are a
+ * mistake.
+ */
 const MAX_CERTIFICATES = 16;
 
 const PUBLIC_KEY_PREFIX = 'PUB_KEY_ID_';
@@ -23,7 +27,7 @@ export type PlatformKeysEvent =
   | { readonly event: 'wechat.certificates_failed'; readonly detail: string };
 
 export interface PlatformKeysDeps {
-  /** WeChat's public key, for merchants that have one; else platform certificates alone. */
+  /** WeChat's public key, for merchants that have one. Without it only certificates are used. */
   readonly publicKey?: { readonly id: string; readonly key: KeyObject } | undefined;
   readonly apiV3Keys: readonly KeyObject[];
   /** ms since 1970. */
@@ -34,24 +38,30 @@ export interface PlatformKeysDeps {
 }
 
 export interface PlatformKeys {
-  /** The key of a serial, if it is here and within its dates. No I/O: the hot path. */
+  /** The key of a serial, if it is known and valid now. No I/O, because every callback needs it. */
   known(serial: string): KeyObject | null;
-  /** As {@link known}; an unknown serial is looked for at WeChat, now and then. Never throws. */
+  /** Like {@link known}, but asks WeChat for an unknown serial now and then. Never throws. */
   keyFor(serial: string): Promise<KeyObject | null>;
   /**
-   * The key that fields for WeChat are encrypted with: the public key, else the newest certificate.
-   * Null where there is none, also after a look. Never throws.
+   * The key that encrypts fields for WeChat: the public key, or else the newest certificate. Null
+   * where there is none, also after WeChat was asked. Never throws.
    */
   encryptionKey(): Promise<{ readonly serial: string; readonly key: KeyObject } | null>;
-  /** Looks for new certificates where any are in use; to be called every 12 h. Never throws. */
+  /**
+   * Asks WeChat for new certificates where any are in use. The caller calls it every 12 h. Never
+   * throws.
+   */
   refresh(): Promise<void>;
-  /** The first look, where there is no public key. Never throws: the api starts without WeChat. */
+  /**
+   * Asks WeChat for certificates at the start, where there is no public key. Never throws, because
+   * the api starts without WeChat too.
+   */
   warmUp(): Promise<void>;
 }
 
 /**
- * WeChat's keys, several side by side: which one counts is said by each message. While a merchant
- * moves from certificates to the public key, WeChat uses both, outside the merchant's control.
+ * Holds several of WeChat's keys side by side: each message names the key that signed it. WeChat
+ * uses certificates and the public key together while a merchant moves from one to the other.
  */
 export function createPlatformKeys(deps: PlatformKeysDeps): PlatformKeys {
   const certificates = new Map<string, PlatformCertificate>();
@@ -64,8 +74,8 @@ export function createPlatformKeys(deps: PlatformKeysDeps): PlatformKeys {
     return certificate !== undefined && isValid(certificate, deps.now()) ? certificate.key : null;
   };
   const fetchOnce = async (): Promise<void> => {
-    const answer = await deps.fetchCertificates();
-    const reading = readCertificates(answer, {
+    const response = await deps.fetchCertificates();
+    const reading = readCertificates(response, {
       apiV3Keys: deps.apiV3Keys,
       nowMs: deps.now(),
       knownKey: known,
@@ -84,7 +94,7 @@ export function createPlatformKeys(deps: PlatformKeysDeps): PlatformKeys {
   const fetchNowAndThen = (): Promise<void> => {
     if (underWay !== null) return underWay;
     const sinceLastMs = lastFetchMs === null ? -1 : deps.now() - lastFetchMs;
-    // Negative also after the clock was set back: then a look is due.
+    // The difference is negative after somebody set the clock back: then ask WeChat again.
     if (sinceLastMs >= 0 && sinceLastMs < CERTIFICATE_FETCH_INTERVAL_MS) return Promise.resolve();
     lastFetchMs = deps.now();
     underWay = fetchOnce().finally(() => {
@@ -96,7 +106,7 @@ export function createPlatformKeys(deps: PlatformKeysDeps): PlatformKeys {
     known,
     async keyFor(serial) {
       const key = known(serial);
-      // A public key is never fetched: its id says all, and there is one.
+      // WeChat offers no way to fetch a public key; the merchant copies it once.
       if (key !== null || serial.startsWith(PUBLIC_KEY_PREFIX)) return key;
       await fetchNowAndThen();
       return known(serial);
@@ -116,7 +126,7 @@ export function createPlatformKeys(deps: PlatformKeysDeps): PlatformKeys {
   };
 }
 
-/** {@link verifyMessage} with a key ring: waits for I/O only when the serial is unknown. */
+/** Like {@link verifyMessage}, with a key ring: waits for I/O only when the serial is unknown. */
 export async function verifyWithRing(
   input: Omit<VerifyInput, 'keyOf'>,
   keys: Pick<PlatformKeys, 'known' | 'keyFor'>,
@@ -127,7 +137,7 @@ export async function verifyWithRing(
   return key === null ? verdict : verifyMessage({ ...input, keyOf: () => key });
 }
 
-/** Of those within their dates. */
+/** Considers only certificates that are valid now. */
 function newest(
   certificates: ReadonlyMap<string, PlatformCertificate>,
   nowMs: number,

@@ -1,3 +1,4 @@
+// Opens a callback of WeChat: verifies its signature, decrypts it and parses it.
 import { isUtf8 } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -11,16 +12,16 @@ import type { SignatureCheck } from '../crypto/signature';
 
 export interface CallbackInput {
   readonly headers: IncomingHttpHeaders;
-  /** The bytes as they came, before any body parser. */
+  /** The raw bytes, before any body parser. */
   readonly rawBody: Buffer;
   readonly nowMs: number;
 }
 
 export interface OpenedCallback {
   readonly kind: 'opened';
-  /** The same over all repeats of one notification. */
+  /** WeChat keeps this id over all repeats of one notification. */
   readonly notificationId: string;
-  /** For the record: what the notice is follows from its shape. */
+  /** Kept for the record only: the shape of the text decides which kind of notice it is. */
   readonly eventType: string | null;
   readonly createTime: string | null;
   /** The decrypted text. Personal data: to be stored encrypted, never logged. */
@@ -30,7 +31,10 @@ export interface OpenedCallback {
 
 export interface RejectedCallback {
   readonly kind: 'rejected';
-  /** 401: not shown to be WeChat's. 400: WeChat's, and not readable. */
+  /**
+   * 401: the signature does not prove that WeChat sent it. 400: WeChat sent it, but it can't be
+   * read.
+   */
   readonly status: 400 | 401;
   readonly reason:
     'missing_header' | 'stale' | 'unknown_serial' | 'bad_signature' | 'malformed' | 'undecryptable';
@@ -57,7 +61,7 @@ export async function openCallback(
   return openVerified(input.rawBody, deps.apiV3Keys);
 }
 
-/** What follows once the signature has been verified. Pure. */
+/** Decrypts and parses a callback whose signature is verified. Pure. */
 function openVerified(
   rawBody: Buffer,
   apiV3Keys: readonly KeyObject[],

@@ -1,3 +1,4 @@
+// Parses a decrypted callback, or the response to a query, into a notice.
 import { z } from 'zod';
 import {
   TRADE_STATES,
@@ -18,7 +19,7 @@ import {
 } from '../fields/fields';
 import { parseObject } from '../fields/parse-object';
 
-/** WeChat adds fields now and then: those named here are read, all others are passed over. */
+/** WeChat adds fields now and then: the schema reads those it names and ignores all others. */
 const paymentSchema = z
   .object({
     out_trade_no: outTradeNo,
@@ -94,7 +95,7 @@ const profitSharingSchema = z
 const UNKNOWN: UnknownNotice = { kind: 'unknown' };
 
 /**
- * Reads a decrypted callback or the answer to a query. What it is follows from its shape alone:
+ * Reads a decrypted callback or the response to a query. What it is follows from its shape alone:
  * WeChat has sent profit-sharing notices with the `event_type` of a payment. A payment that lacks
  * amount, currency, appid or mchid is still a payment, with nulls: it will match no order.
  *

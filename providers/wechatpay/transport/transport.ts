@@ -1,36 +1,43 @@
+// Sends one HTTP request to WeChat and returns the response, or why there is none.
 import { Pool } from 'undici';
 import type { HeaderBag } from '../crypto/signature';
 
-/** The host answers or it does not: longer than this is an outage. */
+/** A host that takes longer than this to accept a connection counts as away. */
 const CONNECT_TIMEOUT_MS = 3_000;
 
-/** The largest answer of the calls made here is a list of certificates, some 10 KB. */
+/** The largest response to our calls is the list of certificates, some 10 KB. */
 const MAX_RESPONSE_BYTES = 1024 * 1024;
 
-/** One connection carries one call at a time; 64 carry 300 calls/s at WeChat's 200 ms. */
+/** One connection carries one call at a time; 64 connections carry 300 calls/s at 200 ms each. */
 const MAX_CONNECTIONS = 64;
 
-/** Calls on their way or waiting for a connection; beyond, more waiting would only time out. */
+/**
+ * Calls under way or waiting for a connection. Further calls would only time out, so they fail at
+ * once.
+ */
 const MAX_CALLS = 1_024;
 
-/** Shorter than the idle time of WeChat's front end, so that we seldom meet a closed connection. */
+/**
+ * Shorter than the idle time of WeChat's servers, so that we seldom use a connection that they
+ * closed.
+ */
 const KEEP_ALIVE_MS = 10_000;
 
 export interface TransportRequest {
   readonly method: 'GET' | 'POST';
-  /** As it was signed, query included. */
+  /** As it was signed, with its query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   /** As it was signed, byte for byte. */
   readonly body: string | null;
-  /** For the whole call: waiting for a connection, sending, reading the last byte. */
+  /** Limits the whole call: waiting for a connection, sending, and reading the last byte. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 export type TransportResponse =
   | {
-      readonly kind: 'answered';
+      readonly kind: 'responded';
       readonly status: number;
       readonly headers: HeaderBag;
       readonly body: Buffer;
@@ -38,12 +45,12 @@ export type TransportResponse =
   | {
       readonly kind: 'failed';
       readonly code: 'TIMEOUT' | 'NETWORK_ERROR' | 'TEMPORARY_FAILURE';
-      /** What happened, without anything of the request. */
+      /** The cause of the failure. It holds nothing of the request. */
       readonly detail: string;
     };
 
 export interface Transport {
-  /** Never throws, follows no redirect, repeats nothing. */
+  /** Never throws, follows no redirect, and sends nothing twice. */
   send(request: TransportRequest): Promise<TransportResponse>;
   /** Waits for the calls under way (each has its timeout), then closes. May be called again. */
   end(): Promise<void>;
@@ -88,11 +95,11 @@ async function sendOnce(pool: Pool, request: TransportRequest): Promise<Transpor
     state.timedOut = true;
     limit.abort();
   }, request.timeoutMs);
-  const giveUp = () => limit.abort();
-  if (request.signal?.aborted === true) giveUp();
-  request.signal?.addEventListener('abort', giveUp);
+  const abort = () => limit.abort();
+  if (request.signal?.aborted === true) abort();
+  request.signal?.addEventListener('abort', abort);
   try {
-    const answer = await pool.request({
+    const response = await pool.request({
       method: request.method,
       path: request.path,
       headers: request.headers,
@@ -101,13 +108,13 @@ async function sendOnce(pool: Pool, request: TransportRequest): Promise<Transpor
       headersTimeout: request.timeoutMs,
       bodyTimeout: request.timeoutMs,
     });
-    const body = Buffer.from(await answer.body.arrayBuffer());
-    return { kind: 'answered', status: answer.statusCode, headers: answer.headers, body };
+    const body = Buffer.from(await response.body.arrayBuffer());
+    return { kind: 'responded', status: response.statusCode, headers: response.headers, body };
   } catch (error) {
     return describeFailure(error, state.timedOut, request);
   } finally {
     clearTimeout(timer);
-    request.signal?.removeEventListener('abort', giveUp);
+    request.signal?.removeEventListener('abort', abort);
   }
 }
 
@@ -118,14 +125,16 @@ function describeFailure(
 ): TransportResponse {
   const name = errorName(error);
   if (timedOut || name === 'UND_ERR_HEADERS_TIMEOUT' || name === 'UND_ERR_BODY_TIMEOUT') {
-    const detail = `no answer within ${request.timeoutMs} ms`;
+    const detail = `no response within ${request.timeoutMs} ms`;
     return { kind: 'failed', code: 'TIMEOUT', detail };
   }
-  const detail = request.signal?.aborted === true ? 'given up by the caller' : name;
+  const detail = request.signal?.aborted === true ? 'cancelled by the caller' : name;
   return { kind: 'failed', code: 'NETWORK_ERROR', detail };
 }
 
-/** The code (`ECONNREFUSED`, `UND_ERR_SOCKET`, …) alone: a message may quote what was sent. */
+/**
+ * The code alone (`ECONNREFUSED`, `UND_ERR_SOCKET`, …), because a message may quote the request.
+ */
 function errorName(error: unknown): string {
   if (typeof error !== 'object' || error === null) return 'unknown failure';
   if ('code' in error && typeof error.code === 'string') return error.code;

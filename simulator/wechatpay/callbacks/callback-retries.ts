@@ -1,3 +1,4 @@
+// Repeats callbacks on WeChat's schedule until one is accepted.
 import type { Notification, Tamper } from './callbacks';
 import type { Deliveries, Delivery } from './deliveries';
 import type { Timers } from '../time/timers';
@@ -7,17 +8,17 @@ export const RETRY_GAPS_SECONDS: readonly number[] = [
   15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600,
 ];
 
-/** A notification on its way through the schedule. */
+/** A notification with its place in the schedule. */
 export interface Running {
   readonly notification: Notification;
-  /** True: every try is lost; a number: that many. */
+  /** True: every try is lost; a number: that many tries are lost. */
   readonly drop: boolean | number;
   readonly tamper: Tamper | null;
   attempt: number;
 }
 
 export interface CallbackRetries {
-  /** The next try, and after it the rest of the schedule until one is accepted. */
+  /** Schedules the next try, and after it the rest, until one is accepted. */
   attempt: (running: Running) => Promise<Delivery>;
   /** Also moves the tries that already wait. */
   setSpeed: (speed: number) => void;
@@ -33,7 +34,7 @@ export function createCallbackRetries(
 ): CallbackRetries {
   const waiting = new Map<Running, { cancel: () => void; dueAtMs: number }>();
   let speed = initialSpeed;
-  // Counts the resets: a try that was under way during one is not followed by another.
+  // Counts the resets: no try follows one that was under way during a reset.
   let epoch = 0;
 
   const waitForNext = (running: Running, delayMs: number): void => {

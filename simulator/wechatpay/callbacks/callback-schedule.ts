@@ -1,3 +1,4 @@
+// Sends each notification, and applies the behaviour that a test or the demo asked for.
 import type { CallbackRetries, Running } from './callback-retries';
 import type { Notification, Tamper } from './callbacks';
 import type { Deliveries, Delivery } from './deliveries';
@@ -5,26 +6,29 @@ import type { Timers } from '../time/timers';
 
 const REMEMBERED_NOTIFICATIONS = 100_000;
 
-/** What happens to the notifications that follow, until it is changed. */
+/** The behaviour of the notifications that follow, until it is changed. */
 export interface CallbackBehaviour {
-  /** True: never delivered at all; a number: that many tries of each are lost on the way. */
+  /** True: no try is ever delivered; a number: that many tries of each are lost on the way. */
   readonly drop?: boolean | number | undefined;
   /** Waits before the first try. */
   readonly delayMs?: number | undefined;
   /** Holds notifications until so many wait, then sends them in reverse order. */
   readonly reorder?: number | undefined;
-  /** So many more copies of the first try, at the same moment. */
+  /** This many more copies of the first try, at the same moment. */
   readonly duplicate?: number | undefined;
-  /** Done to every try. */
+  /** Applied to every try. */
   readonly tamper?: Tamper | undefined;
-  /** How many notifications it meets. Default: all. */
+  /** How many notifications the behaviour applies to. Default: all. */
   readonly times?: number | undefined;
 }
 
 export interface CallbackSchedule {
-  /** Sends, and sends again by WeChat's schedule. Resolves when the first try has ended. */
+  /**
+   * Sends a notification and repeats it on WeChat's schedule. Resolves when the first try has
+   * ended.
+   */
   schedule: (notification: Notification, copies: number) => Promise<Delivery>;
-  /** Once more, off the schedule. */
+  /** Sends a notification once more, outside the schedule. */
   resend: (
     notification: Notification,
     kind: 'resent' | 'raw',
@@ -32,12 +36,12 @@ export interface CallbackSchedule {
   ) => Promise<Delivery>;
   /** The latest notification of an order's payment. */
   latest: (outTradeNo: string) => Notification | null;
-  /** Null: back to normal. What is held for reordering goes out. */
+  /** Null: back to normal. Notifications held for reordering go out. */
   setBehaviour: (behaviour: CallbackBehaviour | null) => void;
   clear: () => void;
 }
 
-/** Which behaviour the next notification meets, counted down. */
+/** Returns the behaviour for the next notification, and counts it down. */
 function createBehaviours(): {
   set: (rule: CallbackBehaviour | null) => void;
   take: () => CallbackBehaviour;
@@ -59,7 +63,7 @@ function createBehaviours(): {
   };
 }
 
-/** The latest notification of each order's payment, the oldest forgotten beyond the bound. */
+/** Keeps the latest payment notification of each order, and forgets the oldest beyond the bound. */
 function createMemory(): {
   keep: (notification: Notification) => void;
   of: (outTradeNo: string) => Notification | null;

@@ -1,3 +1,4 @@
+// Builds, signs and posts callbacks as WeChat does.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Agent, request } from 'undici';
 import { beijingTime } from '../time/beijing-time';
@@ -12,14 +13,14 @@ const STALE_SECONDS = 3600;
 const PROBE_PREFIX = 'WECHATPAY/SIGNTEST/';
 const USER_AGENT = 'Mozilla/4.0';
 
-/** One notification: its id and bytes stay the same over all tries, its signature doesn't. */
+/** One notification: its id and bytes stay the same over all tries, its signature changes. */
 export interface Notification {
   readonly id: string;
   readonly merchant: Merchant;
   readonly outTradeNo: string;
-  /** Of a refund's callback. */
+  /** The refund of a refund's callback. */
   readonly outRefundNo: string | null;
-  /** Of a sharing's callback. */
+  /** The sharing of a sharing's callback. */
   readonly outOrderNo: string | null;
   readonly url: string;
   readonly body: string;
@@ -33,7 +34,7 @@ export interface NotificationContent {
   readonly plaintext: string;
 }
 
-/** What is done to a callback on its way out. */
+/** A fault in a callback on its way out. */
 export const TAMPERS = [
   'ciphertext',
   'signature',
@@ -43,11 +44,11 @@ export const TAMPERS = [
 ] as const;
 export interface Tamper {
   readonly kind: (typeof TAMPERS)[number];
-  /** Of `timestamp`: how old, negative for the future. Default an hour. */
+  /** For `timestamp`: the age in ms, negative for the future. Default an hour. */
   readonly staleSeconds?: number | undefined;
 }
 
-/** How a try ended. Status null: no answer (see `error`). */
+/** The end of a try. Status null: no response (see `error`). */
 export interface TryResult {
   readonly status: number | null;
   readonly error: string | null;
@@ -115,7 +116,7 @@ function signedMessage(
   }
 }
 
-/** Another letter in the ciphertext; the signature is that of the untouched body. */
+/** Changes a letter of the ciphertext; the signature stays that of the unchanged body. */
 function changeCiphertext(body: string): string {
   return body.replace(/("ciphertext":"....)(.)/, (_all, head: string, letter: string) => {
     return `${head}${letter === 'A' ? 'B' : 'A'}`;
@@ -128,7 +129,7 @@ export interface CallbackSender {
   close(): Promise<void>;
 }
 
-/** Posts callbacks as WeChat does: no redirects, five seconds for the whole answer. */
+/** Posts callbacks as WeChat does: no redirects, five seconds for the whole response. */
 export function createCallbackSender(
   timers: Timers,
   now: () => number,

@@ -1,3 +1,4 @@
+// Keeps a bounded log of every try to deliver a callback.
 import type { CallbackSender, Notification, Tamper, TryResult } from './callbacks';
 import { createKeyedLog } from '../http/records';
 
@@ -5,18 +6,21 @@ const DELIVERY_LIMIT = 200_000;
 
 /** One try to deliver a callback. */
 export interface Delivery {
-  /** When it ended. */
+  /** The time at which it ended. */
   readonly at: string;
   readonly outTradeNo: string;
-  /** Of a refund's callback. */
+  /** The refund of a refund's callback. */
   readonly outRefundNo: string | null;
-  /** Of a sharing's callback. */
+  /** The sharing of a sharing's callback. */
   readonly outOrderNo: string | null;
   readonly notificationId: string;
   /** 1 for the first try. */
   readonly attempt: number;
   readonly kind: 'scheduled' | 'duplicate' | 'resent' | 'raw';
-  /** `accepted`: 200 or 204. `failed`: no answer. `dropped` and `held`: not sent (yet). */
+  /**
+   * `accepted`: 200 or 204. `failed`: any other response, or none. `dropped` and `held`: not sent
+   * (yet).
+   */
   readonly outcome: 'accepted' | 'refused' | 'failed' | 'dropped' | 'held';
   readonly status: number | null;
   readonly error: string | null;
@@ -31,9 +35,9 @@ export interface Try {
 }
 
 export interface Deliveries {
-  /** Posts once and notes how it ended. */
+  /** Posts once and records how it ended. */
   send: (trial: Try) => Promise<Delivery>;
-  /** Notes what did not go out. */
+  /** Records a try that was not sent. */
   skip: (trial: Try, outcome: 'dropped' | 'held') => Delivery;
   /** The tries for one order, or for all. */
   list: (outTradeNo?: string) => readonly Delivery[];

@@ -1,6 +1,7 @@
+// Serves the control API `/_control/…`, by which tests and the demo steer the simulator.
 import express, { type NextFunction, type Request, type Response, type Router } from 'express';
 import { z } from 'zod';
-import { ControlRefusal } from '../http/answer';
+import { ControlRefusal } from '../http/reply';
 import {
   behaviourSchema,
   clockSchema,
@@ -24,7 +25,7 @@ import type { Simulator } from './simulator';
 
 const BODY_LIMIT = '256kb';
 const LOOPBACK = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
-/** Names that differ between the wire (WeChat's words) and the methods (with their units). */
+/** Names that differ between the wire (WeChat's names) and the methods (with units). */
 const RENAMED: Readonly<Record<string, string>> = {
   total: 'totalFen',
   payer_total: 'payerTotalFen',
@@ -38,7 +39,10 @@ function camel(name: string): string {
   return RENAMED[name] ?? name.replace(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase());
 }
 
-/** Keys from snake_case, one level and `tamper`; what is inside `resource` stays as it is. */
+/**
+ * Turns snake_case keys to camelCase, one level and `tamper`; the content of `resource` stays as
+ * it is.
+ */
 function readKeys(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(
@@ -49,7 +53,7 @@ function readKeys(value: unknown): unknown {
   );
 }
 
-/** The same object with keys in snake_case, all the way down. */
+/** Turns all keys to snake_case, at every level. */
 function writeKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(writeKeys);
   if (typeof value !== 'object' || value === null) return value;

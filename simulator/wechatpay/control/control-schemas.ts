@@ -1,3 +1,4 @@
+// Schemas of the control API's requests.
 import { z } from 'zod';
 import { MAX_FEN } from '../../../domain/money';
 import { TRADE_STATES } from '../../../domain/payments/notices';
@@ -14,7 +15,7 @@ import {
   RETURN_RESULTS,
 } from '../sharing/sharing-store';
 
-/** More callbacks than this in one call are a mistake. */
+/** A call that asks for more callbacks than this is a mistake. */
 const MAX_COPIES = 1000;
 const MAX_DELAY_MS = 10 * 60_000;
 
@@ -159,7 +160,7 @@ export const contentsQuery = z.strictObject({ of: z.enum(NUMBERED) });
 export const clockSchema = z.strictObject({
   /** Of the callback retries. */
   speed: z.number().positive().optional(),
-  /** WeChat's time of business jumps. */
+  /** Moves WeChat's business clock forward. */
   advanceMs: z.int().min(0).optional(),
 });
 export const closeRuleSchema = z.strictObject({ refuseWithinMs: z.int().min(0) });

@@ -1,4 +1,5 @@
-import { ControlRefusal } from '../http/answer';
+// Sends single callbacks of a chosen kind, such as stale, forged or unreadable ones.
+import { ControlRefusal } from '../http/reply';
 import { beijingTime } from '../time/beijing-time';
 import {
   buildNotification,
@@ -28,20 +29,21 @@ export const RAW_KINDS = [
 ] as const;
 
 /**
- * One callback, now, off the schedule. `tampered`: a letter of the ciphertext changed after
- * signing. `undecryptable`: validly signed, encrypted with another key. `malformed`: validly
- * signed, no envelope. The last three are valid and tell of something other than a payment.
+ * Sends one callback, now, outside the schedule. `tampered`: a letter of the ciphertext is changed
+ * after signing. `undecryptable`: validly signed, encrypted with another key. `malformed`: validly
+ * signed, without an envelope. The last three kinds are valid, but report something other than a
+ * payment.
  */
 export interface SendRawRequest {
   readonly kind: (typeof RAW_KINDS)[number];
   readonly outTradeNo?: string | undefined;
-  /** Default the order's notify_url, else that of the latest order. */
+  /** Default: the order's notify_url, else that of the latest order. */
   readonly notifyUrl?: string | undefined;
   readonly merchantId?: string | undefined;
   /** The notification's id; made up when absent. */
   readonly id?: string | undefined;
   readonly eventType?: string | undefined;
-  /** Of `stale`: how old; negative for the future. */
+  /** For `stale`: the age in ms; negative for the future. */
   readonly staleSeconds?: number | undefined;
   /** The text to encrypt instead of the kind's own. */
   readonly resource?: string | object | undefined;
@@ -133,7 +135,8 @@ function contentOf(
       return { eventType: 'REFUND.SUCCESS', originalType: 'refund', summary: '退款成功', text };
     }
     case 'profit_sharing':
-      // Under the event type of a payment, as some pages of WeChat's have it: the shape decides.
+      // WeChat sends it under the event type of a payment, as some of its pages show: the shape
+      // decides.
       return {
         eventType: 'TRANSACTION.SUCCESS',
         originalType: 'profitsharing',
@@ -201,8 +204,9 @@ function rawNotification(
 }
 
 /**
- * Sends one such callback and tells what Oncepay answered.
- * @throws ControlRefusal when nobody knows where to.
+ * Sends one such callback and returns Oncepay's reply.
+ *
+ * @throws ControlRefusal when no address is known.
  */
 export async function sendRaw(deps: PaymentsDeps, request: SendRawRequest): Promise<Delivery> {
   const notification = rawNotification(deps, request, subjectOf(deps, request));

@@ -1,3 +1,4 @@
+// The simulator's public methods: what a payer, a bank or a test can do at WeChat.
 import type { TradeState } from '../../../domain/payments/notices';
 import type { CallbackBehaviour } from '../callbacks/callback-schedule';
 import type { Delivery } from '../callbacks/deliveries';
@@ -40,7 +41,7 @@ export interface OrderView {
   readonly payments: readonly Payment[];
   /** The latest `prepay_id`, `h5_url` or `code_url`. */
   readonly tokens: readonly string[];
-  /** How many closes were answered 204. */
+  /** How many closes got a 204. */
   readonly closes: number;
 }
 
@@ -53,99 +54,125 @@ export interface RefundView {
   readonly merchantId: string;
   readonly status: RefundStatus;
   readonly refundFen: number;
-  /** Of the payment. */
+  /** The amount of the payment. */
   readonly totalFen: number;
   readonly currency: string;
   readonly reason: string | null;
   readonly notifyUrl: string | null;
   readonly createdAt: string;
   readonly successTime: string | null;
-  /** Where an abnormal one was sent, as WeChat reads it; null for the way it came. */
+  /**
+   * The account to which an abnormal refund was redirected, as WeChat reads it; null for the
+   * payer's own.
+   */
   readonly sentTo: SimulatedRefund['sentTo'];
 }
 
 export interface RequestCounts {
   readonly counts: Record<Operation, number>;
-  /** By `<operation> <status>`; `cut` for those left without an answer. */
+  /** By `<operation> <status>`; `cut` for requests that got no response. */
   readonly statuses: Record<string, number>;
 }
 
-/** A running WeChat Pay v3. Its methods are what `/_control/…` offers over HTTP. */
+/** A running WeChat Pay v3. `/_control/…` offers its methods over HTTP. */
 export interface Simulator {
   /** `http://127.0.0.1:<port>`: Oncepay's `WECHATPAY_BASE_URL`. */
   readonly url: string;
   readonly port: number;
-  /** A user pays. @throws ControlRefusal when that can't be done without `force`. */
+  /**
+   * A payer pays.
+   *
+   * @throws ControlRefusal when that can't be done without `force`.
+   */
   readonly pay: Payments['pay'];
   /** Sends an order's latest callback again. */
   readonly notify: (request: NotifyRequest) => Promise<readonly Delivery[]>;
   /** Sends one callback of a chosen kind now, off the schedule. */
   readonly sendRaw: (request: SendRawRequest) => Promise<Delivery>;
-  /** How the callbacks that follow behave; null: normally. */
+  /** Sets the behaviour of the callbacks that follow; null: normal. */
   readonly setCallbackBehaviour: (behaviour: CallbackBehaviour | null) => void;
-  /** How the refunds that follow end. Default: SUCCESS after 300 ms, told by one callback. */
+  /**
+   * Sets how the refunds that follow end. Default: SUCCESS after 300 ms, reported by one callback.
+   */
   readonly setRefundOutcome: (outcome: RefundOutcome) => void;
-  /** Ends a refund now. @throws ControlRefusal when there is none, or it ended otherwise. */
+  /**
+   * Ends a refund now.
+   *
+   * @throws ControlRefusal when there is none, or it ended otherwise.
+   */
   readonly settleRefund: (request: SettleRefundRequest) => Promise<SettledRefund>;
-  /** Changes those of WeChat's limits on refunds that are named. */
+  /** Changes the given limits of WeChat on refunds. */
   readonly setRefundRules: (rules: RefundRules) => void;
   readonly refund: (outRefundNo: string) => RefundView | null;
   /** The refunds of one order, or all, the oldest first. */
   readonly refundsOf: (outTradeNo?: string) => RefundView[];
-  /** How the parts of sharings that follow end. Default: SUCCESS after 300 ms, one callback each. */
+  /**
+   * Sets how the parts of sharings that follow end. Default: SUCCESS after 300 ms, one callback
+   * each.
+   */
   readonly setSharingOutcome: (outcome: SharingOutcome) => void;
   /** Ends a receiver's part now. @throws ControlRefusal when there is none, or it ended otherwise. */
   readonly settleSharing: (request: SettleSharingRequest) => Promise<SettledPart>;
-  /** How the returns that follow end. Default: SUCCESS in the answer. */
+  /** Sets how the share returns that follow end. Default: SUCCESS in the response. */
   readonly setReturnOutcome: (outcome: ReturnOutcome) => void;
-  /** Ends a return now. @throws ControlRefusal when there is none, or it ended otherwise. */
+  /**
+   * Ends a share return now.
+   *
+   * @throws ControlRefusal when there is none, or it ended otherwise.
+   */
   readonly settleReturn: (request: SettleReturnRequest) => void;
-  /** Changes those of WeChat's limits that are named. */
+  /** Changes the given limits of WeChat on profit sharing. */
   readonly setSharingRules: (rules: SharingRules) => void;
   /** The sharings and unfreezings of one order, or all, the oldest first. */
   readonly sharingsOf: (outTradeNo?: string) => SharingView[];
-  /** The returns to one order, or all, the oldest first. */
+  /** The share returns to one order, or all, the oldest first. */
   readonly returnsOf: (outTradeNo?: string) => ReturnView[];
-  /** Where the money of an order's first payment is; null when it was never paid. */
+  /** The places of the money of an order's first payment; null when it was never paid. */
   readonly balanceOf: (outTradeNo: string) => PaymentBalance | null;
   readonly setFault: (fault: Fault) => void;
   readonly clearFaults: () => void;
   /** Divides the gaps of the retry schedule, also of those already waiting. */
   readonly setClockSpeed: (speed: number) => void;
   /**
-   * Lets WeChat's time of business jump ahead until the reset: ages, limits and expiries, and the
-   * times WeChat writes. Signatures keep to the real time, and so do callback retries and what ends
-   * after a while. A prepay whose `time_expire` is real is refused after the jump: pay before.
+   * Moves WeChat's business clock forward until the reset: ages, limits and expiries, and the
+   * times that WeChat writes. Signatures keep to the real time, and so do callback repeats and
+   * refunds that end after a while. After the jump WeChat refuses a prepay whose `time_expire` is
+   * real: pay before.
    */
   readonly advanceClock: (ms: number) => void;
-  /** Closes within so many ms of the order's creation get INVALID_REQUEST; 0: none. */
+  /** Closes within this time from the order's creation get INVALID_REQUEST; 0: none. */
   readonly setRefuseCloseWithin: (ms: number) => void;
   /** The platform's public key of a merchant (default the first); null in certificate mode. */
   readonly publicKeyOf: (merchantId?: string) => { id: string; pem: string } | null;
-  /** A new public key with a new id signs from now on. */
+  /** Makes a new public key with a new id; it signs from now on. */
   readonly rotateKey: (merchantId?: string) => Promise<{ id: string; pem: string }>;
-  /** A new certificate signs from now on; the old ones stay in `GET /v3/certificates`. */
+  /**
+   * Makes a new certificate; it signs from now on, and the old ones stay in `GET
+   * /v3/certificates`.
+   */
   readonly rotateCertificate: (merchantId?: string) => Promise<{ serial: string; pem: string }>;
   readonly orders: () => OrderView[];
   readonly order: (outTradeNo: string) => OrderView | null;
   readonly requests: () => RequestCounts;
-  /** What was asked about an order, its refunds and sharings, or about one of those. */
+  /** The requests about an order with its refunds and sharings, or about one of those. */
   readonly requestsOf: (number: string) => readonly RequestRecord[];
-  /** How many different contents came with each number: more than 1, and a retry was changed. */
+  /**
+   * How many different contents came with each number: more than 1 means that a retry was changed.
+   */
   readonly contentsOf: (numbered: Numbered) => Record<string, number>;
   readonly deliveries: (outTradeNo?: string) => readonly Delivery[];
   /** How many callbacks wait for another try. */
   readonly pendingCallbacks: () => number;
   /**
-   * Forgets orders, refunds, sharings, receivers, faults, records, behaviour and what waits, and
-   * sets the clock right; keys and merchants, speeds and limits stay.
+   * Forgets orders, refunds, sharings, receivers, faults, records, behaviour and everything that
+   * waits, and sets the clock right. Keys, merchants, speeds and limits stay.
    */
   readonly reset: () => void;
-  /** Leaves no timer and no socket. */
+  /** Stops every timer and closes every socket. */
   readonly close: () => Promise<void>;
 }
 
-/** What of an order others may see. */
+/** The part of an order that callers may see. */
 export function viewOf(order: SimulatedOrder): OrderView {
   return {
     outTradeNo: order.outTradeNo,
@@ -165,7 +192,7 @@ export function viewOf(order: SimulatedOrder): OrderView {
   };
 }
 
-/** What of a refund others may see. */
+/** The part of a refund that callers may see. */
 export function viewOfRefund(refund: SimulatedRefund): RefundView {
   const { order, payment, successTimeMs } = refund;
   return {

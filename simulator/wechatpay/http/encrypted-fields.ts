@@ -1,8 +1,12 @@
-import { paramError, type Answer } from './answer';
+// Decrypts single fields of a request with WeChat's private key.
+import { paramError, type Answer } from './reply';
 import { decryptField } from '../keys/crypto';
 import type { Call } from './endpoint';
 
-/** Reads fields with the key of WeChat that the request's `Wechatpay-Serial` names; null: it can't. */
+/**
+ * Reads fields with the key of WeChat that the request's `Wechatpay-Serial` names; null when it
+ * can't.
+ */
 export function fieldReader({ merchant, req }: Call): (text: string) => string | null {
   const serial = req.get('wechatpay-serial');
   const keys = [merchant.platformPublicKey(), ...merchant.certificates()];

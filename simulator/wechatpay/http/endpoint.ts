@@ -1,6 +1,8 @@
+// Runs one call of WeChat's API: verifies, plays faults, does the work, records and signs the
+// reply.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { refuse, type Answer } from './answer';
+import { refuse, type Answer } from './reply';
 import { sha256 } from '../keys/crypto';
 import type { Fault, Faults } from './faults';
 import type { Merchant } from '../keys/merchants';
@@ -21,19 +23,19 @@ export interface EndpointDeps {
 export interface Call {
   readonly merchant: Merchant;
   readonly req: Request;
-  /** The parsed JSON body; undefined when there is none or it is no JSON. */
+  /** The parsed JSON body; undefined when there is none or it is not JSON. */
   readonly body: unknown;
 }
 
-/** One call of WeChat's API: what it is about, and what it does. */
+/** One call of WeChat's API: the subject of the call, and its work. */
 export interface Endpoint {
   readonly operation: Operation;
   /** For faults and records. */
   readonly subject: (req: Request, body: unknown) => Subject;
   readonly work: (call: Call) => Answer;
-  /** Stands before the work, and before an `error` that is played instead: what WeChat counts. */
+  /** Runs before the work, and before an `error` fault: WeChat counts the request here. */
   readonly limit?: (merchant: Merchant, answer: () => Answer) => Answer;
-  /** What WeChat reads in the body, where that is not the body itself. */
+  /** The content that WeChat reads from the body, where it differs from the body itself. */
   readonly content?: (call: Call) => unknown;
 }
 
@@ -81,7 +83,7 @@ function signingFor(fault: Fault | null): 'signed' | 'unsigned' | 'forged' {
   return fault?.kind === 'unsigned' || fault?.signed === false ? 'unsigned' : 'signed';
 }
 
-/** What is answered, or null when the request is left without an answer. */
+/** The reply, or null when the request gets no response. */
 function playFault(
   fault: Fault | null,
   res: Response,
@@ -118,7 +120,10 @@ function playFault(
   }
 }
 
-/** Verifies, plays the fault that waits for this request, works, records and answers signed. */
+/**
+ * Verifies the request, plays the fault that waits for it, does the work, records and replies
+ * signed.
+ */
 export function handler(deps: EndpointDeps, endpoint: Endpoint) {
   return async (req: Request, res: Response): Promise<void> => {
     const sent: unknown = req.body;

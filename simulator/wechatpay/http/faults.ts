@@ -1,10 +1,12 @@
+// Faults that a test or the demo plays on requests: errors, time-outs, cuts, forged replies.
 import type { Operation, Subject } from './records';
 
 /**
- * `error`: WeChat's error answer, signed unless `signed` is false. `timeout`: no answer, nothing
+ * `error`: WeChat's error reply, signed unless `signed` is false. `timeout`: no reply, nothing
  * done. `cut`: the connection breaks, nothing done. `timeout_after` and `cut_after`: the work is
- * done, then no answer: the unknown outcome. `unsigned` and `forged`: the work is done and its
- * answer carries no or a wrong signature. `html`: a proxy's page, nothing done. `delay`: only late.
+ * done, then no reply, so the outcome is unknown to the caller. `unsigned` and `forged`: the work
+ * is done, and the reply carries no signature or a wrong one. `html`: the page of a proxy, nothing
+ * done. `delay`: only late.
  */
 export const FAULT_KINDS = [
   'error',
@@ -22,15 +24,15 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 export interface Fault {
   readonly operation: Operation | '*';
   readonly kind: FaultKind;
-  /** Of `error` and `html`. Default 500 and 502. */
+  /** For `error` and `html`. Default 500 and 502. */
   readonly status?: number | undefined;
-  /** Of `error`. Default SYSTEM_ERROR. */
+  /** For `error`. Default SYSTEM_ERROR. */
   readonly code?: string | undefined;
   readonly message?: string | undefined;
   readonly signed?: boolean | undefined;
-  /** How many requests it meets. Default 1. */
+  /** How many requests the fault applies to. Default 1. */
   readonly times?: number | undefined;
-  /** Waits before whatever happens. */
+  /** Waits this long before anything happens. */
   readonly delayMs?: number | undefined;
   /** Only requests about this order. */
   readonly outTradeNo?: string | undefined;
@@ -44,7 +46,7 @@ export interface Fault {
 
 export interface Faults {
   add: (fault: Fault) => void;
-  /** The oldest fault that meets this request, counted down. */
+  /** Returns the oldest fault that applies to this request, and counts it down. */
   take: (operation: Operation, subject: Subject) => Fault | null;
   open: () => readonly (Fault & { readonly left: number })[];
   clear: () => void;
@@ -52,7 +54,7 @@ export interface Faults {
 
 const NUMBERS = ['outTradeNo', 'outRefundNo', 'outOrderNo', 'outReturnNo'] as const;
 
-/** Faults wait in the order they were set; each meets as many requests as it was told. */
+/** Keeps faults in the order they were set; each applies to as many requests as it says. */
 export function createFaults(): Faults {
   const waiting: { fault: Fault; left: number }[] = [];
   return {

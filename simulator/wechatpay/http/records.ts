@@ -1,6 +1,7 @@
+// Records every request that the simulator got, and how it replied.
 /**
- * A log kept by key with a bound over all keys: the oldest key's entries go first, so a run of
- * many thousand orders can't eat the memory.
+ * A log kept by key, with a bound over all keys. The oldest key's entries go first, so a run of
+ * many thousand orders can't fill the memory.
  */
 export interface KeyedLog<T> {
   add: (key: string, entry: T) => void;
@@ -57,11 +58,11 @@ export const OPERATIONS = [
 ] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
-/** What a request is about, as far as it can be told. */
+/** The subject of a request, as far as it is known. */
 export interface Subject {
   readonly outTradeNo: string | null;
   readonly outRefundNo: string | null;
-  /** Of a sharing or an unfreezing. */
+  /** The number of a sharing or an unfreeze. */
   readonly outOrderNo: string | null;
   readonly outReturnNo: string | null;
 }
@@ -79,13 +80,15 @@ export const aboutNothing = (): Subject => subjectOf({});
 export interface RequestRecord extends Subject {
   readonly at: string;
   readonly operation: Operation;
-  /** What was answered; null when the connection was cut or left without an answer. */
+  /** The status of the reply; null when the connection was cut or got no reply. */
   readonly status: number | null;
-  /** The `Request-ID` it was answered with. */
+  /** The `Request-ID` of the reply. */
   readonly requestId: string | null;
   /** SHA-256 in hex of the raw request body, null when there was none. */
   readonly bodySha256: string | null;
-  /** The same of what WeChat reads in it, with fields decrypted; null when nobody read it. */
+  /**
+   * The SHA-256 of the content that WeChat reads, with fields decrypted; null when nobody read it.
+   */
   readonly contentSha256: string | null;
   /** The kind of the fault that was played, null for none. */
   readonly fault: string | null;
@@ -93,7 +96,7 @@ export interface RequestRecord extends Subject {
 
 const REQUEST_LIMIT = 200_000;
 
-/** What a merchant gives a number to, and which requests come with it. */
+/** The things that a merchant numbers, and the requests that carry the number. */
 export const NUMBERED = ['refunds', 'sharings', 'returns'] as const;
 export type Numbered = (typeof NUMBERED)[number];
 const NUMBER_IN: Readonly<Record<Numbered, (entry: RequestRecord) => string | null>> = {
@@ -103,7 +106,7 @@ const NUMBER_IN: Readonly<Record<Numbered, (entry: RequestRecord) => string | nu
   returns: ({ operation, outReturnNo }) => (operation === 'return' ? outReturnNo : null),
 };
 
-/** How many different contents came with each number, among requests that were signed right. */
+/** How many different contents came with each number, among correctly signed requests. */
 function countContents(entries: readonly RequestRecord[], of: Numbered): Record<string, number> {
   const contents = new Map<string, Set<string>>();
   for (const entry of entries) {
@@ -115,12 +118,12 @@ function countContents(entries: readonly RequestRecord[], of: Numbered): Record<
   return Object.fromEntries([...contents].map(([number, seen]) => [number, seen.size]));
 }
 
-/** Counts every request by operation and status, and keeps what was asked for each number. */
+/** Counts every request by operation and status, and keeps the contents of each number. */
 export function createRequestRecords(): {
   record: (entry: RequestRecord) => void;
   counts: () => Record<Operation, number>;
   statuses: () => Record<string, number>;
-  /** Of an order's number, its refunds and sharings included, or of one of theirs. */
+  /** The requests of an order with its refunds and sharings, or of one of those. */
   of: (number: string) => readonly RequestRecord[];
   contents: (of: Numbered) => Record<string, number>;
   clear: () => void;

@@ -1,12 +1,13 @@
+// Schemas of single fields in requests, with WeChat's own limits.
 import { z } from 'zod';
-import { paramError, type Answer } from './answer';
+import { paramError, type Answer } from './reply';
 
 /** 6–32 characters of these. */
 export const outTradeNo = z.string().regex(/^[0-9A-Za-z_\-|*]{6,32}$/);
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
-/** Text of at most `limit` characters, counted as people do. */
+/** Text of at most `limit` characters, counted as code points. */
 export const text = (limit: number) =>
   z
     .string()
@@ -25,7 +26,7 @@ export const notifyUrl = z
   .max(255)
   .refine(isNotifyUrl, 'https (http on loopback only) without a query string');
 
-/** The first thing a schema found, as WeChat's PARAM_ERROR that names the field. */
+/** The first problem that a schema found, as WeChat's PARAM_ERROR that names the field. */
 export function paramErrorOf(error: z.ZodError): Answer {
   const [issue] = error.issues;
   if (issue === undefined) return paramError('参数错误', { issue: 'invalid', location: 'body' });

@@ -1,12 +1,13 @@
+// Verifies the signature and headers of requests as strictly as WeChat.
 import type { IncomingHttpHeaders } from 'node:http';
-import { refuse, type Answer } from './answer';
+import { refuse, type Answer } from './reply';
 import { isSignatureOf } from '../keys/crypto';
 import type { Merchant } from '../keys/merchants';
 
 const SCHEME = 'WECHATPAY2-SHA256-RSA2048 ';
 const PARTS = ['mchid', 'nonce_str', 'timestamp', 'serial_no', 'signature'] as const;
 type Part = (typeof PARTS)[number];
-/** A request's timestamp may be this far from now, either way. */
+/** The largest difference between a request's timestamp and now, either way. */
 const FRESHNESS_SECONDS = 300;
 /** A nonce is remembered for longer than its timestamp can stay fresh on both sides. */
 const NONCE_LIFE_MS = 10 * 60_000;
@@ -31,7 +32,7 @@ export function createNonceMemory(now: () => number): {
   const usedAt = new Map<string, number>();
   return {
     use: (nonce) => {
-      // A Map keeps the order of insertion, so the stale ones are at its front.
+      // A Map keeps the order of insertion, so the stale nonces are at its front.
       for (const [oldest, atMs] of usedAt) {
         if (now() - atMs < NONCE_LIFE_MS) break;
         usedAt.delete(oldest);
@@ -76,9 +77,8 @@ function signError(field: string, issue: string): Verification {
 }
 
 /**
- * Verifies a request as strictly as WeChat
- * (https://pay.weixin.qq.com/doc/v3/merchant/4012365342). A nonce counts as used only once its
- * signature was right, so nobody can spend another's.
+ * Verifies a request as strictly as WeChat (https://pay.weixin.qq.com/doc/v3/merchant/4012365342).
+ * A nonce counts as used only after its signature was right, so nobody can use up another's nonce.
  */
 export function createRequestVerifier(
   merchants: ReadonlyMap<string, Merchant>,
@@ -109,7 +109,7 @@ export function createRequestVerifier(
   };
 }
 
-/** What WeChat asks of the other headers; null when all is well. */
+/** Checks the other headers that WeChat demands; null when all are right. */
 export function checkHeaders(
   request: SignedRequest,
   merchant: Merchant,

@@ -1,3 +1,4 @@
+// Signs the simulator's replies and callbacks as WeChat does.
 import { randomUUID } from 'node:crypto';
 import { randomToken, signText } from '../keys/crypto';
 import type { SigningKey } from '../keys/merchants';
@@ -13,9 +14,12 @@ export interface SignatureHeaders {
 }
 
 /**
- * The headers with which WeChat signs an answer or a callback: RSA-SHA256 over
- * `TIMESTAMP\nNONCE\nBODY\n` (https://pay.weixin.qq.com/doc/v3/merchant/4013053420).
- * @param body exactly the bytes that go out; empty for a 204.
+ * The headers with which WeChat signs a response or a callback: RSA-SHA256 over `TIMESTAMP
+ * NONCE
+ * BODY
+ * ` (https://pay.weixin.qq.com/doc/v3/merchant/4013053420).
+ *
+ * @param body exactly the bytes that are sent; empty for a 204.
  */
 export function signatureHeaders(key: SigningKey, body: string, nowMs: number): SignatureHeaders {
   const timestamp = String(Math.floor(nowMs / 1000));
@@ -29,7 +33,7 @@ export function signatureHeaders(key: SigningKey, body: string, nowMs: number): 
   };
 }
 
-/** Valid Base64 of the right length that is the signature of nothing: one byte is turned over. */
+/** Valid Base64 of the right length that is no valid signature: one byte is inverted. */
 export function forge(signature: string): string {
   const bytes = Buffer.from(signature, 'base64');
   const last = bytes.length - 1;
@@ -37,7 +41,7 @@ export function forge(signature: string): string {
   return bytes.toString('base64');
 }
 
-/** As WeChat's `Request-ID`: what support asks for. */
+/** An id like WeChat's `Request-ID`, which its support asks for. */
 export function createRequestId(): string {
   return randomUUID().replaceAll('-', '').toUpperCase();
 }

@@ -1,3 +1,4 @@
+// Makes self-signed X.509 certificates.
 import { randomBytes, sign } from 'node:crypto';
 import type { KeyPair } from './crypto';
 

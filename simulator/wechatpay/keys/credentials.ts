@@ -1,8 +1,12 @@
+// Makes up the credentials of a merchant, and the environment that goes with them.
 import { createSerial } from './certificate';
 import { createKeyPair, randomDigits, randomToken } from './crypto';
 import type { PlatformKeyMode, SimulatorMerchant } from '../options';
 
-/** All that a merchant has from WeChat's merchant platform, made up. Keys are PEM text. */
+/**
+ * All credentials that a merchant gets from WeChat's merchant platform, made up. Keys are PEM
+ * text.
+ */
 export interface MerchantCredentials {
   readonly appId: string;
   readonly merchantId: string;
@@ -25,7 +29,7 @@ export async function createMerchantCredentials(): Promise<MerchantCredentials> 
   };
 }
 
-/** The simulator's side of made-up credentials: goes into `SimulatorOptions.merchants`. */
+/** The simulator's side of made-up credentials, for `SimulatorOptions.merchants`. */
 export function merchantFor(
   credentials: MerchantCredentials,
   mode: PlatformKeyMode = 'public_key',

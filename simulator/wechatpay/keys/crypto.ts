@@ -1,3 +1,4 @@
+// Keys, signatures and encryption from WeChat's side.
 import {
   constants,
   createCipheriv,
@@ -50,7 +51,7 @@ export interface EncryptedResource {
   readonly algorithm: 'AEAD_AES_256_GCM';
   readonly nonce: string;
   readonly associated_data: string;
-  /** Base64 of the encrypted text with the 16-byte tag behind it. */
+  /** Base64 of the encrypted text, with the 16-byte tag at its end. */
   readonly ciphertext: string;
 }
 
@@ -76,8 +77,8 @@ export function encryptResource(
 }
 
 /**
- * A field that was encrypted for WeChat, RSA-OAEP with SHA-1 in Base64, or null when this key can't
- * read it (https://pay.weixin.qq.com/doc/v3/merchant/4013053257).
+ * Decrypts a field that was encrypted for WeChat: RSA-OAEP with SHA-1 in Base64. Null when this
+ * key can't read it (https://pay.weixin.qq.com/doc/v3/merchant/4013053257).
  */
 export function decryptField(privateKey: KeyObject, text: string): string | null {
   const padding = constants.RSA_PKCS1_OAEP_PADDING;

@@ -1,15 +1,16 @@
+// Holds the merchants of the simulator with WeChat's own keys for each.
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { createCertificate, createSerial } from './certificate';
 import { createKeyPair, randomDigits, type KeyPair } from './crypto';
 import type { PlatformKeyMode, SimulatorMerchant } from '../options';
 
-/** As WeChat's: a platform certificate lives five years. */
+/** A platform certificate lives five years, as WeChat's do. */
 const CERTIFICATE_LIFE_MS = 5 * 365 * 24 * 3_600_000;
 const CERTIFICATE_AGE_MS = 24 * 3_600_000;
 const API_V3_KEY_BYTES = 32;
 
 export interface SigningKey {
-  /** What goes into `Wechatpay-Serial`: a `PUB_KEY_ID_…` or a certificate's serial. */
+  /** A key that signs, with its `Wechatpay-Serial`: a `PUB_KEY_ID_…` or a certificate's serial. */
   readonly serial: string;
   readonly privateKey: KeyObject;
 }
@@ -36,7 +37,7 @@ export interface Merchant {
   platformPublicKey(): PlatformPublicKey | null;
   /** All platform certificates that are in use, the newest last. */
   certificates(): readonly PlatformCertificate[];
-  /** The key for the next answer or callback; in mixed mode they alternate. */
+  /** The key for the next reply or callback; in mixed mode the keys alternate. */
   nextSigningKey(): SigningKey;
   rotatePublicKey(): Promise<PlatformPublicKey>;
   /** Adds a certificate that signs from now on; the older ones stay listed. */
@@ -54,7 +55,7 @@ function platformPublicKey(id: string, keys: KeyPair): PlatformPublicKey {
 async function makeCertificate(nowMs: number): Promise<PlatformCertificate> {
   const keys = await createKeyPair();
   const serial = createSerial();
-  // Whole seconds: X.509 knows nothing finer.
+  // Whole seconds, because X.509 has no smaller unit.
   const notBeforeMs = Math.floor((nowMs - CERTIFICATE_AGE_MS) / 1000) * 1000;
   const notAfterMs = notBeforeMs + CERTIFICATE_LIFE_MS;
   const pem = createCertificate(keys, serial, new Date(notBeforeMs), new Date(notAfterMs));

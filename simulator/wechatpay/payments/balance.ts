@@ -1,3 +1,4 @@
+// The places of a payment's money: frozen, unfrozen, shared, returned, refunded.
 import type { Payment, SimulatedOrder } from './transactions';
 
 /** A payment and the order it is for. */
@@ -6,18 +7,18 @@ export interface Sharable {
   readonly payment: Payment;
 }
 
-/** Where the money of this payment is now. */
+/** Returns the places of this payment's money now. */
 export type Balances = (paid: Sharable) => PaymentBalance;
 
 /**
- * Where a payment's money is. `totalFen` is always
- * `sharedFen − returnedFen + refundedFen + frozenFen + unfrozenFen`.
+ * The places of a payment's money. `totalFen` is always `sharedFen − returnedFen + refundedFen +
+ * frozenFen + unfrozenFen`.
  */
 export interface PaymentBalance {
   readonly totalFen: number;
-  /** Asked back by the user, refunds under way included. */
+  /** Refunded to the payer, refunds under way included. */
   readonly refundedFen: number;
-  /** Given to receivers, or on the way to them. */
+  /** Shared with receivers, shares under way included. */
   readonly sharedFen: number;
   /** Taken back from receivers. */
   readonly returnedFen: number;

@@ -1,5 +1,6 @@
+// The payer's side of WeChat: pays orders, and sends their callbacks.
 import type { TradeState } from '../../../domain/payments/notices';
-import { ControlRefusal } from '../http/answer';
+import { ControlRefusal } from '../http/reply';
 import { buildNotification, type Notification } from '../callbacks/callbacks';
 import type { CallbackSchedule } from '../callbacks/callback-schedule';
 import { randomToken } from '../keys/crypto';
@@ -8,30 +9,36 @@ import type { Merchant } from '../keys/merchants';
 import { transactionBody } from './transaction-body';
 import type { Payment, SimulatedOrder, Transactions } from './transactions';
 
-/** A user pays. What is left out is as it should be. */
+/** A payment by the payer. Fields that are left out are as they should be. */
 export interface PayRequest {
   readonly outTradeNo: string;
   readonly totalFen?: number | undefined;
   readonly payerTotalFen?: number | undefined;
   readonly currency?: string | undefined;
-  /** What the payment says it belongs to, for mismatches. */
+  /** The identity that the payment names, to play mismatches. */
   readonly merchantId?: string | undefined;
   readonly appId?: string | undefined;
   readonly transactionId?: string | undefined;
-  /** What the user's WeChat was opened with (`prepay_id`, `h5_url`, `code_url`): must be alive. */
+  /**
+   * The token with which the payer's WeChat was opened (`prepay_id`, `h5_url`, `code_url`): it
+   * must be valid.
+   */
   readonly token?: string | undefined;
-  /** Also after the close or the expiry, a second time, or for a number never seen. */
+  /**
+   * True: the payer pays also after the close or the expiry, a second time, or for an unknown
+   * number.
+   */
   readonly force?: boolean | undefined;
-  /** How many callbacks go out at once, under one id. 0: none, the payment must be queried. */
+  /** How many callbacks are sent at once, under one id. 0: none, the payment must be queried. */
   readonly callbacks?: number | undefined;
   /**
    * Default SUCCESS. REFUND on a paid order only changes its state; a state without money
    * (NOTPAY, CLOSED, USERPAYING, …) makes no payment and no callback.
    */
   readonly tradeState?: TradeState | undefined;
-  /** False: don't wait for the first callback's answer. */
+  /** False: does not wait for the reply to the first callback. */
   readonly wait?: boolean | undefined;
-  /** Where the callback goes; default the order's own notify_url. */
+  /** The address of the callback; default the order's own notify_url. */
   readonly notifyUrl?: string | undefined;
 }
 
@@ -40,17 +47,19 @@ export interface PayResult {
   readonly tradeState: TradeState;
   readonly transactionId: string | null;
   readonly notificationId: string | null;
-  /** The first try of the callback; null when there is none, or nobody waited for it. */
+  /** The first try of the callback; null when there is none, or the call did not wait for it. */
   readonly callback: Delivery | null;
 }
 
-/** The callback of a payment once more. */
+/** Sends the callback of a payment once more. */
 export interface NotifyRequest {
   readonly outTradeNo: string;
   /** Default 1. */
   readonly count?: number | undefined;
   readonly concurrent?: boolean | undefined;
-  /** Each with an id of its own: WeChat tells the same payment under several. */
+  /**
+   * True: each copy has an id of its own, because WeChat can report one payment under several ids.
+   */
   readonly newId?: boolean | undefined;
 }
 
@@ -80,7 +89,7 @@ export function merchantOf(
   return merchant;
 }
 
-/** The order of a payment whose prepay was never seen: as if another system had made it. */
+/** The order of a payment without a prepay, as if another system had made it. */
 function strangeOrder(deps: PaymentsDeps, request: PayRequest): SimulatedOrder {
   const merchant = merchantOf(deps.merchants, undefined);
   const last = deps.transactions.all().at(-1);
@@ -180,7 +189,7 @@ export interface Payments {
   notify(request: NotifyRequest): Promise<readonly Delivery[]>;
 }
 
-/** The user's side of WeChat: pays orders, and tells Oncepay of it. */
+/** The payer's side of WeChat: pays orders, and reports the payments to Oncepay. */
 export function createPayments(deps: PaymentsDeps): Payments {
   const orderFor = (request: PayRequest): SimulatedOrder => {
     const known = deps.transactions.findAnywhere(request.outTradeNo);

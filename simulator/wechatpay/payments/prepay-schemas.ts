@@ -1,8 +1,9 @@
+// Schemas of the prepay requests, as strict as WeChat's.
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { PrepayApi } from '../../../domain/orders/channels';
 import { MAX_FEN } from '../../../domain/money';
-import type { Answer } from '../http/answer';
+import type { Answer } from '../http/reply';
 import { notifyUrl, outTradeNo, paramErrorOf, text } from '../http/request-fields';
 
 const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
@@ -72,7 +73,7 @@ const h5 = z.strictObject({
   scene_info: z.strictObject({ ...scene, h5_info: h5Info }),
 });
 
-/** What of a prepay request the simulator goes on with. */
+/** The content of a prepay request that the simulator goes on with. */
 export interface PrepayBody {
   readonly appid: string;
   readonly mchid: string;

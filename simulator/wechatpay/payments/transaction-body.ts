@@ -1,3 +1,4 @@
+// The body of a transaction in callbacks and query responses.
 import type { PrepayApi } from '../../../domain/orders/channels';
 import type { TradeState } from '../../../domain/payments/notices';
 import { beijingTime } from '../time/beijing-time';
@@ -19,15 +20,16 @@ const DESCRIPTIONS: Readonly<Record<TradeState, string>> = {
   PAYERROR: '支付失败',
 };
 
-/** REFUND means: paid, and a refund of this payment was asked for. */
+/** REFUND means: paid, and WeChat got at least one refund request for this payment. */
 export function tradeStateOf(order: SimulatedOrder, payment: Payment | null): TradeState {
   return payment?.refundAsked === true ? 'REFUND' : order.state;
 }
 
 /**
- * A transaction as WeChat tells of it, the same in queries and callbacks
+ * A transaction as WeChat reports it, the same in queries and callbacks
  * (https://pay.weixin.qq.com/doc/v3/merchant/4012791902).
- * @param payment null as long as nothing was paid.
+ *
+ * @param payment null while nothing is paid.
  */
 export function transactionBody(order: SimulatedOrder, payment: Payment | null): object {
   const tradeType = TRADE_TYPES[order.api ?? 'jsapi'];

@@ -1,7 +1,8 @@
+// Keeps the orders and payments that WeChat knows, with WeChat's rules for prepay and close.
 import { isDeepStrictEqual } from 'node:util';
 import { PREPAY_LIFE_MS, type PrepayApi } from '../../../domain/orders/channels';
 import type { TradeState } from '../../../domain/payments/notices';
-import { paramError, refuse, type Answer } from '../http/answer';
+import { paramError, refuse, type Answer } from '../http/reply';
 import { beijingDay } from '../time/beijing-time';
 import { randomDigits, randomToken } from '../keys/crypto';
 import type { Merchant } from '../keys/merchants';
@@ -21,7 +22,7 @@ export interface Payment {
   readonly currency: string;
   readonly openid: string;
   readonly successTimeMs: number;
-  /** From the first refund on, also when none comes through. */
+  /** Set by the first refund, also when no refund succeeds. */
   refundAsked: boolean;
 }
 
@@ -34,7 +35,7 @@ export interface SimulatedOrder {
   readonly merchantId: string;
   readonly appId: string;
   readonly outTradeNo: string;
-  /** Null for a payment whose prepay was never seen here. */
+  /** Null for a payment without a prepay. */
   readonly api: PrepayApi | null;
   readonly description: string;
   readonly attach: string;
@@ -44,12 +45,12 @@ export interface SimulatedOrder {
   readonly profitSharing: boolean;
   readonly timeExpireMs: number | null;
   readonly createdAtMs: number;
-  /** What the same number must come with again. */
+  /** The content that must come again with the same number. */
   readonly parameters: unknown;
   state: TradeState;
-  /** The first one is what a query by order number tells of. */
+  /** A query by order number returns the first payment. */
   payments: Payment[];
-  /** The latest prepay answers, newest last. */
+  /** The latest prepay responses, newest last. */
   tokens: PrepayToken[];
   closes: number;
 }
@@ -65,7 +66,7 @@ export interface Transactions {
   addPayment: (order: SimulatedOrder, payment: Payment) => void;
   newTransactionId: () => string;
   all: () => SimulatedOrder[];
-  /** The refusal of early closes; 0 turns it off. */
+  /** Refuses closes that come too early; 0 turns it off. */
   setRefuseCloseWithin: (ms: number) => void;
   clear: () => void;
 }
@@ -162,7 +163,7 @@ function closeOrder(order: SimulatedOrder | null, refuseWithinMs: number, nowMs:
   return { status: 204, body: null };
 }
 
-/** The orders and payments WeChat would know of. Kept in memory, bounded, nothing on disk. */
+/** The orders and payments that WeChat knows. Kept in memory, bounded, nothing on disk. */
 export function createTransactions(now: () => number, refuseCloseWithinMs: number): Transactions {
   const orders = new Map<string, SimulatedOrder>();
   const byTransaction = new Map<string, { order: SimulatedOrder; payment: Payment }>();
@@ -212,7 +213,7 @@ export function createTransactions(now: () => number, refuseCloseWithinMs: numbe
       byTransaction.set(payment.transactionId, { order, payment });
     },
     newTransactionId: () =>
-      // 28 digits: 4200 + 6 random + the Beijing day + a running number, so none comes twice.
+      // 28 digits: 4200 + 6 random + the Beijing day + a running number, so each is unique.
       `4200${randomDigits(6)}${beijingDay(now())}${String(serial++ % 1e10).padStart(10, '0')}`,
     all: () => [...orders.values()],
     setRefuseCloseWithin: (ms) => {

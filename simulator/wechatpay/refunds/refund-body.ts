@@ -1,9 +1,10 @@
+// The body of a refund in callbacks and responses.
 import { beijingTime } from '../time/beijing-time';
 import type { SimulatedRefund } from './refund-store';
 
 const LAST_DIGITS = 4;
 
-/** What the user paid of it: coupons go back in proportion. */
+/** The part that the payer paid in cash: coupons go back in proportion. */
 function payerRefundFen({ refundFen, payment }: SimulatedRefund): number {
   return Math.round((refundFen * payment.payerTotalFen) / payment.totalFen);
 }
@@ -14,7 +15,7 @@ function receivedAccount({ sentTo }: SimulatedRefund): string {
   return `${sentTo.bankType}${sentTo.bankAccount.slice(-LAST_DIGITS)}`;
 }
 
-/** What answers and callbacks have in common; what is not there yet is left out. */
+/** Fields that responses and callbacks share; fields without a value yet are left out. */
 function common(refund: SimulatedRefund) {
   const { payment, order, successTimeMs } = refund;
   return {
@@ -28,7 +29,7 @@ function common(refund: SimulatedRefund) {
 }
 
 /**
- * A refund as WeChat answers, the same for asking, querying and sending elsewhere
+ * A refund as WeChat reports it, the same when it is made, queried or redirected
  * (https://pay.weixin.qq.com/doc/v3/merchant/4012791904).
  */
 export function refundBody(refund: SimulatedRefund): object {
@@ -56,7 +57,10 @@ export function refundBody(refund: SimulatedRefund): object {
   };
 }
 
-/** What a callback tells, encrypted: https://pay.weixin.qq.com/doc/v3/merchant/4012791906. */
+/**
+ * The encrypted content of a refund's callback:
+ * https://pay.weixin.qq.com/doc/v3/merchant/4012791906.
+ */
 export function refundNoticeBody(refund: SimulatedRefund): object {
   const { payment, refundFen } = refund;
   return {

@@ -1,5 +1,6 @@
+// Serves WeChat's refund API.
 import { z } from 'zod';
-import type { Answer } from '../http/answer';
+import type { Answer } from '../http/reply';
 import { fieldReader, undecryptable } from '../http/encrypted-fields';
 import { pathNumber, type Endpoint } from '../http/endpoint';
 import { subjectOf } from '../http/records';

@@ -1,23 +1,24 @@
-import { refuse, type Answer } from '../http/answer';
+// WeChat's rate limits on refund requests.
+import { refuse, type Answer } from '../http/reply';
 import type { SimulatedRefund } from './refund-store';
 
 /** WeChat's limits on requests for refunds, for a test to switch on. 0, the default: none. */
 export interface RefundRules {
-  /** Least time between two refunds of one payment. WeChat's older pages want 60,000 ms. */
+  /** The least time between two refunds of one payment. WeChat's older pages demand 60,000 ms. */
   readonly refundSpacingMs?: number | undefined;
-  /** How many requests of a merchant are taken in a second. WeChat's: 150. */
+  /** How many requests of a merchant are accepted in a second. WeChat's limit is 150. */
   readonly refundsPerSecond?: number | undefined;
-  /** How many of them may fail in a second. WeChat's: 6. */
+  /** How many of them may fail in a second. WeChat's limit is 6. */
   readonly failingRefundsPerSecond?: number | undefined;
 }
 
 export interface RefundLimits {
-  /** Null when the latest of these refunds is long enough ago. */
+  /** Null when enough time has passed since the latest of these refunds. */
   checkSpacing: (before: readonly SimulatedRefund[], nowMs: number) => Answer | null;
-  /** What a request is answered, or FREQUENCY_LIMITED where it is one too many. */
+  /** The reply to a request, or FREQUENCY_LIMITED when it exceeds a limit. */
   through: (merchantId: string, answer: () => Answer) => Answer;
   setRules: (rules: RefundRules) => void;
-  /** Forgets what was asked; the rules stay. */
+  /** Forgets the counted requests; the rules stay. */
   clear: () => void;
 }
 
@@ -25,11 +26,15 @@ const SECOND_MS = 1_000;
 
 const limited = (message: string): Answer => refuse(429, 'FREQUENCY_LIMITED', message);
 
-/** What happened in the last second, by merchant. */
+/** The requests of the last second, by merchant. */
 function createLastSecond(realNow: () => number) {
   const times = new Map<string, number[]>();
   return {
-    /** Counts one more. @returns false when so many were counted already; 0: no limit, no count */
+    /**
+     * Counts one more request.
+     *
+     * @returns false when the limit is reached; a limit of 0 means no limit and no count
+     */
     take: (merchantId: string, limit: number): boolean => {
       if (limit === 0) return true;
       const nowMs = realNow();

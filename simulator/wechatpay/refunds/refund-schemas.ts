@@ -1,6 +1,7 @@
+// Schemas of the refund requests, as strict as WeChat's.
 import { z } from 'zod';
 import { MAX_FEN } from '../../../domain/money';
-import type { Answer } from '../http/answer';
+import type { Answer } from '../http/reply';
 import { notifyUrl, outTradeNo, paramErrorOf, text } from '../http/request-fields';
 
 const outRefundNo = z.string().regex(/^[0-9A-Za-z_\-|*@]{1,64}$/);
@@ -39,7 +40,7 @@ const refund = z
     path: ['transaction_id'],
     message: 'transaction_id or out_trade_no is required',
   });
-/** A refund as it is asked for. */
+/** The content of a refund request. */
 export type RefundBody = z.output<typeof refund>;
 
 const encrypted = text(1024);

@@ -1,4 +1,5 @@
-import { ControlRefusal } from '../http/answer';
+// The banks' side of WeChat: ends refunds, and sends their callbacks.
+import { ControlRefusal } from '../http/reply';
 import { buildNotification, type Notification } from '../callbacks/callbacks';
 import type { Delivery } from '../callbacks/deliveries';
 import { createOutcomeRules } from '../time/outcome-rules';
@@ -7,32 +8,32 @@ import { refundNoticeBody } from './refund-body';
 import type { RefundEnd, RefundStatus, RefundStore, SimulatedRefund } from './refund-store';
 import type { Timers } from '../time/timers';
 
-/** WeChat needs days; here a shop's developer waits. */
+/** WeChat needs days; a shop's developer does not want to wait. */
 const SETTLES_AFTER_MS = 300;
 
-/** How refunds that follow end. The newest one that meets a refund counts. */
+/** Says how refunds that follow end. The newest rule that applies to a refund counts. */
 export interface RefundOutcome {
-  /** PROCESSING: it stays so, until it is settled by hand. */
+  /** PROCESSING: the refund stays so until it is settled by hand. */
   readonly status: RefundStatus;
   readonly afterMs?: number | undefined;
-  /** The answer to the request says it already, instead of PROCESSING. */
+  /** True: the response to the request has this status already, instead of PROCESSING. */
   readonly inAnswer?: boolean | undefined;
   /** Only this refund. */
   readonly outRefundNo?: string | undefined;
   /** Only refunds of this order. */
   readonly outTradeNo?: string | undefined;
-  /** How many callbacks go out at once, under one id. 0: none, the refund must be queried. */
+  /** How many callbacks are sent at once, under one id. 0: none, the refund must be queried. */
   readonly callbacks?: number | undefined;
-  /** How many refunds it meets. Default: all. */
+  /** How many refunds the rule applies to. Default: all. */
   readonly times?: number | undefined;
 }
 
 export interface SettleRefundRequest {
   readonly outRefundNo: string;
-  /** The status it has already: told once more, under another id. */
+  /** The status that the refund has already: it is reported once more, under another id. */
   readonly status: RefundEnd;
   readonly callbacks?: number | undefined;
-  /** False: don't wait for the first callback's answer. */
+  /** False: does not wait for the reply to the first callback. */
   readonly wait?: boolean | undefined;
 }
 
@@ -40,17 +41,17 @@ export interface SettledRefund {
   readonly outRefundNo: string;
   readonly status: RefundEnd;
   readonly notificationId: string | null;
-  /** The first try of the callback; null when there is none, or nobody waited for it. */
+  /** The first try of the callback; null when there is none, or the call did not wait for it. */
   readonly callback: Delivery | null;
 }
 
 export interface RefundSettlement {
-  /** For a refund that has just become PROCESSING. */
+  /** Plans the end of a refund that has just become PROCESSING. */
   begin: (refund: SimulatedRefund) => void;
   setOutcome: (outcome: RefundOutcome) => void;
   /** @throws ControlRefusal when there is no such refund, or it ended otherwise. */
   settle: (request: SettleRefundRequest) => Promise<SettledRefund>;
-  /** What waits never ends. */
+  /** Cancels everything that waits. */
   clear: () => void;
 }
 
@@ -60,7 +61,7 @@ const SUMMARIES: Readonly<Record<RefundEnd, string>> = {
   ABNORMAL: '退款异常',
 };
 
-/** What a person or the bank can still change. */
+/** The statuses that a person or the bank can still change. */
 const MAY_BECOME: Readonly<Record<RefundStatus, readonly RefundEnd[]>> = {
   PROCESSING: ['SUCCESS', 'CLOSED', 'ABNORMAL'],
   ABNORMAL: ['ABNORMAL', 'SUCCESS', 'CLOSED'],
@@ -68,7 +69,7 @@ const MAY_BECOME: Readonly<Record<RefundStatus, readonly RefundEnd[]>> = {
   CLOSED: ['CLOSED'],
 };
 
-/** Null when the request for the refund named no address. */
+/** Null when the refund request named no address. */
 function notificationOf(
   deps: Pick<PaymentsDeps, 'merchants' | 'now'>,
   refund: SimulatedRefund,
@@ -90,7 +91,10 @@ function notificationOf(
   );
 }
 
-/** The banks' side of WeChat: ends refunds after a while, or when told, and tells Oncepay of it. */
+/**
+ * The banks' side of WeChat: ends refunds after a while or on request, and reports them to
+ * Oncepay.
+ */
 export function createRefundSettlement(
   deps: Pick<PaymentsDeps, 'merchants' | 'schedule' | 'now'> & {
     readonly store: RefundStore;

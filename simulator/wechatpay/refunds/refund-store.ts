@@ -1,10 +1,11 @@
+// Keeps the refunds that WeChat knows.
 import type { RefundBody } from './refund-schemas';
 import type { Payment, SimulatedOrder } from '../payments/transactions';
 
 /** Far above any benchmark's run; the oldest refunds are forgotten beyond it. */
 const REFUND_LIMIT = 250_000;
 
-/** How a refund can end. */
+/** The statuses with which a refund can end. */
 export const REFUND_ENDS = ['SUCCESS', 'CLOSED', 'ABNORMAL'] as const;
 export type RefundEnd = (typeof REFUND_ENDS)[number];
 export const REFUND_STATUSES = [...REFUND_ENDS, 'PROCESSING'] as const;
@@ -17,11 +18,11 @@ export interface SimulatedRefund {
   readonly payment: Payment;
   readonly refundFen: number;
   readonly createdAtMs: number;
-  /** What the same number must come with again. */
+  /** The content that must come again with the same number. */
   readonly body: RefundBody;
   status: RefundStatus;
   successTimeMs: number | null;
-  /** Where an abnormal one was sent, decrypted. */
+  /** The account to which an abnormal refund was redirected, decrypted. */
   sentTo: UserBankCard | 'merchant_bank_card' | null;
 }
 
@@ -45,7 +46,7 @@ export interface RefundStore {
 
 const keyOf = (merchantId: string, outRefundNo: string): string => `${merchantId}/${outRefundNo}`;
 
-/** The refunds WeChat would know of. Kept in memory, bounded, nothing on disk. */
+/** The refunds that WeChat knows. Kept in memory, bounded, nothing on disk. */
 export function createRefundStore(): RefundStore {
   const byNumber = new Map<string, SimulatedRefund>();
   const byId = new Map<string, SimulatedRefund>();

@@ -1,5 +1,6 @@
+// WeChat's rules for refunds.
 import { isDeepStrictEqual } from 'node:util';
-import { refuse, type Answer } from '../http/answer';
+import { refuse, type Answer } from '../http/reply';
 import { beijingDay } from '../time/beijing-time';
 import { randomDigits } from '../keys/crypto';
 import type { Merchant } from '../keys/merchants';
@@ -11,7 +12,7 @@ import type { Balances } from '../payments/balance';
 import type { Payment, SimulatedOrder, Transactions } from '../payments/transactions';
 
 const MAX_REFUNDS_PER_PAYMENT = 50;
-/** A payment can be refunded for so long. */
+/** A payment can be refunded within this time. */
 const REFUNDABLE_MS = 365 * 24 * 3_600_000;
 
 export interface RefundsDeps {
@@ -20,15 +21,15 @@ export interface RefundsDeps {
   readonly balanceOf: Balances;
   readonly limits: RefundLimits;
   readonly now: () => number;
-  /** The money is on its way from here on. */
+  /** Called when the money is on its way. */
   readonly begin: (refund: SimulatedRefund) => void;
 }
 
 export interface Refunds {
-  /** A new refund, or the one that the same request made before, as it is now. */
+  /** Makes a new refund, or returns the one that the same request made before, as it is now. */
   ask: (merchant: Merchant, body: RefundBody) => Answer;
   query: (merchant: Merchant, outRefundNo: string) => Answer;
-  /** An abnormal one on another way: PROCESSING again. */
+  /** Redirects an abnormal refund: it is PROCESSING again. */
   sendElsewhere: (
     merchant: Merchant,
     refund: { readonly refundId: string; readonly outRefundNo: string },
@@ -58,7 +59,7 @@ function findPaid(transactions: Transactions, merchant: Merchant, body: RefundBo
   return payment === undefined ? invalid('订单未支付，不可退款') : { order, payment };
 }
 
-/** Null when so much can go back from this payment. */
+/** Null when this amount of the payment can be refunded. */
 function checkAmount(
   { amount }: RefundBody,
   payment: Payment,

@@ -1,23 +1,24 @@
-import { ControlRefusal } from '../http/answer';
+// Ends share returns.
+import { ControlRefusal } from '../http/reply';
 import { createOutcomeRules } from '../time/outcome-rules';
 import type { ReturnEnd, ReturnResult, SharingStore, SimulatedReturn } from './sharing-store';
 import type { Timers } from '../time/timers';
 
 const DEFAULT_FAIL_REASON = 'BALANCE_NOT_ENOUGH';
 
-/** How the returns that follow end. The newest one that meets a return counts. */
+/** Says how the share returns that follow end. The newest rule that applies counts. */
 export interface ReturnOutcome {
-  /** PROCESSING: it stays so, until it is settled by hand. */
+  /** PROCESSING: the return stays so until it is settled by hand. */
   readonly result: ReturnResult;
-  /** Of FAILED. Default BALANCE_NOT_ENOUGH. */
+  /** For FAILED. Default BALANCE_NOT_ENOUGH. */
   readonly failReason?: string | undefined;
-  /** PROCESSING until then. Default: it ends at once, as WeChat's mostly do. */
+  /** The return is PROCESSING for this long. Default: it ends at once, as most of WeChat's do. */
   readonly afterMs?: number | undefined;
   /** Only this return. */
   readonly outReturnNo?: string | undefined;
   /** Only returns to this order. */
   readonly outTradeNo?: string | undefined;
-  /** How many returns it meets. Default: all. */
+  /** How many returns the rule applies to. Default: all. */
   readonly times?: number | undefined;
 }
 
@@ -28,16 +29,19 @@ export interface SettleReturnRequest {
 }
 
 export interface ReturnSettlement {
-  /** For a return that has just become PROCESSING. */
+  /** Plans the end of a return that has just become PROCESSING. */
   begin: (one: SimulatedReturn) => void;
   setOutcome: (outcome: ReturnOutcome) => void;
   /** @throws ControlRefusal when there is no such return, or it ended otherwise. */
   settle: (request: SettleReturnRequest) => void;
-  /** What waits never ends. */
+  /** Cancels everything that waits. */
   clear: () => void;
 }
 
-/** Ends returns at once, after a while, or when told. Nobody is told of them: they are queried. */
+/**
+ * Ends share returns at once, after a while, or on request. WeChat sends no callback: they are
+ * queried.
+ */
 export function createReturnSettlement(deps: {
   readonly store: SharingStore;
   readonly timers: Timers;

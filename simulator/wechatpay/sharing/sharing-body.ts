@@ -1,3 +1,4 @@
+// The bodies of sharings and share returns in callbacks and responses.
 import { beijingTime } from '../time/beijing-time';
 import type { SharedPart, SimulatedReturn, SimulatedSharing } from './sharing-store';
 
@@ -6,13 +7,13 @@ const ended = (failReason: string | null, finishedAtMs: number | null) => ({
   ...(finishedAtMs === null ? {} : { finish_time: beijingTime(finishedAtMs) }),
 });
 
-/** FINISHED says that each receiver has a result, not which. */
+/** FINISHED means that each receiver has a result; it does not say which. */
 export function stateOf({ parts }: SimulatedSharing): 'PROCESSING' | 'FINISHED' {
   return parts.some(({ result }) => result === 'PENDING') ? 'PROCESSING' : 'FINISHED';
 }
 
 /**
- * A sharing as WeChat answers, the same for asking and querying
+ * A sharing as WeChat reports it, the same when it is made and when it is queried
  * (https://pay.weixin.qq.com/doc/v3/merchant/4012525210).
  */
 export function sharingBody(sharing: SimulatedSharing): object {
@@ -50,7 +51,7 @@ export function returnBody(one: SimulatedReturn): object {
   };
 }
 
-/** What a callback tells, encrypted, of one receiver that has its money. */
+/** The encrypted content of a callback about one receiver that has got its money. */
 export function sharingNoticeBody(sharing: SimulatedSharing, part: SharedPart): object {
   return {
     mchid: sharing.order.merchantId,

@@ -1,3 +1,4 @@
+// Serves WeChat's profit sharing API.
 import { z } from 'zod';
 import { fieldReader } from '../http/encrypted-fields';
 import { pathNumber, type Call, type Endpoint } from '../http/endpoint';
@@ -33,7 +34,7 @@ export interface SharingEndpoints {
   readonly unsplitAmount: Endpoint;
 }
 
-/** The body with its names as WeChat reads them: encrypted they are other bytes each time. */
+/** The body with its names decrypted, because encrypted names have other bytes each time. */
 function readableContent(call: Call): unknown {
   const body = namesInBody.safeParse(call.body).data;
   if (body === undefined) return call.body;

@@ -1,13 +1,14 @@
+// Computes the places of a payment's money from its sharings, returns and refunds.
 import type { PaymentBalance, Sharable } from '../payments/balance';
 import type { RefundStore } from '../refunds/refund-store';
 import type { SharingStore } from './sharing-store';
 
-/** What was not shared by then unfreezes by itself. */
+/** Money that is not shared within this time unfreezes by itself. */
 export const SHAREABLE_MS = 30 * 24 * 3_600_000;
 
 const sum = (amounts: readonly number[]): number => amounts.reduce((all, one) => all + one, 0);
 
-/** A refund takes from what is frozen, and after that from what is the merchant's own. */
+/** A refund takes frozen money first, and after that the merchant's own. */
 export function createBalances(deps: {
   readonly refunds: RefundStore;
   readonly store: SharingStore;

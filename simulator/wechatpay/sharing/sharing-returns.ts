@@ -1,16 +1,17 @@
+// WeChat's rules for share returns.
 import { isDeepStrictEqual } from 'node:util';
-import { refuse, type Answer } from '../http/answer';
+import { refuse, type Answer } from '../http/reply';
 import type { Merchant } from '../keys/merchants';
 import { returnBody } from './sharing-body';
 import type { ReturnBody } from './sharing-schemas';
 import type { SharingStore, SimulatedReturn, SimulatedSharing } from './sharing-store';
 import { newSharingId } from './sharings';
 
-/** What a receiver got can be taken back for so long. */
+/** A share can be taken back within this time. */
 const RETURNABLE_MS = 180 * 24 * 3_600_000;
 
 export interface SharingReturns {
-  /** A new return, or the one that the same request made before, as it is now. */
+  /** Makes a new return, or returns the one that the same request made before, as it is now. */
   ask: (merchant: Merchant, body: ReturnBody) => Answer;
   query: (merchant: Merchant, outReturnNo: string, outOrderNo: unknown) => Answer;
 }
@@ -18,7 +19,7 @@ export interface SharingReturns {
 const invalid = (message: string): Answer => refuse(400, 'INVALID_REQUEST', message);
 const answerOf = (one: SimulatedReturn): Answer => ({ status: 200, body: returnBody(one) });
 
-/** Null when this receiver has so much to give back. */
+/** Null when this receiver has this amount to return. */
 function checkReturn(
   sharing: SimulatedSharing,
   body: ReturnBody,
@@ -43,11 +44,11 @@ function checkReturn(
   return heldFen + body.amount > part.amountFen ? invalid('回退金额大于分账金额') : null;
 }
 
-/** The rules of taking back (https://pay.weixin.qq.com/doc/v3/merchant/4012525287). */
+/** The rules of share returns (https://pay.weixin.qq.com/doc/v3/merchant/4012525287). */
 export function createSharingReturns(deps: {
   readonly store: SharingStore;
   readonly now: () => number;
-  /** The money is on its way from here on, or there already. */
+  /** Called when the money is on its way, or there already. */
   readonly begin: (one: SimulatedReturn) => void;
 }): SharingReturns {
   const { sharings, returns } = deps.store;

@@ -1,6 +1,7 @@
+// Schemas of the profit sharing requests, as strict as WeChat's.
 import { z } from 'zod';
 import { MAX_FEN } from '../../../domain/money';
-import type { Answer } from '../http/answer';
+import type { Answer } from '../http/reply';
 import { paramErrorOf, text } from '../http/request-fields';
 import { RECEIVER_TYPES } from './sharing-store';
 

@@ -1,4 +1,5 @@
-import { ControlRefusal } from '../http/answer';
+// Ends the parts of sharings, and sends their callbacks.
+import { ControlRefusal } from '../http/reply';
 import { buildNotification, type Notification } from '../callbacks/callbacks';
 import type { Delivery } from '../callbacks/deliveries';
 import { createOutcomeRules } from '../time/outcome-rules';
@@ -13,18 +14,18 @@ import type {
 } from './sharing-store';
 import type { Timers } from '../time/timers';
 
-/** WeChat needs seconds to days; here a shop's developer waits. */
+/** WeChat needs seconds to days; a shop's developer does not want to wait. */
 const SETTLES_AFTER_MS = 300;
 const DEFAULT_FAIL_REASON = 'ACCOUNT_ABNORMAL';
 
-/** Pages of WeChat's documentation differ in which one it is. */
+/** WeChat's pages disagree about the event type of this callback. */
 export const SHARING_EVENT_TYPES = ['TRANSACTION.SUCCESS', 'PROFITSHARING.SUCCESS'] as const;
 
-/** How the parts of sharings that follow end. The newest one that meets a part counts. */
+/** Says how the parts of sharings that follow end. The newest rule that applies counts. */
 export interface SharingOutcome {
-  /** PENDING: it stays so, until it is settled by hand. */
+  /** PENDING: the part stays so until it is settled by hand. */
   readonly result: ReceiverResult;
-  /** Of CLOSED. Default ACCOUNT_ABNORMAL. */
+  /** For CLOSED. Default ACCOUNT_ABNORMAL. */
   readonly failReason?: string | undefined;
   readonly afterMs?: number | undefined;
   /** Only parts of this receiver. */
@@ -33,23 +34,23 @@ export interface SharingOutcome {
   readonly outOrderNo?: string | undefined;
   /** Only sharings of this order. */
   readonly outTradeNo?: string | undefined;
-  /** How many callbacks go out at once, under one id. 0: none, the sharing must be queried. */
+  /** How many callbacks are sent at once, under one id. 0: none, the sharing must be queried. */
   readonly callbacks?: number | undefined;
   /** Default TRANSACTION.SUCCESS. */
   readonly eventType?: (typeof SHARING_EVENT_TYPES)[number] | undefined;
-  /** How many parts it meets. Default: all. */
+  /** How many parts the rule applies to. Default: all. */
   readonly times?: number | undefined;
 }
 
 export interface SettleSharingRequest {
   readonly outOrderNo: string;
   readonly account: string;
-  /** The result it has already: told once more, under another id. */
+  /** The result that the part has already: it is reported once more, under another id. */
   readonly result: ReceiverEnd;
   readonly failReason?: string | undefined;
   readonly callbacks?: number | undefined;
   readonly eventType?: SharingOutcome['eventType'];
-  /** False: don't wait for the first callback's answer. */
+  /** False: does not wait for the reply to the first callback. */
   readonly wait?: boolean | undefined;
 }
 
@@ -58,17 +59,17 @@ export interface SettledPart {
   readonly account: string;
   readonly result: ReceiverEnd;
   readonly notificationId: string | null;
-  /** The first try of the callback; null when there is none, or nobody waited for it. */
+  /** The first try of the callback; null when there is none, or the call did not wait for it. */
   readonly callback: Delivery | null;
 }
 
 export interface SharingSettlement {
-  /** For a sharing whose parts have just become PENDING. */
+  /** Plans the end of the parts that have just become PENDING. */
   begin: (sharing: SimulatedSharing) => void;
   setOutcome: (outcome: SharingOutcome) => void;
   /** @throws ControlRefusal when there is no such part, or it ended otherwise. */
   settle: (request: SettleSharingRequest) => Promise<SettledPart>;
-  /** What waits never ends. */
+  /** Cancels everything that waits. */
   clear: () => void;
 }
 
@@ -96,7 +97,10 @@ function notificationOf(
   );
 }
 
-/** Ends the parts of sharings after a while, or when told, and tells Oncepay of those that went well. */
+/**
+ * Ends the parts of sharings after a while or on request, and reports the successful ones to
+ * Oncepay.
+ */
 export function createSharingSettlement(
   deps: Pick<PaymentsDeps, 'merchants' | 'schedule' | 'now'> & {
     readonly store: SharingStore;

@@ -1,3 +1,4 @@
+// Keeps the sharings, receivers and share returns that WeChat knows.
 import type { Sharable } from '../payments/balance';
 import type { Payment, SimulatedOrder } from '../payments/transactions';
 
@@ -6,12 +7,12 @@ const LIMIT = 250_000;
 
 export const RECEIVER_TYPES = ['MERCHANT_ID', 'PERSONAL_OPENID'] as const;
 export type ReceiverType = (typeof RECEIVER_TYPES)[number];
-/** How a receiver's part can end. */
+/** The results with which a receiver's part can end. */
 export const RECEIVER_ENDS = ['SUCCESS', 'CLOSED'] as const;
 export type ReceiverEnd = (typeof RECEIVER_ENDS)[number];
 export const RECEIVER_RESULTS = [...RECEIVER_ENDS, 'PENDING'] as const;
 export type ReceiverResult = (typeof RECEIVER_RESULTS)[number];
-/** How a return can end. */
+/** The results with which a return can end. */
 export const RETURN_ENDS = ['SUCCESS', 'FAILED'] as const;
 export type ReturnEnd = (typeof RETURN_ENDS)[number];
 export const RETURN_RESULTS = [...RETURN_ENDS, 'PROCESSING'] as const;
@@ -31,17 +32,17 @@ export interface SharedPart {
   finishedAtMs: number | null;
 }
 
-/** A sharing, or an unfreezing: they share their numbers. */
+/** A sharing, or an unfreeze: both use the same numbers. */
 export interface SimulatedSharing {
   readonly kind: 'share' | 'unfreeze';
   readonly outOrderNo: string;
   readonly orderId: string;
   readonly order: SimulatedOrder;
   readonly payment: Payment;
-  /** What the same number must come with again, decrypted. */
+  /** The content that must come again with the same number, decrypted. */
   readonly content: unknown;
   readonly parts: readonly SharedPart[];
-  /** Nothing of the payment stays frozen after it. */
+  /** True: nothing of the payment stays frozen after it. */
   readonly unfreezes: boolean;
   readonly createdAtMs: number;
 }
@@ -53,7 +54,7 @@ export interface SimulatedReturn {
   readonly returnMerchantId: string;
   readonly amountFen: number;
   readonly description: string;
-  /** What the same number must come with again. */
+  /** The content that must come again with the same number. */
   readonly content: unknown;
   readonly createdAtMs: number;
   result: ReturnResult;
@@ -61,7 +62,7 @@ export interface SimulatedReturn {
   finishedAtMs: number | null;
 }
 
-/** Things by the number their merchant gave them, and by the payment they are about. */
+/** Keeps things by the number that their merchant gave them, and by their payment. */
 export interface NumberedStore<T> {
   add: (one: T) => void;
   find: (merchantId: string, number: string) => T | null;
@@ -126,7 +127,7 @@ export interface SharingStore {
   clear: () => void;
 }
 
-/** The sharings WeChat would know of. Kept in memory, bounded, nothing on disk. */
+/** The sharings that WeChat knows. Kept in memory, bounded, nothing on disk. */
 export function createSharingStore(): SharingStore {
   const receivers = new Set<string>();
   const keyOf = (...parts: string[]): string => parts.join('/');

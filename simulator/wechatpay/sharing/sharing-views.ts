@@ -1,7 +1,8 @@
+// The parts of sharings and share returns that callers may see.
 import { stateOf } from './sharing-body';
 import type { SharedPart, SimulatedReturn, SimulatedSharing } from './sharing-store';
 
-/** A sharing, or an unfreezing, as the simulator's WeChat knows it. */
+/** A sharing or an unfreeze, as the simulator's WeChat knows it. */
 export interface SharingView {
   readonly kind: 'share' | 'unfreeze';
   readonly outOrderNo: string;
@@ -34,7 +35,7 @@ export interface ReturnView extends Pick<
   readonly createdAt: string;
 }
 
-/** What of a sharing others may see. */
+/** The part of a sharing that callers may see. */
 export function viewOfSharing(sharing: SimulatedSharing): SharingView {
   const { kind, outOrderNo, orderId, order, payment, unfreezes, createdAtMs } = sharing;
   return {
@@ -55,7 +56,7 @@ export function viewOfSharing(sharing: SimulatedSharing): SharingView {
   };
 }
 
-/** What of a return others may see. */
+/** The part of a return that callers may see. */
 export function viewOfReturn(one: SimulatedReturn): ReturnView {
   const { outReturnNo, returnId, returnMerchantId, amountFen, description } = one;
   return {

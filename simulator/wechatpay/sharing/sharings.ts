@@ -1,5 +1,6 @@
+// WeChat's rules for profit sharing.
 import { isDeepStrictEqual } from 'node:util';
-import { paramError, refuse, type Answer } from '../http/answer';
+import { paramError, refuse, type Answer } from '../http/reply';
 import { beijingDay } from '../time/beijing-time';
 import { randomDigits } from '../keys/crypto';
 import { undecryptable } from '../http/encrypted-fields';
@@ -16,11 +17,11 @@ const MAX_SHARINGS_PER_PAYMENT = 50;
 const DEFAULT_AFTER_MS = 60_000;
 const DEFAULT_MAX_PERCENT = 30;
 
-/** WeChat's limits that a test or another merchant has otherwise. */
+/** Limits of WeChat that a test can change. */
 export interface SharingRules {
-  /** Since the payment. Default WeChat's minute. */
+  /** The time since the payment. Default WeChat's minute. */
   readonly shareableAfterMs?: number | undefined;
-  /** Of a payment, over all its sharings. Default 30. */
+  /** Percent of a payment, over all its sharings. Default 30. */
   readonly maxSharingPercent?: number | undefined;
 }
 
@@ -30,7 +31,7 @@ export interface SharingsDeps {
   readonly balanceOf: Balances;
   readonly now: () => number;
   readonly rules: SharingRules;
-  /** The parts are on their way from here on. */
+  /** Called when the parts are on their way. */
   readonly begin: (sharing: SimulatedSharing) => void;
 }
 
@@ -39,7 +40,7 @@ type Read = (text: string) => string | null;
 
 export interface Sharings {
   addReceiver: (merchant: Merchant, body: ReceiverBody, read: Read) => Answer;
-  /** A new sharing, or the one that the same request made before, as it is now. */
+  /** Makes a new sharing, or returns the one that the same request made before, as it is now. */
   share: (merchant: Merchant, body: ShareBody, read: Read) => Answer;
   query: (merchant: Merchant, outOrderNo: string, transactionId: unknown) => Answer;
   unfreeze: (merchant: Merchant, body: UnfreezeBody) => Answer;
@@ -63,7 +64,7 @@ function checkAppId(merchant: Merchant, appId: string): Answer | null {
 
 type NamedReceiver = ShareBody['receivers'][number];
 
-/** Names as WeChat reads them, or the refusal that names the first it can't read. */
+/** The names as WeChat reads them, or the refusal that names the first unreadable one. */
 function readNames(receivers: readonly NamedReceiver[], read: Read): Answer | NamedReceiver[] {
   const named: NamedReceiver[] = [];
   for (const [index, receiver] of receivers.entries()) {
@@ -101,7 +102,7 @@ function findPaid(deps: SharingsDeps, { merchantId }: Merchant, transactionId: s
   return found?.order.merchantId === merchantId ? found : null;
 }
 
-/** Null when this payment can be shared, or what is left of it unfrozen. */
+/** Null when this payment can be shared, or the rest of it unfrozen. */
 function checkFrozen(deps: SharingsDeps, { order, payment }: Sharable): Answer | null {
   if (!order.profitSharing) return invalid('非分账订单不支持分账');
   if (deps.now() - payment.successTimeMs > SHAREABLE_MS) return invalid('订单已超过可分账的期限');
@@ -109,7 +110,7 @@ function checkFrozen(deps: SharingsDeps, { order, payment }: Sharable): Answer |
   return over ? invalid('订单剩余资金已解冻') : null;
 }
 
-/** Null when WeChat's rules let so much be shared with these receivers now. */
+/** Null when WeChat's rules allow to share this amount with these receivers now. */
 function checkShare(
   deps: SharingsDeps,
   rules: SharingRules,
@@ -171,7 +172,7 @@ function share(
 }
 
 function unfreeze(deps: SharingsDeps, merchant: Merchant, body: UnfreezeBody): Answer {
-  // Whatever it was used for: success, and nothing is done.
+  // The number was used before: WeChat reports success and does nothing.
   const known = deps.store.sharings.find(merchant.merchantId, body.out_order_no);
   if (known !== null) return answerOf(known);
   const paid = findPaid(deps, merchant, body.transaction_id);

@@ -1,6 +1,7 @@
+// Writes times as WeChat does, in Beijing time.
 const BEIJING_OFFSET_MS = 8 * 3_600_000;
 
-/** RFC 3339 in Beijing's time, to the second, as WeChat writes every time. */
+/** RFC 3339 in Beijing time, to the second, as WeChat writes every time. */
 export function beijingTime(atMs: number): string {
   return `${new Date(atMs + BEIJING_OFFSET_MS).toISOString().slice(0, 19)}+08:00`;
 }

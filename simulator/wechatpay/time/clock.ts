@@ -1,8 +1,9 @@
+// WeChat's business clock, which a test can move forward.
 /**
- * WeChat's time of business, which can jump ahead: how old payments and orders are, and the times
- * that WeChat writes. Signatures, certificates and logs keep to the real clock, or nobody would
- * take them. What is due by itself (callback retries, the end of refunds and sharings) is on real
- * timers: a jump doesn't hurry it.
+ * WeChat's business clock. It gives the age of payments and orders, and the times that WeChat
+ * writes. Signatures, certificates and logs keep to the real clock, or nobody would accept them.
+ * Callback repeats and the end of refunds and sharings run on real timers, so a jump does not
+ * hurry them.
  */
 export interface Clock {
   now: () => number;

@@ -1,4 +1,7 @@
-/** Which outcome something meets, counted down. The newest rule that meets it counts. */
+// Picks the outcome that a test has set for the next refund, part or return.
+/**
+ * Picks the outcome for something, and counts the rule down. The newest rule that applies counts.
+ */
 export interface OutcomeRules<Rule, Key extends keyof Rule> {
   set: (rule: Rule) => void;
   take: (subject: Readonly<Record<Key, Rule[Key]>>) => Rule;
@@ -6,8 +9,9 @@ export interface OutcomeRules<Rule, Key extends keyof Rule> {
 }
 
 /**
- * @param keys what a rule can be limited to; absent in a rule: it meets all.
- * @param fallback what is met by none meets this.
+ *
+ * @param keys the fields that a rule can be limited to; a rule without the field applies to all.
+ * @param fallback the outcome where no rule applies.
  */
 export function createOutcomeRules<
   Rule extends { readonly times?: number | undefined },
@@ -18,7 +22,7 @@ export function createOutcomeRules<
     keys.every((key) => rule[key] === other[key]);
   return {
     set: (rule) => {
-      // One for all that follow takes the place of an older one: what it said can't be met again.
+      // A rule for all that follow replaces an older one, which could never apply again.
       const kept = rules.filter((one) => !(rule.times === undefined && isAbout(one.rule, rule)));
       rules = [{ rule, left: rule.times ?? Infinity }, ...kept];
     },

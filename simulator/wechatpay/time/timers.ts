@@ -1,10 +1,11 @@
-/** Timers that can all be stopped at once, so that nothing outlives the simulator. */
+// Timers that can all be stopped at once, so that nothing outlives the simulator.
+/** Timers that can all be stopped at once. */
 export interface Timers {
   /** Runs `task` after `ms`; the returned function cancels it. */
   after(ms: number, task: () => void): () => void;
   /** Resolves after `ms`, or at once when everything is stopped. */
   wait(ms: number): Promise<void>;
-  /** For good: what is asked for afterwards never runs. */
+  /** Stops for good: a timer that is set afterwards never runs. */
   stop(): void;
 }
 

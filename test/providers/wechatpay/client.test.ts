@@ -314,7 +314,7 @@ describe('when no answer comes', () => {
     expect(await client.query(ORDER)).toMatchObject({
       kind: 'unknown',
       code: 'TIMEOUT',
-      detail: 'no answer within 50 ms',
+      detail: 'no response within 50 ms',
     });
   });
 
@@ -360,7 +360,7 @@ describe('when no answer comes', () => {
     const late = new AbortController();
     plan({ raw: () => late.abort() });
     const outcome = await bench.client.query({ ...ORDER, signal: late.signal });
-    expect(outcome).toMatchObject({ ...lost, detail: 'given up by the caller' });
+    expect(outcome).toMatchObject({ ...lost, detail: 'cancelled by the caller' });
     const early = { ...ORDER, signal: AbortSignal.abort() };
     expect(await bench.client.query(early)).toMatchObject(lost);
     expect(bench.fake.seen).toHaveLength(1);

@@ -135,7 +135,7 @@ describe('every call of profit sharing', () => {
   });
 
   test.each(['share_query', 'return_query'] as const)(
-    '%s can be given up by the caller',
+    '%s can be cancelled by the caller',
     async (operation) => {
       const signal = AbortSignal.abort();
       const outcome =

@@ -221,7 +221,7 @@ describe('a refund asked for', () => {
     ]);
   });
 
-  test('can be given up by the caller', async () => {
+  test('can be cancelled by the caller', async () => {
     const given = { ...REFERENCE, signal: AbortSignal.abort() };
     expect(await bench.client.queryRefund(given)).toMatchObject({ kind: 'unknown' });
     expect(bench.fake.seen).toHaveLength(0);

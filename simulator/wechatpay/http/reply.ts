@@ -1,4 +1,5 @@
-/** What the simulator is about to answer: WeChat's error body or a success. */
+// The simulator's replies: a success, WeChat's error body, or a refusal of the control API.
+/** A reply of the simulator: WeChat's error body or a success. */
 export interface Answer {
   readonly status: number;
   /** Null: no body (204). */
@@ -26,7 +27,7 @@ export function paramError(message: string, detail: ErrorDetail): Answer {
   return refuse(400, 'PARAM_ERROR', message, detail);
 }
 
-/** A request to the control API that can't be done; the code tells why. */
+/** A request to the control API that can't be carried out; the code says why. */
 export class ControlRefusal extends Error {
   readonly status: number;
   readonly code: string;
