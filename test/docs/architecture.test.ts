@@ -13,7 +13,7 @@ const architecture = readPage('docs/understand/architecture.md');
 const LAYERS = ['activities', 'api', 'cli', 'config', 'database', 'domain', 'providers'];
 const MORE_LAYERS = ['simulator', 'stack', 'workers', 'workflows', 'demo', 'bench', 'test'];
 
-/** The text between the two markers, as `.import-ladders.cjs` has it: a numbered list a layer, ground first. */
+/** The text between the markers: a numbered list for each layer, the ground first. */
 function renderLadders(): string {
   const layers = Object.entries(ladders).map(([layer, { files, rungs }]) => {
     const steps = rungs.map(
@@ -26,12 +26,12 @@ function renderLadders(): string {
   return `\n\n${layers.join('\n\n')}\n\n`;
 }
 
-test('architecture.md prints the ladders between its markers as .import-ladders.cjs has them', () => {
+test('architecture.md prints the ladders as .import-ladders.cjs has them', () => {
   const [, printed] = /<!-- ladders -->([^]*)<!-- \/ladders -->/.exec(architecture) ?? [];
   expect(printed).toBe(renderLadders());
 });
 
-test('every room of a ladder is a folder of its layer, and every folder of a layer has its rung', () => {
+test('the rooms of each ladder are the folders of its layer', () => {
   for (const [layer, { rungs }] of Object.entries(ladders)) {
     const folders = readdirSync(join(packageRoot(), layer), { withFileTypes: true })
       .filter((entry) => entry.isDirectory())

@@ -19,7 +19,7 @@ function documentedRows(page: string): Row[] {
   }));
 }
 
-test('docs/reference/errors.md has one row for each code of the catalogue, with its status and retry', () => {
+test('errors.md has one row for each code of the catalogue, with its status and retry', () => {
   const page = readPage('docs/reference/errors.md');
   const catalogue = Object.entries(ERRORS).map(([code, { status, retry }]) => ({
     code,

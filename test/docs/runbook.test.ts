@@ -85,14 +85,14 @@ test('the runbook lists each reason with its page, in the order of the code', ()
 describe.each(Object.entries(INTERVENTIONS))('the page of %s', (reason, actions) => {
   const text = readPage(`${REASONS}/${reason}.md`);
 
-  test(`${reason}: the page has the reason as its title and the four chapters, none of them empty`, () => {
+  test(`${reason}: the page has its title and the four chapters, none of them empty`, () => {
     expect(text.split('\n')[0]).toBe(`# \`${reason}\``);
     expect(chaptersOf(text, '##').map(([heading]) => heading)).toEqual([...REASON_CHAPTERS]);
     const empty = chaptersOf(text, '##').filter(([, lines]) => lines.join('').trim() === '');
     expect(empty).toEqual([]);
   });
 
-  test(`${reason}: the page has each action of the code, in order, with when to choose it and its command`, () => {
+  test(`${reason}: the page has each action, in order, with its points and its command`, () => {
     expect(actionsOn(text)).toEqual([...actions]);
   });
 

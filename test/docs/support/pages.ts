@@ -26,7 +26,10 @@ function withoutPadding(line: string): string {
   return line.replace(/ +\|/g, ' |').replace(/\| +/g, '| ');
 }
 
-/** The cells that `form` names, of every table row that starts with a code span. A row of another form is an error. */
+/**
+ * The cells that `form` names, of every table row that starts with a code span.
+ * @throws when a row has another form
+ */
 export function rowsOf(lines: readonly string[], form: RegExp): string[][] {
   return lines
     .map(withoutPadding)
