@@ -1,4 +1,4 @@
-// The import law of docs/architecture.md. Each rule lists what a layer or a room may NOT import.
+// The import law of docs/understand/architecture.md: what a layer or a room may NOT import.
 const ladders = require('./.import-ladders.cjs');
 
 const rooms = [

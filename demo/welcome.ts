@@ -24,7 +24,7 @@ export function renderWelcome({ oncepay, simulator, stack, webUiUrl }: World): s
     line('  admin key', keys.admin),
     line('Temporal Web UI', webUiUrl ?? `that of ${stack.temporalAddress} (TEMPORAL_ADDRESS)`),
     line('WeChat simulator', `${control}/orders   (/pay, /notify, /faults, …)`),
-    line('Runbook', 'docs/runbook.md   (what to answer when a person is asked)'),
+    line('Runbook', 'docs/operate/runbook.md   (what to do when a person is needed)'),
     line('Logs', join(stack.dataDir, '*.log')),
     '',
     'Make an order, let its user pay, look at it:',

@@ -1,6 +1,6 @@
 /**
  * Every error code Oncepay shows or stores. The names are wire format (S13); each has its row in
- * docs/errors.md. `retry` says whether the same request can succeed later without a person.
+ * docs/reference/errors.md. `retry` says whether the same request can succeed later without a person.
  */
 export const ERRORS = {
   // What a caller of our API did.

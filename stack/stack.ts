@@ -1,5 +1,5 @@
 // What demo, tests and bench run on: a real Postgres, a real Temporal server and our own processes,
-// on free ports, with nothing left behind. docs: README "Run modes".
+// on free ports, with nothing left behind. docs: docs/operate/running.md.
 import { chmod, mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';

@@ -2,7 +2,7 @@ import { isCompensation } from '../fulfilment/effects';
 
 /**
  * Why a person is needed, and what a person may answer. The one table of it (S5): the API offers and
- * checks actions by it, the run carries them out, and docs/runbook.md has a heading for each reason.
+ * checks actions by it, the run carries them out, and docs/operate/reasons/ has a page for each.
  */
 export const INTERVENTIONS = {
   /** Amount or currency of a payment don't match the order. */

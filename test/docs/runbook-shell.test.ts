@@ -1,21 +1,17 @@
+// Runs the shell lines of the operators' pages against a real Oncepay.
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { packageRoot } from '../../config/paths';
+import { INTERVENTION_REASONS, INTERVENTIONS } from '../../domain/interventions/reasons';
 import { SHARING_ENV, sharingOf, untilSharing } from '../e2e/support/sharing';
 import { startTestOncepay, type TestOncepay } from '../support/oncepay';
+import { readPage, shellOf, shellOfChapter } from './support/pages';
 
-const page = readFileSync(join(packageRoot(), 'docs', 'runbook.md'), 'utf8');
+const runbook = readPage('docs/operate/runbook.md');
+const moneyByHand = readPage('docs/operate/money-by-hand.md');
+const resolving = readPage('docs/operate/resolve-interventions.md');
 
-/** The shell that stands in a chapter of docs/runbook.md. */
-function shellOf(heading: string): string {
-  const start = page.indexOf(`\n## ${heading}\n`);
-  if (start < 0) throw new Error(`no chapter ${heading}`);
-  const end = page.indexOf('\n## ', start + 1);
-  const blocks = page.slice(start, end).matchAll(/```sh\n([^]*?)```/g);
-  return [...blocks].map(([, text = '']) => text).join('\n');
-}
+/** An intervention that does not exist. */
+const NO_INTERVENTION = '01a210ff-7d42-7000-abfa-ab0d2c2fac8d';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -24,19 +20,21 @@ beforeAll(async () => {
 });
 afterAll(() => oncepay.stop());
 
-/** Runs lines of the page after its own set-up. @returns the answers, one JSON each */
+/** Runs lines of a page after the runbook's own set-up. @returns the replies, one JSON each */
 async function run(lines: string, no: string): Promise<unknown[]> {
   const fill = (text: string) =>
     text
       .replace(/^API=\S+/m, `API=${oncepay.apiUrl}`)
       .replace(/^KEY=…/m, `KEY=${oncepay.keys.admin}`)
-      .replace(/^NO=…/m, `NO=${no}`);
-  const script = `${shellOf('Set up your shell')}\n${lines}`;
+      .replace(/^ID=…/m, `ID=${NO_INTERVENTION}`)
+      .replaceAll(/^NO=…/gm, `NO=${no}`)
+      .replaceAll(/^([A-Z_]+)=…/gm, '$1=none');
+  const script = `${shellOfChapter(runbook, 'Set up your shell')}\n${lines}`;
   const { stdout } = await promisify(execFile)('bash', ['-euc', fill(script)]);
   return stdout.split(/(?<=\})(?=\{)/).map((text): unknown => JSON.parse(text));
 }
 
-test('money is given back and shared by hand with the lines of docs/runbook.md', async () => {
+test('money is refunded and shared by hand with the lines of money-by-hand.md', async () => {
   const no = await oncepay.newOrder({
     profit_sharing: true,
     items: [{ sku: 'coat', quantity: 1, unit_price: 10_000 }],
@@ -47,9 +45,9 @@ test('money is given back and shared by hand with the lines of docs/runbook.md',
   const restAtDeadline = `op_rest_${transactionId}`;
   expect(await sharingOf(oncepay, no, restAtDeadline)).toMatchObject({ origin: 'deadline' });
 
-  const answers = await run(shellOf('Money by hand'), no);
+  const replies = await run(shellOf(moneyByHand), no);
   const numbers = ['desk-4711', 'desk-4711', 'desk-4712', 'desk-4712', 'desk-4713'];
-  expect(answers).toEqual(
+  expect(replies).toEqual(
     numbers.map((number): unknown =>
       expect.objectContaining(
         number === 'desk-4711' ? { out_refund_no: number } : { out_order_no: number },
@@ -62,21 +60,62 @@ test('money is given back and shared by hand with the lines of docs/runbook.md',
   expect(oncepay.simulator.balanceOf(no)).toMatchObject({ sharedFen: 80, frozenFen: 0 });
 });
 
-test('an answer with and without params gets through the shell as it is', async () => {
-  const id = '01a210ff-7d42-7000-abfa-ab0d2c2fac8d';
+const missing = expect.objectContaining({ code: 'NOT_FOUND' }) as unknown;
+
+test('resolve passes an action with and without params through the shell as it is', async () => {
   const params = `'{"bank_type":"ICBC_DEBIT","bank_account":"6222","real_name":"张三"}'`;
-  const lines = [`answer ${id} retry "mended"`, `answer ${id} to_user "by phone" ${params}`];
-  const missing = expect.objectContaining({ code: 'NOT_FOUND' }) as unknown;
+  const lines = [`resolve "$ID" retry "mended"`, `resolve "$ID" to_user "by phone" ${params}`];
   expect(await run(lines.join('\n'), '')).toEqual([missing, missing]);
 });
 
-test('many are counted with the lines of docs/runbook.md', async () => {
-  const many = shellOf('How to answer')
-    .split('\n')
-    .filter((line) => line.startsWith('many'));
-  expect(many).toHaveLength(3);
-  expect(await run(many.join('\n'), '')).toEqual([
+test('the example of resolve-interventions.md is a call that the api reads', async () => {
+  expect(await run(shellOfChapter(resolving, 'Resolve one'), '')).toEqual([missing]);
+});
+
+test('every command of every reason page is a call that the api reads', async () => {
+  const no = await oncepay.newOrder();
+  for (const reason of INTERVENTION_REASONS) {
+    const lines = shellOf(readPage(`docs/operate/reasons/${reason}.md`));
+    const replies = await run(lines, no);
+    const refused = replies.filter(
+      (reply) => (reply as { code?: string }).code === 'VALIDATION_ERROR',
+    );
+    expect([reason, refused]).toEqual([reason, []]);
+    const calls = lines.split('\n').filter((line) => /^(resolve|read_|post_|many) /.test(line));
+    expect([reason, replies.length]).toEqual([reason, calls.length]);
+    // The intervention does not exist; everything else about the call is right.
+    const actions = INTERVENTIONS[reason].length;
+    expect([reason, replies.slice(-actions)]).toEqual([reason, Array(actions).fill(missing)]);
+  }
+});
+
+test('many are counted and resolved with the lines of resolve-interventions.md', async () => {
+  const lines = shellOfChapter(resolving, 'Resolve many at once').trim();
+  expect(lines.split('\n')).toHaveLength(2);
+  expect(await run(lines, '')).toEqual([
     { count: 0, answered: 0, under_way: 0, dry_run: true },
     { count: 0, answered: 0, under_way: 0, dry_run: false },
+  ]);
+});
+
+test('policies and settings are read and changed with the lines of their pages', async () => {
+  // The change of a policy sends back what was read; it is done in a folder of its own.
+  const policies = shellOf(readPage('docs/operate/retry-policies.md'));
+  const inFolder = `cd "$(mktemp -d)"\n${policies}`;
+  expect(await run(inFolder, '')).toEqual([
+    expect.objectContaining({ data: expect.any(Array) as unknown }),
+    expect.objectContaining({ operation: 'wechat.refund' }),
+  ]);
+  const settings = shellOf(readPage('docs/operate/runtime-settings.md'));
+  expect(await run(settings, '')).toEqual([
+    expect.objectContaining({ data: expect.any(Array) as unknown }),
+    expect.objectContaining({ name: 'late_payment', value: 'ask' }),
+  ]);
+});
+
+test('the last reports of the patrol are read with the line of patrol-reports.md', async () => {
+  const lines = shellOf(readPage('docs/operate/patrol-reports.md'));
+  expect(await run(lines, '')).toEqual([
+    expect.objectContaining({ data: expect.any(Array) as unknown }),
   ]);
 });

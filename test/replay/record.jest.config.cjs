@@ -1,6 +1,6 @@
 const base = require('../../jest.config.cjs');
 
-/** Plays the scenarios and writes their histories; see docs/replay.md. */
+/** Plays the scenarios and writes their histories; see docs/understand/replay.md. */
 module.exports = {
   ...base,
   rootDir: '../..',
