@@ -1,3 +1,4 @@
+// The rules of style that ESLint checks.
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 

@@ -1,1 +1,2 @@
+// The format of all files.
 module.exports = { printWidth: 100, singleQuote: true };

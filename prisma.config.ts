@@ -1,3 +1,4 @@
+// The configuration of the prisma command.
 import { defineConfig } from 'prisma/config';
 
 // The client is generated from the schema alone; migrations are applied by `npm run db:migrate`.

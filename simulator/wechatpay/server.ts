@@ -277,7 +277,7 @@ function createSimulator(parts: Parts, server: Server, url: string, port: number
 
 /**
  * Starts a WeChat Pay v3 on this machine.
- * @throws RangeError for merchants that can't be WeChat's; the system's error when the port is taken.
+ * @throws RangeError for merchants that can't be WeChat's; the system's error for a taken port.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   if (options.merchants.length === 0) throw new RangeError('the simulator needs a merchant');

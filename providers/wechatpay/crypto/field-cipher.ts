@@ -6,7 +6,7 @@ import { constants, publicEncrypt, type KeyObject } from 'node:crypto';
  * The request's `Wechatpay-Serial` has to name `key`.
  *
  * @param key WeChat's public key, or that of a platform certificate.
- * @throws Error of `node:crypto` when the text is longer than the key takes: 214 bytes for RSA 2048.
+ * @throws Error of `node:crypto` when the text is too long for the key: 214 bytes for RSA 2048.
  * @see https://pay.weixin.qq.com/doc/v3/merchant/4013053257
  */
 export function encryptField(text: string, key: KeyObject): string {

@@ -95,7 +95,7 @@ const profitSharingSchema = z
 const UNKNOWN: UnknownNotice = { kind: 'unknown' };
 
 /**
- * Reads a decrypted callback or the response to a query. What it is follows from its shape alone:
+ * Reads a decrypted callback or the response to a query. Its shape alone decides which kind it is:
  * WeChat has sent profit-sharing notices with the `event_type` of a payment. A payment that lacks
  * amount, currency, appid or mchid is still a payment, with nulls: it will match no order.
  *

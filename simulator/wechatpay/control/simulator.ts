@@ -111,7 +111,11 @@ export interface Simulator {
    * each.
    */
   readonly setSharingOutcome: (outcome: SharingOutcome) => void;
-  /** Ends a receiver's part now. @throws ControlRefusal when there is none, or it ended otherwise. */
+  /**
+   * Ends a receiver's part now.
+   *
+   * @throws ControlRefusal when there is none, or it ended otherwise.
+   */
   readonly settleSharing: (request: SettleSharingRequest) => Promise<SettledPart>;
   /** Sets how the share returns that follow end. Default: SUCCESS in the response. */
   readonly setReturnOutcome: (outcome: ReturnOutcome) => void;
