@@ -1,3 +1,5 @@
+// Locks an order's row, and changes an order's status.
+import type { Fen } from '../../domain/money';
 import { transition, type OrderEvent, type OrderStatus } from '../../domain/orders/order-state';
 import type { Tx } from './context';
 
@@ -40,56 +42,71 @@ export async function changeStatus(
   return { kind: 'moved', to: step.to };
 }
 
-/** The columns that steps decide on. */
-export interface LockedOrder {
-  readonly out_trade_no: string;
+/** The columns of an order that steps decide on, and the facts that hang on it. */
+interface OrderFields extends OrderFacts {
+  readonly outTradeNo: string;
   readonly status: OrderStatus;
   readonly channel: string;
-  readonly user_id: string;
-  readonly shop_order_no: string | null;
-  readonly profit_sharing: boolean;
-  readonly total_fen: number;
-  readonly refunded_fen: number;
+  readonly userId: string;
+  readonly shopOrderNo: string | null;
+  readonly profitSharing: boolean;
+  readonly totalFen: Fen;
+  readonly refundedFen: Fen;
   readonly currency: string;
   readonly metadata: unknown;
-  readonly app_id: string;
-  readonly merchant_id: string;
-  readonly prepay_rounds: number;
-  readonly time_expire: string;
-  readonly expires_at: Date;
-  readonly close_requested_at: Date | null;
-  readonly refusal_code: string | null;
-  readonly paid_at: Date | null;
-  readonly applied_transaction_id: string | null;
-  /** Whether a question for a person is open, and one that holds the effects. */
-  readonly in_question: boolean;
-  readonly effects_held: boolean;
+  readonly appId: string;
+  readonly merchantId: string;
+  readonly prepayRounds: number;
+  readonly timeExpire: string;
+  readonly expiresAt: Date;
+  readonly closeRequestedAt: Date | null;
+  readonly refusalCode: string | null;
+  readonly paidAt: Date | null;
 }
 
-type OrderFacts = Pick<LockedOrder, 'applied_transaction_id' | 'in_question' | 'effects_held'>;
+interface OrderFacts {
+  /** WeChat's number of the payment that paid the order. */
+  readonly appliedTransactionId: string | null;
+  readonly hasOpenIntervention: boolean;
+  /** An open intervention holds the order's effects back. */
+  readonly effectsHeld: boolean;
+}
+
+declare const lockProof: unique symbol;
 
 /**
- * Locks the order's row until the transaction ends; null when there is none. What hangs on the order is
- * read by a second statement: one that waited for the lock still sees everything but the locked row as
- * it was before (PostgreSQL, READ COMMITTED).
+ * An order whose row this transaction has locked. Only {@link lockOrder} makes one: a function that takes it
+ * needs the lock, and its caller can't forget it (S6).
+ */
+export interface LockedOrder extends OrderFields {
+  readonly [lockProof]: true;
+}
+
+/**
+ * Locks the order's row until the transaction ends; null when there is none. A second statement reads the
+ * facts of other tables: a statement that waited for the lock sees the locked row as it is now, and
+ * everything else as it was before the wait (PostgreSQL, READ COMMITTED).
  */
 export async function lockOrder(tx: Tx, outTradeNo: string): Promise<LockedOrder | null> {
-  const [row] = await tx.$queryRaw<Omit<LockedOrder, keyof OrderFacts>[]>`
-    SELECT out_trade_no, status, channel, user_id, shop_order_no, profit_sharing, total_fen, refunded_fen,
-      currency, metadata, app_id, merchant_id, prepay_rounds, time_expire, expires_at, close_requested_at,
-      refusal_code, paid_at
+  const [row] = await tx.$queryRaw<Omit<OrderFields, keyof OrderFacts>[]>`
+    SELECT out_trade_no AS "outTradeNo", status, channel, user_id AS "userId",
+      shop_order_no AS "shopOrderNo", profit_sharing AS "profitSharing", total_fen AS "totalFen",
+      refunded_fen AS "refundedFen", currency, metadata, app_id AS "appId",
+      merchant_id AS "merchantId", prepay_rounds AS "prepayRounds", time_expire AS "timeExpire",
+      expires_at AS "expiresAt", close_requested_at AS "closeRequestedAt",
+      refusal_code AS "refusalCode", paid_at AS "paidAt"
     FROM orders WHERE out_trade_no = ${outTradeNo} FOR NO KEY UPDATE`;
   if (!row) {
-    // A number that is not ours has no row that keeps its writers in one order.
+    // An unknown number has no row to lock: this lock keeps its writers in one order.
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${outTradeNo}, 0))`;
     return null;
   }
   const [facts] = await tx.$queryRaw<OrderFacts[]>`
     SELECT (SELECT transaction_id FROM payment_transactions
-        WHERE order_no = ${outTradeNo} AND status = 'applied') AS applied_transaction_id,
-      count(*) > 0 AS in_question,
-      coalesce(bool_or(reason = 'reconciliation'), false) AS effects_held
+        WHERE order_no = ${outTradeNo} AND status = 'applied') AS "appliedTransactionId",
+      count(*) > 0 AS "hasOpenIntervention",
+      coalesce(bool_or(reason = 'reconciliation'), false) AS "effectsHeld"
     FROM interventions WHERE order_no = ${outTradeNo} AND status = 'open'`;
-  if (!facts) throw new Error('The facts of an order are always one row');
-  return { ...row, ...facts };
+  if (!facts) throw new Error(`No row of facts was returned for order ${outTradeNo}`);
+  return { ...row, ...facts } as LockedOrder;
 }

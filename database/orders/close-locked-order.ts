@@ -14,7 +14,7 @@ export async function closeLocked(
   cause: CloseCause | 'mismatch_refunded',
   now: Date,
 ): Promise<void> {
-  const outTradeNo = order.out_trade_no;
+  const outTradeNo = order.outTradeNo;
   const change = await changeStatus(tx, {
     outTradeNo,
     status: order.status,

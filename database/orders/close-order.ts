@@ -61,7 +61,7 @@ function requestClose(
   const now = new Date(nowMs);
   return prisma.$transaction(async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
-    if (!order || !canBePaid(order.status) || order.close_requested_at) {
+    if (!order || !canBePaid(order.status) || order.closeRequestedAt) {
       return order?.status ?? null;
     }
     const dueAt = new Date(nowMs + DUE_GRACE_MS);
@@ -93,7 +93,7 @@ function beginClose(
     await tx.order.updateMany({
       where: { outTradeNo },
       data: {
-        closeRequestedAt: order.close_requested_at ?? now,
+        closeRequestedAt: order.closeRequestedAt ?? now,
         dueAt: new Date(nowMs + 4 * DUE_GRACE_MS),
       },
     });
@@ -103,9 +103,9 @@ function beginClose(
     });
     return {
       kind: 'ask_wechat',
-      merchantId: order.merchant_id,
+      merchantId: order.merchantId,
       absentMeansClosedAtMs: Math.max(
-        Date.parse(order.time_expire),
+        Date.parse(order.timeExpire),
         _max.deadlineAt?.getTime() ?? 0,
       ),
     };

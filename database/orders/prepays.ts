@@ -152,13 +152,13 @@ function acceptPrepay(
   return prisma.$transaction(async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
     await settleAttempt(tx, result.attemptId, 'accepted', null, result.requestId, now);
-    if (order && canBePaid(order.status) && order.prepay_rounds < result.round) {
+    if (order && canBePaid(order.status) && order.prepayRounds < result.round) {
       const life = PREPAY_LIFE_MS[CHANNELS[order.channel as Channel].api];
-      const first = order.prepay_rounds === 0;
+      const first = order.prepayRounds === 0;
       const firstQuery = first ? { nextQueryAt: new Date(result.firstQueryAtMs) } : {};
       const dueAt = new Date(result.firstQueryAtMs + DUE_GRACE_MS);
       await tx.order.updateMany({
-        where: { outTradeNo, prepayRounds: order.prepay_rounds },
+        where: { outTradeNo, prepayRounds: order.prepayRounds },
         data: {
           prepayRounds: result.round,
           prepayToken: result.token,
@@ -194,7 +194,7 @@ function refusePrepay(
         refusalCode: refusal.code,
         refusalWechatCode: refusal.wechatCode,
         refusalMessage: refusal.message,
-        ...(ofSettings ? {} : { closeRequestedAt: order.close_requested_at ?? now }),
+        ...(ofSettings ? {} : { closeRequestedAt: order.closeRequestedAt ?? now }),
       },
     });
     if (!ofSettings && !(await mayExistAtWechat(tx, outTradeNo))) {

@@ -30,23 +30,23 @@ export async function addDeliveries(
     type: event,
     timestamp: now.toISOString(),
     data: {
-      out_trade_no: order.out_trade_no,
-      shop_order_no: order.shop_order_no,
-      user_id: order.user_id,
+      out_trade_no: order.outTradeNo,
+      shop_order_no: order.shopOrderNo,
+      user_id: order.userId,
       channel: order.channel,
       status,
       amount: {
-        total: order.total_fen,
+        total: order.totalFen,
         currency: order.currency,
-        refunded: order.refunded_fen,
+        refunded: order.refundedFen,
       },
       transaction_id: transactionId,
       metadata: order.metadata,
     },
   };
   const kinds = TOLD_BY[event].filter((kind) => kind !== 'webhook' || webhooks);
-  const id = deliveryId(order.out_trade_no, event);
-  await insert(tx, { id, kinds, outTradeNo: order.out_trade_no, event, payload, now });
+  const id = deliveryId(order.outTradeNo, event);
+  await insert(tx, { id, kinds, outTradeNo: order.outTradeNo, event, payload, now });
 }
 
 /** What a webhook says of a refund. */
@@ -66,21 +66,21 @@ export async function addRefundDelivery(
 ): Promise<void> {
   if (!webhooks) return;
   const event = 'refund.succeeded';
-  const { out_trade_no: outTradeNo } = order;
+  const { outTradeNo } = order;
   const payload = {
     type: event,
     timestamp: now.toISOString(),
     data: {
       out_trade_no: outTradeNo,
       out_refund_no: refund.out_refund_no,
-      shop_order_no: order.shop_order_no,
+      shop_order_no: order.shopOrderNo,
       transaction_id: refund.transaction_id,
       refund_amount: refund.amount_fen,
       status: order.status,
       amount: {
-        total: order.total_fen,
+        total: order.totalFen,
         currency: order.currency,
-        refunded: order.refunded_fen,
+        refunded: order.refundedFen,
       },
       metadata: order.metadata,
     },
@@ -108,7 +108,7 @@ export async function addSharingDelivery(
 ): Promise<void> {
   if (!webhooks) return;
   const event = 'profit_sharing.finished';
-  const { out_trade_no: outTradeNo } = order;
+  const { outTradeNo } = order;
   const { outOrderNo, receivers, now } = sharing;
   const payload = {
     type: event,
@@ -116,8 +116,8 @@ export async function addSharingDelivery(
     data: {
       out_trade_no: outTradeNo,
       out_order_no: outOrderNo,
-      shop_order_no: order.shop_order_no,
-      transaction_id: order.applied_transaction_id,
+      shop_order_no: order.shopOrderNo,
+      transaction_id: order.appliedTransactionId,
       receivers: receivers.map(({ line, type, amountFen, result, failReason }) => ({
         line,
         type,

@@ -196,10 +196,7 @@ function giveBack({ prisma }: DatabaseContext, { outTradeNo }: Violation): Promi
 }
 
 /** True where the order's end says that its goods were not handed out. */
-async function goodsStayed(
-  tx: Tx,
-  { out_trade_no: outTradeNo, status }: LockedOrder,
-): Promise<boolean> {
+async function goodsStayed(tx: Tx, { outTradeNo, status }: LockedOrder): Promise<boolean> {
   const stock = await tx.orderEffect.findFirst({
     where: { outTradeNo, effect: 'stock' },
     select: { status: true },

@@ -141,11 +141,11 @@ async function giveBack(
 function expected(order: LockedOrder) {
   return {
     status: order.status,
-    totalFen: order.total_fen,
+    totalFen: order.totalFen,
     currency: order.currency,
-    appId: order.app_id,
-    merchantId: order.merchant_id,
-    appliedTransactionId: order.applied_transaction_id,
+    appId: order.appId,
+    merchantId: order.merchantId,
+    appliedTransactionId: order.appliedTransactionId,
   };
 }
 
@@ -237,7 +237,7 @@ export async function becomePaid(
     throw new Error(`Order ${outTradeNo} can't become ${to} from ${order.status}`);
   }
   scope.changed = true;
-  if (order.in_question) await endInterventions(tx, outTradeNo, ['wechat_failed'], now);
+  if (order.hasOpenIntervention) await endInterventions(tx, outTradeNo, ['wechat_failed'], now);
   if (to === 'paid') {
     await addEffects(tx, outTradeNo);
     await addDeadline(context, tx, order, now);

@@ -66,7 +66,7 @@ export async function closeInstead({ scope }: ResolutionScope): Promise<Outcome>
   await tx.order.updateMany({
     where: { outTradeNo },
     data: {
-      closeRequestedAt: order.close_requested_at ?? now,
+      closeRequestedAt: order.closeRequestedAt ?? now,
       dueAt: new Date(now.getTime() + DUE_GRACE_MS),
     },
   });

@@ -130,7 +130,7 @@ export async function acceptMismatch(answering: ResolutionScope): Promise<Outcom
   const { order } = scope;
   if (!order || !payment) return refused('NOT_FOUND', 'There is no such payment in the books');
   if (payment.status === 'applied') return DONE;
-  if (order.applied_transaction_id !== null) {
+  if (order.appliedTransactionId !== null) {
     return refused('ORDER_ALREADY_PAID', 'Another payment has paid the order');
   }
   if (payment.heldFen > 0) return refused('REFUND_RESERVED', 'This payment is on its way back');

@@ -163,7 +163,7 @@ async function aboutEffect(tx: Tx, given: Escalation): Promise<Question | null> 
     where: { orderNo: outTradeNo, status: 'applied' },
     select: { totalFen: true, heldFen: true },
   });
-  const amountFen = paid ? (paid.totalFen ?? order.total_fen) - paid.heldFen : order.total_fen;
+  const amountFen = paid ? (paid.totalFen ?? order.totalFen) - paid.heldFen : order.totalFen;
   return { outTradeNo, ours: true, reason, subject: effect, amountFen };
 }
 
