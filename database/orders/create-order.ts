@@ -4,6 +4,7 @@ import { FINGERPRINT_WINDOW_MS, fingerprintText } from '../../domain/orders/fing
 import type { OrderNumber } from '../../domain/orders/order-number';
 import { canBePaid, isOrderStatus } from '../../domain/orders/order-state';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
+import { FIRST_SWEEP_MS } from '../core/due-times';
 import { claimKey, type IdempotencyGuard } from '../core/idempotency';
 import { createOrderNumbers } from './order-numbers';
 import {
@@ -50,8 +51,6 @@ export type CreationResult =
   | { readonly kind: 'key_reused' }
   | ProductConflict;
 
-/** A run that was never started is looked for after this; the api starts it at once. */
-const START_GRACE_MS = 15_000;
 /** Collisions after a sequence wrapped around; more than a few in a row can't be chance. */
 const MAX_NUMBER_TRIES = 8;
 
@@ -207,7 +206,7 @@ async function insert(
         ${order.currency}, ${order.shopOrderNo}, ${order.profitSharing},
         ${order.metadata === null ? null : JSON.stringify(order.metadata)}::jsonb, ${order.appId},
         ${order.merchantId}, ${order.notifyUrl}, ${order.timeExpire},
-        ${new Date(order.expiresAtMs)}, ${new Date(nowMs + START_GRACE_MS)}, ${new Date(nowMs)})
+        ${new Date(order.expiresAtMs)}, ${new Date(nowMs + FIRST_SWEEP_MS)}, ${new Date(nowMs)})
       ON CONFLICT (out_trade_no) DO NOTHING
       RETURNING out_trade_no
     ), i AS (

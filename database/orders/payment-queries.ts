@@ -2,13 +2,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { PAUSING_REASONS } from '../../domain/interventions/reasons';
 import { nextQueryAt } from '../../domain/orders/query-schedule';
 import type { PaymentNotice } from '../../domain/payments/notices';
-import { DUE_GRACE_MS } from '../core/due-times';
+import { DUE_GRACE_MS, EARLY_MS, PAUSED_POLL_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
-
-/** A query that comes this little too early is made at once instead of waiting again. */
-const EARLY_MS = 500;
-/** How often a paused order looks whether it may go on: a person who said "again" waits for it. */
-const PAUSED_MS = 15_000;
 
 const CLOSE_FAILED = { status: 'open', reason: 'wechat_failed', subject: 'close' } as const;
 
@@ -95,17 +90,17 @@ async function takeTurn(
     return { kind: 'gone' };
   }
   if (row.paused) {
-    await setDue(prisma, outTradeNo, { dueAt: new Date(nowMs + PAUSED_MS + DUE_GRACE_MS) });
-    return { kind: 'wait', delayMs: PAUSED_MS };
+    await setDue(prisma, outTradeNo, { dueAt: new Date(nowMs + PAUSED_POLL_MS + DUE_GRACE_MS) });
+    return { kind: 'wait', delayMs: PAUSED_POLL_MS };
   }
   const expiresAt = row.close_failed ? Number.MAX_SAFE_INTEGER : row.expires_at.getTime();
   if (expiresAt <= nowMs) return { kind: 'expired' };
-  const due = row.next_query_at?.getTime() ?? nowMs + (gapsMs[0] ?? PAUSED_MS);
+  const due = row.next_query_at?.getTime() ?? nowMs + (gapsMs[0] ?? PAUSED_POLL_MS);
   if (due > nowMs + EARLY_MS) {
     const wakeAt = Math.min(due, expiresAt);
     await setDue(prisma, outTradeNo, { dueAt: new Date(wakeAt + DUE_GRACE_MS) });
     const delayMs = wakeAt - nowMs;
-    return { kind: 'wait', delayMs: row.asked ? Math.min(delayMs, PAUSED_MS) : delayMs };
+    return { kind: 'wait', delayMs: row.asked ? Math.min(delayMs, PAUSED_POLL_MS) : delayMs };
   }
   const from = row.first_prepaid_at?.getTime() ?? nowMs;
   const next = nextQueryAt(from, nowMs + EARLY_MS, gapsMs);

@@ -5,7 +5,7 @@ import {
   type RefundOrigin,
   type RefundTransition,
 } from '../../domain/refunds/refund-state';
-import { SETTLE_GRACE_MS } from '../core/due-times';
+import { DUE_GRACE_MS, FIRST_SWEEP_MS, SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
 import { addRefundDelivery } from '../outbound/write-deliveries';
 import { addCompensations } from '../fulfilment/compensations';
@@ -14,9 +14,6 @@ import { endInterventions, openIntervention } from '../interventions/open-interv
 import { releaseStock } from '../fulfilment/stock-reservations';
 import type { RefundRow } from './refund-row';
 import { changeStatus, lockOrder } from '../core/order-row';
-
-/** A refund's run is started at once; should that get lost, it is looked for after this. */
-const START_GRACE_MS = 15_000;
 
 export interface NewRefund {
   readonly outRefundNo: string;
@@ -84,7 +81,7 @@ export async function holdRefund(tx: Tx, refund: NewRefund): Promise<RefundHold>
         reason: refund.reason ?? null,
         restock: refund.restock ?? false,
         revokeCodes: refund.revokeCodes ?? false,
-        dueAt: new Date(now.getTime() + START_GRACE_MS),
+        dueAt: new Date(now.getTime() + FIRST_SWEEP_MS),
         createdAt: now,
       },
     ],
@@ -143,9 +140,6 @@ export interface RefundReport {
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 
-/** A query that should have come is looked for after this. */
-const QUERY_GRACE_MS = 15_000;
-
 /**
  * Books what WeChat said of a locked refund, and all that follows: the success commits with the order's
  * move to `refunded`, a close frees the hold, and what only a person can decide is asked.
@@ -172,7 +166,7 @@ export async function settleRefund(
     data: {
       status: step.to,
       nextQueryAt,
-      dueAt: dueAtMs === null ? null : new Date(dueAtMs + QUERY_GRACE_MS),
+      dueAt: dueAtMs === null ? null : new Date(dueAtMs + DUE_GRACE_MS),
       ...(word.refundId === null ? {} : { refundId: word.refundId }),
       ...(refund.accepted_at === null ? { acceptedAt: now } : {}),
       ...(step.to === 'succeeded' ? { succeededAt: await nextSuccess(tx, refund, now) } : {}),
