@@ -15,16 +15,17 @@ export type StatusChange =
  */
 export async function changeStatus(
   tx: Tx,
+  { outTradeNo, status }: LockedOrder,
   change: {
-    outTradeNo: string;
-    status: OrderStatus;
-    event: OrderEvent;
-    cause: string;
-    now: Date;
-    dueAt: Date | null;
+    readonly event: OrderEvent;
+    /** For the order's history. */
+    readonly cause: string;
+    readonly now: Date;
+    /** When the sweep looks at the order; null when nothing is due. */
+    readonly dueAt: Date | null;
   },
 ): Promise<StatusChange> {
-  const { outTradeNo, status, event, cause, now, dueAt } = change;
+  const { event, cause, now, dueAt } = change;
   const step = transition(status, event);
   if (step.kind !== 'moved') return { kind: step.kind };
   const paid = step.to === 'paid' || step.to === 'paid_late';

@@ -3,7 +3,7 @@ import {
   effectsTakenBack,
   type DatabaseEffect,
 } from '../../domain/fulfilment/effects';
-import { proportion, proportions } from '../../domain/money';
+import { proportion, proportions, type Fen } from '../../domain/money';
 import { shanghaiDay } from '../../domain/orders/order-number';
 import type { Tx } from '../core/context';
 import type { LockedOrder } from '../core/order-row';
@@ -11,20 +11,19 @@ import type { LockedOrder } from '../core/order-row';
 /** A refund of the payment, back with the payer. */
 interface Refunded {
   readonly outRefundNo: string;
-  readonly amountFen: number;
+  readonly amountFen: Fen;
   /** Of the payment that it belongs to. */
-  readonly paidFen: number;
+  readonly paidFen: Fen;
   /** Back of the payment when this one was, itself included. */
-  readonly refundedFen: number;
+  readonly refundedFen: Fen;
 }
 
 /**
  * Commits with a refund's success what it takes back: a row of its own for each effect the order has (P7).
- * The order's row is locked.
  */
 export async function addCompensations(
   tx: Tx,
-  outTradeNo: string,
+  { outTradeNo }: LockedOrder,
   refund: {
     readonly outRefundNo: string;
     readonly restock: boolean;
@@ -42,6 +41,13 @@ export async function addCompensations(
     ON CONFLICT (out_trade_no, effect) DO NOTHING`;
 }
 
+/** The share of one effect that one refund takes back. */
+interface EffectShare {
+  readonly effect: DatabaseEffect;
+  readonly outRefundNo: string;
+  readonly now: Date;
+}
+
 /**
  * Takes back one effect's share of one refund. What was never done has nothing to take back; what others
  * have taken back already is not taken again. The order and its products are locked.
@@ -49,9 +55,7 @@ export async function addCompensations(
 export async function compensate(
   tx: Tx,
   order: LockedOrder,
-  effect: DatabaseEffect,
-  outRefundNo: string,
-  now: Date,
+  { effect, outRefundNo, now }: EffectShare,
 ): Promise<void> {
   const [refund] = await tx.$queryRaw<Refunded[]>`
     SELECT r.out_refund_no AS "outRefundNo", r.amount_fen AS "amountFen", t.total_fen AS "paidFen",

@@ -95,7 +95,7 @@ async function runLocked(
   await lockProducts(tx, order.outTradeNo);
   const ahead = rows.filter(({ effect }) => FORWARD.includes(effect));
   const back = rows.filter(({ effect }) => !FORWARD.includes(effect));
-  const failed = await runAhead(context, tx, order, ahead, now);
+  const failed = await runAhead(context, tx, order, { rows: ahead, now });
   return [...failed, ...(await runBack(tx, order, back, now))];
 }
 
@@ -104,8 +104,7 @@ async function runAhead(
   context: DatabaseContext,
   tx: Tx,
   order: LockedOrder,
-  rows: readonly EffectRow[],
-  now: Date,
+  { rows, now }: { readonly rows: readonly EffectRow[]; readonly now: Date },
 ): Promise<FailedEffect[]> {
   if (order.status !== 'paid' || order.effectsHeld) return [];
   const failed: FailedEffect[] = [];
@@ -144,7 +143,7 @@ async function runBack(
     const { effect, outRefundNo } = readEffect(row.effect);
     if (outRefundNo === null || waitsFor.includes(effect)) continue;
     const failure = await attempt(tx, order, row, () =>
-      compensate(tx, order, effect, outRefundNo, now),
+      compensate(tx, order, { effect, outRefundNo, now }),
     );
     // At once: the next one takes back what this one left.
     if (failure === null) await markDone(tx, outTradeNo, [row.effect], now);
@@ -227,10 +226,7 @@ async function fulfil(
   order: LockedOrder,
   now: Date,
 ): Promise<void> {
-  const { outTradeNo } = order;
-  const change = await changeStatus(tx, {
-    outTradeNo,
-    status: order.status,
+  const change = await changeStatus(tx, order, {
     event: 'fulfilled',
     cause: 'effects_done',
     now,

@@ -11,13 +11,10 @@ export async function closeLocked(
   context: DatabaseContext,
   tx: Tx,
   order: LockedOrder,
-  cause: CloseCause | 'mismatch_refunded',
-  now: Date,
+  { cause, now }: { readonly cause: CloseCause | 'mismatch_refunded'; readonly now: Date },
 ): Promise<void> {
-  const outTradeNo = order.outTradeNo;
-  const change = await changeStatus(tx, {
-    outTradeNo,
-    status: order.status,
+  const { outTradeNo } = order;
+  const change = await changeStatus(tx, order, {
     event: 'closed',
     cause,
     now,
@@ -25,7 +22,7 @@ export async function closeLocked(
   });
   if (change.kind !== 'moved') return;
   await endInterventions(tx, outTradeNo, ['wechat_failed'], now);
-  await releaseStock(tx, outTradeNo);
+  await releaseStock(tx, order);
   const told = { event: 'order.closed', status: 'closed', transactionId: null, now } as const;
   await addDeliveries(context, tx, order, told);
 }

@@ -1,8 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { canBePaid, type OrderStatus } from '../../domain/orders/order-state';
 import type { CloseCause, RunView } from '../../domain/orders/run-view';
-import { mayExistAtWechat, settleAttempt } from './attempts';
-import { type AttemptOutcome } from '../core/attempt-outcome';
+import { mayExistAtWechat, settleAttempt, type AttemptResult } from './attempts';
 import { DUE_GRACE_MS } from '../core/due-times';
 import type { Actor, DatabaseContext } from '../core/context';
 import { closeLocked } from './close-locked-order';
@@ -38,13 +37,9 @@ export function createClosing(context: DatabaseContext) {
     startAttempt: (outTradeNo: string, timeoutMs: number, nowMs: number) =>
       startCloseAttempt(context, outTradeNo, timeoutMs, nowMs),
 
-    settleAttempt: (
-      attemptId: string,
-      outcome: AttemptOutcome,
-      code: string | null,
-      requestId: string | null,
-      nowMs: number,
-    ) => settleAttempt(prisma, attemptId, outcome, code, requestId, new Date(nowMs)),
+    /** Records how an attempt to close ended. */
+    settleAttempt: (attemptId: string, result: AttemptResult, nowMs: number) =>
+      settleAttempt(prisma, attemptId, result, new Date(nowMs)),
 
     /** WeChat says closed: nobody can pay any more. */
     finish: (outTradeNo: string, cause: CloseCause, nowMs: number) =>
@@ -87,7 +82,7 @@ function beginClose(
     const order = await lockOrder(tx, outTradeNo);
     if (!order || !canBePaid(order.status)) return { kind: 'decided' };
     if (!(await mayExistAtWechat(tx, outTradeNo))) {
-      await closeLocked(context, tx, order, cause, now);
+      await closeLocked(context, tx, order, { cause, now });
       return { kind: 'decided' };
     }
     await tx.order.updateMany({
@@ -142,7 +137,7 @@ function finishClose(
   return context.prisma.$transaction(async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
     if (order && canBePaid(order.status)) {
-      await closeLocked(context, tx, order, cause, new Date(nowMs));
+      await closeLocked(context, tx, order, { cause, now: new Date(nowMs) });
     }
     return readRunView(tx, outTradeNo);
   });

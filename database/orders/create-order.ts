@@ -1,5 +1,6 @@
 import { Prisma } from '../../generated/prisma/client';
 import type { Channel } from '../../domain/orders/channels';
+import type { Fen } from '../../domain/money';
 import { FINGERPRINT_WINDOW_MS, fingerprintText } from '../../domain/orders/fingerprint';
 import type { OrderNumber } from '../../domain/orders/order-number';
 import { canBePaid, isOrderStatus } from '../../domain/orders/order-state';
@@ -22,7 +23,7 @@ export interface NewOrder {
   readonly clientIp: string | null;
   readonly description: string;
   readonly items: readonly NewItem[];
-  readonly totalFen: number;
+  readonly totalFen: Fen;
   readonly currency: string;
   readonly shopOrderNo: string | null;
   readonly profitSharing: boolean;
@@ -38,7 +39,7 @@ export interface NewOrder {
 export interface NewItem {
   readonly sku: string;
   readonly quantity: number;
-  readonly unitPriceFen: number;
+  readonly unitPriceFen: Fen;
   readonly kind: ItemKind | null;
 }
 
@@ -137,14 +138,14 @@ async function claimFingerprint(
   nowMs: number,
 ): Promise<CreationResult | null> {
   const now = new Date(nowMs);
-  const [row] = await tx.$queryRaw<{ out_trade_no: string | null; expires_at: Date }[]>`
+  const [row] = await tx.$queryRaw<{ outTradeNo: string | null; expiresAt: Date }[]>`
     INSERT INTO order_fingerprints (fingerprint, expires_at)
     VALUES (${fingerprint}, ${now})
     ON CONFLICT (fingerprint) DO UPDATE SET fingerprint = excluded.fingerprint
-    RETURNING out_trade_no, expires_at`;
-  if (!row || row.out_trade_no === null || row.expires_at <= now) return null;
+    RETURNING out_trade_no AS "outTradeNo", expires_at AS "expiresAt"`;
+  if (!row || row.outTradeNo === null || row.expiresAt <= now) return null;
   const order = await tx.order.findUnique({
-    where: { outTradeNo: row.out_trade_no },
+    where: { outTradeNo: row.outTradeNo },
     select: { status: true, expiresAt: true, closeRequestedAt: true, refusalCode: true },
   });
   const alive =
@@ -160,7 +161,7 @@ async function claimFingerprint(
     data: { expiresAt: new Date(nowMs + FINGERPRINT_WINDOW_MS) },
     select: { fingerprint: true },
   });
-  return { kind: 'duplicate', outTradeNo: row.out_trade_no };
+  return { kind: 'duplicate', outTradeNo: row.outTradeNo };
 }
 
 interface Insertion {

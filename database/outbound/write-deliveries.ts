@@ -51,9 +51,10 @@ export async function addDeliveries(
 
 /** What a webhook says of a refund. */
 interface DeliveredRefund {
-  readonly out_refund_no: string;
-  readonly transaction_id: string;
-  readonly amount_fen: number;
+  readonly outRefundNo: string;
+  readonly transactionId: string;
+  readonly amountFen: number;
+  readonly now: Date;
 }
 
 /** The shop hears that a refund's money is back with the payer. */
@@ -61,8 +62,7 @@ export async function addRefundDelivery(
   { webhooks }: Pick<DatabaseContext, 'webhooks'>,
   tx: Tx,
   order: LockedOrder,
-  refund: DeliveredRefund,
-  now: Date,
+  { outRefundNo, transactionId, amountFen, now }: DeliveredRefund,
 ): Promise<void> {
   if (!webhooks) return;
   const event = 'refund.succeeded';
@@ -72,10 +72,10 @@ export async function addRefundDelivery(
     timestamp: now.toISOString(),
     data: {
       out_trade_no: outTradeNo,
-      out_refund_no: refund.out_refund_no,
+      out_refund_no: outRefundNo,
       shop_order_no: order.shopOrderNo,
-      transaction_id: refund.transaction_id,
-      refund_amount: refund.amount_fen,
+      transaction_id: transactionId,
+      refund_amount: amountFen,
       status: order.status,
       amount: {
         total: order.totalFen,
@@ -85,7 +85,7 @@ export async function addRefundDelivery(
       metadata: order.metadata,
     },
   };
-  const id = deliveryId(outTradeNo, event, refund.out_refund_no);
+  const id = deliveryId(outTradeNo, event, outRefundNo);
   await insert(tx, { id, kinds: ['webhook'], outTradeNo, event, payload, now });
 }
 

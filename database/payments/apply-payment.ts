@@ -225,9 +225,7 @@ export async function becomePaid(
 ): Promise<void> {
   const { tx, outTradeNo, now } = scope;
   const { to, cause, transactionId } = step;
-  const change = await changeStatus(tx, {
-    outTradeNo,
-    status: order.status,
+  const change = await changeStatus(tx, order, {
     event: step.event ?? 'paid',
     cause,
     now,

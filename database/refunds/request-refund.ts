@@ -110,7 +110,7 @@ function reserve(
     if (amountFen === leftFen) await endInterventions(tx, outTradeNo, ['late_payment'], now);
     if (guard) await rememberKey(context, tx, guard, outTradeNo);
     const details = { out_refund_no: outRefundNo, amount: amountFen, restock, revokeCodes };
-    await audit(tx, actor, 'refund.request', outTradeNo, details);
+    await audit(tx, actor, { action: 'refund.request', subject: outTradeNo, details });
     return { kind: 'reserved', refund: await viewOf(tx, outTradeNo, outRefundNo) };
   });
 }

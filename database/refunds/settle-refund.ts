@@ -308,17 +308,19 @@ async function succeed(
       data: { refundedFen: { increment: refund.amount_fen }, dueAt },
     });
     const { restock, revoke_codes: revokeCodes } = refund;
-    await addCompensations(tx, outTradeNo, { outRefundNo: subject, restock, revokeCodes });
+    await addCompensations(tx, order, { outRefundNo: subject, restock, revokeCodes });
     if (back.whole) {
-      const { status } = order;
-      const change = { outTradeNo, status, cause: 'refund_succeeded', now, dueAt };
-      const moved = await changeStatus(tx, { ...change, event: 'refunded' });
+      const change = { cause: 'refund_succeeded', now, dueAt };
+      const moved = await changeStatus(tx, order, { ...change, event: 'refunded' });
       // What was reserved for goods that don't leave any more is free again.
-      if (moved.kind === 'moved') await releaseStock(tx, outTradeNo);
+      if (moved.kind === 'moved') await releaseStock(tx, order);
     }
   } else {
     await tx.order.updateMany({ where: { outTradeNo }, data: { dueAt } });
   }
   const current = await lockOrder(tx, refund.order_no);
-  if (current) await addRefundDelivery(context, tx, current, refund, now);
+  if (!current) return;
+  const { transaction_id: transactionId, amount_fen: amountFen } = refund;
+  const delivered = { outRefundNo: subject, transactionId, amountFen, now };
+  await addRefundDelivery(context, tx, current, delivered);
 }

@@ -31,8 +31,8 @@ export async function skipEffect({
     data: { status: 'skipped' },
   });
   // Stock that is not taken is not held either.
-  if (count > 0 && question.subject === 'stock') await releaseStock(tx, outTradeNo);
   const order = await currentOrder(scope);
+  if (order && count > 0 && question.subject === 'stock') await releaseStock(tx, order);
   if (order) await fulfilIfDone(context, tx, order, now);
   scope.changed = true;
   return DONE;

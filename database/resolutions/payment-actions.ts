@@ -88,7 +88,7 @@ export async function refundMismatch(answering: ResolutionScope): Promise<Outcom
   const outcome = await giveBack(answering, await paymentNamed(answering));
   const order = await currentOrder(scope);
   if (outcome.kind === 'done' && order && canBePaid(order.status)) {
-    await closeLocked(context, scope.tx, order, 'mismatch_refunded', scope.now);
+    await closeLocked(context, scope.tx, order, { cause: 'mismatch_refunded', now: scope.now });
     scope.changed = true;
   }
   return outcome;
@@ -162,7 +162,7 @@ export async function acceptLate(answering: ResolutionScope): Promise<Outcome> {
   if (order.status !== 'paid_late') {
     return refused('ORDER_NOT_PAYABLE', `The order is ${order.status}`);
   }
-  if (!(await reserveAgain(scope.tx, scope.outTradeNo))) {
+  if (!(await reserveAgain(scope.tx, order))) {
     return refused('OUT_OF_STOCK', 'The stock was given back with the close and is not there now');
   }
   await becomePaid(context, scope, order, {

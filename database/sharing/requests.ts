@@ -86,7 +86,11 @@ async function requestSharing(
   });
   if (reserved.kind === 'refused') return reserved;
   if (guard) await rememberKey(context, tx, guard, outTradeNo);
-  await audit(tx, actor, 'sharing.create', outTradeNo, { out_order_no: outOrderNo });
+  await audit(tx, actor, {
+    action: 'sharing.create',
+    subject: outTradeNo,
+    details: { out_order_no: outOrderNo },
+  });
   const sharing = await findSharing(context, tx, outOrderNo, outTradeNo);
   if (!sharing) throw new Error(`Sharing ${outOrderNo} was not written`);
   return { kind: 'created', sharing, startsNow: reserved.startsNow };
