@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/settings';
-import type { Cached } from '../../database/core/cached';
+import type { Cached } from '../../database/core/cache-value';
 import type { Database } from '../../database/database';
 import type { CreationResult, NewOrder } from '../../database/orders/create-order';
 import { canBePaid } from '../../domain/orders/order-state';

@@ -1,10 +1,11 @@
 import type { CloseCause } from '../../domain/orders/run-view';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
-import { addDeliveries } from '../outbound/write-deliveries';
+import { addDeliveries } from '../outbound/add-deliveries';
 import { endInterventions } from '../interventions/open-intervention';
-import { releaseStock } from '../fulfilment/stock-reservations';
-import { changeStatus, type LockedOrder } from '../core/order-row';
+import { releaseStock } from '../fulfilment/reserve-stock';
+import { changeStatus } from '../core/change-order-status';
+import type { LockedOrder } from '../core/lock-order';
 
 /** Closes a locked order: status, history, stock and what the shop is told, together. */
 export async function closeLocked(

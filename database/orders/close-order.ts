@@ -1,12 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
 import { canBePaid, type OrderStatus } from '../../domain/orders/order-state';
 import type { CloseCause, RunView } from '../../domain/orders/run-view';
-import { mayExistAtWechat, settleAttempt, type AttemptResult } from './attempts';
+import { mayExistAtWechat, settleAttempt, type AttemptResult } from './record-attempts';
 import { DUE_GRACE_MS } from '../core/due-times';
 import type { Actor, DatabaseContext } from '../core/context';
 import { closeLocked } from './close-locked-order';
-import { readRunView } from '../core/run-view';
-import { lockOrder } from '../core/order-row';
+import { readRunView } from '../core/read-run-view';
+import { lockOrder } from '../core/lock-order';
 
 export type CloseStart =
   | { readonly kind: 'decided' }

@@ -6,15 +6,15 @@ import type { OrderNumber } from '../../domain/orders/order-number';
 import { canBePaid, isOrderStatus } from '../../domain/orders/order-state';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { FIRST_SWEEP_MS } from '../core/due-times';
-import { claimKey, type IdempotencyGuard } from '../core/idempotency';
-import { createOrderNumbers } from './order-numbers';
+import { claimKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
+import { createOrderNumbers } from './take-order-numbers';
 import {
   reserveStock,
   type ItemKind,
   type OrderLine,
   type ProductConflict,
   type StockReservation,
-} from '../fulfilment/stock-reservations';
+} from '../fulfilment/reserve-stock';
 
 export interface NewOrder {
   readonly channel: Channel;

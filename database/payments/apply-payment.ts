@@ -6,7 +6,7 @@ import type { PaymentNotice } from '../../domain/payments/notices';
 import { refundNumberOf } from '../../domain/refunds/refund-number';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
-import { addDeliveries } from '../outbound/write-deliveries';
+import { addDeliveries } from '../outbound/add-deliveries';
 import { endInterventions } from '../interventions/open-intervention';
 import { openPaymentIntervention } from './open-payment-intervention';
 import type { InboxRow, Scope, Verdict } from '../core/scope';
@@ -14,7 +14,8 @@ import { applyReportedRefunds } from '../refunds/apply-refund-notice';
 import { holdRefund } from '../refunds/settle-refund';
 import { latePaymentPolicy } from '../settings/runtime-settings';
 import { addDeadline } from '../sharing/reservation';
-import { changeStatus, type LockedOrder } from '../core/order-row';
+import { changeStatus } from '../core/change-order-status';
+import type { LockedOrder } from '../core/lock-order';
 
 /**
  * Books one payment that WeChat told of, under the order's lock: the transaction's row (P11), the

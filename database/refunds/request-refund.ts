@@ -1,14 +1,14 @@
 import type { OrderStatus } from '../../domain/orders/order-state';
 import { refundNumberFromKey } from '../../domain/refunds/refund-number';
-import { audit } from '../core/audit';
+import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
-import { sqlStateOf } from '../core/errors';
-import { claimKey, rememberKey, type IdempotencyGuard } from '../core/idempotency';
+import { sqlStateOf } from '../core/classify-errors';
+import { claimKey, rememberKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
 import { endInterventions } from '../interventions/open-intervention';
-import { findRefund, type RefundView } from '../views/order-details';
+import { findRefund, type RefundView } from '../views/read-order-details';
 import { refundLimit, type RefundLimit } from './wechat-limits';
 import { holdRefund } from './settle-refund';
-import { lockOrder } from '../core/order-row';
+import { lockOrder } from '../core/lock-order';
 
 /** What a shop or an operator asks for. */
 export interface RefundRequest {

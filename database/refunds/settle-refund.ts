@@ -7,13 +7,14 @@ import {
 } from '../../domain/refunds/refund-state';
 import { DUE_GRACE_MS, FIRST_SWEEP_MS, SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
-import { addRefundDelivery } from '../outbound/write-deliveries';
-import { addCompensations } from '../fulfilment/compensations';
-import { cancelEffects, restoreEffects } from '../fulfilment/effect-holds';
+import { addRefundDelivery } from '../outbound/add-deliveries';
+import { addCompensations } from '../fulfilment/compensate-effects';
+import { cancelEffects, restoreEffects } from '../fulfilment/cancel-effects';
 import { endInterventions, openIntervention } from '../interventions/open-intervention';
-import { releaseStock } from '../fulfilment/stock-reservations';
+import { releaseStock } from '../fulfilment/reserve-stock';
 import type { RefundRow } from './refund-row';
-import { changeStatus, lockOrder } from '../core/order-row';
+import { changeStatus } from '../core/change-order-status';
+import { lockOrder } from '../core/lock-order';
 
 export interface NewRefund {
   readonly outRefundNo: string;

@@ -1,9 +1,9 @@
 import { canBePaid } from '../../domain/orders/order-state';
 import { DUE_GRACE_MS } from '../core/due-times';
-import { NO_FAILURE } from '../fulfilment/effect-holds';
-import { fulfilIfDone } from '../fulfilment/effects';
-import { releaseStock } from '../fulfilment/stock-reservations';
-import { resetBudgets } from '../retries/retry-budgets';
+import { NO_FAILURE } from '../fulfilment/cancel-effects';
+import { fulfilIfDone } from '../fulfilment/run-effects';
+import { releaseStock } from '../fulfilment/reserve-stock';
+import { resetBudgets } from '../retries/spend-retry-budgets';
 import { DONE, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
 

@@ -6,8 +6,8 @@ import { becomePaid } from '../payments/apply-payment';
 import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/wechat-limits';
 import { freeHold, lockRefund, holdRefund } from '../refunds/settle-refund';
 import { watchAbnormal } from '../refunds/abnormal-watch';
-import { reserveAgain } from '../fulfilment/stock-reservations';
-import { resetBudgets } from '../retries/retry-budgets';
+import { reserveAgain } from '../fulfilment/reserve-stock';
+import { resetBudgets } from '../retries/spend-retry-budgets';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
 

@@ -1,4 +1,4 @@
-import { audit } from '../core/audit';
+import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import type { Params } from './resolution-scope';
 

@@ -5,7 +5,7 @@ import {
   type RetryPolicy,
 } from '../../domain/retries/retry-policy';
 import { Prisma } from '../../generated/prisma/client';
-import { audit } from '../core/audit';
+import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 
 export interface StoredPolicy extends RetryPolicy {

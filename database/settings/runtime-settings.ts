@@ -5,8 +5,8 @@ import {
   type RuntimeOverrides,
   type RuntimeSettingName,
 } from '../../domain/settings/runtime-settings';
-import { audit } from '../core/audit';
-import { createCached, type Cached } from '../core/cached';
+import { audit } from '../core/write-audit';
+import { createCached, type Cached } from '../core/cache-value';
 import type { Actor, DatabaseContext, SharingRules, Tx } from '../core/context';
 
 /** One row; a value of null is an override that was taken away, so that versions only grow. */

@@ -1,9 +1,9 @@
 import type { ErrorCode } from '../../domain/error-catalogue';
 import { isSharingSettled } from '../../domain/sharing/profit-sharing';
-import { audit } from '../core/audit';
+import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
-import { claimKey, rememberKey, type IdempotencyGuard } from '../core/idempotency';
-import { lockOrder } from '../core/order-row';
+import { claimKey, rememberKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
+import { lockOrder } from '../core/lock-order';
 import { findSharing, type SharingView } from './reading';
 import { ownNumber, reserveSharing, type NewReceiver } from './reservation';
 

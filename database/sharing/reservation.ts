@@ -10,7 +10,7 @@ import { OWN_PREFIX } from '../../domain/refunds/refund-number';
 import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
 import { sharingRules } from '../settings/runtime-settings';
-import type { LockedOrder } from '../core/order-row';
+import type { LockedOrder } from '../core/lock-order';
 import { receiverPlace, type SharingRow } from './sharing-row';
 
 export interface NewReceiver {

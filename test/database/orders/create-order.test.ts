@@ -1,7 +1,7 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
-import type { IdempotencyGuard } from '../../../database/core/idempotency';
+import type { IdempotencyGuard } from '../../../database/core/claim-idempotency-key';
 import type { CreationResult, NewOrder } from '../../../database/orders/create-order';
 import { CHANNEL_NAMES } from '../../../domain/orders/channels';
 import { parseOrderNumber } from '../../../domain/orders/order-number';

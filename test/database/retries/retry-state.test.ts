@@ -1,7 +1,7 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
-import { resetBudgets } from '../../../database/retries/retry-budgets';
+import { resetBudgets } from '../../../database/retries/spend-retry-budgets';
 import { latePaymentPolicy } from '../../../database/settings/runtime-settings';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';
 import { openDatabase, PrismaClient, PrismaPg } from '../support/built';

@@ -6,7 +6,7 @@ import {
 import { proportion, proportions, type Fen } from '../../domain/money';
 import { shanghaiDay } from '../../domain/orders/order-number';
 import type { Tx } from '../core/context';
-import type { LockedOrder } from '../core/order-row';
+import type { LockedOrder } from '../core/lock-order';
 
 /** A refund of the payment, back with the payer. */
 interface Refunded {

@@ -9,12 +9,13 @@ import type { ErrorCode } from '../../domain/error-catalogue';
 import type { Fen } from '../../domain/money';
 import { canBePaid } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
-import { mayExistAtWechat, settleAttempt, type Refusal } from './attempts';
+import { mayExistAtWechat, settleAttempt, type Refusal } from './record-attempts';
 import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
 import { closeLocked } from './close-locked-order';
-import { readRunView } from '../core/run-view';
-import { changeStatus, lockOrder } from '../core/order-row';
+import { readRunView } from '../core/read-run-view';
+import { changeStatus } from '../core/change-order-status';
+import { lockOrder } from '../core/lock-order';
 
 /** The request as it was fixed when the order was made: the same bytes at every attempt (P8). */
 export interface StoredPrepay {

@@ -5,7 +5,7 @@ import type {
   WebhookEventName,
 } from '../../domain/fulfilment/effects';
 import type { DatabaseContext, Tx } from '../core/context';
-import type { LockedOrder } from '../core/order-row';
+import type { LockedOrder } from '../core/lock-order';
 
 /** What each event is told by: the shop hears of all, the user of the payment. */
 const TOLD_BY: Readonly<Record<OrderEventName, readonly DeliveryKind[]>> = {

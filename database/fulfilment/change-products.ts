@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
-import { audit } from '../core/audit';
+import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
-import type { ItemKind } from './stock-reservations';
+import type { ItemKind } from './reserve-stock';
 
 export interface ProductView {
   readonly sku: string;

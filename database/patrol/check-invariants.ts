@@ -8,9 +8,9 @@ import {
 import type { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
-import { releaseStock } from '../fulfilment/stock-reservations';
-import { lockOrder, type LockedOrder } from '../core/order-row';
-import { ORDER_CHECKS, refundedCheck, stockCheck } from './invariant-checks';
+import { releaseStock } from '../fulfilment/reserve-stock';
+import { lockOrder, type LockedOrder } from '../core/lock-order';
+import { ORDER_CHECKS, refundedCheck, stockCheck } from './invariant-rules';
 import type { Violation } from './violation';
 
 /** Orders that one round of statements checks. */

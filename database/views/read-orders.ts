@@ -3,7 +3,7 @@ import { fen, type Fen } from '../../domain/money';
 import type { Channel } from '../../domain/orders/channels';
 import type { OrderStatus } from '../../domain/orders/order-state';
 import type { DatabaseContext } from '../core/context';
-import { findOrder, findRefund, type OrderDetails, type RefundView } from './order-details';
+import { findOrder, findRefund, type OrderDetails, type RefundView } from './read-order-details';
 
 /** What the API needs to answer for an order's payment. */
 export interface PayableOrder {

@@ -4,14 +4,15 @@ import { pointsFor } from '../../domain/money';
 import { shanghaiDay } from '../../domain/orders/order-number';
 import type { RunView } from '../../domain/orders/run-view';
 import { SETTLE_GRACE_MS } from '../core/due-times';
-import { compensate } from './compensations';
+import { compensate } from './compensate-effects';
 import type { DatabaseContext, Tx } from '../core/context';
-import { addDeliveries } from '../outbound/write-deliveries';
-import { handOutCodes } from './code-pool';
-import { NO_FAILURE } from './effect-holds';
-import { errorChain, isUnavailable, sqlStateOf } from '../core/errors';
-import { readRunView } from '../core/run-view';
-import { changeStatus, lockOrder, type LockedOrder } from '../core/order-row';
+import { addDeliveries } from '../outbound/add-deliveries';
+import { handOutCodes } from './hand-out-codes';
+import { NO_FAILURE } from './cancel-effects';
+import { errorChain, isUnavailable, sqlStateOf } from '../core/classify-errors';
+import { readRunView } from '../core/read-run-view';
+import { changeStatus } from '../core/change-order-status';
+import { lockOrder, type LockedOrder } from '../core/lock-order';
 
 /** Why an effect can't be done, in words of the catalogue. */
 export class EffectError extends Error {

@@ -1,5 +1,5 @@
 import type { Tx } from '../core/context';
-import type { LockedOrder } from '../core/order-row';
+import type { LockedOrder } from '../core/lock-order';
 
 export type ItemKind = 'physical' | 'virtual';
 

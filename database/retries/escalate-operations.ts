@@ -9,7 +9,7 @@ import { openIntervention } from '../interventions/open-intervention';
 import { lockRefund } from '../refunds/settle-refund';
 import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
 import { lockSharing } from '../sharing/sharing-row';
-import { lockOrder } from '../core/order-row';
+import { lockOrder } from '../core/lock-order';
 
 /** An operation that is not tried again: its budget is spent, or no attempt can cure its error. */
 export interface Escalation {
