@@ -25,6 +25,7 @@ export default tseslint.config(
       eqeqeq: 'error',
       'max-lines': ['error', { max: 400 }],
       'max-lines-per-function': ['error', { max: 70, skipComments: true }],
+      'max-params': ['error', { max: 4 }],
       'no-restricted-properties': [
         'error',
         {
@@ -39,7 +40,7 @@ export default tseslint.config(
     files: ['config/**/*.ts', 'stack/**/*.ts', 'test/**/*.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
-  { files: ['test/**/*.ts'], rules: { 'max-lines-per-function': 'off' } },
+  { files: ['test/**/*.ts'], rules: { 'max-lines-per-function': 'off', 'max-params': 'off' } },
   {
     files: ['**/*.cjs', '**/*.mjs'],
     languageOptions: {

@@ -1,6 +1,6 @@
 import express, { type Express, type Request, type Response } from 'express';
 import type { Logger } from '../config/logger';
-import { isUnavailable } from '../database/core/errors';
+import { isUnavailable } from '../database/core/classify-errors';
 import type { createAuthentication } from './http/auth';
 import { requireRole } from './http/auth';
 import { readJsonBody } from './http/json-body';

@@ -14,7 +14,7 @@ import { createDispatcher } from './dispatcher/dispatcher';
 import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
 import { createMetrics } from './health/metrics';
-import { createOutages } from '../database/retries/outages';
+import { createOutages } from '../database/retries/report-outages';
 import { createPatrolMetrics } from './patrol/metrics';
 import type { Operation } from './http/operations';
 import { createPayments } from './orders/pay-parameters';

@@ -1,7 +1,7 @@
 // `npm run db:migrate`: brings the database of DATABASE_URL up to this version.
 import { migrationsDir } from '../config/paths';
 import { loadDatabaseUrl } from '../config/settings';
-import { migrate } from '../database/core/migrations';
+import { migrate } from '../database/core/apply-migrations';
 
 async function main(): Promise<void> {
   const applied = await migrate(loadDatabaseUrl(), migrationsDir(), (line) => console.log(line));

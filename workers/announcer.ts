@@ -3,7 +3,7 @@ import type { AlertPort } from '../domain/interventions/alert';
 import type { Logger } from '../config/logger';
 import type { NewIntervention } from '../database/interventions/announcements';
 import type { Database } from '../database/database';
-import { isUnavailable } from '../database/core/errors';
+import { isUnavailable } from '../database/core/classify-errors';
 import type { DatabaseWatch } from './dependency-watch';
 import type { WorkerMetrics } from './metrics';
 

@@ -14,7 +14,7 @@ import { createSharingActivities } from '../activities/sharing/activities';
 import type { RetryDecider } from '../activities/retries/decide-retry';
 import type { QueryGaps } from '../activities/wechat/deps';
 import { createWechatActivities } from '../activities/orders/prepay';
-import type { Outages } from '../database/retries/outages';
+import type { Outages } from '../database/retries/report-outages';
 import type { Logger } from '../config/logger';
 import { packageRoot, workflowBundlePath } from '../config/paths';
 import type { Settings } from '../config/settings';

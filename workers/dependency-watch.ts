@@ -1,5 +1,5 @@
 import type { RetryControl } from '../activities/retries/control';
-import { reportOutage, type OutageDeps, type Outages } from '../database/retries/outages';
+import { reportOutage, type OutageDeps, type Outages } from '../database/retries/report-outages';
 import type { DependencyState } from '../domain/retries/dependencies';
 import { HEALTHY, looksDown, noteCall, signOf } from '../domain/retries/wechat-health';
 import type { CallSubject } from '../providers/wechatpay/calls/calls';

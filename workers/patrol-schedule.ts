@@ -14,7 +14,7 @@ export const PATROL_SCHEDULE_ID = 'oncepay-patrol';
 const CHECK_MS = 60_000;
 /** What was missed longer ago than this is not made up for: the next patrol sees the same rows. */
 const CATCH_UP_MS = 60_000;
-/** Far above what its sections take together; database/patrol/patrol-runs counts on it. */
+/** Far above what its sections take together; database/patrol/record-patrol-runs counts on it. */
 const RUN_TIMEOUT_MS = 15 * 60_000;
 const CALL_TIMEOUT_MS = 5_000;
 

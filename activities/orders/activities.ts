@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { Database } from '../../database/database';
-import type { FailedEffect } from '../../database/fulfilment/effects';
+import type { FailedEffect } from '../../database/fulfilment/run-effects';
 import { isInterventionAction } from '../../domain/interventions/reasons';
 import type { Notice } from '../../domain/payments/notices';
 import type { EffectActivities, OrderActivities } from '../../workflows/activity-contract';

@@ -93,7 +93,11 @@ async function close(deps: WechatActivityDeps, order: Order): Promise<'sent' | '
     outcome.kind === 'ok'
       ? (['accepted', null] as const)
       : ([outcome.kind, outcome.kind === 'refused' ? outcome.wechatCode : outcome.code] as const);
-  await database.closing.settleAttempt(attemptId, told[0], told[1], outcome.requestId, now());
+  await database.closing.settleAttempt(
+    attemptId,
+    { outcome: told[0], code: told[1], requestId: outcome.requestId },
+    now(),
+  );
   if (outcome.kind === 'ok') return 'sent';
   if (outcome.kind === 'refused') {
     if (outcome.code === 'ORDER_NOT_EXIST') return 'absent';

@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database';
-import type { FoundRefund } from '../../database/orders/payment-queries';
+import type { FoundRefund } from '../../database/orders/record-payment-queries';
 import type { PaymentNotice } from '../../domain/payments/notices';
 import { refundNumberOf } from '../../domain/refunds/refund-number';
 import { refundEvent } from '../../domain/refunds/refund-state';

@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database';
-import type { DueDelivery } from '../../database/outbound/deliveries';
+import type { DueDelivery } from '../../database/outbound/record-delivery-results';
 import type { OutboundActivities } from '../../workflows/activity-contract';
 import { OperationFailures, retryIn, type FailedOperation } from '../retries/failures';
 

@@ -1,6 +1,6 @@
 import type { Database } from '../../database/database';
-import type { OverdueKind, OverdueRow } from '../../database/patrol/overdue-rows';
-import { PURGE_BATCH, PURGE_KINDS } from '../../database/patrol/purge';
+import type { OverdueKind, OverdueRow } from '../../database/patrol/find-overdue-rows';
+import { PURGE_BATCH, PURGE_KINDS } from '../../database/patrol/purge-rows';
 import type { DependencyName, DependencyState } from '../../domain/retries/dependencies';
 import { finding, MAX_STUCK, type PatrolFinding } from '../../domain/patrol/findings';
 import {

@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
-import { errorChain, isUnavailable, sqlStateOf } from '../../database/core/errors';
+import { errorChain, isUnavailable, sqlStateOf } from '../../database/core/classify-errors';
 import { OperationFailure, OperationFailures } from './failures';
 
 /** The attempt that failed. */

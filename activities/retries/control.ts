@@ -1,4 +1,4 @@
-import { createCached } from '../../database/core/cached';
+import { createCached } from '../../database/core/cache-value';
 import type { Database } from '../../database/database';
 import {
   DEFAULT_POLICIES,

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Database } from '../../database/database';
-import { isUnavailable } from '../../database/core/errors';
+import { isUnavailable } from '../../database/core/classify-errors';
 import {
   BUDGET_SPENT,
   delayAfterFailure,

@@ -1,7 +1,7 @@
 import type { Logger } from '../../config/logger';
 import type { Database } from '../../database/database';
 import { isTemporalAway } from '../temporal/errors';
-import type { Outages } from '../../database/retries/outages';
+import type { Outages } from '../../database/retries/report-outages';
 import type { OrderRuns } from '../temporal/order-runs';
 import type { Breaker } from './breaker';
 

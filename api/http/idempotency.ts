@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { IdempotencyGuard } from '../../database/core/idempotency';
+import type { IdempotencyGuard } from '../../database/core/claim-idempotency-key';
 import type { Call } from './operations';
 import { parse } from './validation';
 

@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database';
-import type { PayableOrder } from '../../database/views/orders';
+import type { PayableOrder } from '../../database/views/read-orders';
 import { isErrorCode } from '../../domain/error-catalogue';
 import { canBePaid } from '../../domain/orders/order-state';
 import type { ClientPayParameters } from '../../providers/wechatpay/calls/pay-parameters';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { CHANNEL_NAMES } from '../../domain/orders/channels';
 import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../../domain/fulfilment/effects';
-import type { OrderDetails } from '../../database/views/order-details';
-import type { Attention, OrderSummary, PayableOrder } from '../../database/views/orders';
+import type { OrderDetails } from '../../database/views/read-order-details';
+import type { Attention, OrderSummary, PayableOrder } from '../../database/views/read-orders';
 import type { ClientPayParameters } from '../../providers/wechatpay/calls/pay-parameters';
 import { fen, json } from '../http/fields';
 import { renderSharing, sharingReply } from '../sharing/schemas';

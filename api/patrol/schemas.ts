@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { PatrolRunView } from '../../database/patrol/patrol-runs';
+import type { PatrolRunView } from '../../database/patrol/record-patrol-runs';
 import { PATROL_KIND_NAMES, PATROL_SECTIONS } from '../../domain/patrol/findings';
 import { orderListQuery } from '../orders/schemas';
 

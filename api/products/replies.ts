@@ -1,4 +1,4 @@
-import type { PointsView, ProductView } from '../../database/fulfilment/products';
+import type { PointsView, ProductView } from '../../database/fulfilment/change-products';
 import { z } from 'zod';
 import { time } from '../http/reply-fields';
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Database } from '../../database/database';
-import type { ProductChange } from '../../database/fulfilment/products';
+import type { ProductChange } from '../../database/fulfilment/change-products';
 import { inTime } from '../http/deadline';
 import { ApiError } from '../http/problem';
 import { parse } from '../http/validation';

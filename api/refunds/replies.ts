@@ -1,4 +1,4 @@
-import type { RefundView } from '../../database/views/order-details';
+import type { RefundView } from '../../database/views/read-order-details';
 import { REFUND_STATUSES, REFUND_ORIGINS } from '../../domain/refunds/refund-state';
 import { z } from 'zod';
 import { fen } from '../http/fields';

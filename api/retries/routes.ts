@@ -59,7 +59,13 @@ async function putPolicy(policies: Database['policies'], call: Call): Promise<Re
     throw invalidField('operation', 'must be that of the address');
   }
   const policy = toRetryPolicy(body);
-  const change = await inTime(policies.put(operation, policy, body.version ?? null, call.caller));
+  const change = await inTime(
+    policies.put(operation, {
+      policy,
+      expectedVersion: body.version ?? null,
+      actor: call.caller,
+    }),
+  );
   if (change.kind === 'ok') return { status: 200, body: renderPolicy(change.policy) };
   throw new ApiError('VERSION_CONFLICT', `The policy has version ${change.version} now`, {
     errors: [{ field: 'version', message: 'is not the current one' }],

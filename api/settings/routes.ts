@@ -100,7 +100,9 @@ async function putSetting(deps: SettingRouteDeps, call: Call): Promise<Reply> {
   const value =
     text === null ? null : parse(z.object({ value: VALUES[name] }), { value: text }).value;
   const { settings } = deps.database;
-  const change = await inTime(settings.put(name, value, version ?? null, call.caller));
+  const change = await inTime(
+    settings.put(name, { value, expectedVersion: version ?? null, actor: call.caller }),
+  );
   if (change.kind === 'version_conflict') {
     throw new ApiError('VERSION_CONFLICT', `The setting has version ${change.version} now`, {
       errors: [{ field: 'version', message: 'is not the current one' }],

@@ -1,6 +1,6 @@
 import type { RefundNotice } from '../../domain/payments/notices';
 import type { Tx } from './context';
-import { lockOrder, type LockedOrder } from './order-row';
+import { lockOrder, type LockedOrder } from './lock-order';
 
 export type Verdict = 'applied' | 'already_applied' | 'conflict' | 'ignored';
 

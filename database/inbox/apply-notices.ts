@@ -10,7 +10,7 @@ import { openUnreadableIntervention } from './open-unreadable-intervention';
 import type { InboxRow, Scope, ReportedRefund, Verdict } from '../core/scope';
 import { applyPayment } from '../payments/apply-payment';
 import { applyRefundNotice } from '../refunds/apply-refund-notice';
-import { readRunView } from '../core/run-view';
+import { readRunView } from '../core/read-run-view';
 
 /** Inbox rows that one transaction applies; a run asks again while some are left. */
 const BATCH = 50;

@@ -1,7 +1,7 @@
 import { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import type { Notice } from '../../domain/payments/notices';
-import { sqlStateOf } from '../core/errors';
+import { sqlStateOf } from '../core/classify-errors';
 import { createFieldCipher } from '../core/field-encryption';
 import { createKeyedHash } from '../core/keyed-hash';
 import { FIRST_SWEEP_MS } from '../core/due-times';

@@ -1,23 +1,21 @@
 import type { CloseCause } from '../../domain/orders/run-view';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
-import { addDeliveries } from '../outbound/write-deliveries';
+import { addDeliveries } from '../outbound/add-deliveries';
 import { endInterventions } from '../interventions/open-intervention';
-import { releaseStock } from '../fulfilment/stock-reservations';
-import { changeStatus, type LockedOrder } from '../core/order-row';
+import { releaseStock } from '../fulfilment/reserve-stock';
+import { changeStatus } from '../core/change-order-status';
+import type { LockedOrder } from '../core/lock-order';
 
 /** Closes a locked order: status, history, stock and what the shop is told, together. */
 export async function closeLocked(
   context: DatabaseContext,
   tx: Tx,
   order: LockedOrder,
-  cause: CloseCause | 'mismatch_refunded',
-  now: Date,
+  { cause, now }: { readonly cause: CloseCause | 'mismatch_refunded'; readonly now: Date },
 ): Promise<void> {
-  const outTradeNo = order.out_trade_no;
-  const change = await changeStatus(tx, {
-    outTradeNo,
-    status: order.status,
+  const { outTradeNo } = order;
+  const change = await changeStatus(tx, order, {
     event: 'closed',
     cause,
     now,
@@ -25,7 +23,7 @@ export async function closeLocked(
   });
   if (change.kind !== 'moved') return;
   await endInterventions(tx, outTradeNo, ['wechat_failed'], now);
-  await releaseStock(tx, outTradeNo);
+  await releaseStock(tx, order);
   const told = { event: 'order.closed', status: 'closed', transactionId: null, now } as const;
   await addDeliveries(context, tx, order, told);
 }

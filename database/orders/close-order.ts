@@ -1,13 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
 import { canBePaid, type OrderStatus } from '../../domain/orders/order-state';
 import type { CloseCause, RunView } from '../../domain/orders/run-view';
-import { mayExistAtWechat, settleAttempt } from './attempts';
-import { type AttemptOutcome } from '../core/attempt-outcome';
+import { mayExistAtWechat, settleAttempt, type AttemptResult } from './record-attempts';
 import { DUE_GRACE_MS } from '../core/due-times';
 import type { Actor, DatabaseContext } from '../core/context';
 import { closeLocked } from './close-locked-order';
-import { readRunView } from '../core/run-view';
-import { lockOrder } from '../core/order-row';
+import { readRunView } from '../core/read-run-view';
+import { lockOrder } from '../core/lock-order';
 
 export type CloseStart =
   | { readonly kind: 'decided' }
@@ -38,13 +37,9 @@ export function createClosing(context: DatabaseContext) {
     startAttempt: (outTradeNo: string, timeoutMs: number, nowMs: number) =>
       startCloseAttempt(context, outTradeNo, timeoutMs, nowMs),
 
-    settleAttempt: (
-      attemptId: string,
-      outcome: AttemptOutcome,
-      code: string | null,
-      requestId: string | null,
-      nowMs: number,
-    ) => settleAttempt(prisma, attemptId, outcome, code, requestId, new Date(nowMs)),
+    /** Records how an attempt to close ended. */
+    settleAttempt: (attemptId: string, result: AttemptResult, nowMs: number) =>
+      settleAttempt(prisma, attemptId, result, new Date(nowMs)),
 
     /** WeChat says closed: nobody can pay any more. */
     finish: (outTradeNo: string, cause: CloseCause, nowMs: number) =>
@@ -61,7 +56,7 @@ function requestClose(
   const now = new Date(nowMs);
   return prisma.$transaction(async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
-    if (!order || !canBePaid(order.status) || order.close_requested_at) {
+    if (!order || !canBePaid(order.status) || order.closeRequestedAt) {
       return order?.status ?? null;
     }
     const dueAt = new Date(nowMs + DUE_GRACE_MS);
@@ -87,13 +82,13 @@ function beginClose(
     const order = await lockOrder(tx, outTradeNo);
     if (!order || !canBePaid(order.status)) return { kind: 'decided' };
     if (!(await mayExistAtWechat(tx, outTradeNo))) {
-      await closeLocked(context, tx, order, cause, now);
+      await closeLocked(context, tx, order, { cause, now });
       return { kind: 'decided' };
     }
     await tx.order.updateMany({
       where: { outTradeNo },
       data: {
-        closeRequestedAt: order.close_requested_at ?? now,
+        closeRequestedAt: order.closeRequestedAt ?? now,
         dueAt: new Date(nowMs + 4 * DUE_GRACE_MS),
       },
     });
@@ -103,9 +98,9 @@ function beginClose(
     });
     return {
       kind: 'ask_wechat',
-      merchantId: order.merchant_id,
+      merchantId: order.merchantId,
       absentMeansClosedAtMs: Math.max(
-        Date.parse(order.time_expire),
+        Date.parse(order.timeExpire),
         _max.deadlineAt?.getTime() ?? 0,
       ),
     };
@@ -142,7 +137,7 @@ function finishClose(
   return context.prisma.$transaction(async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
     if (order && canBePaid(order.status)) {
-      await closeLocked(context, tx, order, cause, new Date(nowMs));
+      await closeLocked(context, tx, order, { cause, now: new Date(nowMs) });
     }
     return readRunView(tx, outTradeNo);
   });

@@ -1,9 +1,9 @@
 import type { DatabaseContext } from '../core/context';
-import { createInvariants } from './invariants';
-import { createOverdueRows } from './overdue-rows';
-import { createPatrolRuns } from './patrol-runs';
-import { createPurge } from './purge';
-import { createStaleNotices } from './stale-notices';
+import { createInvariants } from './check-invariants';
+import { createOverdueRows } from './find-overdue-rows';
+import { createPatrolRuns } from './record-patrol-runs';
+import { createPurge } from './purge-rows';
+import { createStaleNotices } from './find-stale-notices';
 
 /** What the patrol reads and writes. */
 export function createPatrol(context: DatabaseContext) {

@@ -6,7 +6,7 @@ import type { PaymentNotice } from '../../domain/payments/notices';
 import { refundNumberOf } from '../../domain/refunds/refund-number';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
-import { addDeliveries } from '../outbound/write-deliveries';
+import { addDeliveries } from '../outbound/add-deliveries';
 import { endInterventions } from '../interventions/open-intervention';
 import { openPaymentIntervention } from './open-payment-intervention';
 import type { InboxRow, Scope, Verdict } from '../core/scope';
@@ -14,7 +14,8 @@ import { applyReportedRefunds } from '../refunds/apply-refund-notice';
 import { holdRefund } from '../refunds/settle-refund';
 import { latePaymentPolicy } from '../settings/runtime-settings';
 import { addDeadline } from '../sharing/reservation';
-import { changeStatus, type LockedOrder } from '../core/order-row';
+import { changeStatus } from '../core/change-order-status';
+import type { LockedOrder } from '../core/lock-order';
 
 /**
  * Books one payment that WeChat told of, under the order's lock: the transaction's row (P11), the
@@ -141,11 +142,11 @@ async function giveBack(
 function expected(order: LockedOrder) {
   return {
     status: order.status,
-    totalFen: order.total_fen,
+    totalFen: order.totalFen,
     currency: order.currency,
-    appId: order.app_id,
-    merchantId: order.merchant_id,
-    appliedTransactionId: order.applied_transaction_id,
+    appId: order.appId,
+    merchantId: order.merchantId,
+    appliedTransactionId: order.appliedTransactionId,
   };
 }
 
@@ -225,9 +226,7 @@ export async function becomePaid(
 ): Promise<void> {
   const { tx, outTradeNo, now } = scope;
   const { to, cause, transactionId } = step;
-  const change = await changeStatus(tx, {
-    outTradeNo,
-    status: order.status,
+  const change = await changeStatus(tx, order, {
     event: step.event ?? 'paid',
     cause,
     now,
@@ -237,7 +236,7 @@ export async function becomePaid(
     throw new Error(`Order ${outTradeNo} can't become ${to} from ${order.status}`);
   }
   scope.changed = true;
-  if (order.in_question) await endInterventions(tx, outTradeNo, ['wechat_failed'], now);
+  if (order.hasOpenIntervention) await endInterventions(tx, outTradeNo, ['wechat_failed'], now);
   if (to === 'paid') {
     await addEffects(tx, outTradeNo);
     await addDeadline(context, tx, order, now);

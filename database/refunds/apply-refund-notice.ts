@@ -133,7 +133,7 @@ async function endIfNothingLeft(
   const ended = ['amount_mismatch', 'late_payment', 'unknown_order'] as const;
   await endInterventions(tx, outTradeNo, ended, now, transactionId);
   if (mismatched > 0 && order && canBePaid(order.status)) {
-    await closeLocked(context, tx, order, 'mismatch_refunded', now);
+    await closeLocked(context, tx, order, { cause: 'mismatch_refunded', now });
     scope.changed = true;
   }
 }

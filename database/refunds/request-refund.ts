@@ -1,14 +1,14 @@
 import type { OrderStatus } from '../../domain/orders/order-state';
 import { refundNumberFromKey } from '../../domain/refunds/refund-number';
-import { audit } from '../core/audit';
+import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
-import { sqlStateOf } from '../core/errors';
-import { claimKey, rememberKey, type IdempotencyGuard } from '../core/idempotency';
+import { sqlStateOf } from '../core/classify-errors';
+import { claimKey, rememberKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
 import { endInterventions } from '../interventions/open-intervention';
-import { findRefund, type RefundView } from '../views/order-details';
+import { findRefund, type RefundView } from '../views/read-order-details';
 import { refundLimit, type RefundLimit } from './wechat-limits';
 import { holdRefund } from './settle-refund';
-import { lockOrder } from '../core/order-row';
+import { lockOrder } from '../core/lock-order';
 
 /** What a shop or an operator asks for. */
 export interface RefundRequest {
@@ -110,7 +110,7 @@ function reserve(
     if (amountFen === leftFen) await endInterventions(tx, outTradeNo, ['late_payment'], now);
     if (guard) await rememberKey(context, tx, guard, outTradeNo);
     const details = { out_refund_no: outRefundNo, amount: amountFen, restock, revokeCodes };
-    await audit(tx, actor, 'refund.request', outTradeNo, details);
+    await audit(tx, actor, { action: 'refund.request', subject: outTradeNo, details });
     return { kind: 'reserved', refund: await viewOf(tx, outTradeNo, outRefundNo) };
   });
 }

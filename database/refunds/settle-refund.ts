@@ -5,18 +5,16 @@ import {
   type RefundOrigin,
   type RefundTransition,
 } from '../../domain/refunds/refund-state';
-import { SETTLE_GRACE_MS } from '../core/due-times';
+import { DUE_GRACE_MS, FIRST_SWEEP_MS, SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
-import { addRefundDelivery } from '../outbound/write-deliveries';
-import { addCompensations } from '../fulfilment/compensations';
-import { cancelEffects, restoreEffects } from '../fulfilment/effect-holds';
+import { addRefundDelivery } from '../outbound/add-deliveries';
+import { addCompensations } from '../fulfilment/compensate-effects';
+import { cancelEffects, restoreEffects } from '../fulfilment/cancel-effects';
 import { endInterventions, openIntervention } from '../interventions/open-intervention';
-import { releaseStock } from '../fulfilment/stock-reservations';
+import { releaseStock } from '../fulfilment/reserve-stock';
 import type { RefundRow } from './refund-row';
-import { changeStatus, lockOrder } from '../core/order-row';
-
-/** A refund's run is started at once; should that get lost, it is looked for after this. */
-const START_GRACE_MS = 15_000;
+import { changeStatus } from '../core/change-order-status';
+import { lockOrder } from '../core/lock-order';
 
 export interface NewRefund {
   readonly outRefundNo: string;
@@ -84,7 +82,7 @@ export async function holdRefund(tx: Tx, refund: NewRefund): Promise<RefundHold>
         reason: refund.reason ?? null,
         restock: refund.restock ?? false,
         revokeCodes: refund.revokeCodes ?? false,
-        dueAt: new Date(now.getTime() + START_GRACE_MS),
+        dueAt: new Date(now.getTime() + FIRST_SWEEP_MS),
         createdAt: now,
       },
     ],
@@ -143,9 +141,6 @@ export interface RefundReport {
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 
-/** A query that should have come is looked for after this. */
-const QUERY_GRACE_MS = 15_000;
-
 /**
  * Books what WeChat said of a locked refund, and all that follows: the success commits with the order's
  * move to `refunded`, a close frees the hold, and what only a person can decide is asked.
@@ -172,7 +167,7 @@ export async function settleRefund(
     data: {
       status: step.to,
       nextQueryAt,
-      dueAt: dueAtMs === null ? null : new Date(dueAtMs + QUERY_GRACE_MS),
+      dueAt: dueAtMs === null ? null : new Date(dueAtMs + DUE_GRACE_MS),
       ...(word.refundId === null ? {} : { refundId: word.refundId }),
       ...(refund.accepted_at === null ? { acceptedAt: now } : {}),
       ...(step.to === 'succeeded' ? { succeededAt: await nextSuccess(tx, refund, now) } : {}),
@@ -314,17 +309,19 @@ async function succeed(
       data: { refundedFen: { increment: refund.amount_fen }, dueAt },
     });
     const { restock, revoke_codes: revokeCodes } = refund;
-    await addCompensations(tx, outTradeNo, { outRefundNo: subject, restock, revokeCodes });
+    await addCompensations(tx, order, { outRefundNo: subject, restock, revokeCodes });
     if (back.whole) {
-      const { status } = order;
-      const change = { outTradeNo, status, cause: 'refund_succeeded', now, dueAt };
-      const moved = await changeStatus(tx, { ...change, event: 'refunded' });
+      const change = { cause: 'refund_succeeded', now, dueAt };
+      const moved = await changeStatus(tx, order, { ...change, event: 'refunded' });
       // What was reserved for goods that don't leave any more is free again.
-      if (moved.kind === 'moved') await releaseStock(tx, outTradeNo);
+      if (moved.kind === 'moved') await releaseStock(tx, order);
     }
   } else {
     await tx.order.updateMany({ where: { outTradeNo }, data: { dueAt } });
   }
   const current = await lockOrder(tx, refund.order_no);
-  if (current) await addRefundDelivery(context, tx, current, refund, now);
+  if (!current) return;
+  const { transaction_id: transactionId, amount_fen: amountFen } = refund;
+  const delivered = { outRefundNo: subject, transactionId, amountFen, now };
+  await addRefundDelivery(context, tx, current, delivered);
 }

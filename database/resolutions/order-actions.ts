@@ -1,9 +1,9 @@
 import { canBePaid } from '../../domain/orders/order-state';
 import { DUE_GRACE_MS } from '../core/due-times';
-import { NO_FAILURE } from '../fulfilment/effect-holds';
-import { fulfilIfDone } from '../fulfilment/effects';
-import { releaseStock } from '../fulfilment/stock-reservations';
-import { resetBudgets } from '../retries/retry-budgets';
+import { NO_FAILURE } from '../fulfilment/cancel-effects';
+import { fulfilIfDone } from '../fulfilment/run-effects';
+import { releaseStock } from '../fulfilment/reserve-stock';
+import { resetBudgets } from '../retries/spend-retry-budgets';
 import { DONE, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
 
@@ -31,8 +31,8 @@ export async function skipEffect({
     data: { status: 'skipped' },
   });
   // Stock that is not taken is not held either.
-  if (count > 0 && question.subject === 'stock') await releaseStock(tx, outTradeNo);
   const order = await currentOrder(scope);
+  if (order && count > 0 && question.subject === 'stock') await releaseStock(tx, order);
   if (order) await fulfilIfDone(context, tx, order, now);
   scope.changed = true;
   return DONE;
@@ -66,7 +66,7 @@ export async function closeInstead({ scope }: ResolutionScope): Promise<Outcome>
   await tx.order.updateMany({
     where: { outTradeNo },
     data: {
-      closeRequestedAt: order.close_requested_at ?? now,
+      closeRequestedAt: order.closeRequestedAt ?? now,
       dueAt: new Date(now.getTime() + DUE_GRACE_MS),
     },
   });

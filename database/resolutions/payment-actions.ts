@@ -6,8 +6,8 @@ import { becomePaid } from '../payments/apply-payment';
 import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/wechat-limits';
 import { freeHold, lockRefund, holdRefund } from '../refunds/settle-refund';
 import { watchAbnormal } from '../refunds/abnormal-watch';
-import { reserveAgain } from '../fulfilment/stock-reservations';
-import { resetBudgets } from '../retries/retry-budgets';
+import { reserveAgain } from '../fulfilment/reserve-stock';
+import { resetBudgets } from '../retries/spend-retry-budgets';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
 
@@ -88,7 +88,7 @@ export async function refundMismatch(answering: ResolutionScope): Promise<Outcom
   const outcome = await giveBack(answering, await paymentNamed(answering));
   const order = await currentOrder(scope);
   if (outcome.kind === 'done' && order && canBePaid(order.status)) {
-    await closeLocked(context, scope.tx, order, 'mismatch_refunded', scope.now);
+    await closeLocked(context, scope.tx, order, { cause: 'mismatch_refunded', now: scope.now });
     scope.changed = true;
   }
   return outcome;
@@ -130,7 +130,7 @@ export async function acceptMismatch(answering: ResolutionScope): Promise<Outcom
   const { order } = scope;
   if (!order || !payment) return refused('NOT_FOUND', 'There is no such payment in the books');
   if (payment.status === 'applied') return DONE;
-  if (order.applied_transaction_id !== null) {
+  if (order.appliedTransactionId !== null) {
     return refused('ORDER_ALREADY_PAID', 'Another payment has paid the order');
   }
   if (payment.heldFen > 0) return refused('REFUND_RESERVED', 'This payment is on its way back');
@@ -162,7 +162,7 @@ export async function acceptLate(answering: ResolutionScope): Promise<Outcome> {
   if (order.status !== 'paid_late') {
     return refused('ORDER_NOT_PAYABLE', `The order is ${order.status}`);
   }
-  if (!(await reserveAgain(scope.tx, scope.outTradeNo))) {
+  if (!(await reserveAgain(scope.tx, order))) {
     return refused('OUT_OF_STOCK', 'The stock was given back with the close and is not there now');
   }
   await becomePaid(context, scope, order, {

@@ -1,4 +1,4 @@
-import { audit } from '../core/audit';
+import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import type { Params } from './resolution-scope';
 
@@ -21,12 +21,16 @@ export function auditResolution(
   },
   answer: { readonly id: string; readonly action: string; readonly note: string },
 ): Promise<void> {
-  return audit(tx, actor, `intervention.${what}`, question.outTradeNo, {
-    intervention_id: question.id,
-    resolution_id: answer.id,
-    reason: question.reason,
-    subject: question.subject,
-    action: answer.action,
-    note: answer.note,
+  return audit(tx, actor, {
+    action: `intervention.${what}`,
+    subject: question.outTradeNo,
+    details: {
+      intervention_id: question.id,
+      resolution_id: answer.id,
+      reason: question.reason,
+      subject: question.subject,
+      action: answer.action,
+      note: answer.note,
+    },
   });
 }

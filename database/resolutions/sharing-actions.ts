@@ -3,7 +3,7 @@ import { addRest, ownNumber, reserveSharing } from '../sharing/reservation';
 import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
 import { freeShared } from '../sharing/settlement';
 import { lockSharing, readReceivers, type SharingRow } from '../sharing/sharing-row';
-import { resetBudgets } from '../retries/retry-budgets';
+import { resetBudgets } from '../retries/spend-retry-budgets';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
 import { abandonRefund } from './payment-actions';

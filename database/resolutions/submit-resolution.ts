@@ -7,6 +7,7 @@ import {
   type InterventionAction,
 } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
+import { FIRST_SWEEP_MS } from '../core/due-times';
 import type { Scope } from '../core/scope';
 import { type OpenIntervention, type Params } from './resolution-scope';
 import { openScope } from '../core/scope';
@@ -61,9 +62,6 @@ export interface ResolvedIntervention {
   readonly reason: string;
   readonly subject: string;
 }
-
-/** The run is told at once; should that get lost, the sweep tells it after this. */
-const WAKE_GRACE_MS = 15_000;
 
 interface InterventionRow extends OpenIntervention {
   readonly outTradeNo: string;
@@ -287,7 +285,7 @@ async function insertResolution(
 const approval = (actor: Actor, now: Date) => ({
   approvedBy: actor.name,
   approvedAt: now,
-  nextAttemptAt: new Date(now.getTime() + WAKE_GRACE_MS),
+  nextAttemptAt: new Date(now.getTime() + FIRST_SWEEP_MS),
 });
 
 /** The same answer as the one that is proposed: a second key approves it, the first one repeats itself. */

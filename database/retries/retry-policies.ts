@@ -5,7 +5,7 @@ import {
   type RetryPolicy,
 } from '../../domain/retries/retry-policy';
 import { Prisma } from '../../generated/prisma/client';
-import { audit } from '../core/audit';
+import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 
 export interface StoredPolicy extends RetryPolicy {
@@ -20,6 +20,13 @@ export interface StoredPolicy extends RetryPolicy {
 export type PolicyChange =
   | { readonly kind: 'ok'; readonly policy: StoredPolicy }
   | { readonly kind: 'version_conflict'; readonly version: number };
+
+export interface NewPolicy {
+  readonly policy: RetryPolicy;
+  /** The version that the caller has read; null replaces whichever version is there. */
+  readonly expectedVersion: number | null;
+  readonly actor: Actor;
+}
 
 interface PolicyRow {
   operation: string;
@@ -52,29 +59,25 @@ export function createRetryPolicies(context: DatabaseContext) {
     },
 
     /**
-     * Replaces a policy; counts from the next attempt of whatever is being retried.
-     * @param expected the version it was made from, or null when the caller doesn't care
+     * Replaces a policy. Operations that are being retried follow it from their next attempt.
+     * @returns `version_conflict`, and nothing changed, when the policy has another version
      */
-    put: (
-      operation: RetryOperation,
-      policy: RetryPolicy,
-      expected: number | null,
-      actor: Actor,
-    ): Promise<PolicyChange> => putPolicy(context, operation, policy, expected, actor),
+    put: (operation: RetryOperation, change: NewPolicy): Promise<PolicyChange> =>
+      putPolicy(context, operation, change),
   };
 }
 
 function putPolicy(
   { prisma }: DatabaseContext,
   operation: RetryOperation,
-  policy: RetryPolicy,
-  expected: number | null,
-  actor: Actor,
+  { policy, expectedVersion, actor }: NewPolicy,
 ): Promise<PolicyChange> {
   return prisma.$transaction(async (tx): Promise<PolicyChange> => {
     const before = await lockPolicy(tx, operation);
     const version = before?.version ?? 0;
-    if (expected !== null && expected !== version) return { kind: 'version_conflict', version };
+    if (expectedVersion !== null && expectedVersion !== version) {
+      return { kind: 'version_conflict', version };
+    }
     const [row] = await tx.$queryRaw<{ at: Date }[]>`
       INSERT INTO retry_policies (operation, base_delay_ms, factor, jitter, max_delay_ms,
         max_attempts, retryable_codes, non_retryable_codes, version, updated_by, updated_at)
@@ -95,9 +98,10 @@ function putPolicy(
       updatedBy: actor.name,
       updatedAt: row.at,
     };
-    await audit(tx, actor, 'retry_policy.put', operation, {
-      before: before && noted(before),
-      after: noted(after),
+    await audit(tx, actor, {
+      action: 'retry_policy.put',
+      subject: operation,
+      details: { before: before && noted(before), after: noted(after) },
     });
     return { kind: 'ok', policy: after };
   });

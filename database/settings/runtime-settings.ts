@@ -5,8 +5,8 @@ import {
   type RuntimeOverrides,
   type RuntimeSettingName,
 } from '../../domain/settings/runtime-settings';
-import { audit } from '../core/audit';
-import { createCached, type Cached } from '../core/cached';
+import { audit } from '../core/write-audit';
+import { createCached, type Cached } from '../core/cache-value';
 import type { Actor, DatabaseContext, SharingRules, Tx } from '../core/context';
 
 /** One row; a value of null is an override that was taken away, so that versions only grow. */
@@ -22,6 +22,14 @@ export type SettingChange =
   | { readonly kind: 'ok'; readonly setting: StoredSetting }
   | { readonly kind: 'version_conflict'; readonly version: number };
 
+export interface NewSetting {
+  /** null removes the override. */
+  readonly value: StoredSetting['value'];
+  /** The version that the caller has read; null replaces whichever version is there. */
+  readonly expectedVersion: number | null;
+  readonly actor: Actor;
+}
+
 type SettingsReader = Pick<Tx, '$queryRaw'>;
 
 /** What operators set in place of the environment: times in ms, checked before they are written. */
@@ -35,15 +43,11 @@ export function createRuntimeSettings(context: DatabaseContext) {
     list: (): Promise<StoredSetting[]> => readRows(prisma),
 
     /**
-     * Overrides a setting, or, with null, takes the override away.
-     * @param expected the version it was decided on, or null when the caller doesn't care
+     * Overrides a setting, or removes the override.
+     * @returns `version_conflict`, and nothing changed, when the setting has another version
      */
-    put: (
-      name: RuntimeSettingName,
-      value: StoredSetting['value'],
-      expected: number | null,
-      actor: Actor,
-    ): Promise<SettingChange> => putSetting(context, name, value, expected, actor),
+    put: (name: RuntimeSettingName, change: NewSetting): Promise<SettingChange> =>
+      putSetting(context, name, change),
   };
 }
 
@@ -92,9 +96,7 @@ async function readRows(client: SettingsReader): Promise<StoredSetting[]> {
 function putSetting(
   { prisma }: DatabaseContext,
   name: RuntimeSettingName,
-  value: StoredSetting['value'],
-  expected: number | null,
-  actor: Actor,
+  { value, expectedVersion, actor }: NewSetting,
 ): Promise<SettingChange> {
   const json = JSON.stringify(value);
   return prisma
@@ -106,7 +108,7 @@ function putSetting(
       const [before] = await tx.$queryRaw<Pick<StoredSetting, 'value' | 'version'>[]>`
       SELECT value, version FROM runtime_settings WHERE name = ${name} FOR UPDATE`;
       const version = before?.version ?? 0;
-      if (expected !== null && expected !== version) {
+      if (expectedVersion !== null && expectedVersion !== version) {
         throw new VersionConflict(version);
       }
       const [setting] = await tx.$queryRaw<StoredSetting[]>`
@@ -115,9 +117,13 @@ function putSetting(
       WHERE name = ${name}
       RETURNING name, value, version, updated_by AS "updatedBy", updated_at AS "updatedAt"`;
       if (!setting) throw new Error(`The setting ${name} was not written`);
-      await audit(tx, actor, 'setting.put', name, {
-        before: { value: before?.value ?? null, version },
-        after: { value, version: setting.version },
+      await audit(tx, actor, {
+        action: 'setting.put',
+        subject: name,
+        details: {
+          before: { value: before?.value ?? null, version },
+          after: { value, version: setting.version },
+        },
       });
       return { kind: 'ok', setting };
     })

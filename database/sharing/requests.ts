@@ -1,9 +1,9 @@
 import type { ErrorCode } from '../../domain/error-catalogue';
 import { isSharingSettled } from '../../domain/sharing/profit-sharing';
-import { audit } from '../core/audit';
+import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
-import { claimKey, rememberKey, type IdempotencyGuard } from '../core/idempotency';
-import { lockOrder } from '../core/order-row';
+import { claimKey, rememberKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
+import { lockOrder } from '../core/lock-order';
 import { findSharing, type SharingView } from './reading';
 import { ownNumber, reserveSharing, type NewReceiver } from './reservation';
 
@@ -86,7 +86,11 @@ async function requestSharing(
   });
   if (reserved.kind === 'refused') return reserved;
   if (guard) await rememberKey(context, tx, guard, outTradeNo);
-  await audit(tx, actor, 'sharing.create', outTradeNo, { out_order_no: outOrderNo });
+  await audit(tx, actor, {
+    action: 'sharing.create',
+    subject: outTradeNo,
+    details: { out_order_no: outOrderNo },
+  });
   const sharing = await findSharing(context, tx, outOrderNo, outTradeNo);
   if (!sharing) throw new Error(`Sharing ${outOrderNo} was not written`);
   return { kind: 'created', sharing, startsNow: reserved.startsNow };

@@ -10,7 +10,7 @@ import { OWN_PREFIX } from '../../domain/refunds/refund-number';
 import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
 import { sharingRules } from '../settings/runtime-settings';
-import type { LockedOrder } from '../core/order-row';
+import type { LockedOrder } from '../core/lock-order';
 import { receiverPlace, type SharingRow } from './sharing-row';
 
 export interface NewReceiver {
@@ -85,8 +85,8 @@ export async function reserveSharing(
   order: LockedOrder,
   sharing: NewSharing,
 ): Promise<SharingReservation> {
-  const { out_trade_no: outTradeNo, paid_at: paidAt } = order;
-  if (!order.profit_sharing) {
+  const { outTradeNo, paidAt } = order;
+  if (!order.profitSharing) {
     return refused('ORDER_NOT_FOR_SHARING', 'It was made without profit_sharing: true');
   }
   const [paid] = await tx.$queryRaw<LockedPayment[]>`
@@ -170,10 +170,10 @@ async function insertSharing(
     data: [
       {
         outOrderNo,
-        outTradeNo: order.out_trade_no,
+        outTradeNo: order.outTradeNo,
         transactionKey: paid.id,
         merchantId: paid.merchant_id,
-        appId: order.app_id,
+        appId: order.appId,
         transactionId: paid.transaction_id,
         kind: isShare ? 'share' : 'unfreeze',
         unfreezeRest,
@@ -232,17 +232,17 @@ export async function addDeadline(
   order: LockedOrder,
   now: Date,
 ): Promise<void> {
-  if (!order.profit_sharing) return;
+  if (!order.profitSharing) return;
   const { unfreezeAfterMs } = await sharingRules(context, tx);
   const after = `${unfreezeAfterMs} milliseconds`;
   await tx.$executeRaw`
     INSERT INTO profit_sharings (out_order_no, out_trade_no, transaction_key, merchant_id, app_id,
       transaction_id, kind, description, origin, content_hash, not_before, due_at, created_at)
-    SELECT 'op_rest_' || right(t.transaction_id, 56), t.order_no, t.id, t.merchant_id, ${order.app_id},
+    SELECT 'op_rest_' || right(t.transaction_id, 56), t.order_no, t.id, t.merchant_id, ${order.appId},
       t.transaction_id, 'unfreeze', ${UNFREEZE_TEXT}, 'deadline', '', d.at, d.at, ${now}
     FROM payment_transactions t CROSS JOIN LATERAL (
       SELECT least(coalesce(t.success_time, ${now}), ${now}) + ${after}::interval AS at) d
-    WHERE t.order_no = ${order.out_trade_no} AND t.status = 'applied'
+    WHERE t.order_no = ${order.outTradeNo} AND t.status = 'applied'
     ON CONFLICT DO NOTHING`;
 }
 

@@ -1,9 +1,9 @@
 import type { ReceiverResult, SharingStatus } from '../../domain/sharing/profit-sharing';
 import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
-import { addSharingDelivery } from '../outbound/write-deliveries';
+import { addSharingDelivery } from '../outbound/add-deliveries';
 import { endInterventions, openIntervention } from '../interventions/open-intervention';
-import { lockOrder } from '../core/order-row';
+import { lockOrder } from '../core/lock-order';
 import { settleForeignAttempts, settleSharingAttempt } from './attempts';
 import { addRest } from './reservation';
 import { lockSharing, readReceivers, type Receiver, type SharingRow } from './sharing-row';

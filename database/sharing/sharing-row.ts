@@ -6,7 +6,7 @@ import type {
   SharingStatus,
 } from '../../domain/sharing/profit-sharing';
 import type { DatabaseContext, Tx } from '../core/context';
-import { lockOrder } from '../core/order-row';
+import { lockOrder } from '../core/lock-order';
 
 /** A sharing as it is locked. */
 export interface SharingRow {

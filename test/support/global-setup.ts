@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { migrate } from '../../database/core/migrations';
+import { migrate } from '../../database/core/apply-migrations';
 import { type Stack, startStack } from '../../stack/stack';
 
 declare global {

@@ -18,6 +18,7 @@ import {
 import { openDatabase } from '../../database/support/built';
 import { secrets } from '../../database/support/secrets';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';
+import { fen } from '../../../domain/money';
 
 const ACTOR = { name: 'ops', role: 'admin' };
 const START_MS = Date.parse('2026-01-01T12:00:00+08:00');
@@ -41,7 +42,11 @@ afterAll(async () => {
 afterEach(async () => {
   await database.dependencies.mark('wechatpay', 'up', {}, nowMs);
   for (const [operation, policy] of Object.entries(DEFAULT_POLICIES)) {
-    await database.policies.put(operation as keyof typeof DEFAULT_POLICIES, policy, null, ACTOR);
+    await database.policies.put(operation as keyof typeof DEFAULT_POLICIES, {
+      policy,
+      expectedVersion: null,
+      actor: ACTOR,
+    });
   }
 });
 
@@ -68,8 +73,8 @@ async function newOrder(): Promise<string> {
       openid: null,
       clientIp: null,
       description: 'A T-shirt',
-      items: [{ sku: 'shirt', quantity: 1, unitPriceFen: 300, kind: null }],
-      totalFen: 300,
+      items: [{ sku: 'shirt', quantity: 1, unitPriceFen: fen(300), kind: null }],
+      totalFen: fen(300),
       currency: 'CNY',
       shopOrderNo: null,
       profitSharing: false,
@@ -121,7 +126,11 @@ async function questions(no: string): Promise<Record<string, unknown>[]> {
 
 async function set(operation: FailedOperation['operation'], change: Partial<RetryPolicy>) {
   const policy = { ...DEFAULT_POLICIES[operation], ...change };
-  await database.policies.put(operation, policy, null, ACTOR);
+  await database.policies.put(operation, {
+    policy,
+    expectedVersion: null,
+    actor: ACTOR,
+  });
 }
 
 test('each failure is counted in its row and waits longer, until the budget is spent', async () => {

@@ -1,7 +1,7 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
-import { resetBudgets } from '../../../database/retries/retry-budgets';
+import { resetBudgets } from '../../../database/retries/spend-retry-budgets';
 import { latePaymentPolicy } from '../../../database/settings/runtime-settings';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';
 import { openDatabase, PrismaClient, PrismaPg } from '../support/built';
@@ -30,21 +30,33 @@ afterAll(async () => {
 test('what happens to a late payment is read in the transaction that decides it', async () => {
   const read = () => prisma.$transaction((tx) => latePaymentPolicy(tx));
   expect(await read()).toBe('refund');
-  await database.settings.put('late_payment', 'ask', null, ACTOR);
+  await database.settings.put('late_payment', {
+    value: 'ask',
+    expectedVersion: null,
+    actor: ACTOR,
+  });
   expect(await read()).toBe('ask');
-  await database.settings.put('late_payment', null, null, ACTOR);
+  await database.settings.put('late_payment', { value: null, expectedVersion: null, actor: ACTOR });
   expect(await read()).toBe('refund');
   expect(await database.settings.read()).toEqual({});
 });
 
 test('settings are read as they were written', async () => {
-  await database.settings.put('query_schedule', [30_000, 60_000], null, ACTOR);
-  await database.settings.put('refund_spacing', 0, null, ACTOR);
+  await database.settings.put('query_schedule', {
+    value: [30_000, 60_000],
+    expectedVersion: null,
+    actor: ACTOR,
+  });
+  await database.settings.put('refund_spacing', { value: 0, expectedVersion: null, actor: ACTOR });
   expect(await database.settings.read()).toEqual({
     query_schedule: [30_000, 60_000],
     refund_spacing: 0,
   });
-  const stale = await database.settings.put('patrol_interval', 1_000, 7, ACTOR);
+  const stale = await database.settings.put('patrol_interval', {
+    value: 1_000,
+    expectedVersion: 7,
+    actor: ACTOR,
+  });
   expect(stale).toEqual({ kind: 'version_conflict', version: 0 });
   const names = (await database.settings.list()).map(({ name }) => name);
   expect(names).not.toContain('patrol_interval');

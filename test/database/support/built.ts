@@ -1,6 +1,6 @@
 import type * as patrolActivities from '../../../activities/patrol/activities';
-import type * as orderNumbers from '../../../database/orders/order-numbers';
-import type * as orderReading from '../../../database/views/orders';
+import type * as orderNumbers from '../../../database/orders/take-order-numbers';
+import type * as orderReading from '../../../database/views/read-orders';
 import type * as patrolRoom from '../../../database/patrol/patrol';
 import type * as databases from '../../../database/database';
 import type * as prismaClient from '../../../generated/prisma/client';
@@ -24,9 +24,11 @@ export const { createPatrolActivities } = built(
   'dist/activities/patrol/activities.js',
 ) as typeof patrolActivities;
 export const { createOrderNumbers } = built(
-  'dist/database/orders/order-numbers.js',
+  'dist/database/orders/take-order-numbers.js',
 ) as typeof orderNumbers;
-export const { createOrderReading } = built('dist/database/views/orders.js') as typeof orderReading;
+export const { createOrderReading } = built(
+  'dist/database/views/read-orders.js',
+) as typeof orderReading;
 export const { createPatrol } = built('dist/database/patrol/patrol.js') as typeof patrolRoom;
 export const { PrismaClient } = built('dist/generated/prisma/client.js') as typeof prismaClient;
 export const { PrismaPg } = built('node_modules/@prisma/adapter-pg') as typeof prismaPg;

@@ -2,7 +2,7 @@
 import { DEFAULT_SHARING } from '../../../domain/settings/runtime-settings';
 import { Pool } from 'pg';
 import { z } from 'zod';
-import type { OrderFilter } from '../../../database/views/orders';
+import type { OrderFilter } from '../../../database/views/read-orders';
 import { createFieldCipher } from '../../../database/core/field-encryption';
 import { createKeyedHash } from '../../../database/core/keyed-hash';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';

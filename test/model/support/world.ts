@@ -63,7 +63,11 @@ export async function startWorld(): Promise<World> {
   simulator.setRefundRules({ refundSpacingMs: SPACING_MS });
   for (const operation of ['wechat.refund', 'wechat.refund_query'] as const) {
     const policy = { ...DEFAULT_POLICIES[operation], maxAttempts: MAX_ATTEMPTS };
-    await database.policies.put(operation, policy, null, ACTOR);
+    await database.policies.put(operation, {
+      policy,
+      expectedVersion: null,
+      actor: ACTOR,
+    });
   }
   let laterMs = 0;
   return {

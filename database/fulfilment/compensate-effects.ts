@@ -3,28 +3,27 @@ import {
   effectsTakenBack,
   type DatabaseEffect,
 } from '../../domain/fulfilment/effects';
-import { proportion, proportions } from '../../domain/money';
+import { proportion, proportions, type Fen } from '../../domain/money';
 import { shanghaiDay } from '../../domain/orders/order-number';
 import type { Tx } from '../core/context';
-import type { LockedOrder } from '../core/order-row';
+import type { LockedOrder } from '../core/lock-order';
 
 /** A refund of the payment, back with the payer. */
 interface Refunded {
   readonly outRefundNo: string;
-  readonly amountFen: number;
+  readonly amountFen: Fen;
   /** Of the payment that it belongs to. */
-  readonly paidFen: number;
+  readonly paidFen: Fen;
   /** Back of the payment when this one was, itself included. */
-  readonly refundedFen: number;
+  readonly refundedFen: Fen;
 }
 
 /**
  * Commits with a refund's success what it takes back: a row of its own for each effect the order has (P7).
- * The order's row is locked.
  */
 export async function addCompensations(
   tx: Tx,
-  outTradeNo: string,
+  { outTradeNo }: LockedOrder,
   refund: {
     readonly outRefundNo: string;
     readonly restock: boolean;
@@ -42,6 +41,13 @@ export async function addCompensations(
     ON CONFLICT (out_trade_no, effect) DO NOTHING`;
 }
 
+/** The share of one effect that one refund takes back. */
+interface EffectShare {
+  readonly effect: DatabaseEffect;
+  readonly outRefundNo: string;
+  readonly now: Date;
+}
+
 /**
  * Takes back one effect's share of one refund. What was never done has nothing to take back; what others
  * have taken back already is not taken again. The order and its products are locked.
@@ -49,9 +55,7 @@ export async function addCompensations(
 export async function compensate(
   tx: Tx,
   order: LockedOrder,
-  effect: DatabaseEffect,
-  outRefundNo: string,
-  now: Date,
+  { effect, outRefundNo, now }: EffectShare,
 ): Promise<void> {
   const [refund] = await tx.$queryRaw<Refunded[]>`
     SELECT r.out_refund_no AS "outRefundNo", r.amount_fen AS "amountFen", t.total_fen AS "paidFen",
@@ -59,7 +63,7 @@ export async function compensate(
         WHERE x.transaction_key = r.transaction_key AND x.status = 'succeeded'
           AND (x.succeeded_at, x.out_refund_no) <= (r.succeeded_at, r.out_refund_no)) AS "refundedFen"
     FROM refunds r JOIN payment_transactions t ON t.id = r.transaction_key
-    WHERE r.out_refund_no = ${outRefundNo} AND r.order_no = ${order.out_trade_no}
+    WHERE r.out_refund_no = ${outRefundNo} AND r.order_no = ${order.outTradeNo}
       AND EXISTS (SELECT 1 FROM order_effects e WHERE e.out_trade_no = r.order_no
         AND e.effect = ${effect} AND e.status = 'done')`;
   if (refund) await TAKE_BACK[effect](tx, order, refund, now);
@@ -69,7 +73,7 @@ type Compensation = (tx: Tx, order: LockedOrder, refund: Refunded, now: Date) =>
 
 const TAKE_BACK: Record<DatabaseEffect, Compensation> = {
   async points(tx, order, refund, now) {
-    const { out_trade_no: outTradeNo, user_id: userId } = order;
+    const { outTradeNo, userId } = order;
     const [sums] = await tx.$queryRaw<{ given: number; taken: number }[]>`
       SELECT coalesce(sum(delta) FILTER (WHERE effect = 'points'), 0)::int AS given,
         coalesce(-sum(delta) FILTER (WHERE effect <> 'points'), 0)::int AS taken
@@ -90,7 +94,7 @@ const TAKE_BACK: Record<DatabaseEffect, Compensation> = {
 
   /** Where they were counted: on the day of the payment, so that a day's net sales are in one row. */
   async sales(tx, order, refund, now) {
-    const { out_trade_no: outTradeNo } = order;
+    const { outTradeNo } = order;
     const lines = await tx.$queryRaw<{ sku: string; units: number; revenueFen: number }[]>`
       SELECT sku, sum(quantity)::float8 AS units,
         sum(quantity::bigint * unit_price_fen)::float8 AS "revenueFen"
@@ -119,7 +123,7 @@ const TAKE_BACK: Record<DatabaseEffect, Compensation> = {
       )
       UPDATE sales_statistics s SET units = s.units - back.units,
         revenue_fen = s.revenue_fen - back.revenue_fen, orders = s.orders - ${whole}::int
-      FROM back WHERE s.day = ${shanghaiDay((order.paid_at ?? now).getTime())} AND s.sku = back.sku`;
+      FROM back WHERE s.day = ${shanghaiDay((order.paidAt ?? now).getTime())} AND s.sku = back.sku`;
   },
 
   /**
@@ -128,7 +132,7 @@ const TAKE_BACK: Record<DatabaseEffect, Compensation> = {
    */
   async stock(tx, order, refund) {
     const rows = await tx.stockReservation.findMany({
-      where: { outTradeNo: order.out_trade_no, status: 'taken' },
+      where: { outTradeNo: order.outTradeNo, status: 'taken' },
       select: { sku: true, quantity: true, returned: true },
       orderBy: { sku: 'asc' },
     });
@@ -136,7 +140,7 @@ const TAKE_BACK: Record<DatabaseEffect, Compensation> = {
       const back = proportion(quantity, refund.refundedFen, refund.paidFen);
       if (back <= returned) continue;
       await tx.stockReservation.updateMany({
-        where: { outTradeNo: order.out_trade_no, sku },
+        where: { outTradeNo: order.outTradeNo, sku },
         data: { returned: back },
       });
       const onHand = { stock: { increment: back - returned } };
@@ -146,7 +150,7 @@ const TAKE_BACK: Record<DatabaseEffect, Compensation> = {
 
   /** Only codes that nobody has used; a user has seen them, so they never go out again. */
   async delivery(tx, order, refund, now) {
-    const { out_trade_no: outTradeNo } = order;
+    const { outTradeNo } = order;
     const rows = await tx.$queryRaw<{ sku: string; given: number; revoked: number }[]>`
       SELECT sku, count(*)::int AS given, count(revoked_at)::int AS revoked
       FROM product_codes WHERE out_trade_no = ${outTradeNo} GROUP BY sku ORDER BY sku`;
@@ -171,7 +175,7 @@ async function takenBefore(
   const [row] = await tx.$queryRaw<{ fen: number }[]>`
     SELECT coalesce(sum(r.amount_fen), 0)::int AS fen
     FROM order_effects e JOIN refunds r ON e.effect = ${compensationOf(effect, '')} || r.out_refund_no
-    WHERE e.out_trade_no = ${order.out_trade_no} AND r.order_no = e.out_trade_no
+    WHERE e.out_trade_no = ${order.outTradeNo} AND r.order_no = e.out_trade_no
       AND e.status = 'done' AND r.out_refund_no <> ${outRefundNo}`;
   return row?.fen ?? 0;
 }

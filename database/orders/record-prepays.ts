@@ -6,14 +6,16 @@ import {
   type PrepayApi,
 } from '../../domain/orders/channels';
 import type { ErrorCode } from '../../domain/error-catalogue';
+import type { Fen } from '../../domain/money';
 import { canBePaid } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
-import { mayExistAtWechat, settleAttempt, type Refusal } from './attempts';
+import { mayExistAtWechat, settleAttempt, type Refusal } from './record-attempts';
 import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
 import { closeLocked } from './close-locked-order';
-import { readRunView } from '../core/run-view';
-import { changeStatus, lockOrder } from '../core/order-row';
+import { readRunView } from '../core/read-run-view';
+import { changeStatus } from '../core/change-order-status';
+import { lockOrder } from '../core/lock-order';
 
 /** The request as it was fixed when the order was made: the same bytes at every attempt (P8). */
 export interface StoredPrepay {
@@ -24,7 +26,7 @@ export interface StoredPrepay {
   readonly description: string;
   readonly notifyUrl: string;
   readonly timeExpire: string;
-  readonly totalFen: number;
+  readonly totalFen: Fen;
   readonly openid: string | null;
   readonly clientIp: string | null;
   readonly profitSharing: boolean;
@@ -35,18 +37,11 @@ export type PrepayStart =
   /** The round is done, or the order can't be paid any more. */
   | { readonly kind: 'settled' };
 
-interface StartRow {
-  attempt_id: string | null;
-  channel: Channel;
-  app_id: string;
-  merchant_id: string;
-  description: string;
-  notify_url: string;
-  time_expire: string;
-  total_fen: number;
-  openid_encrypted: string | null;
-  client_ip_encrypted: string | null;
-  profit_sharing: boolean;
+interface StartRow extends Omit<StoredPrepay, 'api' | 'outTradeNo' | 'openid' | 'clientIp'> {
+  readonly attemptId: string | null;
+  readonly channel: Channel;
+  readonly openidEncrypted: string | null;
+  readonly clientIpEncrypted: string | null;
 }
 
 interface AcceptedPrepay {
@@ -75,7 +70,7 @@ export function createPrepays(context: DatabaseContext) {
      * close is wanted, the round is open. After this the attempt counts as unknown until told otherwise.
      */
     start: (outTradeNo: string, round: number, timeoutMs: number, nowMs: number) =>
-      startPrepay(context, outTradeNo, round, timeoutMs, nowMs),
+      startPrepay(context, outTradeNo, { round, timeoutMs, nowMs }),
 
     /** WeChat accepted the round: the user can pay. Late answers of an order that has moved on stay noted. */
     accepted: (outTradeNo: string, result: AcceptedPrepay) =>
@@ -91,22 +86,21 @@ export function createPrepays(context: DatabaseContext) {
 
     /** WeChat took nothing and wants to be asked later (too many requests). */
     notNow: (attemptId: string, code: string, requestId: string | null, nowMs: number) =>
-      settleAttempt(prisma, attemptId, 'refused', code, requestId, new Date(nowMs)),
+      settleAttempt(prisma, attemptId, { outcome: 'refused', code, requestId }, new Date(nowMs)),
 
     /** The outcome is not known; the attempt stays one that may have happened. */
     unknown: (attemptId: string, code: ErrorCode, requestId: string | null, nowMs: number) =>
-      settleAttempt(prisma, attemptId, 'unknown', code, requestId, new Date(nowMs)),
+      settleAttempt(prisma, attemptId, { outcome: 'unknown', code, requestId }, new Date(nowMs)),
   };
 }
 
 async function startPrepay(
   { prisma, cipher }: DatabaseContext,
   outTradeNo: string,
-  round: number,
-  timeoutMs: number,
-  nowMs: number,
+  attempt: { readonly round: number; readonly timeoutMs: number; readonly nowMs: number },
 ): Promise<PrepayStart> {
-  const open = (column: string, value: string | null) =>
+  const { round, timeoutMs, nowMs } = attempt;
+  const decrypt = (column: string, value: string | null) =>
     value === null ? null : cipher.decrypt({ table: 'orders', column, row: outTradeNo }, value);
   const now = new Date(nowMs);
   const [row] = await prisma.$queryRaw<StartRow[]>`
@@ -119,26 +113,23 @@ async function startPrepay(
         AND o.refusal_code IS NULL AND o.prepay_rounds < ${round} AND o.expires_at > ${now}
       RETURNING id
     )
-    SELECT (SELECT id::text FROM a) AS attempt_id, o.channel, o.app_id, o.merchant_id,
-      o.description, o.notify_url, o.time_expire, o.total_fen, o.openid_encrypted,
-      o.client_ip_encrypted, o.profit_sharing
+    SELECT (SELECT id::text FROM a) AS "attemptId", o.channel, o.app_id AS "appId",
+      o.merchant_id AS "merchantId", o.description, o.notify_url AS "notifyUrl",
+      o.time_expire AS "timeExpire", o.total_fen AS "totalFen",
+      o.openid_encrypted AS "openidEncrypted", o.client_ip_encrypted AS "clientIpEncrypted",
+      o.profit_sharing AS "profitSharing"
     FROM o`;
-  if (!row || row.attempt_id === null) return { kind: 'settled' };
+  if (!row || row.attemptId === null) return { kind: 'settled' };
+  const { attemptId, channel, openidEncrypted, clientIpEncrypted, ...request } = row;
   return {
     kind: 'send',
-    attemptId: row.attempt_id,
+    attemptId,
     request: {
-      api: CHANNELS[row.channel].api,
-      appId: row.app_id,
-      merchantId: row.merchant_id,
+      ...request,
+      api: CHANNELS[channel].api,
       outTradeNo,
-      description: row.description,
-      notifyUrl: row.notify_url,
-      timeExpire: row.time_expire,
-      totalFen: row.total_fen,
-      openid: open('openid', row.openid_encrypted),
-      clientIp: open('client_ip', row.client_ip_encrypted),
-      profitSharing: row.profit_sharing,
+      openid: decrypt('openid', openidEncrypted),
+      clientIp: decrypt('client_ip', clientIpEncrypted),
     },
   };
 }
@@ -151,14 +142,15 @@ function acceptPrepay(
   const now = new Date(result.nowMs);
   return prisma.$transaction(async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
-    await settleAttempt(tx, result.attemptId, 'accepted', null, result.requestId, now);
-    if (order && canBePaid(order.status) && order.prepay_rounds < result.round) {
+    const { attemptId, requestId } = result;
+    await settleAttempt(tx, attemptId, { outcome: 'accepted', code: null, requestId }, now);
+    if (order && canBePaid(order.status) && order.prepayRounds < result.round) {
       const life = PREPAY_LIFE_MS[CHANNELS[order.channel as Channel].api];
-      const first = order.prepay_rounds === 0;
+      const first = order.prepayRounds === 0;
       const firstQuery = first ? { nextQueryAt: new Date(result.firstQueryAtMs) } : {};
       const dueAt = new Date(result.firstQueryAtMs + DUE_GRACE_MS);
       await tx.order.updateMany({
-        where: { outTradeNo, prepayRounds: order.prepay_rounds },
+        where: { outTradeNo, prepayRounds: order.prepayRounds },
         data: {
           prepayRounds: result.round,
           prepayToken: result.token,
@@ -168,8 +160,7 @@ function acceptPrepay(
           ...firstQuery,
         },
       });
-      const change = { outTradeNo, status: order.status, cause: 'prepay', now, dueAt };
-      await changeStatus(tx, { ...change, event: 'prepaid' });
+      await changeStatus(tx, order, { event: 'prepaid', cause: 'prepay', now, dueAt });
     }
     return readRunView(tx, outTradeNo);
   });
@@ -186,7 +177,8 @@ function refusePrepay(
     const order = await lockOrder(tx, outTradeNo);
     // "Paid already" refuses the prepay and says that the order is there.
     const outcome = refusal.code === 'ORDER_PAID' ? 'unknown' : 'refused';
-    await settleAttempt(tx, attemptId, outcome, refusal.wechatCode, refusal.requestId, now);
+    const { wechatCode: code, requestId } = refusal;
+    await settleAttempt(tx, attemptId, { outcome, code, requestId }, now);
     if (!order || !canBePaid(order.status)) return readRunView(tx, outTradeNo);
     await tx.order.updateMany({
       where: { outTradeNo },
@@ -194,11 +186,11 @@ function refusePrepay(
         refusalCode: refusal.code,
         refusalWechatCode: refusal.wechatCode,
         refusalMessage: refusal.message,
-        ...(ofSettings ? {} : { closeRequestedAt: order.close_requested_at ?? now }),
+        ...(ofSettings ? {} : { closeRequestedAt: order.closeRequestedAt ?? now }),
       },
     });
     if (!ofSettings && !(await mayExistAtWechat(tx, outTradeNo))) {
-      await closeLocked(context, tx, order, 'prepay_refused', now);
+      await closeLocked(context, tx, order, { cause: 'prepay_refused', now });
     }
     return readRunView(tx, outTradeNo);
   });

@@ -5,7 +5,7 @@ import type {
   WebhookEventName,
 } from '../../domain/fulfilment/effects';
 import type { DatabaseContext, Tx } from '../core/context';
-import type { LockedOrder } from '../core/order-row';
+import type { LockedOrder } from '../core/lock-order';
 
 /** What each event is told by: the shop hears of all, the user of the payment. */
 const TOLD_BY: Readonly<Record<OrderEventName, readonly DeliveryKind[]>> = {
@@ -30,30 +30,31 @@ export async function addDeliveries(
     type: event,
     timestamp: now.toISOString(),
     data: {
-      out_trade_no: order.out_trade_no,
-      shop_order_no: order.shop_order_no,
-      user_id: order.user_id,
+      out_trade_no: order.outTradeNo,
+      shop_order_no: order.shopOrderNo,
+      user_id: order.userId,
       channel: order.channel,
       status,
       amount: {
-        total: order.total_fen,
+        total: order.totalFen,
         currency: order.currency,
-        refunded: order.refunded_fen,
+        refunded: order.refundedFen,
       },
       transaction_id: transactionId,
       metadata: order.metadata,
     },
   };
   const kinds = TOLD_BY[event].filter((kind) => kind !== 'webhook' || webhooks);
-  const id = deliveryId(order.out_trade_no, event);
-  await insert(tx, { id, kinds, outTradeNo: order.out_trade_no, event, payload, now });
+  const id = deliveryId(order.outTradeNo, event);
+  await insert(tx, { id, kinds, outTradeNo: order.outTradeNo, event, payload, now });
 }
 
 /** What a webhook says of a refund. */
 interface DeliveredRefund {
-  readonly out_refund_no: string;
-  readonly transaction_id: string;
-  readonly amount_fen: number;
+  readonly outRefundNo: string;
+  readonly transactionId: string;
+  readonly amountFen: number;
+  readonly now: Date;
 }
 
 /** The shop hears that a refund's money is back with the payer. */
@@ -61,31 +62,30 @@ export async function addRefundDelivery(
   { webhooks }: Pick<DatabaseContext, 'webhooks'>,
   tx: Tx,
   order: LockedOrder,
-  refund: DeliveredRefund,
-  now: Date,
+  { outRefundNo, transactionId, amountFen, now }: DeliveredRefund,
 ): Promise<void> {
   if (!webhooks) return;
   const event = 'refund.succeeded';
-  const { out_trade_no: outTradeNo } = order;
+  const { outTradeNo } = order;
   const payload = {
     type: event,
     timestamp: now.toISOString(),
     data: {
       out_trade_no: outTradeNo,
-      out_refund_no: refund.out_refund_no,
-      shop_order_no: order.shop_order_no,
-      transaction_id: refund.transaction_id,
-      refund_amount: refund.amount_fen,
+      out_refund_no: outRefundNo,
+      shop_order_no: order.shopOrderNo,
+      transaction_id: transactionId,
+      refund_amount: amountFen,
       status: order.status,
       amount: {
-        total: order.total_fen,
+        total: order.totalFen,
         currency: order.currency,
-        refunded: order.refunded_fen,
+        refunded: order.refundedFen,
       },
       metadata: order.metadata,
     },
   };
-  const id = deliveryId(outTradeNo, event, refund.out_refund_no);
+  const id = deliveryId(outTradeNo, event, outRefundNo);
   await insert(tx, { id, kinds: ['webhook'], outTradeNo, event, payload, now });
 }
 
@@ -108,7 +108,7 @@ export async function addSharingDelivery(
 ): Promise<void> {
   if (!webhooks) return;
   const event = 'profit_sharing.finished';
-  const { out_trade_no: outTradeNo } = order;
+  const { outTradeNo } = order;
   const { outOrderNo, receivers, now } = sharing;
   const payload = {
     type: event,
@@ -116,8 +116,8 @@ export async function addSharingDelivery(
     data: {
       out_trade_no: outTradeNo,
       out_order_no: outOrderNo,
-      shop_order_no: order.shop_order_no,
-      transaction_id: order.applied_transaction_id,
+      shop_order_no: order.shopOrderNo,
+      transaction_id: order.appliedTransactionId,
       receivers: receivers.map(({ line, type, amountFen, result, failReason }) => ({
         line,
         type,

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
-import { audit } from '../core/audit';
+import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
-import type { ItemKind } from './stock-reservations';
+import type { ItemKind } from './reserve-stock';
 
 export interface ProductView {
   readonly sku: string;
@@ -90,7 +90,11 @@ function putProduct(
         return { kind: 'conflict', detail: 'The kind of a product can not be changed' };
       }
     }
-    await audit(tx, actor, 'product.put', sku, { name, kind, stock, created: count === 1 });
+    await audit(tx, actor, {
+      action: 'product.put',
+      subject: sku,
+      details: { name, kind, stock, created: count === 1 },
+    });
     return viewed(tx, sku);
   });
 }
@@ -116,7 +120,7 @@ function changeStock(
     }
     await tx.product.updateMany({ where: { sku }, data: { stock } });
     await tx.stockMovement.createMany({ data: [{ sku, delta, reason, actor: actor.name }] });
-    await audit(tx, actor, 'product.stock', sku, { delta, reason });
+    await audit(tx, actor, { action: 'product.stock', subject: sku, details: { delta, reason } });
     return viewed(tx, sku);
   });
 }
@@ -154,7 +158,11 @@ async function addCodes(
         select: { codeHash: true },
       });
       if (foreign.length > 0) throw new CodesTaken(foreign.map(({ codeHash }) => codeHash));
-      await audit(tx, actor, 'product.codes', sku, { given: codes.length, added: count });
+      await audit(tx, actor, {
+        action: 'product.codes',
+        subject: sku,
+        details: { given: codes.length, added: count },
+      });
       return viewed(tx, sku);
     });
   } catch (error) {
@@ -190,7 +198,11 @@ async function useCodes(
     if (revoked.length > 0) return { kind: 'code_revoked', indexes: revoked };
     const noted = await tx.$executeRaw`
       UPDATE product_codes SET used_at = now() WHERE code_hash = ANY(${hashes}) AND used_at IS NULL`;
-    await audit(tx, actor, 'product.codes_used', sku, { given: codes.length, noted });
+    await audit(tx, actor, {
+      action: 'product.codes_used',
+      subject: sku,
+      details: { given: codes.length, noted },
+    });
     return viewed(tx, sku);
   });
 }

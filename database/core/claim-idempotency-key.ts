@@ -22,14 +22,14 @@ export async function claimKey(
   guard: IdempotencyGuard,
   bodyHash: string,
 ): Promise<KeyClaim> {
-  const [row] = await tx.$queryRaw<{ body_hash: string; out_trade_no: string | null }[]>`
+  const [row] = await tx.$queryRaw<{ bodyHash: string; outTradeNo: string | null }[]>`
     INSERT INTO idempotency_keys (api_key_name, route, key, body_hash)
     VALUES (${guard.apiKeyName}, ${guard.route}, ${guard.key}, ${bodyHash})
     ON CONFLICT (api_key_name, route, key) DO UPDATE SET key = excluded.key
-    RETURNING body_hash, out_trade_no`;
-  if (!row || row.out_trade_no === null) return { kind: 'new' };
-  if (row.body_hash !== bodyHash) return { kind: 'key_reused' };
-  return { kind: 'replay', outTradeNo: row.out_trade_no };
+    RETURNING body_hash AS "bodyHash", out_trade_no AS "outTradeNo"`;
+  if (!row || row.outTradeNo === null) return { kind: 'new' };
+  if (row.bodyHash !== bodyHash) return { kind: 'key_reused' };
+  return { kind: 'replay', outTradeNo: row.outTradeNo };
 }
 
 /** What the key has made. With its body: what an earlier one asked for was refused, and left nothing. */

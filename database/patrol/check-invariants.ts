@@ -8,9 +8,9 @@ import {
 import type { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
-import { releaseStock } from '../fulfilment/stock-reservations';
-import { lockOrder, type LockedOrder } from '../core/order-row';
-import { ORDER_CHECKS, refundedCheck, stockCheck } from './invariant-checks';
+import { releaseStock } from '../fulfilment/reserve-stock';
+import { lockOrder, type LockedOrder } from '../core/lock-order';
+import { ORDER_CHECKS, refundedCheck, stockCheck } from './invariant-rules';
 import type { Violation } from './violation';
 
 /** Orders that one round of statements checks. */
@@ -55,13 +55,14 @@ export function createInvariants(context: DatabaseContext) {
           broken.set(`${subjectOf(one)} ${one.outTradeNo}`, one);
         }
       };
-      const lookAt = async (numbers: string[]) => {
+      const checkOrders = async (numbers: string[]) => {
         for (const check of ORDER_CHECKS) await look(check(numbers));
       };
-      const history = await changedOrders(context, start, deadlineMs, now, lookAt);
-      const order = await slice(context, start, deadlineMs, now, lookAt);
+      const checking: Checking = { hasTime: () => now() < deadlineMs, now, checkOrders };
+      const history = await checkChangedOrders(context, start, checking);
+      const order = await checkSlice(context, start, checking);
       const since = new Date(start.sinceMs);
-      await refundedOrders(context, since, deadlineMs, now, lookAt);
+      await checkRefundedOrders(context, since, checking);
       await look(refundedCheck(since, MAX_REFUNDS));
       await look(stockCheck());
       const settled = await settle(context, [...broken.values()], now);
@@ -70,18 +71,25 @@ export function createInvariants(context: DatabaseContext) {
   };
 }
 
+/** What the steps of one patrol share. */
+interface Checking {
+  /** False once later rounds are left to the next patrol. */
+  readonly hasTime: () => boolean;
+  readonly now: () => number;
+  /** Checks the orders with these numbers by all rules. */
+  readonly checkOrders: (numbers: string[]) => Promise<void>;
+}
+
 const subjectOf = ({ kind, key }: Violation) => `${kind}:${key}`;
 
 /** Orders by their steps since the last patrol. @returns the id of the last step whose order was checked */
-async function changedOrders(
+async function checkChangedOrders(
   { prisma }: DatabaseContext,
   start: PatrolStart,
-  deadlineMs: number,
-  now: () => number,
-  lookAt: (numbers: string[]) => Promise<void>,
+  { hasTime, now, checkOrders }: Checking,
 ): Promise<string> {
   let after = BigInt(start.position?.history ?? (await firstStep(prisma)));
-  for (let n = 0; n < MAX_CHANGED_BATCHES && now() < deadlineMs; n += 1) {
+  for (let n = 0; n < MAX_CHANGED_BATCHES && hasTime(); n += 1) {
     const steps = await prisma.orderStatusChange.findMany({
       where: { id: { gt: after } },
       select: { id: true, outTradeNo: true, at: true },
@@ -92,7 +100,7 @@ async function changedOrders(
     const settled = young < 0 ? steps : steps.slice(0, young);
     const last = settled.at(-1);
     if (!last) break;
-    await lookAt([...new Set(settled.map(({ outTradeNo }) => outTradeNo))]);
+    await checkOrders([...new Set(settled.map(({ outTradeNo }) => outTradeNo))]);
     after = last.id;
     if (settled.length < BATCH) break;
   }
@@ -106,22 +114,20 @@ async function firstStep(prisma: DatabaseContext['prisma']): Promise<bigint> {
 }
 
 /** One slice of all orders, by number. @returns where the next one begins */
-async function slice(
+async function checkSlice(
   { prisma }: DatabaseContext,
   start: PatrolStart,
-  deadlineMs: number,
-  now: () => number,
-  lookAt: (numbers: string[]) => Promise<void>,
+  { hasTime, checkOrders }: Checking,
 ): Promise<string> {
   let after = start.position?.order ?? '';
-  for (let n = 0; n < MAX_PASS_BATCHES && now() < deadlineMs; n += 1) {
+  for (let n = 0; n < MAX_PASS_BATCHES && hasTime(); n += 1) {
     const orders = await prisma.order.findMany({
       where: { outTradeNo: { gt: after } },
       select: { outTradeNo: true },
       orderBy: { outTradeNo: 'asc' },
       take: BATCH,
     });
-    if (orders.length > 0) await lookAt(orders.map(({ outTradeNo }) => outTradeNo));
+    if (orders.length > 0) await checkOrders(orders.map(({ outTradeNo }) => outTradeNo));
     if (orders.length < BATCH) return '';
     after = orders.at(-1)?.outTradeNo ?? '';
   }
@@ -129,12 +135,10 @@ async function slice(
 }
 
 /** Orders by their refunds that changed: one that gives back a part leaves no step in the history. */
-async function refundedOrders(
+async function checkRefundedOrders(
   { prisma }: DatabaseContext,
   since: Date,
-  deadlineMs: number,
-  now: () => number,
-  lookAt: (numbers: string[]) => Promise<void>,
+  { hasTime, checkOrders }: Checking,
 ): Promise<void> {
   const rows = await prisma.$queryRaw<{ no: string }[]>`
     SELECT DISTINCT x.order_no AS no FROM (
@@ -142,8 +146,8 @@ async function refundedOrders(
       WHERE GREATEST(created_at, accepted_at, succeeded_at, closed_at) >= ${since}
       ORDER BY GREATEST(created_at, accepted_at, succeeded_at, closed_at) LIMIT ${MAX_REFUNDS}
     ) x WHERE x.order_no IS NOT NULL`;
-  for (let from = 0; from < rows.length && now() < deadlineMs; from += BATCH) {
-    await lookAt(rows.slice(from, from + BATCH).map(({ no }) => no));
+  for (let from = 0; from < rows.length && hasTime(); from += BATCH) {
+    await checkOrders(rows.slice(from, from + BATCH).map(({ no }) => no));
   }
 }
 
@@ -190,16 +194,13 @@ function giveBack({ prisma }: DatabaseContext, { outTradeNo }: Violation): Promi
         AND p.reserved <> (SELECT coalesce(sum(r.quantity), 0) FROM stock_reservations r
           WHERE r.sku = p.sku AND r.status = 'reserved') LIMIT 1`;
     if (wrong) return false;
-    await releaseStock(tx, outTradeNo);
+    await releaseStock(tx, order);
     return true;
   });
 }
 
 /** True where the order's end says that its goods were not handed out. */
-async function goodsStayed(
-  tx: Tx,
-  { out_trade_no: outTradeNo, status }: LockedOrder,
-): Promise<boolean> {
+async function goodsStayed(tx: Tx, { outTradeNo, status }: LockedOrder): Promise<boolean> {
   const stock = await tx.orderEffect.findFirst({
     where: { outTradeNo, effect: 'stock' },
     select: { status: true },

@@ -3,7 +3,7 @@ import { canBePaid } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
-import { readRun } from '../core/run-view';
+import { readRun } from '../core/read-run-view';
 
 export interface DueDelivery {
   readonly id: string;

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { pendingMigrations } from './migrations';
+import { pendingMigrations } from './apply-migrations';
 
 export interface DatabaseHealth {
   readonly reachable: boolean;

@@ -1,16 +1,17 @@
 import { Prisma } from '../../generated/prisma/client';
+import { fen, type Fen } from '../../domain/money';
 import type { Channel } from '../../domain/orders/channels';
 import type { OrderStatus } from '../../domain/orders/order-state';
 import type { DatabaseContext } from '../core/context';
-import { findOrder, findRefund, type OrderDetails, type RefundView } from './order-details';
+import { findOrder, findRefund, type OrderDetails, type RefundView } from './read-order-details';
 
 /** What the API needs to answer for an order's payment. */
 export interface PayableOrder {
   readonly outTradeNo: string;
   readonly channel: Channel;
   readonly status: OrderStatus;
-  readonly totalFen: number;
-  readonly refundedFen: number;
+  readonly totalFen: Fen;
+  readonly refundedFen: Fen;
   readonly currency: string;
   readonly appId: string;
   readonly merchantId: string;
@@ -38,8 +39,8 @@ export interface OrderSummary {
   readonly userId: string;
   readonly shopOrderNo: string | null;
   readonly description: string;
-  readonly totalFen: number;
-  readonly refundedFen: number;
+  readonly totalFen: Fen;
+  readonly refundedFen: Fen;
   readonly currency: string;
   readonly createdAt: Date;
   readonly expiresAt: Date;
@@ -83,7 +84,15 @@ export function createOrderReading(context: DatabaseContext) {
   return {
     async findPayable(outTradeNo: string): Promise<PayableOrder | null> {
       const row = await prisma.order.findUnique({ where: { outTradeNo }, select: PAYABLE });
-      return row && { ...row, status: row.status as OrderStatus, channel: row.channel as Channel };
+      return (
+        row && {
+          ...row,
+          status: row.status as OrderStatus,
+          channel: row.channel as Channel,
+          totalFen: fen(row.totalFen),
+          refundedFen: fen(row.refundedFen),
+        }
+      );
     },
 
     /** The order with all that hangs on it; codes in clear text only when asked for. */
@@ -97,10 +106,11 @@ export function createOrderReading(context: DatabaseContext) {
     /** Newest first. Cost grows with the page, not with the number of orders. */
     async list(filter: OrderFilter): Promise<OrderSummary[]> {
       const rows = await prisma.$queryRaw<SummaryRow[]>`
-        SELECT o.out_trade_no, o.status, o.channel, o.user_id, o.shop_order_no, o.description,
-          o.total_fen, o.refunded_fen, o.currency, o.created_at, o.expires_at, o.paid_at,
-          a.id AS attention_id, a.reason AS attention_reason, a.since AS attention_since,
-          a.open_count
+        SELECT o.out_trade_no AS "outTradeNo", o.status, o.channel, o.user_id AS "userId",
+          o.shop_order_no AS "shopOrderNo", o.description, o.total_fen AS "totalFen",
+          o.refunded_fen AS "refundedFen", o.currency, o.created_at AS "createdAt",
+          o.expires_at AS "expiresAt", o.paid_at AS "paidAt", a.id AS "attentionId",
+          a.reason AS "attentionReason", a.since AS "attentionSince", a.open_count AS "openCount"
         FROM orders o LEFT JOIN LATERAL (
           SELECT i.id::text, i.reason, i.since, (count(*) OVER ())::int AS open_count
           FROM interventions i WHERE i.order_no = o.out_trade_no AND i.status = 'open'
@@ -113,23 +123,11 @@ export function createOrderReading(context: DatabaseContext) {
   };
 }
 
-interface SummaryRow {
-  out_trade_no: string;
-  status: string;
-  channel: string;
-  user_id: string;
-  shop_order_no: string | null;
-  description: string;
-  total_fen: number;
-  refunded_fen: number;
-  currency: string;
-  created_at: Date;
-  expires_at: Date;
-  paid_at: Date | null;
-  attention_id: string | null;
-  attention_reason: string | null;
-  attention_since: Date | null;
-  open_count: number | null;
+interface SummaryRow extends Omit<OrderSummary, 'attention'> {
+  readonly attentionId: string | null;
+  readonly attentionReason: string | null;
+  readonly attentionSince: Date | null;
+  readonly openCount: number | null;
 }
 
 function conditions(filter: OrderFilter): Prisma.Sql[] {
@@ -154,27 +152,11 @@ function attentionCondition(attention: boolean | string): Prisma.Sql {
 }
 
 function toSummary(row: SummaryRow): OrderSummary {
-  return {
-    outTradeNo: row.out_trade_no,
-    status: row.status as OrderStatus,
-    channel: row.channel as Channel,
-    userId: row.user_id,
-    shopOrderNo: row.shop_order_no,
-    description: row.description,
-    totalFen: row.total_fen,
-    refundedFen: row.refunded_fen,
-    currency: row.currency,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at,
-    paidAt: row.paid_at,
-    attention:
-      row.attention_id !== null && row.attention_reason !== null && row.attention_since !== null
-        ? {
-            id: row.attention_id,
-            reason: row.attention_reason,
-            since: row.attention_since,
-            openCount: row.open_count ?? 1,
-          }
-        : null,
-  };
+  const { attentionId: id, attentionReason: reason, attentionSince: since, ...rest } = row;
+  const { openCount, ...order } = rest;
+  const attention =
+    id !== null && reason !== null && since !== null
+      ? { id, reason, since, openCount: openCount ?? 1 }
+      : null;
+  return { ...order, attention };
 }

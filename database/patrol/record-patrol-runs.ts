@@ -68,7 +68,7 @@ export function createPatrolRuns({ prisma }: DatabaseContext) {
       return {
         id,
         position: last?.position ?? null,
-        sinceMs: done ? done.started_at.getTime() - OVERLAP_MS : nowMs - FIRST_LOOK_MS,
+        sinceMs: done ? done.startedAt.getTime() - OVERLAP_MS : nowMs - FIRST_LOOK_MS,
       };
     },
 
@@ -105,16 +105,16 @@ export function createPatrolRuns({ prisma }: DatabaseContext) {
 
     /** When a patrol last got through all of its sections; null when none ever did. */
     async lastFinishedAt(): Promise<Date | null> {
-      return (await lastDone(prisma))?.finished_at ?? null;
+      return (await lastDone(prisma))?.finishedAt ?? null;
     },
   };
 }
 
 async function lastDone(
   prisma: Pick<Prisma.TransactionClient, '$queryRaw'>,
-): Promise<{ started_at: Date; finished_at: Date } | undefined> {
-  const [row] = await prisma.$queryRaw<{ started_at: Date; finished_at: Date }[]>`
-    SELECT started_at, finished_at FROM patrol_runs
+): Promise<{ startedAt: Date; finishedAt: Date } | undefined> {
+  const [row] = await prisma.$queryRaw<{ startedAt: Date; finishedAt: Date }[]>`
+    SELECT started_at AS "startedAt", finished_at AS "finishedAt" FROM patrol_runs
     WHERE status = 'done' ORDER BY started_at DESC LIMIT 1`;
   return row;
 }

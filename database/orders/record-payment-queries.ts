@@ -2,13 +2,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { PAUSING_REASONS } from '../../domain/interventions/reasons';
 import { nextQueryAt } from '../../domain/orders/query-schedule';
 import type { PaymentNotice } from '../../domain/payments/notices';
-import { DUE_GRACE_MS } from '../core/due-times';
+import { DUE_GRACE_MS, EARLY_MS, PAUSED_POLL_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
-
-/** A query that comes this little too early is made at once instead of waiting again. */
-const EARLY_MS = 500;
-/** How often a paused order looks whether it may go on: a person who said "again" waits for it. */
-const PAUSED_MS = 15_000;
 
 const CLOSE_FAILED = { status: 'open', reason: 'wechat_failed', subject: 'close' } as const;
 
@@ -37,13 +32,13 @@ export interface FoundRefund {
 
 interface TurnRow {
   status: string;
-  expires_at: Date;
-  first_prepaid_at: Date | null;
-  next_query_at: Date | null;
-  merchant_id: string;
+  expiresAt: Date;
+  firstPrepaidAt: Date | null;
+  nextQueryAt: Date | null;
+  merchantId: string;
   paused: boolean;
   /** WeChat will not close it until a person acts: it may still be paid, whatever the time. */
-  close_failed: boolean;
+  closeFailed: boolean;
   /** A person is asked about queries that WeChat refuses, or money that a query may explain. */
   asked: boolean;
 }
@@ -82,11 +77,12 @@ async function takeTurn(
   nowMs: number,
 ): Promise<QueryTurn> {
   const [row] = await prisma.$queryRaw<TurnRow[]>`
-    SELECT status, expires_at, first_prepaid_at, next_query_at, merchant_id,
+    SELECT status, expires_at AS "expiresAt", first_prepaid_at AS "firstPrepaidAt",
+      next_query_at AS "nextQueryAt", merchant_id AS "merchantId",
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
         AND i.status = 'open' AND i.reason = ANY(${[...PAUSING_REASONS]})) AS paused,
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
-        AND i.status = 'open' AND i.reason = 'wechat_failed' AND i.subject = 'close') AS close_failed,
+        AND i.status = 'open' AND i.reason = 'wechat_failed' AND i.subject = 'close') AS "closeFailed",
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
         AND i.status = 'open' AND (i.reason = 'reconciliation'
           OR i.reason = 'wechat_failed' AND i.subject = 'query')) AS asked
@@ -95,26 +91,26 @@ async function takeTurn(
     return { kind: 'gone' };
   }
   if (row.paused) {
-    await setDue(prisma, outTradeNo, { dueAt: new Date(nowMs + PAUSED_MS + DUE_GRACE_MS) });
-    return { kind: 'wait', delayMs: PAUSED_MS };
+    await setDue(prisma, outTradeNo, { dueAt: new Date(nowMs + PAUSED_POLL_MS + DUE_GRACE_MS) });
+    return { kind: 'wait', delayMs: PAUSED_POLL_MS };
   }
-  const expiresAt = row.close_failed ? Number.MAX_SAFE_INTEGER : row.expires_at.getTime();
+  const expiresAt = row.closeFailed ? Number.MAX_SAFE_INTEGER : row.expiresAt.getTime();
   if (expiresAt <= nowMs) return { kind: 'expired' };
-  const due = row.next_query_at?.getTime() ?? nowMs + (gapsMs[0] ?? PAUSED_MS);
+  const due = row.nextQueryAt?.getTime() ?? nowMs + (gapsMs[0] ?? PAUSED_POLL_MS);
   if (due > nowMs + EARLY_MS) {
     const wakeAt = Math.min(due, expiresAt);
     await setDue(prisma, outTradeNo, { dueAt: new Date(wakeAt + DUE_GRACE_MS) });
     const delayMs = wakeAt - nowMs;
-    return { kind: 'wait', delayMs: row.asked ? Math.min(delayMs, PAUSED_MS) : delayMs };
+    return { kind: 'wait', delayMs: row.asked ? Math.min(delayMs, PAUSED_POLL_MS) : delayMs };
   }
-  const from = row.first_prepaid_at?.getTime() ?? nowMs;
+  const from = row.firstPrepaidAt?.getTime() ?? nowMs;
   const next = nextQueryAt(from, nowMs + EARLY_MS, gapsMs);
   const wakeAt = Math.min(next, expiresAt);
   await setDue(prisma, outTradeNo, {
     dueAt: new Date(wakeAt + DUE_GRACE_MS),
     nextQueryAt: new Date(next),
   });
-  return { kind: 'ask', merchantId: row.merchant_id, nextDelayMs: wakeAt - nowMs };
+  return { kind: 'ask', merchantId: row.merchantId, nextDelayMs: wakeAt - nowMs };
 }
 
 async function keepFound(

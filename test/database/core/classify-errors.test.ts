@@ -2,7 +2,7 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { Client, Pool } from 'pg';
-import { errorChain, isUnavailable, sqlStateOf } from '../../../database/core/errors';
+import { errorChain, isUnavailable, sqlStateOf } from '../../../database/core/classify-errors';
 import { createInboxWriter } from '../../../database/inbox/inbox-writer';
 import type { Database } from '../../../database/database';
 import { openDatabase, PrismaClient, PrismaPg } from '../support/built';

@@ -1,5 +1,5 @@
 import { Prisma } from '../../generated/prisma/client';
-import { EFFECT_CHECKS } from './effect-checks';
+import { EFFECT_CHECKS } from './effect-rules';
 import { isPaid, MAX_VIOLATIONS, row, type OrderCheck } from './violation';
 
 /**

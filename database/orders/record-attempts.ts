@@ -10,13 +10,20 @@ export interface Refusal {
   readonly requestId: string | null;
 }
 
-/** Notes how an attempt ended. */
+/** How an attempt ended. */
+export interface AttemptResult {
+  readonly outcome: AttemptOutcome;
+  /** WeChat's code or ours; null for an accepted attempt. */
+  readonly code: string | null;
+  /** WeChat's `Request-ID`; null when no response came. */
+  readonly requestId: string | null;
+}
+
+/** Records how an attempt ended. */
 export async function settleAttempt(
   tx: Tx,
   attemptId: string,
-  outcome: AttemptOutcome,
-  code: string | null,
-  requestId: string | null,
+  { outcome, code, requestId }: AttemptResult,
   now: Date,
 ): Promise<void> {
   await tx.providerAttempt.updateMany({

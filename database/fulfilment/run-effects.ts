@@ -4,14 +4,15 @@ import { pointsFor } from '../../domain/money';
 import { shanghaiDay } from '../../domain/orders/order-number';
 import type { RunView } from '../../domain/orders/run-view';
 import { SETTLE_GRACE_MS } from '../core/due-times';
-import { compensate } from './compensations';
+import { compensate } from './compensate-effects';
 import type { DatabaseContext, Tx } from '../core/context';
-import { addDeliveries } from '../outbound/write-deliveries';
-import { handOutCodes } from './code-pool';
-import { NO_FAILURE } from './effect-holds';
-import { errorChain, isUnavailable, sqlStateOf } from '../core/errors';
-import { readRunView } from '../core/run-view';
-import { changeStatus, lockOrder, type LockedOrder } from '../core/order-row';
+import { addDeliveries } from '../outbound/add-deliveries';
+import { handOutCodes } from './hand-out-codes';
+import { NO_FAILURE } from './cancel-effects';
+import { errorChain, isUnavailable, sqlStateOf } from '../core/classify-errors';
+import { readRunView } from '../core/read-run-view';
+import { changeStatus } from '../core/change-order-status';
+import { lockOrder, type LockedOrder } from '../core/lock-order';
 
 /** Why an effect can't be done, in words of the catalogue. */
 export class EffectError extends Error {
@@ -88,14 +89,14 @@ async function runLocked(
   now: Date,
 ): Promise<FailedEffect[]> {
   const rows = await tx.orderEffect.findMany({
-    where: { outTradeNo: order.out_trade_no, status: UNFINISHED },
+    where: { outTradeNo: order.outTradeNo, status: UNFINISHED },
     select: { effect: true, status: true, attempts: true, spent: true },
     orderBy: { effect: 'asc' },
   });
-  await lockProducts(tx, order.out_trade_no);
+  await lockProducts(tx, order.outTradeNo);
   const ahead = rows.filter(({ effect }) => FORWARD.includes(effect));
   const back = rows.filter(({ effect }) => !FORWARD.includes(effect));
-  const failed = await runAhead(context, tx, order, ahead, now);
+  const failed = await runAhead(context, tx, order, { rows: ahead, now });
   return [...failed, ...(await runBack(tx, order, back, now))];
 }
 
@@ -104,10 +105,9 @@ async function runAhead(
   context: DatabaseContext,
   tx: Tx,
   order: LockedOrder,
-  rows: readonly EffectRow[],
-  now: Date,
+  { rows, now }: { readonly rows: readonly EffectRow[]; readonly now: Date },
 ): Promise<FailedEffect[]> {
-  if (order.status !== 'paid' || order.effects_held) return [];
+  if (order.status !== 'paid' || order.effectsHeld) return [];
   const failed: FailedEffect[] = [];
   const done: string[] = [];
   for (const row of rows.filter(isDue)) {
@@ -116,7 +116,7 @@ async function runAhead(
     if (failure === null) done.push(row.effect);
     else failed.push(failure);
   }
-  await markDone(tx, order.out_trade_no, done, now);
+  await markDone(tx, order.outTradeNo, done, now);
   if (done.length === rows.length) await fulfil(context, tx, order, now);
   return failed;
 }
@@ -133,7 +133,7 @@ async function runBack(
 ): Promise<FailedEffect[]> {
   const due = rows.filter(isDue);
   if (due.length === 0) return [];
-  const { out_trade_no: outTradeNo } = order;
+  const { outTradeNo } = order;
   const open = await tx.orderEffect.findMany({
     where: { outTradeNo, effect: { in: FORWARD }, status: UNFINISHED },
     select: { effect: true },
@@ -144,7 +144,7 @@ async function runBack(
     const { effect, outRefundNo } = readEffect(row.effect);
     if (outRefundNo === null || waitsFor.includes(effect)) continue;
     const failure = await attempt(tx, order, row, () =>
-      compensate(tx, order, effect, outRefundNo, now),
+      compensate(tx, order, { effect, outRefundNo, now }),
     );
     // At once: the next one takes back what this one left.
     if (failure === null) await markDone(tx, outTradeNo, [row.effect], now);
@@ -178,7 +178,7 @@ async function attempt(
   } catch (error) {
     if (isUnavailable(error)) throw error;
     await tx.$executeRaw`ROLLBACK TO SAVEPOINT effect`;
-    return fail(tx, order.out_trade_no, row, error);
+    return fail(tx, order.outTradeNo, row, error);
   }
 }
 
@@ -215,7 +215,7 @@ export async function fulfilIfDone(
 ): Promise<void> {
   if (order.status !== 'paid') return;
   const left = await tx.orderEffect.count({
-    where: { outTradeNo: order.out_trade_no, effect: { in: FORWARD }, status: UNFINISHED },
+    where: { outTradeNo: order.outTradeNo, effect: { in: FORWARD }, status: UNFINISHED },
   });
   if (left === 0) await fulfil(context, tx, order, now);
 }
@@ -227,10 +227,7 @@ async function fulfil(
   order: LockedOrder,
   now: Date,
 ): Promise<void> {
-  const { out_trade_no: outTradeNo } = order;
-  const change = await changeStatus(tx, {
-    outTradeNo,
-    status: order.status,
+  const change = await changeStatus(tx, order, {
     event: 'fulfilled',
     cause: 'effects_done',
     now,
@@ -240,19 +237,19 @@ async function fulfil(
   await addDeliveries(context, tx, order, {
     event: 'order.fulfilled',
     status: 'fulfilled',
-    transactionId: order.applied_transaction_id,
+    transactionId: order.appliedTransactionId,
     now,
   });
 }
 
 const EFFECTS: Record<DatabaseEffect, (tx: Tx, order: LockedOrder, now: Date) => Promise<void>> = {
   async points(tx, order, now) {
-    const delta = pointsFor(order.total_fen);
+    const delta = pointsFor(order.totalFen);
     if (delta === 0) return;
     await tx.$executeRaw`
       WITH entry AS (
         INSERT INTO points_entries (user_id, out_trade_no, effect, delta, at)
-        VALUES (${order.user_id}, ${order.out_trade_no}, 'points', ${delta}, ${now})
+        VALUES (${order.userId}, ${order.outTradeNo}, 'points', ${delta}, ${now})
         RETURNING user_id, delta
       )
       INSERT INTO points_balances (user_id, balance) SELECT user_id, delta FROM entry
@@ -260,12 +257,12 @@ const EFFECTS: Record<DatabaseEffect, (tx: Tx, order: LockedOrder, now: Date) =>
   },
 
   async sales(tx, order, now) {
-    const day = shanghaiDay((order.paid_at ?? now).getTime());
+    const day = shanghaiDay((order.paidAt ?? now).getTime());
     await tx.$executeRaw`
       WITH lines AS (
         SELECT sku, sum(quantity)::bigint AS units,
           sum(quantity::bigint * unit_price_fen) AS revenue_fen
-        FROM order_items WHERE out_trade_no = ${order.out_trade_no} GROUP BY sku ORDER BY sku
+        FROM order_items WHERE out_trade_no = ${order.outTradeNo} GROUP BY sku ORDER BY sku
       ), sold AS (
         UPDATE products SET sold = sold + lines.units FROM lines WHERE products.sku = lines.sku
       )
@@ -280,19 +277,19 @@ const EFFECTS: Record<DatabaseEffect, (tx: Tx, order: LockedOrder, now: Date) =>
     const taken = await tx.$queryRaw<{ sku: string }[]>`
       WITH held AS (
         UPDATE stock_reservations SET status = 'taken'
-        WHERE out_trade_no = ${order.out_trade_no} AND status = 'reserved'
+        WHERE out_trade_no = ${order.outTradeNo} AND status = 'reserved'
         RETURNING sku, quantity
       )
       UPDATE products SET stock = stock - held.quantity, reserved = reserved - held.quantity
       FROM held WHERE products.sku = held.sku AND products.stock >= held.quantity
       RETURNING products.sku`;
     const wanted = await tx.stockReservation.count({
-      where: { outTradeNo: order.out_trade_no, status: 'taken' },
+      where: { outTradeNo: order.outTradeNo, status: 'taken' },
     });
     if (taken.length !== wanted) throw new EffectError('NO_STOCK');
   },
 
   async delivery(tx, order, now) {
-    if (!(await handOutCodes(tx, order.out_trade_no, now))) throw new EffectError('NO_CODES');
+    if (!(await handOutCodes(tx, order.outTradeNo, now))) throw new EffectError('NO_CODES');
   },
 };

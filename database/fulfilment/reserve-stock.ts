@@ -1,4 +1,5 @@
 import type { Tx } from '../core/context';
+import type { LockedOrder } from '../core/lock-order';
 
 export type ItemKind = 'physical' | 'virtual';
 
@@ -71,7 +72,7 @@ export async function reserveStock<T extends Item>(
 }
 
 /** Gives back what an order that will not be paid had reserved. Idempotent; the order row is locked. */
-export async function releaseStock(tx: Tx, outTradeNo: string): Promise<void> {
+export async function releaseStock(tx: Tx, { outTradeNo }: LockedOrder): Promise<void> {
   await tx.$executeRaw`
     WITH held AS (
       UPDATE stock_reservations SET status = 'released'
@@ -89,7 +90,7 @@ export async function releaseStock(tx: Tx, outTradeNo: string): Promise<void> {
  * is locked.
  * @returns false when there is not enough any more; nothing is reserved then
  */
-export async function reserveAgain(tx: Tx, outTradeNo: string): Promise<boolean> {
+export async function reserveAgain(tx: Tx, { outTradeNo }: LockedOrder): Promise<boolean> {
   const wanted = await tx.$queryRaw<{ sku: string; enough: boolean }[]>`
     SELECT p.sku, p.stock IS NULL OR p.stock - p.reserved >= r.quantity AS enough
     FROM products p JOIN stock_reservations r USING (sku)

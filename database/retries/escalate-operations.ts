@@ -9,7 +9,7 @@ import { openIntervention } from '../interventions/open-intervention';
 import { lockRefund } from '../refunds/settle-refund';
 import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
 import { lockSharing } from '../sharing/sharing-row';
-import { lockOrder } from '../core/order-row';
+import { lockOrder } from '../core/lock-order';
 
 /** An operation that is not tried again: its budget is spent, or no attempt can cure its error. */
 export interface Escalation {
@@ -163,7 +163,7 @@ async function aboutEffect(tx: Tx, given: Escalation): Promise<Question | null> 
     where: { orderNo: outTradeNo, status: 'applied' },
     select: { totalFen: true, heldFen: true },
   });
-  const amountFen = paid ? (paid.totalFen ?? order.total_fen) - paid.heldFen : order.total_fen;
+  const amountFen = paid ? (paid.totalFen ?? order.totalFen) - paid.heldFen : order.totalFen;
   return { outTradeNo, ours: true, reason, subject: effect, amountFen };
 }
 

@@ -1,7 +1,7 @@
 import type { DatabaseContext } from '../core/context';
 import { FIRST_SWEEP_MS } from '../core/due-times';
 import { openIntervention } from '../interventions/open-intervention';
-import { lockOrder } from '../core/order-row';
+import { lockOrder } from '../core/lock-order';
 
 /** Until a leased row is looked at again, should the process that leased it die. */
 const LEASE_MS = 30_000;

@@ -88,7 +88,7 @@ export function createOverdueRows(context: DatabaseContext) {
 
     /** Asks a person about a row, unless it has moved. @returns true when it is news */
     openStuck: (kind: OverdueKind, row: OverdueRow, run: object, nowMs: number) =>
-      openStuck(context, kind, row, run, nowMs),
+      openStuck(context, { kind, row, run, nowMs }),
 
     /**
      * Ends the questions about what has moved on by itself.
@@ -116,7 +116,7 @@ export function createOverdueRows(context: DatabaseContext) {
      * @returns their numbers
      */
     async attend(nowMs: number): Promise<string[]> {
-      const rows = await prisma.$queryRaw<{ out_trade_no: string }[]>`
+      const rows = await prisma.$queryRaw<{ outTradeNo: string }[]>`
         UPDATE orders SET due_at = ${new Date(nowMs)}
         WHERE due_at IS NULL AND out_trade_no IN (
           SELECT o.out_trade_no FROM orders o
@@ -128,8 +128,8 @@ export function createOverdueRows(context: DatabaseContext) {
               AND NOT EXISTS (SELECT 1 FROM interventions i
                 WHERE i.order_no = o.out_trade_no AND i.status = 'open')))
           ORDER BY o.created_at LIMIT ${MAX_UNATTENDED} FOR NO KEY UPDATE SKIP LOCKED)
-        RETURNING out_trade_no`;
-      return rows.map((row) => row.out_trade_no);
+        RETURNING out_trade_no AS "outTradeNo"`;
+      return rows.map((row) => row.outTradeNo);
     },
   };
 }
@@ -192,11 +192,14 @@ async function noteWoken(
 
 function openStuck(
   { prisma }: DatabaseContext,
-  kind: OverdueKind,
-  row: OverdueRow,
-  run: object,
-  nowMs: number,
+  stuck: {
+    readonly kind: OverdueKind;
+    readonly row: OverdueRow;
+    readonly run: object;
+    readonly nowMs: number;
+  },
 ): Promise<boolean> {
+  const { kind, row, run, nowMs } = stuck;
   return prisma.$transaction(async (tx) => {
     const [still] = await tx.$queryRaw<{ key: string }[]>`
       SELECT v.key FROM ${view(kind, nowMs)} v
@@ -220,7 +223,7 @@ function openStuck(
 
 async function endMoved({ prisma }: DatabaseContext, nowMs: number): Promise<string[]> {
   const now = new Date(nowMs);
-  const rows = await prisma.$queryRaw<{ out_trade_no: string }[]>`
+  const rows = await prisma.$queryRaw<{ outTradeNo: string }[]>`
     UPDATE interventions SET status = 'resolved', resolved_at = ${now}, resolution = 'moot'
     WHERE status = 'open' AND id IN (
       SELECT i.id FROM interventions i WHERE i.status = 'open' AND i.reason = 'stuck' AND CASE
@@ -237,6 +240,6 @@ async function endMoved({ prisma }: DatabaseContext, nowMs: number): Promise<str
             AND d.status = 'pending' AND d.next_attempt_at <= ${now})
         ELSE false END
       ORDER BY i.since LIMIT ${MAX_ENDED} FOR NO KEY UPDATE SKIP LOCKED)
-    RETURNING out_trade_no`;
-  return rows.map((row) => row.out_trade_no);
+    RETURNING out_trade_no AS "outTradeNo"`;
+  return rows.map((row) => row.outTradeNo);
 }

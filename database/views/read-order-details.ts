@@ -1,4 +1,5 @@
 import type { Prisma } from '../../generated/prisma/client';
+import { fen, type Fen } from '../../domain/money';
 import type { Channel } from '../../domain/orders/channels';
 import type { OrderStatus } from '../../domain/orders/order-state';
 import type { RefundOrigin, RefundStatus } from '../../domain/refunds/refund-state';
@@ -23,7 +24,7 @@ export interface RefundView {
   readonly outRefundNo: string;
   readonly outTradeNo: string;
   readonly transactionId: string;
-  readonly amountFen: number;
+  readonly amountFen: Fen;
   readonly currency: string;
   readonly status: RefundStatus;
   readonly reason: string | null;
@@ -127,6 +128,8 @@ export async function findOrder(context: DatabaseContext, outTradeNo: string, wi
     ...order,
     status: order.status as OrderStatus,
     channel: order.channel as Channel,
+    totalFen: fen(order.totalFen),
+    refundedFen: fen(order.refundedFen),
     transactionId: transactions.find(({ status }) => status === 'applied')?.transactionId ?? null,
     transactions,
     profitSharings: profitSharings.map((one) => viewSharing(context, one)),
@@ -158,5 +161,6 @@ function viewRefund(row: Prisma.RefundGetPayload<{ select: typeof REFUND }>): Re
     ...row,
     status: row.status as RefundStatus,
     origin: row.origin as RefundOrigin,
+    amountFen: fen(row.amountFen),
   };
 }
