@@ -2,7 +2,7 @@ import { canBePaid } from '../../domain/orders/order-state';
 import { refundNumberOf, replacementNumber } from '../../domain/refunds/refund-number';
 import { isSettled } from '../../domain/refunds/refund-state';
 import { closeLocked } from '../orders/close-locked-order';
-import { becomePaid } from '../payments/apply-payment';
+import { markOrderPaid } from '../payments/mark-order-paid';
 import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/wechat-limits';
 import { freeHold, lockRefund, holdRefund } from '../refunds/settle-refund';
 import { watchAbnormal } from '../refunds/abnormal-watch';
@@ -144,11 +144,11 @@ export async function acceptMismatch(answering: ResolutionScope): Promise<Outcom
   });
   const cause = 'mismatch_accepted';
   if (canBePaid(order.status)) {
-    await becomePaid(context, scope, order, { to: 'paid', cause, transactionId });
+    await markOrderPaid(context, scope, order, { to: 'paid', cause, transactionId });
     return DONE;
   }
   if (order.status !== 'closed') return refused('ORDER_NOT_PAYABLE', `It is ${order.status}`);
-  await becomePaid(context, scope, order, { to: 'paid_late', cause, transactionId });
+  await markOrderPaid(context, scope, order, { to: 'paid_late', cause, transactionId });
   return acceptLate(answering);
 }
 
@@ -165,7 +165,7 @@ export async function acceptLate(answering: ResolutionScope): Promise<Outcome> {
   if (!(await reserveAgain(scope.tx, scope.outTradeNo))) {
     return refused('OUT_OF_STOCK', 'The stock was given back with the close and is not there now');
   }
-  await becomePaid(context, scope, order, {
+  await markOrderPaid(context, scope, order, {
     to: 'paid',
     event: 'late_payment_accepted',
     cause: 'late_payment_accepted',

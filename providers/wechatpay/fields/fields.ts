@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isFen } from '../../../domain/money';
+import { isFen, type Fen } from '../../../domain/money';
 
 /** Fields of WeChat's callbacks and answers, as strict as what is stored of them needs. */
 export const outTradeNo = z.string().regex(/^[0-9A-Za-z_\-|*]{6,32}$/);
@@ -7,7 +7,7 @@ export const wechatNo = z.string().regex(/^[0-9A-Za-z]{1,64}$/);
 export const merchantNo = z.string().regex(/^[0-9A-Za-z_\-|*@]{1,64}$/);
 /** Currency, appid, …: short, and stored in rows. */
 export const shortText = z.string().regex(/^[\x20-\x7e]{1,64}$/);
-export const amountFen = z.custom<number>(isFen);
+export const amountFen = z.custom<Fen>(isFen);
 
 /** Null when it is absent. */
 export function optional<T>(schema: z.ZodType<T>) {
