@@ -1,10 +1,11 @@
 // Opens the intervention of a payment that doesn't fit its order or comes late.
+import { paymentSubject } from '../../domain/interventions/subjects';
 import type { PaymentIntervention } from '../../domain/payments/decide-payment';
 import type { PaymentNotice } from '../../domain/payments/notices';
 import type { InboxRow, Scope } from '../core/scope';
 import { openIntervention } from '../interventions/open-intervention';
 
-/** Opens an intervention about a payment; its subject is the transaction, or its notice without one. */
+/** Opens an intervention about a payment: about its transaction, or its notice without one. */
 export async function openPaymentIntervention(
   { tx, outTradeNo, order, now }: Scope,
   row: InboxRow,
@@ -15,7 +16,7 @@ export async function openPaymentIntervention(
     outTradeNo,
     ours: order !== null,
     reason,
-    subject: notice.transactionId ?? row.id,
+    subject: paymentSubject(notice.transactionId, row.id),
     evidence: evidenceOf(notice, row, mismatches),
     amountFen: notice.totalFen,
     now,
