@@ -29,8 +29,8 @@ import {
 } from './transaction-row';
 
 /**
- * Applies one payment that WeChat reported, under the order's lock. The transaction gets its row, one
- * for ever (P11); the order moves when the money fits; money that doesn't fit is refunded, or an
+ * Applies one payment that WeChat reported, under the order's lock. The transaction gets its one
+ * row (P11); the order moves when the money fits; money that doesn't fit is refunded, or an
  * intervention is opened. `decidePayment` (domain/) decides all of that.
  */
 export async function applyPayment(

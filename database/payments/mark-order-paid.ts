@@ -1,4 +1,4 @@
-// Marks an order as paid, and writes what follows: effects, the sharing's deadline, deliveries (P7).
+// Marks an order as paid, and writes what follows: effects, sharing's deadline, deliveries (P7).
 import { effectsFor } from '../../domain/fulfilment/effects';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
@@ -39,7 +39,8 @@ export async function markOrderPaid(
     throw new Error(`Order ${outTradeNo} can't become ${to} from ${order.status}`);
   }
   scope.changed = true;
-  if (order.in_question) await endInterventions(tx, outTradeNo, ['wechat_failed'], now);
+  if (order.in_question)
+    await endInterventions(tx, { outTradeNo, reasons: ['wechat_failed'], now });
   if (to === 'paid') {
     await addEffects(tx, outTradeNo);
     await addDeadline(context, tx, order, now);

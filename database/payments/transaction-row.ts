@@ -74,8 +74,8 @@ async function readTransaction(
 }
 
 /**
- * A rejected transaction becomes the order's payment: it takes over what WeChat reports now, and the
- * intervention that it opened is resolved.
+ * Makes a rejected transaction the order's payment: its row takes over what WeChat reports now, and
+ * the intervention about it ends.
  */
 export async function reopenTransaction(
   { tx, outTradeNo, now }: Scope,
@@ -87,7 +87,8 @@ export async function reopenTransaction(
     where: { id: key, status: 'rejected' },
     data: { status: 'applied', totalFen, currency, appId },
   });
-  await endInterventions(tx, outTradeNo, ['amount_mismatch'], now, transactionId ?? '');
+  const subjects = [transactionId ?? ''];
+  await endInterventions(tx, { outTradeNo, reasons: ['amount_mismatch'], subjects, now });
 }
 
 /** What refunds hold of a transaction. */

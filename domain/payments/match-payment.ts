@@ -53,7 +53,7 @@ export interface UnfitPayment {
 }
 
 /**
- * Compares a reported payment with its order. Pure, so that callbacks and queries are treated alike.
+ * Compares a reported payment with its order. Pure, so that callbacks and queries mean the same.
  * @param order null when the number is not one of our orders
  */
 export function matchPayment(order: ExpectedPayment | null, notice: PaymentNotice): PaymentMatch {
