@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlertPort } from '../domain/interventions/alert';
 import type { Logger } from '../config/logger';
-import type { NewIntervention } from '../database/interventions/announcements';
+import type { UnannouncedIntervention } from '../database/interventions/announcements';
 import type { Database } from '../database/database';
 import { isUnavailable } from '../database/core/classify-errors';
 import type { DatabaseWatch } from './dependency-watch';
@@ -53,7 +53,7 @@ export function createAnnouncer(deps: AnnouncerDeps) {
 
 async function tell(
   { alerts, metrics, logger }: AnnouncerDeps,
-  questions: readonly NewIntervention[],
+  questions: readonly UnannouncedIntervention[],
 ): Promise<void> {
   for (const { id, outTradeNo, reason, subject } of questions) {
     logger.error({ id, outTradeNo, reason, subject }, 'intervention.opened');

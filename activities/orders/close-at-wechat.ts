@@ -1,3 +1,4 @@
+import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import type { CloseCause, RunView } from '../../domain/orders/run-view';
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import { keepFound } from './found-payment';
@@ -69,7 +70,7 @@ async function look(deps: WechatActivityDeps, order: Order): Promise<Seen> {
       throw new OperationFailure({
         operation: 'wechat.close',
         number: order.outTradeNo,
-        subject: 'close',
+        subject: WECHAT_SUBJECTS.close,
         code: 'NOT_YET',
         evidence: { message: 'WeChat says paid; that payment did not pay this order' },
       });
@@ -114,7 +115,7 @@ function failureOf(
   return new OperationFailure({
     operation: 'wechat.close',
     number: outTradeNo,
-    subject: 'close',
+    subject: WECHAT_SUBJECTS.close,
     code: outcome.code,
     evidence: evidenceOf(outcome),
   });

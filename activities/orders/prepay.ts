@@ -1,3 +1,4 @@
+import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import { ERRORS } from '../../domain/error-catalogue';
 import type { WechatActivities } from '../../workflows/activity-contract';
 import { closeAtWechat } from './close-at-wechat';
@@ -35,7 +36,7 @@ export function createWechatActivities(deps: WechatActivityDeps) {
       const failure = {
         operation: 'wechat.prepay',
         number: outTradeNo,
-        subject: 'prepay',
+        subject: WECHAT_SUBJECTS.prepay,
         code,
         evidence: evidenceOf(outcome),
       } satisfies FailedOperation;

@@ -1,3 +1,4 @@
+import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import { ERRORS } from '../../domain/error-catalogue';
 import type { Database } from '../../database/database';
 import type { WechatPayClient } from '../../providers/wechatpay/client';
@@ -75,7 +76,7 @@ function failureOf(
   const failure = {
     operation: 'wechat.query',
     number: query.outTradeNo,
-    subject: 'query',
+    subject: WECHAT_SUBJECTS.query,
     code,
     evidence: evidenceOf(outcome),
   } as const;

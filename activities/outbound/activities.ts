@@ -1,3 +1,4 @@
+import { formatSubject } from '../../domain/interventions/subjects';
 import type { Database } from '../../database/database';
 import type { DueDelivery } from '../../database/outbound/record-delivery-results';
 import type { OutboundActivities } from '../../workflows/activity-contract';
@@ -39,7 +40,7 @@ export function createOutboundActivities({ database, ports, now }: OutboundActiv
     return {
       operation: `notification.${kind}`,
       number: outTradeNo,
-      subject: `${kind}:${id}`,
+      subject: formatSubject(kind, id),
       code: 'DELIVERY_FAILED',
       evidence: { kind, event, message: error },
       attempts,

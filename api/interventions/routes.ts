@@ -235,7 +235,7 @@ async function resolveMany(deps: InterventionRouteDeps, call: Call): Promise<Rep
     });
   }
   const dryRun = body.dry_run ?? false;
-  const { count, answered, underWay } = await inTime(
+  const { count, resolved, pending } = await inTime(
     deps.database.resolutions.submitMany({
       reason,
       since: body.since === undefined ? null : new Date(body.since),
@@ -248,6 +248,6 @@ async function resolveMany(deps: InterventionRouteDeps, call: Call): Promise<Rep
   );
   return {
     status: dryRun ? 200 : 202,
-    body: { count, answered, under_way: underWay, dry_run: dryRun },
+    body: { count, answered: resolved, under_way: pending, dry_run: dryRun },
   };
 }

@@ -1,3 +1,4 @@
+import { parseSubject } from '../../domain/interventions/subjects';
 import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { InterventionReason } from '../../domain/interventions/reasons';
 import type { PrepayReply } from '../../domain/orders/run-view';
@@ -186,13 +187,12 @@ async function endStuckRun(
   { reason, subject }: ResolvedIntervention,
 ): Promise<void> {
   if (reason !== STUCK) return;
-  const [kind, ...rest] = subject.split(':');
-  const number = rest.join(':');
+  const { kind, id } = parseSubject(subject);
   const workflowId =
     kind === 'refund'
-      ? refundWorkflowId(number)
+      ? refundWorkflowId(id)
       : kind === 'sharing'
-        ? sharingWorkflowId(number)
+        ? sharingWorkflowId(id)
         : orderWorkflowId(outTradeNo);
   await client.workflow.getHandle(workflowId).terminate('A person said: again').catch(unlessGone);
 }

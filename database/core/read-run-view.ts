@@ -1,3 +1,4 @@
+import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import type { OrderStatus } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
 import type { DatabaseContext, Tx } from './context';
@@ -54,10 +55,10 @@ export async function readRun(
     FROM orders o CROSS JOIN LATERAL (
       SELECT count(*) FILTER (WHERE status = 'open')::int AS open,
         coalesce(bool_or(status = 'open' AND reason = 'reconciliation'), false) AS held,
-        coalesce(bool_or(status = 'open' AND reason = 'wechat_failed' AND subject = 'close'), false)
-          AS close_failed,
-        coalesce(bool_or(status = 'open' AND reason = 'wechat_failed' AND subject = 'prepay'), false)
-          AS prepay_failed,
+        coalesce(bool_or(status = 'open' AND reason = 'wechat_failed'
+          AND subject = ${WECHAT_SUBJECTS.close}), false) AS close_failed,
+        coalesce(bool_or(status = 'open' AND reason = 'wechat_failed'
+          AND subject = ${WECHAT_SUBJECTS.prepay}), false) AS prepay_failed,
         count(*) FILTER (WHERE reason = 'wechat_failed' AND resolution = 'retry')::int AS retries,
         (array_agg(reason ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest,
         (array_agg(id::text ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest_id,

@@ -18,7 +18,7 @@ export async function cancelEffects(tx: Tx, outTradeNo: string, now: Date): Prom
     where: { outTradeNo, effect: { in: AHEAD }, status: { in: ['pending', 'failed'] } },
     data: { status: 'cancelled', spent: false, ...NO_FAILURE },
   });
-  await endInterventions(tx, outTradeNo, EFFECT_REASONS, now, AHEAD);
+  await endInterventions(tx, { outTradeNo, reasons: EFFECT_REASONS, subjects: AHEAD, now });
 }
 
 /** A hold was freed, so some of the payment stays: the effects are to be done after all. */

@@ -1,7 +1,8 @@
+// Applies all that waits for a number's run: notices of the inbox, then approved resolutions.
+import { formatSubject } from '../../domain/interventions/subjects';
 import type { Notice } from '../../domain/payments/notices';
 import type { RunView } from '../../domain/orders/run-view';
-import { currentOrder } from '../core/scope';
-import { openScope } from '../core/scope';
+import { currentOrder, openScope } from '../core/scope';
 import { carryOutApproved } from '../resolutions/carry-out-approved';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
@@ -12,14 +13,15 @@ import { applyPayment } from '../payments/apply-payment';
 import { applyRefundNotice } from '../refunds/apply-refund-notice';
 import { readRunView } from '../core/read-run-view';
 
-/** Inbox rows that one transaction applies; a run asks again while some are left. */
+/** Inbox rows that one transaction applies; the run calls again while some are left. */
 const BATCH = 50;
-/** Notices of refunds that were not booked, read along in case their payment is among those. */
-const TOLD = 50;
+/** Notices of refunds without a booking, read along in case their payment is among those rows. */
+const MAX_REPORTED_REFUNDS = 50;
 
 export interface Application {
   /** null when the number is not one of our orders. */
   readonly view: RunView | null;
+  /** Rows that got this verdict. */
   readonly applied: number;
   readonly conflicts: number;
   /** More rows wait than one transaction takes. */
@@ -31,15 +33,15 @@ export interface Application {
 }
 
 /**
- * The way into the books of all that waits for a number's run: inbox rows without a verdict, then the
- * answers of persons. Each is decided under the order's row lock, and what came of it is written in the
- * transaction that applies it (P3), so a crash leaves both or neither.
+ * Applies all that waits for a number's run. Each row is decided under the order's row lock, and
+ * its verdict is written in the transaction that applies it (P3): a crash leaves both or neither.
  */
 export function createNoticeApplication(context: DatabaseContext) {
   return {
     /**
-     * @param parse reads a decrypted notice (wechatpay/), passed in so that this room needs no
-     * provider
+     * Applies the inbox rows without a verdict, and then also carries out the approved resolutions
+     * of the number: notices come first, since they may end what a resolution is about.
+     * @param parse reads a decrypted notice; passed in, since database/ may not import a provider
      */
     apply: (outTradeNo: string, parse: (resource: string) => Notice, nowMs: number) =>
       applyNotices(context, outTradeNo, parse, nowMs),
@@ -54,7 +56,7 @@ async function applyNotices(
 ): Promise<Application> {
   return context.prisma.$transaction(async (tx) => {
     const scope = await openScope(tx, outTradeNo, new Date(nowMs));
-    const seen = await tx.inboxNotification.findMany({
+    const waiting = await tx.inboxNotification.findMany({
       where: {
         outTradeNo,
         OR: [
@@ -72,25 +74,25 @@ async function applyNotices(
         undeliverableAt: true,
       },
       orderBy: [{ verdict: { sort: 'asc', nulls: 'first' } }, { receivedAt: 'asc' }, { id: 'asc' }],
-      take: BATCH + TOLD,
+      take: BATCH + MAX_REPORTED_REFUNDS,
     });
-    const rows = seen.filter(({ verdict }) => verdict === null).slice(0, BATCH);
-    scope.reportedRefunds = toldRefunds(context, seen, parse);
+    const rows = waiting.filter(({ verdict }) => verdict === null).slice(0, BATCH);
+    scope.reportedRefunds = readReportedRefunds(context, waiting, parse);
     for (const row of rows) {
-      // A payment may have taken it along.
+      // The row of a refund may have its verdict already: its payment was applied before it.
       if (scope.verdicts.has(row.id)) continue;
       await currentOrder(scope);
       scope.verdicts.set(row.id, await applyRow(context, scope, row, parse));
     }
     await writeVerdicts(scope);
     await endUndeliverable(scope, rows);
-    const moreAnswers = await carryOutApproved(context, scope);
+    const moreResolutions = await carryOutApproved(context, scope);
     if (scope.order && scope.changed) await keepDue(scope);
     return {
       view: scope.order && (await readRunView(tx, outTradeNo)),
       applied: countOf(scope, 'applied'),
       conflicts: countOf(scope, 'conflict'),
-      more: rows.length === BATCH || moreAnswers || scope.decideAgain,
+      more: rows.length === BATCH || moreResolutions || scope.decideAgain,
       refunds: [...scope.refunds],
       sharings: [...scope.sharings],
     };
@@ -110,30 +112,35 @@ async function writeVerdicts({ tx, verdicts, now }: Scope): Promise<void> {
   }
 }
 
-/** Refunds that nobody has booked: asked about before, or about to be judged. */
-function toldRefunds(
+/** Refunds without a booking: in conflict before, or about to get their verdict. */
+function readReportedRefunds(
   context: DatabaseContext,
   rows: readonly (InboxRow & { readonly kind: string })[],
   parse: (resource: string) => Notice,
 ): ReportedRefund[] {
   return rows.flatMap((row) => {
-    const notice = row.kind === 'refund' ? open(context, row, parse) : null;
+    const notice = row.kind === 'refund' ? read(context, row, parse) : null;
     return notice?.kind === 'refund' ? [{ row, notice }] : [];
   });
 }
 
-/** Rows that a person was asked about have found their run after all. */
+/** Ends the interventions about rows that no run had taken: one has taken them now. */
 async function endUndeliverable(
   { tx, outTradeNo, now }: Scope,
   rows: readonly { id: string; undeliverableAt: Date | null }[],
 ): Promise<void> {
   for (const { id, undeliverableAt } of rows) {
     if (undeliverableAt === null) continue;
-    await endInterventions(tx, outTradeNo, ['undeliverable'], now, `notice:${id}`);
+    await endInterventions(tx, {
+      outTradeNo,
+      reasons: ['undeliverable'],
+      subjects: [formatSubject('notice', id)],
+      now,
+    });
   }
 }
 
-/** What was changed sets the run to work: should that get lost, it is looked for. */
+/** Gives a changed order a due time: the sweep wakes its run, should this one die now. */
 async function keepDue({ tx, outTradeNo, now }: Scope): Promise<void> {
   const dueAt = new Date(now.getTime() + SETTLE_GRACE_MS);
   await tx.order.updateMany({ where: { outTradeNo, dueAt: null }, data: { dueAt } });
@@ -145,15 +152,15 @@ async function applyRow(
   row: InboxRow,
   parse: (resource: string) => Notice,
 ): Promise<Verdict> {
-  const notice = open(context, row, parse);
+  const notice = read(context, row, parse);
   if (!notice) return openUnreadableIntervention(scope, row);
   if (notice.kind === 'payment') return applyPayment(context, scope, notice, row);
   if (notice.kind === 'refund') return applyRefundNotice(context, scope, notice, row);
   return 'ignored';
 }
 
-/** null when it can't be read: its key is gone, or the value was changed. */
-function open(
+/** @returns null when it can't be read: its key is gone, or the stored value was changed */
+function read(
   { cipher }: DatabaseContext,
   row: InboxRow,
   parse: (resource: string) => Notice,

@@ -1,14 +1,15 @@
+// Logs the callbacks that WeChat delivered, each with our reply, and lists them.
 import { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext } from '../core/context';
 
-/** One delivery of a callback and what it was answered. */
+/** One delivered callback and our reply. */
 export interface CallbackDelivery {
   /** Unix ms. */
   readonly receivedAtMs: number;
-  /** null when it was refused before its envelope was read. */
+  /** null when the api refused it before it read the envelope. */
   readonly notificationId: string | null;
   readonly outTradeNo: string | null;
-  /** `added`, `duplicate`, `conflicting`, or why it was refused. */
+  /** `added`, `duplicate`, `conflicting`, or why the api refused it. */
   readonly outcome: string;
   readonly httpStatus: number;
   readonly durationMs: number;
@@ -32,10 +33,10 @@ export interface CallbackDeliveryFilter {
   readonly limit: number;
 }
 
-/** The log of what WeChat delivered; the inbox, not this log, is what payments hang on. */
+/** The log of delivered callbacks. It only informs: payments are applied from the inbox. */
 export function createCallbackDeliveries({ prisma }: DatabaseContext) {
   return {
-    /** Writes a batch in one statement. */
+    /** Adds a batch in one statement. */
     async append(batch: readonly CallbackDelivery[]): Promise<void> {
       const column = <K extends keyof CallbackDelivery>(name: K) => batch.map((one) => one[name]);
       const receivedAt = batch.map(({ receivedAtMs }) => new Date(receivedAtMs));
@@ -47,7 +48,7 @@ export function createCallbackDeliveries({ prisma }: DatabaseContext) {
           ${column('httpStatus')}::int[], ${column('durationMs')}::float8[])`;
     },
 
-    /** Newest first. */
+    /** One page of those that fit all of the filter, newest first; null fits every row. */
     list(filter: CallbackDeliveryFilter): Promise<CallbackDeliveryView[]> {
       const conditions = [Prisma.sql`true`];
       const { outTradeNo, outcome, after } = filter;

@@ -1,16 +1,17 @@
+// Reads how far the inbox is behind WeChat: the rows that have no verdict yet.
 import type { DatabaseContext } from '../core/context';
 
 export interface OpenInbox {
   /** Rows without a verdict. */
   readonly count: number;
-  /** When the oldest of them came; null when a person is asked about all there are, or none is. */
+  /** When the oldest one arrived that no intervention is about; null when there is no such row. */
   readonly oldestReceivedAt: Date | null;
 }
 
-/** What the api still asks of the inbox outside its hot path. */
+/** The inbox as the api reads it; the callbacks' path writes it elsewhere (inbox-writer). */
 export function createInbox({ prisma }: DatabaseContext) {
   return {
-    /** The lag behind WeChat. */
+    /** Counts the rows without a verdict. */
     async open(): Promise<OpenInbox> {
       const [row] = await prisma.$queryRaw<OpenInbox[]>`
         SELECT count(*)::int AS count,

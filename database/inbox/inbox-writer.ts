@@ -1,3 +1,4 @@
+// Stores callbacks in the inbox, in micro-batches on connections of its own (P1, P2).
 import { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import type { Notice } from '../../domain/payments/notices';
@@ -22,10 +23,10 @@ export type StoredNotification =
   | { readonly kind: 'added'; readonly id: string }
   /** The same notification is there already (S7: already_applied). */
   | { readonly kind: 'duplicate' }
-  /** Its id came before with another content: kept under a name of its own, and an alarm (S7: conflict). */
+  /** The id is known with another content: kept under an id of its own, with an alarm (S7). */
   | { readonly kind: 'conflicting'; readonly id: string };
 
-/** The queue in front of the database is full: the sender has to come again. */
+/** The queue in front of the database is full: WeChat has to deliver the callback again. */
 export class InboxOverloadedError extends Error {
   override readonly name = 'InboxOverloadedError';
 }
@@ -36,21 +37,23 @@ export interface InboxWriter {
   end(): Promise<void>;
 }
 
-/** Nothing else may starve this path, so it has connections of its own (P2). */
+/** Connections of this path alone, so that nothing else can starve it (P2). */
 const CONNECTIONS = 3;
-/** Statements under way at once; what comes meanwhile is the next batch. */
+/** Statements under way at once; callbacks that arrive meanwhile form the next batch. */
 const MAX_IN_FLIGHT = 2;
 const MAX_BATCH = 64;
-/** Above this the answer is 503 at once: at 1,000 callbacks/s the deadline would pass anyway. */
+/** Above this the reply is 503 at once: at 1,000 callbacks/s the deadline would pass anyway. */
 const MAX_WAITING = 4_000;
 const CONNECT_TIMEOUT_MS = 1_000;
-/** Client-side: a stopped server never fires its own timeout. */
+/** On our side: a stopped server never fires its own timeout. */
 const QUERY_TIMEOUT_MS = 2_500;
 /**
- * A named statement keeps the plan it got while the inbox was small: a walk over the whole index, until
- * the next ANALYZE. Planned anew, each look-up is one, for some 0.4 ms a batch.
+ * PostgreSQL would keep the plan that a named statement got while the inbox was small: a scan of
+ * the whole index, until the next ANALYZE. A plan for each call looks up each row, for some 0.4 ms
+ * a batch.
  */
-const PLAN_ANEW = '-c plan_cache_mode=force_custom_plan';
+const PLAN_EACH_CALL = '-c plan_cache_mode=force_custom_plan';
+
 interface Row {
   readonly id: string;
   readonly merchantId: string;
@@ -96,7 +99,7 @@ WITH input AS (
     CASE WHEN i.verdict IS NULL THEN NULL ELSE $10::timestamptz END, $10::timestamptz,
     $11::timestamptz
   FROM input i WHERE NOT EXISTS (SELECT 1 FROM known WHERE known.id = i.id)
-  -- In one order everywhere, so that no two writers wait for each other.
+  -- Every writer inserts in this order, so that no two wait for each other.
   ORDER BY i.merchant_id, i.notification_id
   ON CONFLICT (provider, merchant_id, notification_id) DO NOTHING
   RETURNING id
@@ -106,8 +109,8 @@ FROM input LEFT JOIN added USING (id) LEFT JOIN known USING (id)`,
 };
 
 /**
- * Writes the inbox on the callbacks' path: micro-batches form by themselves while a statement is under
- * way, the queue is bounded, and each caller hears of its own row after the commit.
+ * Creates the writer of the callbacks' path. Callbacks that arrive while a statement is under way
+ * form the next batch; the queue is bounded; each caller's promise settles after its row's commit.
  */
 export function createInboxWriter(options: {
   url: string;
@@ -122,7 +125,7 @@ export function createInboxWriter(options: {
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
     application_name: 'oncepay-callbacks',
-    options: PLAN_ANEW,
+    options: PLAN_EACH_CALL,
   });
   pool.on('error', (error) => options.onIdleError?.(error));
   const cipher = createFieldCipher(options.encryptionKeys);
@@ -171,7 +174,7 @@ export function createInboxWriter(options: {
       const row = toRow(notification);
       const stored = await enqueue(row);
       if (stored.kind !== 'conflicting') return stored;
-      // The same id with another content: nothing is overwritten, nothing is lost.
+      // The same id with another content: both are kept, this one under an id made of both.
       const suffix = row.contentHash.slice(0, 16);
       const again = await enqueue({ ...row, notificationId: `${row.notificationId}#${suffix}` });
       return again.kind === 'added' ? { kind: 'conflicting', id: again.id } : { kind: 'duplicate' };
@@ -180,7 +183,7 @@ export function createInboxWriter(options: {
   };
 }
 
-/** The next rows, one of each notification: a repeat in the same moment waits for the next batch. */
+/** Takes the next rows, one of each notification: a repeat waits for the next batch. */
 function takeBatch(waiting: Waiting[]): Waiting[] {
   const batch: Waiting[] = [];
   const later: Waiting[] = [];
@@ -204,11 +207,11 @@ async function write(pool: Pool, batch: readonly Waiting[]): Promise<void> {
     const rows = await insert(pool, batch);
     for (const { row, resolve, reject } of batch) {
       const result = rows.get(row.id);
-      if (!result) reject(new Error('The inbox did not answer for a row'));
-      else resolve(await judge(pool, row, result));
+      if (!result) reject(new Error('The insert into the inbox returned no result for a row'));
+      else resolve(await outcomeOf(pool, row, result));
     }
   } catch (error) {
-    // One bad value must not take the others with it (SQLSTATE classes 22 and 23).
+    // One bad value must not fail the other rows (SQLSTATE classes 22 and 23): one by one.
     if (batch.length > 1 && /^2[23]/.test(sqlStateOf(error) ?? '')) {
       for (const one of batch) await write(pool, [one]);
       return;
@@ -242,13 +245,14 @@ async function insert(
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-async function judge(pool: Pool, row: Row, result: InsertedRow): Promise<StoredNotification> {
+/** @returns whether the row is new, known, or known with another content */
+async function outcomeOf(pool: Pool, row: Row, result: InsertedRow): Promise<StoredNotification> {
   if (result.added) return { kind: 'added', id: row.id };
   const known = result.known_hash ?? (await hashOf(pool, row));
   return known === row.contentHash ? { kind: 'duplicate' } : { kind: 'conflicting', id: row.id };
 }
 
-/** Another process stored it in the same moment: its row shows only in a new snapshot. */
+/** Another process stored it at the same moment: its row shows only in a new snapshot. */
 async function hashOf(pool: Pool, row: Row): Promise<string | null> {
   const { rows } = await pool.query<{ content_hash: string }>({
     name: 'inbox-hash',

@@ -1,9 +1,11 @@
+// Opens an intervention for an inbox row that can't be read any more.
+import { formatSubject } from '../../domain/interventions/subjects';
 import type { Scope, InboxRow, Verdict } from '../core/scope';
 import { openIntervention } from '../interventions/open-intervention';
 
 /**
- * A notice that can't be read any more must not hold its order for ever: a person hears of it, and a
- * payment behind it is still found by asking WeChat.
+ * Opens an intervention, so that an unreadable notice doesn't block its order. A payment behind it
+ * is still found: the order's query brings it once more.
  */
 export async function openUnreadableIntervention(
   { tx, outTradeNo, order, now }: Scope,
@@ -13,7 +15,7 @@ export async function openUnreadableIntervention(
     outTradeNo,
     ours: order !== null,
     reason: 'undeliverable',
-    subject: `notice:${row.id}`,
+    subject: formatSubject('notice', row.id),
     evidence: { source: row.source, notification_id: row.notificationId, why: 'unreadable' },
     now,
   });

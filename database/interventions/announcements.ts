@@ -1,36 +1,38 @@
+// Announces new interventions: each at least once, by one of the processes.
 import type { DatabaseContext } from '../core/context';
 
-/** An intervention that nobody was told of yet; no evidence, which stays in its row. */
-export interface NewIntervention {
+/** An intervention that was not announced yet; without its evidence, which stays in its row. */
+export interface UnannouncedIntervention {
   readonly id: string;
   readonly outTradeNo: string;
   readonly reason: string;
   readonly subject: string;
 }
 
-/** New interventions, each told at least once by one of the processes. */
+/** The interventions that no alert has been sent for. */
 export function createAnnouncements({ prisma }: DatabaseContext) {
   return {
     /**
-     * Takes up to `limit` that nobody was told of, oldest first; others take others. They count as told
-     * when `tell` is through; when it throws, or the process dies, somebody tells of them again.
+     * Hands up to `limit` interventions to `send`, oldest first. Several processes may call it at
+     * once: each takes others. They count as announced once `send` has returned; when it throws, or
+     * the process dies, they are announced again.
      * @returns how many
      */
     announce: (
       limit: number,
-      tell: (questions: readonly NewIntervention[]) => Promise<void>,
+      send: (interventions: readonly UnannouncedIntervention[]) => Promise<void>,
       now: () => number,
     ): Promise<number> =>
       prisma.$transaction(async (tx) => {
-        const questions = await tx.$queryRaw<NewIntervention[]>`
+        const interventions = await tx.$queryRaw<UnannouncedIntervention[]>`
           SELECT id::text, out_trade_no AS "outTradeNo", reason, subject FROM interventions
           WHERE alerted_at IS NULL ORDER BY since LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED`;
-        if (questions.length === 0) return 0;
-        await tell(questions);
-        const ids = questions.map(({ id }) => id);
+        if (interventions.length === 0) return 0;
+        await send(interventions);
+        const ids = interventions.map(({ id }) => id);
         await tx.$executeRaw`
           UPDATE interventions SET alerted_at = ${new Date(now())} WHERE id = ANY(${ids}::uuid[])`;
-        return questions.length;
+        return interventions.length;
       }),
   };
 }

@@ -1,3 +1,5 @@
+// Lists interventions and finds one, each with its pending resolution.
+import type { Fen } from '../../domain/money';
 import { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext } from '../core/context';
 
@@ -9,13 +11,14 @@ export interface InterventionView {
   readonly status: string;
   readonly since: Date;
   readonly evidence: unknown;
-  /** The most that an answer may move; null where no money is in question. */
-  readonly amountFen: number | null;
+  /** The most that a resolution may move; null where it moves no money. */
+  readonly amountFen: Fen | null;
   readonly resolvedAt: Date | null;
-  /** The action that ended it, or `moot`. */
+  /** The action that resolved it, or `moot` when an event ended it; null while it is open. */
   readonly resolution: string | null;
+  /** The intervention before it about the same subject. */
   readonly previousId: string | null;
-  /** The answer that waits for a second key, or for its run. */
+  /** The resolution that waits for a second key, or for the run that carries it out. */
   readonly pending: {
     readonly id: string;
     readonly action: string;
@@ -29,11 +32,12 @@ export interface InterventionFilter {
   readonly status: 'open' | 'resolved' | null;
   readonly reason: string | null;
   readonly outTradeNo: string | null;
+  /** The last row of the page before. */
   readonly after: { readonly since: Date; readonly id: string } | null;
   readonly limit: number;
 }
 
-/** The questions for a person, oldest first. */
+/** The interventions, oldest first. */
 export function createInterventionList({ prisma }: DatabaseContext) {
   const select = (conditions: readonly Prisma.Sql[], limit: number) =>
     prisma.$queryRaw<InterventionView[]>`
@@ -48,6 +52,7 @@ export function createInterventionList({ prisma }: DatabaseContext) {
       FROM interventions i WHERE ${Prisma.join([...conditions], ' AND ')}
       ORDER BY i.since, i.id LIMIT ${limit}`;
   return {
+    /** One page of those that fit all of the filter; null fits every row. */
     list(filter: InterventionFilter): Promise<InterventionView[]> {
       const { status, reason, outTradeNo, after, limit } = filter;
       const conditions = [Prisma.sql`true`];
@@ -60,13 +65,13 @@ export function createInterventionList({ prisma }: DatabaseContext) {
       return select(conditions, limit);
     },
 
-    /** Open questions by reason, for the metrics. */
+    /** Counts the open interventions of each reason, for the metrics. */
     openByReason: (): Promise<{ readonly reason: string; readonly count: number }[]> =>
       prisma.$queryRaw`
         SELECT reason, count(*)::int AS count FROM interventions WHERE status = 'open'
         GROUP BY reason`,
 
-    /** null when there is none. */
+    /** @returns null when there is none */
     async find(id: string): Promise<InterventionView | null> {
       const [row] = await select([Prisma.sql`i.id = ${id}::uuid`], 1);
       return row ?? null;

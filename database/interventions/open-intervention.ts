@@ -1,3 +1,4 @@
+// Opens interventions, and ends them when nobody has to decide any more.
 import { v7 as uuidv7 } from 'uuid';
 import type { InterventionReason } from '../../domain/interventions/reasons';
 import type { Tx } from '../core/context';
@@ -7,48 +8,55 @@ export interface NewIntervention {
   /** False when the number is not one of our orders. */
   readonly ours: boolean;
   readonly reason: InterventionReason;
-  /** What exactly is in question: a transaction id, an effect, an operation. */
+  /** What exactly it is about: see domain/interventions/subjects. */
   readonly subject: string;
-  /** What a person needs to decide; never personal data. */
+  /** What an operator needs to decide; never personal data. */
   readonly evidence: Readonly<Record<string, unknown>>;
-  /** The most that an answer may move; left out where no money is in question. */
+  /** The most that a resolution may move, in fen; null or left out where it moves no money. */
   readonly amountFen?: number | null;
   readonly now: Date;
 }
 
-/** Opens a question for a person; one that is open already for the same matter stays as it is. True when it is news. */
+/**
+ * Opens an intervention. One that is open already for the same number, reason and subject stays as
+ * it is.
+ * @returns true when this call opened it
+ */
 export async function openIntervention(tx: Tx, entry: NewIntervention): Promise<boolean> {
+  const { outTradeNo, reason, subject } = entry;
   const opened = await tx.$executeRaw`
-    INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen, since,
-      previous_id)
-    VALUES (${uuidv7()}::uuid, ${entry.outTradeNo}, ${entry.ours ? entry.outTradeNo : null},
-      ${entry.reason}, ${entry.subject}, ${JSON.stringify(entry.evidence)}::jsonb,
-      ${entry.amountFen ?? null}, ${entry.now},
-      (SELECT id FROM interventions WHERE out_trade_no = ${entry.outTradeNo}
-        AND reason = ${entry.reason} AND subject = ${entry.subject}
-        ORDER BY since DESC LIMIT 1))
+    INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen,
+      since, previous_id)
+    VALUES (${uuidv7()}::uuid, ${outTradeNo}, ${entry.ours ? outTradeNo : null}, ${reason},
+      ${subject}, ${JSON.stringify(entry.evidence)}::jsonb, ${entry.amountFen ?? null},
+      ${entry.now},
+      (SELECT id FROM interventions WHERE out_trade_no = ${outTradeNo}
+        AND reason = ${reason} AND subject = ${subject} ORDER BY since DESC LIMIT 1))
     ON CONFLICT (out_trade_no, reason, subject) WHERE status = 'open' DO NOTHING`;
   return opened === 1;
 }
 
 /**
- * Ends questions that something else has answered: nobody has to decide any more. An answer that was
- * given meanwhile is withdrawn when its run comes to it.
- * @param subjects matters of these reasons; all of the number when left out
+ * Ends the open interventions of a number that an event has settled, so that nobody has to decide
+ * them. A resolution that was approved meanwhile is refused with `MOOT` when its run comes to it.
  */
 export async function endInterventions(
   tx: Tx,
-  outTradeNo: string,
-  reasons: readonly InterventionReason[],
-  now: Date,
-  subjects?: string | readonly string[],
+  ended: {
+    readonly outTradeNo: string;
+    readonly reasons: readonly InterventionReason[];
+    /** All subjects when left out. */
+    readonly subjects?: readonly string[];
+    readonly now: Date;
+  },
 ): Promise<void> {
+  const { outTradeNo, reasons, subjects, now } = ended;
   await tx.intervention.updateMany({
     where: {
       outTradeNo,
       reason: { in: [...reasons] },
       status: 'open',
-      ...(subjects === undefined ? {} : { subject: { in: [subjects].flat() } }),
+      ...(subjects === undefined ? {} : { subject: { in: [...subjects] } }),
     },
     data: { status: 'resolved', resolvedAt: now, resolution: 'moot' },
   });

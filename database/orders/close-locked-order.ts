@@ -22,7 +22,7 @@ export async function closeLocked(
     dueAt: new Date(now.getTime() + SETTLE_GRACE_MS),
   });
   if (change.kind !== 'moved') return;
-  await endInterventions(tx, outTradeNo, ['wechat_failed'], now);
+  await endInterventions(tx, { outTradeNo, reasons: ['wechat_failed'], now });
   await releaseStock(tx, order);
   const told = { event: 'order.closed', status: 'closed', transactionId: null, now } as const;
   await addDeliveries(context, tx, order, told);

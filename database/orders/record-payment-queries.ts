@@ -1,11 +1,16 @@
 import { v7 as uuidv7 } from 'uuid';
 import { PAUSING_REASONS } from '../../domain/interventions/reasons';
+import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import { nextQueryAt } from '../../domain/orders/query-schedule';
 import type { PaymentNotice } from '../../domain/payments/notices';
 import { DUE_GRACE_MS, EARLY_MS, PAUSED_POLL_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
 
-const CLOSE_FAILED = { status: 'open', reason: 'wechat_failed', subject: 'close' } as const;
+const CLOSE_FAILED = {
+  status: 'open',
+  reason: 'wechat_failed',
+  subject: WECHAT_SUBJECTS.close,
+} as const;
 
 export type QueryTurn =
   /** The order can't be paid any more: there is nothing to ask. */
@@ -82,10 +87,11 @@ async function takeTurn(
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
         AND i.status = 'open' AND i.reason = ANY(${[...PAUSING_REASONS]})) AS paused,
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
-        AND i.status = 'open' AND i.reason = 'wechat_failed' AND i.subject = 'close') AS "closeFailed",
+        AND i.status = 'open' AND i.reason = 'wechat_failed'
+        AND i.subject = ${WECHAT_SUBJECTS.close}) AS "closeFailed",
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
         AND i.status = 'open' AND (i.reason = 'reconciliation'
-          OR i.reason = 'wechat_failed' AND i.subject = 'query')) AS asked
+          OR i.reason = 'wechat_failed' AND i.subject = ${WECHAT_SUBJECTS.query})) AS asked
     FROM orders WHERE out_trade_no = ${outTradeNo}`;
   if (!row || (row.status !== 'created' && row.status !== 'awaiting_payment')) {
     return { kind: 'gone' };

@@ -1,3 +1,4 @@
+import { invariantSubject } from '../../domain/interventions/subjects';
 import {
   finding,
   type InvariantKind,
@@ -80,7 +81,7 @@ interface Checking {
   readonly checkOrders: (numbers: string[]) => Promise<void>;
 }
 
-const subjectOf = ({ kind, key }: Violation) => `${kind}:${key}`;
+const subjectOf = ({ kind, key }: Violation) => invariantSubject(kind, key);
 
 /** Orders by their steps since the last patrol. @returns the id of the last step whose order was checked */
 async function checkChangedOrders(

@@ -1,3 +1,4 @@
+import { RUN_SUBJECT, subjectPrefix } from '../../domain/interventions/subjects';
 import { MAX_STUCK } from '../../domain/patrol/findings';
 import { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext } from '../core/context';
@@ -51,20 +52,20 @@ function view(kind: OverdueKind, nowMs: number): Prisma.Sql {
   switch (kind) {
     case 'order_overdue':
       return Prisma.sql`(SELECT out_trade_no AS key, out_trade_no, true AS ours, status, due_at,
-        woken_at, 'run' AS subject FROM orders WHERE due_at <= ${late})`;
+        woken_at, ${RUN_SUBJECT}::text AS subject FROM orders WHERE due_at <= ${late})`;
     case 'refund_overdue':
       return Prisma.sql`(SELECT out_refund_no AS key, out_trade_no, order_no IS NOT NULL AS ours,
-        status, due_at, woken_at, 'refund:' || out_refund_no AS subject
+        status, due_at, woken_at, ${subjectPrefix('refund')} || out_refund_no AS subject
         FROM refunds WHERE due_at <= ${late})`;
     case 'sharing_overdue':
       return Prisma.sql`(SELECT out_order_no AS key, out_trade_no, true AS ours, status, due_at,
-        woken_at, 'sharing:' || out_order_no AS subject
+        woken_at, ${subjectPrefix('sharing')} || out_order_no AS subject
         FROM profit_sharings WHERE due_at <= ${late})`;
     case 'delivery_overdue':
       // A wake counts for the attempt it came after: a later attempt is another matter.
       return Prisma.sql`(SELECT id AS key, out_trade_no, true AS ours, status,
         next_attempt_at AS due_at, CASE WHEN woken_at >= next_attempt_at THEN woken_at END AS woken_at,
-        'delivery:' || id AS subject
+        ${subjectPrefix('delivery')} || id AS subject
         FROM deliveries WHERE status = 'pending'
           AND next_attempt_at <= ${new Date(nowMs - LATE_DELIVERY_MS)})`;
   }
@@ -227,16 +228,16 @@ async function endMoved({ prisma }: DatabaseContext, nowMs: number): Promise<str
     UPDATE interventions SET status = 'resolved', resolved_at = ${now}, resolution = 'moot'
     WHERE status = 'open' AND id IN (
       SELECT i.id FROM interventions i WHERE i.status = 'open' AND i.reason = 'stuck' AND CASE
-        WHEN i.subject = 'run' THEN EXISTS (SELECT 1 FROM orders o
+        WHEN i.subject = ${RUN_SUBJECT} THEN EXISTS (SELECT 1 FROM orders o
           WHERE o.out_trade_no = i.out_trade_no AND coalesce(o.due_at > ${now}, true))
-        WHEN i.subject LIKE 'refund:%' THEN EXISTS (SELECT 1 FROM refunds r
-          WHERE 'refund:' || r.out_refund_no = i.subject AND r.out_trade_no = i.out_trade_no
+        WHEN i.subject LIKE ${`${subjectPrefix('refund')}%`} THEN EXISTS (SELECT 1 FROM refunds r
+          WHERE ${subjectPrefix('refund')} || r.out_refund_no = i.subject AND r.out_trade_no = i.out_trade_no
             AND coalesce(r.due_at > ${now}, true))
-        WHEN i.subject LIKE 'sharing:%' THEN EXISTS (SELECT 1 FROM profit_sharings s
-          WHERE 'sharing:' || s.out_order_no = i.subject AND s.out_trade_no = i.out_trade_no
+        WHEN i.subject LIKE ${`${subjectPrefix('sharing')}%`} THEN EXISTS (SELECT 1 FROM profit_sharings s
+          WHERE ${subjectPrefix('sharing')} || s.out_order_no = i.subject AND s.out_trade_no = i.out_trade_no
             AND coalesce(s.due_at > ${now}, true))
-        WHEN i.subject LIKE 'delivery:%' THEN NOT EXISTS (SELECT 1 FROM deliveries d
-          WHERE d.out_trade_no = i.out_trade_no AND 'delivery:' || d.id = i.subject
+        WHEN i.subject LIKE ${`${subjectPrefix('delivery')}%`} THEN NOT EXISTS (SELECT 1 FROM deliveries d
+          WHERE d.out_trade_no = i.out_trade_no AND ${subjectPrefix('delivery')} || d.id = i.subject
             AND d.status = 'pending' AND d.next_attempt_at <= ${now})
         ELSE false END
       ORDER BY i.since LIMIT ${MAX_ENDED} FOR NO KEY UPDATE SKIP LOCKED)

@@ -1,9 +1,33 @@
+// Opens the intervention of a payment that doesn't fit its order or comes late.
+import { paymentSubject } from '../../domain/interventions/subjects';
+import type { PaymentIntervention } from '../../domain/payments/decide-payment';
 import type { PaymentNotice } from '../../domain/payments/notices';
-import type { PaymentDecision } from '../../domain/payments/payment-decision';
 import type { InboxRow, Scope } from '../core/scope';
 import { openIntervention } from '../interventions/open-intervention';
 
-export function evidence(notice: PaymentNotice, row: InboxRow, mismatches: readonly object[]) {
+/** Opens an intervention about a payment: about its transaction, or its notice without one. */
+export async function openPaymentIntervention(
+  { tx, outTradeNo, order, now }: Scope,
+  row: InboxRow,
+  notice: PaymentNotice,
+  { reason, mismatches }: PaymentIntervention,
+): Promise<void> {
+  await openIntervention(tx, {
+    outTradeNo,
+    ours: order !== null,
+    reason,
+    subject: paymentSubject(notice.transactionId, row.id),
+    evidence: evidenceOf(notice, row, mismatches),
+    amountFen: notice.totalFen,
+    now,
+  });
+}
+
+function evidenceOf(
+  notice: PaymentNotice,
+  row: InboxRow,
+  mismatches: PaymentIntervention['mismatches'],
+) {
   return {
     source: row.source,
     notification_id: row.notificationId,
@@ -15,21 +39,4 @@ export function evidence(notice: PaymentNotice, row: InboxRow, mismatches: reado
     success_time: notice.successTime,
     mismatches,
   };
-}
-/** Opens the question that a payment raises which does not fit or comes late, with its evidence. */
-export async function openPaymentIntervention(
-  { tx, outTradeNo, order, now }: Scope,
-  row: InboxRow,
-  notice: PaymentNotice,
-  { reason, mismatches }: Pick<PaymentDecision & { kind: 'conflict' }, 'reason' | 'mismatches'>,
-): Promise<void> {
-  await openIntervention(tx, {
-    outTradeNo,
-    ours: order !== null,
-    reason,
-    subject: notice.transactionId ?? row.id,
-    evidence: evidence(notice, row, mismatches),
-    amountFen: notice.totalFen,
-    now,
-  });
 }

@@ -110,7 +110,12 @@ async function bookExternal(
   });
   if (reserved !== 'reserved') return null;
   // It explains what was asked about this payment.
-  await endInterventions(tx, outTradeNo, ['reconciliation'], now, [transactionId, outRefundNo]);
+  await endInterventions(tx, {
+    outTradeNo,
+    reasons: ['reconciliation'],
+    subjects: [transactionId, outRefundNo],
+    now,
+  });
   await endIfNothingLeft(context, scope, paid.id, transactionId);
   return lockRefund(tx, outRefundNo);
 }
@@ -130,8 +135,8 @@ async function endIfNothingLeft(
   if (paid.heldFen < (paid.totalFen ?? 0)) return;
   const mismatch = { outTradeNo, subject: transactionId, reason: 'amount_mismatch' };
   const mismatched = await tx.intervention.count({ where: { ...mismatch, status: 'open' } });
-  const ended = ['amount_mismatch', 'late_payment', 'unknown_order'] as const;
-  await endInterventions(tx, outTradeNo, ended, now, transactionId);
+  const reasons = ['amount_mismatch', 'late_payment', 'unknown_order'] as const;
+  await endInterventions(tx, { outTradeNo, reasons, subjects: [transactionId], now });
   if (mismatched > 0 && order && canBePaid(order.status)) {
     await closeLocked(context, tx, order, { cause: 'mismatch_refunded', now });
     scope.changed = true;

@@ -107,7 +107,8 @@ function reserve(
     const leftFen = (paid.totalFen ?? 0) - paid.heldFen;
     if (reservation !== 'reserved') return { kind: 'exceeds', leftFen };
     // Whether the order goes on with late money is no question once all of it goes back.
-    if (amountFen === leftFen) await endInterventions(tx, outTradeNo, ['late_payment'], now);
+    if (amountFen === leftFen)
+      await endInterventions(tx, { outTradeNo, reasons: ['late_payment'], now });
     if (guard) await rememberKey(context, tx, guard, outTradeNo);
     const details = { out_refund_no: outRefundNo, amount: amountFen, restock, revokeCodes };
     await audit(tx, actor, { action: 'refund.request', subject: outTradeNo, details });

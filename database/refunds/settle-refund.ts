@@ -179,13 +179,12 @@ export async function settleRefund(
   if (moved.count !== 1)
     throw new Error(`Refund ${outRefundNo} left ${refund.status} under its lock`);
   // Whatever WeChat says answers whether the sending failed; what was abnormal is so no more.
-  await endInterventions(
-    tx,
-    refund.out_trade_no,
-    ['refund_failed', 'refund_abnormal', 'surplus_payment'],
+  await endInterventions(tx, {
+    outTradeNo: refund.out_trade_no,
+    reasons: ['refund_failed', 'refund_abnormal', 'surplus_payment'],
+    subjects: [outRefundNo],
     now,
-    outRefundNo,
-  );
+  });
   switch (step.to) {
     case 'succeeded':
       await succeed(context, tx, refund, now);
@@ -289,16 +288,20 @@ async function succeed(
   const [back] = await tx.$queryRaw<{ status: string; whole: boolean }[]>`
     UPDATE payment_transactions SET refunded_fen = refunded_fen + ${refund.amount_fen}
     WHERE id = ${refund.transaction_key}::uuid RETURNING status, refunded_fen = total_fen AS whole`;
-  await endInterventions(
-    tx,
+  await endInterventions(tx, {
     outTradeNo,
-    ['refund_failed', 'refund_abnormal', 'surplus_payment'],
+    reasons: ['refund_failed', 'refund_abnormal', 'surplus_payment'],
+    subjects: [subject],
     now,
-    subject,
-  );
+  });
   // A part that somebody gave back says nothing about the rest.
   if (back?.whole)
-    await endInterventions(tx, outTradeNo, ['surplus_payment'], now, refund.transaction_id);
+    await endInterventions(tx, {
+      outTradeNo,
+      reasons: ['surplus_payment'],
+      subjects: [refund.transaction_id],
+      now,
+    });
   if (refund.order_no === null || !back) return;
   const order = await lockOrder(tx, refund.order_no);
   if (!order) throw new Error(`Refund ${subject} belongs to no order`);

@@ -1,36 +1,40 @@
+// Carries out the approved resolutions of a number, each with its intervention in one transaction.
 import { isInterventionAction } from '../../domain/interventions/reasons';
+import type { Fen } from '../../domain/money';
 import type { DatabaseContext } from '../core/context';
 import type { Scope } from '../core/scope';
-import type { OpenIntervention, Outcome, Params } from './resolution-scope';
+import type { Outcome, Params } from './resolution-scope';
 import { carryOutUpTo } from './dry-run';
 
-/** Answers of one number that one transaction carries out; a run asks again while some are left. */
+/** Resolutions that one transaction carries out; the run calls again while some are left. */
 const BATCH = 20;
 
 interface ApprovedRow {
-  id: string;
-  action: string;
-  params_encrypted: string | null;
-  /** What one key approved, in fen; null when two did, or where nothing moves. */
-  approved_fen: number | null;
-  intervention_id: string;
-  reason: string;
-  subject: string;
-  status: string;
-  amount_fen: number | null;
-  evidence: unknown;
+  readonly id: string;
+  readonly action: string;
+  readonly paramsEncrypted: string | null;
+  /** What one key approved, in fen; null when two keys did, or where the amount was unknown. */
+  readonly approvedFen: number | null;
+  readonly interventionId: string;
+  readonly reason: string;
+  readonly subject: string;
+  /** Of the intervention. */
+  readonly status: string;
+  readonly amountFen: Fen | null;
+  readonly evidence: unknown;
 }
 
 /**
- * Carries out the committed, approved answers of a number, in the order they were given; each ends its
- * question in the same transaction, or is refused and leaves it open.
+ * Carries out the approved resolutions of a number in the order they were submitted. Each resolves
+ * its intervention in the same transaction, or is refused and leaves it open.
  * @returns true when there may be more
  */
 export async function carryOutApproved(context: DatabaseContext, scope: Scope): Promise<boolean> {
   const { tx, outTradeNo } = scope;
   const rows = await tx.$queryRaw<ApprovedRow[]>`
-    SELECT r.id::text, r.action, r.params_encrypted, r.approved_fen, i.id::text AS intervention_id, i.reason, i.subject,
-      i.status, i.amount_fen, i.evidence
+    SELECT r.id::text, r.action, r.params_encrypted AS "paramsEncrypted",
+      r.approved_fen AS "approvedFen", i.id::text AS "interventionId", i.reason, i.subject,
+      i.status, i.amount_fen AS "amountFen", i.evidence
     FROM intervention_resolutions r JOIN interventions i ON i.id = r.intervention_id
     WHERE r.out_trade_no = ${outTradeNo} AND r.status = 'approved'
     ORDER BY r.id LIMIT ${BATCH} FOR NO KEY UPDATE OF r`;
@@ -44,31 +48,29 @@ async function carryOutRow(
   row: ApprovedRow,
 ): Promise<void> {
   const { tx, now } = scope;
-  if (row.status !== 'open' || !isInterventionAction(row.action)) {
-    await finish(scope, row.id, { kind: 'refused', code: 'MOOT', detail: 'It is open no more' });
+  const { action, interventionId, reason, subject, amountFen, evidence } = row;
+  if (row.status !== 'open' || !isInterventionAction(action)) {
+    const detail = 'The intervention ended before this resolution was carried out: nothing to do';
+    await finish(scope, row.id, { kind: 'refused', code: 'MOOT', detail });
     return;
   }
-  const question: OpenIntervention = {
-    id: row.intervention_id,
-    reason: row.reason,
-    subject: row.subject,
-    amountFen: row.amount_fen,
-    evidence: row.evidence,
-  };
-  await tx.$executeRaw`SAVEPOINT answer`;
-  const params = paramsOf(context, row);
-  const upTo = row.approved_fen;
+  await tx.$executeRaw`SAVEPOINT resolution`;
   const trial: Scope = { ...scope, refunds: new Set(), sharings: new Set() };
-  const outcome = await carryOutUpTo(context, trial, question, row.action, params, upTo);
+  const intervention = { id: interventionId, reason, subject, amountFen, evidence };
+  const params = paramsOf(context, row);
+  const outcome = await carryOutUpTo(
+    { context, scope: trial, intervention, action, params },
+    row.approvedFen,
+  );
   if (outcome.kind === 'refused') {
-    await tx.$executeRaw`ROLLBACK TO SAVEPOINT answer`;
+    await tx.$executeRaw`ROLLBACK TO SAVEPOINT resolution`;
   } else {
     for (const no of trial.refunds) scope.refunds.add(no);
     for (const no of trial.sharings) scope.sharings.add(no);
     scope.decideAgain ||= trial.decideAgain;
     await tx.intervention.updateMany({
-      where: { id: row.intervention_id, status: 'open' },
-      data: { status: 'resolved', resolvedAt: now, resolution: row.action },
+      where: { id: interventionId, status: 'open' },
+      data: { status: 'resolved', resolvedAt: now, resolution: action },
     });
   }
   scope.changed = true;
@@ -76,9 +78,9 @@ async function carryOutRow(
 }
 
 function paramsOf({ cipher }: DatabaseContext, row: ApprovedRow): Params {
-  if (row.params_encrypted === null) return {};
+  if (row.paramsEncrypted === null) return {};
   const place = { table: 'intervention_resolutions', column: 'params', row: row.id };
-  return JSON.parse(cipher.decrypt(place, row.params_encrypted)) as Params;
+  return JSON.parse(cipher.decrypt(place, row.paramsEncrypted)) as Params;
 }
 
 async function finish({ tx, now }: Scope, id: string, outcome: Outcome): Promise<void> {

@@ -1,85 +1,79 @@
+// Carries out one resolution: the table of all reasons and actions.
 import {
   actionsFor,
   type InterventionAction,
   type InterventionReason,
   type INTERVENTIONS,
 } from '../../domain/interventions/reasons';
-import type { DatabaseContext } from '../core/context';
-import type { Scope } from '../core/scope';
-import {
-  refused,
-  type ResolutionScope,
-  type OpenIntervention,
-  type Outcome,
-  type Params,
-} from './resolution-scope';
 import { currentOrder } from '../core/scope';
-import * as money from './payment-actions';
+import { refused, type Outcome, type ResolutionScope } from './resolution-scope';
+import * as orders from './order-actions';
+import * as payments from './payment-actions';
 import { reconcileAgain } from './reconciliation-actions';
-import * as sharing from './sharing-actions';
-import * as steps from './order-actions';
+import * as refunds from './refund-actions';
+import * as sharings from './sharing-actions';
 
-type Carry = (answering: ResolutionScope) => Promise<Outcome>;
+type CarryOut = (resolution: ResolutionScope) => Promise<Outcome>;
 type Table = {
-  readonly [R in InterventionReason]: Readonly<Record<(typeof INTERVENTIONS)[R][number], Carry>>;
+  readonly [R in InterventionReason]: Readonly<Record<(typeof INTERVENTIONS)[R][number], CarryOut>>;
 };
 
-const EFFECT = { retry: steps.retryEffect, skip: steps.skipEffect, refund: money.refundApplied };
+const EFFECT = {
+  retry: orders.retryEffect,
+  skip: orders.skipEffect,
+  refund: payments.refundApplied,
+};
 
-/** How each answer is carried out; the type says that none of the table in domain/ is missing. */
+/** How each action is carried out; its type requires every pair of the table in domain/. */
 const CARRY_OUT: Table = {
   amount_mismatch: {
-    refund: money.refundMismatch,
-    accept: money.acceptMismatch,
-    retry: money.queryAgain,
+    refund: payments.refundMismatch,
+    accept: payments.acceptMismatch,
+    retry: payments.queryAgain,
   },
-  identity_mismatch: { dismiss: steps.endOnly },
-  unknown_order: { refund: money.refundNamed, dismiss: steps.endOnly },
-  late_payment: { refund: money.refundApplied, accept: money.acceptLate },
-  surplus_payment: { retry: money.retryRefund, dismiss: money.abandonRefund },
+  identity_mismatch: { dismiss: orders.endOnly },
+  unknown_order: { refund: payments.refundNamed, dismiss: orders.endOnly },
+  late_payment: { refund: payments.refundApplied, accept: payments.acceptLate },
+  surplus_payment: { retry: refunds.retryRefund, dismiss: refunds.abandonRefund },
   effect_failed: EFFECT,
   no_stock: EFFECT,
   no_codes: EFFECT,
-  wechat_failed: { retry: steps.retryAtWechat, close: steps.closeInstead },
-  refund_failed: { retry: money.retryRefund, dismiss: money.abandonRefund },
-  refund_closed: { new_number: money.replaceRefund, dismiss: steps.endOnly },
+  wechat_failed: { retry: orders.retryAtWechat, close: orders.closeInstead },
+  refund_failed: { retry: refunds.retryRefund, dismiss: refunds.abandonRefund },
+  refund_closed: { new_number: refunds.replaceRefund, dismiss: orders.endOnly },
   refund_abnormal: {
-    to_user: (answering) => money.redirectRefund(answering, 'user_bank_card'),
-    to_bank_card: (answering) => money.redirectRefund(answering, 'merchant_bank_card'),
-    dismiss: money.leaveAbnormal,
+    to_user: (resolution) => refunds.redirectRefund(resolution, 'user_bank_card'),
+    to_bank_card: (resolution) => refunds.redirectRefund(resolution, 'merchant_bank_card'),
+    dismiss: refunds.leaveAbnormal,
   },
-  sharing_failed: { new_number: sharing.shareAnew, dismiss: sharing.abandonSharing },
+  sharing_failed: { new_number: sharings.shareAnew, dismiss: sharings.abandonSharing },
   return_failed: {
-    retry: money.retryRefund,
-    accept: sharing.acceptShort,
-    dismiss: sharing.abandonShortRefund,
+    retry: refunds.retryRefund,
+    accept: sharings.acceptShort,
+    dismiss: sharings.abandonShortRefund,
   },
-  undeliverable: { retry: steps.deliverAgain, dismiss: steps.leaveUndelivered },
-  stuck: { retry: steps.unstick, dismiss: steps.endOnly },
-  // The patrol looks again; what is still wrong is asked anew.
-  invariant: { retry: steps.endOnly, dismiss: steps.endOnly },
+  undeliverable: { retry: orders.deliverAgain, dismiss: orders.leaveUndelivered },
+  stuck: { retry: orders.unstick, dismiss: orders.endOnly },
+  // The patrol checks again, and opens a new intervention for what is still wrong.
+  invariant: { retry: orders.endOnly, dismiss: orders.endOnly },
   reconciliation: {
     retry: reconcileAgain,
-    dismiss: steps.endOnly,
-    refund: money.refundDisputedPayment,
+    dismiss: orders.endOnly,
+    refund: payments.refundDisputedPayment,
   },
 };
 
-/** Carries out one answer under the order's lock, or says why it can't be. */
-export async function carryOut(
-  context: DatabaseContext,
-  scope: Scope,
-  question: OpenIntervention,
-  action: InterventionAction,
-  params: Params,
-): Promise<Outcome> {
-  if (!actionsFor(question.reason, question.subject).includes(action)) {
-    return refused('ACTION_NOT_ALLOWED', `${question.reason} can't be answered with ${action}`);
+/** Carries out one resolution under the order's lock, or refuses it with the reason. */
+export async function carryOut(resolution: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention, action } = resolution;
+  const { reason, subject } = intervention;
+  if (!actionsFor(reason, subject).includes(action)) {
+    return refused('ACTION_NOT_ALLOWED', `${action} can't resolve ${reason} (${subject})`);
   }
   await currentOrder(scope);
-  const handlers: Partial<Record<InterventionAction, Carry>> =
-    CARRY_OUT[question.reason as InterventionReason];
-  const carry = handlers[action];
-  if (!carry) throw new Error(`No way to carry out ${question.reason}: ${action}`);
-  return carry({ context, scope, intervention: question, params });
+  const actions: Partial<Record<InterventionAction, CarryOut>> =
+    CARRY_OUT[reason as InterventionReason];
+  const carry = actions[action];
+  if (!carry) throw new Error(`No function carries out ${action} of ${reason}`);
+  return carry(resolution);
 }

@@ -1,74 +1,69 @@
+// Measures what a resolution moves: on a dry run, and again when it is carried out.
 import { movesMoney, type InterventionAction } from '../../domain/interventions/reasons';
-import type { DatabaseContext } from '../core/context';
+import type { Fen } from '../../domain/money';
 import type { Scope } from '../core/scope';
-import { refused, type OpenIntervention, type Outcome, type Params } from './resolution-scope';
+import { refused, type Outcome, type ResolutionScope } from './resolution-scope';
 import { carryOut } from './carry-out';
 
-export interface DryRun {
+export interface Measured {
   readonly outcome: Outcome;
-  /** What it took of the payments of the number, in fen. */
+  /**
+   * How much more refunds and receivers hold of the number's payments than before, in fen; below 0
+   * where it frees money.
+   */
   readonly movedFen: number;
 }
 
 /**
- * Carries out an answer under a savepoint and takes that back: what can't be done is said at once, and what it
- * would move now may be more than when the question was asked.
+ * Carries out a resolution and rolls it back, so that the operator learns at once that it is not
+ * possible, and so that the limit for one key counts what it would move now.
  */
-export async function tryOut(
-  context: DatabaseContext,
-  scope: Scope,
-  question: OpenIntervention,
-  action: InterventionAction,
-  params: Params,
-): Promise<DryRun> {
+export async function tryOut(resolution: ResolutionScope): Promise<Measured> {
+  const { scope } = resolution;
   await scope.tx.$executeRaw`SAVEPOINT try_out`;
   const trial: Scope = { ...scope, refunds: new Set(), sharings: new Set() };
-  const measured = await carryOutMeasured(context, trial, question, action, params);
+  const measured = await carryOutMeasured({ ...resolution, scope: trial });
   await scope.tx.$executeRaw`ROLLBACK TO SAVEPOINT try_out`;
   return measured;
 }
 
 /**
- * What an answer may move: what it is about, or what it would take now where that is more, since money that was
- * held when it was asked may be free by now. An action that is not about money moves what it would take.
+ * The most that a resolution may move: the amount of its intervention, or what it would move now
+ * where that is more, since money that was held then may be free by now.
+ * @param openedFen amount of the intervention; null when it is unknown
+ * @param movedFen what the dry run moved
+ * @returns fen; for an action that moves no money by itself, what the dry run moved
  */
 export function mayMoveFen(
-  askedFen: number | null,
+  openedFen: Fen | null,
   action: InterventionAction,
   movedFen: number,
 ): number | null {
   if (!movesMoney(action)) return movedFen;
-  return askedFen === null ? null : Math.max(askedFen, movedFen);
+  return openedFen === null ? null : Math.max(openedFen, movedFen);
 }
 
-/** Carries out an answer that one key approved for so much, in fen: not for more. null: for whatever it moves. */
+/**
+ * Carries out a resolution, but refuses it when it moves more than was approved.
+ * @param approvedFen fen, below 0 where it frees money; null when two keys approved any amount
+ */
 export async function carryOutUpTo(
-  context: DatabaseContext,
-  scope: Scope,
-  question: OpenIntervention,
-  action: InterventionAction,
-  params: Params,
+  resolution: ResolutionScope,
   approvedFen: number | null,
 ): Promise<Outcome> {
-  if (approvedFen === null) return carryOut(context, scope, question, action, params);
-  const { outcome, movedFen } = await carryOutMeasured(context, scope, question, action, params);
+  if (approvedFen === null) return carryOut(resolution);
+  const { outcome, movedFen } = await carryOutMeasured(resolution);
   if (outcome.kind === 'refused' || movedFen <= approvedFen) return outcome;
   return refused(
     'AMOUNT_CHANGED',
-    `It would move ${movedFen} fen, and ${approvedFen} were approved`,
+    `This would move ${movedFen} fen now, but ${approvedFen} fen were approved: resolve it again`,
   );
 }
 
-async function carryOutMeasured(
-  context: DatabaseContext,
-  scope: Scope,
-  question: OpenIntervention,
-  action: InterventionAction,
-  params: Params,
-): Promise<DryRun> {
-  const beforeFen = await takenFen(scope);
-  const outcome = await carryOut(context, scope, question, action, params);
-  return { outcome, movedFen: (await takenFen(scope)) - beforeFen };
+async function carryOutMeasured(resolution: ResolutionScope): Promise<Measured> {
+  const beforeFen = await takenFen(resolution.scope);
+  const outcome = await carryOut(resolution);
+  return { outcome, movedFen: (await takenFen(resolution.scope)) - beforeFen };
 }
 
 /** What refunds and receivers hold of the payments of a number. */

@@ -1,19 +1,18 @@
+// Actions on orders: effects, failed steps at WeChat, outbound deliveries, notices and stuck runs.
+import { parseSubject, WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import { canBePaid } from '../../domain/orders/order-state';
 import { DUE_GRACE_MS } from '../core/due-times';
+import { currentOrder } from '../core/scope';
 import { NO_FAILURE } from '../fulfilment/cancel-effects';
 import { fulfilIfDone } from '../fulfilment/run-effects';
 import { releaseStock } from '../fulfilment/reserve-stock';
 import { resetBudgets } from '../retries/spend-retry-budgets';
 import { DONE, type ResolutionScope, type Outcome } from './resolution-scope';
-import { currentOrder } from '../core/scope';
 
-/** `retry` of an effect: its budget starts again, and the run does it. */
-export async function retryEffect({
-  scope,
-  intervention: question,
-}: ResolutionScope): Promise<Outcome> {
+/** `retry` of an effect: its retry budget starts again, and the run carries it out. */
+export async function retryEffect({ scope, intervention }: ResolutionScope): Promise<Outcome> {
   await scope.tx.orderEffect.updateMany({
-    where: { outTradeNo: scope.outTradeNo, effect: question.subject, status: 'failed' },
+    where: { outTradeNo: scope.outTradeNo, effect: intervention.subject, status: 'failed' },
     data: { status: 'pending', spent: false, attempts: 0, ...NO_FAILURE },
   });
   return DONE;
@@ -23,42 +22,41 @@ export async function retryEffect({
 export async function skipEffect({
   scope,
   context,
-  intervention: question,
+  intervention,
 }: ResolutionScope): Promise<Outcome> {
   const { tx, outTradeNo, now } = scope;
+  const { subject: effect } = intervention;
   const { count } = await tx.orderEffect.updateMany({
-    where: { outTradeNo, effect: question.subject, status: 'failed' },
+    where: { outTradeNo, effect, status: 'failed' },
     data: { status: 'skipped' },
   });
-  // Stock that is not taken is not held either.
   const order = await currentOrder(scope);
-  if (order && count > 0 && question.subject === 'stock') await releaseStock(tx, order);
+  // Stock that will not be taken must not stay reserved.
+  if (order && count > 0 && effect === 'stock') await releaseStock(tx, order);
   if (order) await fulfilIfDone(context, tx, order, now);
   scope.changed = true;
   return DONE;
 }
 
-/** `retry` of what WeChat refused: the refusal is forgotten, and the run asks again. */
-export async function retryAtWechat({
-  scope,
-  intervention: question,
-}: ResolutionScope): Promise<Outcome> {
+/** `retry` of a step that WeChat refused: clears the refusal, and the run takes the step again. */
+export async function retryAtWechat({ scope, intervention }: ResolutionScope): Promise<Outcome> {
   const { tx, outTradeNo, now, order } = scope;
-  await resetBudgets(tx, outTradeNo, `wechat.${question.subject}`);
+  const { subject } = intervention;
+  await resetBudgets(tx, outTradeNo, `wechat.${subject}`);
   if (!order || !canBePaid(order.status)) return DONE;
   const refusal = { refusalCode: null, refusalWechatCode: null, refusalMessage: null };
   await tx.order.updateMany({
     where: { outTradeNo },
     data: {
-      ...(question.subject === 'prepay' ? refusal : {}),
-      ...(question.subject === 'query' ? { nextQueryAt: now } : {}),
+      ...(subject === WECHAT_SUBJECTS.prepay ? refusal : {}),
+      ...(subject === WECHAT_SUBJECTS.query ? { nextQueryAt: now } : {}),
       dueAt: new Date(now.getTime() + DUE_GRACE_MS),
     },
   });
   return DONE;
 }
 
-/** `close`: the order is given up, here and at WeChat. */
+/** `close`: requests the order's close, here and at WeChat. */
 export async function closeInstead({ scope }: ResolutionScope): Promise<Outcome> {
   const { tx, outTradeNo, now, order } = scope;
   if (!order || !canBePaid(order.status)) return DONE;
@@ -73,19 +71,10 @@ export async function closeInstead({ scope }: ResolutionScope): Promise<Outcome>
   return DONE;
 }
 
-/** A subject like `webhook:<id>` or `notice:<id>`; one without a colon is all kind. */
-function split(subject: string): { kind: string; id: string } {
-  const [kind = '', ...id] = subject.split(':');
-  return { kind, id: id.join(':') };
-}
-
-/** `retry` of what could not be delivered: a webhook, a message, or a notice to its run. */
-export async function deliverAgain({
-  scope,
-  intervention: question,
-}: ResolutionScope): Promise<Outcome> {
+/** `retry` of a notice that no run took, or of an outbound delivery that failed. */
+export async function deliverAgain({ scope, intervention }: ResolutionScope): Promise<Outcome> {
   const { tx, outTradeNo, now } = scope;
-  const { kind, id } = split(question.subject);
+  const { kind, id } = parseSubject(intervention.subject);
   if (kind === 'notice') {
     await tx.inboxNotification.updateMany({
       where: { id, outTradeNo, resourceEncrypted: { not: null } },
@@ -97,7 +86,7 @@ export async function deliverAgain({
         nextAttemptAt: now,
       },
     });
-  } else {
+  } else if (kind !== null) {
     await tx.delivery.updateMany({
       where: { id, kind, outTradeNo, status: 'failed' },
       data: { status: 'pending', attempts: 0, nextAttemptAt: now },
@@ -106,12 +95,9 @@ export async function deliverAgain({
   return DONE;
 }
 
-/** `dismiss` of what could not be delivered: nobody is told any more. */
-export async function leaveUndelivered({
-  scope,
-  intervention: question,
-}: ResolutionScope): Promise<Outcome> {
-  const { kind, id } = split(question.subject);
+/** `dismiss` of a notice that no run took: ignores it; of a failed delivery: leaves it failed. */
+export async function leaveUndelivered({ scope, intervention }: ResolutionScope): Promise<Outcome> {
+  const { kind, id } = parseSubject(intervention.subject);
   if (kind === 'notice') {
     await scope.tx.inboxNotification.updateMany({
       where: { id, outTradeNo: scope.outTradeNo, verdict: null },
@@ -121,13 +107,10 @@ export async function leaveUndelivered({
   return DONE;
 }
 
-/** `retry` of what is stuck: budgets start again; who is told starts the run anew. */
-export async function unstick({
-  scope,
-  intervention: question,
-}: ResolutionScope): Promise<Outcome> {
+/** `retry` of a stuck run: resets its retry budgets; its row is due, so a new run starts. */
+export async function unstick({ scope, intervention }: ResolutionScope): Promise<Outcome> {
   const { tx, outTradeNo, now } = scope;
-  const { kind, id } = split(question.subject);
+  const { kind, id } = parseSubject(intervention.subject);
   if (kind === 'refund') {
     await resetBudgets(tx, id);
     await tx.refund.updateMany({
@@ -147,15 +130,15 @@ export async function unstick({
     return DONE;
   }
   if (kind === 'delivery') {
-    const failed = { id, outTradeNo, status: 'pending' };
-    await tx.delivery.updateMany({ where: failed, data: { nextAttemptAt: now, wokenAt: null } });
+    const overdue = { id, outTradeNo, status: 'pending' };
+    await tx.delivery.updateMany({ where: overdue, data: { nextAttemptAt: now, wokenAt: null } });
   }
   await resetBudgets(tx, outTradeNo);
   await tx.order.updateMany({ where: { outTradeNo, dueAt: { not: null } }, data: { dueAt: now } });
   return DONE;
 }
 
-/** `dismiss`, and whatever ends a question without changing anything else. */
+/** `dismiss`, and every action that ends an intervention without changing anything else. */
 export function endOnly(): Promise<Outcome> {
   return Promise.resolve(DONE);
 }

@@ -1,15 +1,16 @@
+// Proposes a resolution that came as a signal from Temporal's Web UI.
 import { v7 as uuidv7 } from 'uuid';
 import { actionsFor, type InterventionAction } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext } from '../core/context';
 import { openScope } from '../core/scope';
 import { auditResolution, hashOf } from './resolution-records';
 
-/** Whoever may send a signal there; nobody knows who it was. */
+/** Temporal's Web UI does not say who sent a signal. */
 const WEB_UI: Actor = { name: 'temporal-web-ui', role: 'none' };
 
 /**
- * A signal sent by hand in Temporal's Web UI: it only proposes, and a key has to approve it.
- * @returns false when there is nothing like that to propose
+ * Proposes what an operator sent as a signal in Temporal's Web UI; an API key has to approve it.
+ * @returns false when the intervention is not open, lacks the action, or has a pending resolution
  */
 export async function proposeBySignal(
   { prisma, hash }: DatabaseContext,
@@ -21,11 +22,12 @@ export async function proposeBySignal(
   const { interventionId, action, note } = given;
   return prisma.$transaction(async (tx) => {
     await openScope(tx, outTradeNo, now);
-    const question = await tx.intervention.findFirst({
+    const intervention = await tx.intervention.findFirst({
       where: { id: interventionId, outTradeNo, status: 'open' },
       select: { id: true, outTradeNo: true, reason: true, subject: true },
     });
-    if (!question || !actionsFor(question.reason, question.subject).includes(action)) return false;
+    if (!intervention) return false;
+    if (!actionsFor(intervention.reason, intervention.subject).includes(action)) return false;
     const id = uuidv7();
     const { count } = await tx.interventionResolution.createMany({
       data: [
@@ -40,10 +42,12 @@ export async function proposeBySignal(
           proposedAt: now,
         },
       ],
-      // One answer at a time: what is there already stays.
+      // An intervention has one pending resolution: the earlier one stays.
       skipDuplicates: true,
     });
-    if (count === 1) await auditResolution(tx, WEB_UI, 'proposed', question, { id, action, note });
+    if (count === 1) {
+      await auditResolution(tx, WEB_UI, 'proposed', { intervention, id, action, note });
+    }
     return count === 1;
   });
 }

@@ -1,46 +1,51 @@
+// The action `retry` of a reconciliation: checks again what did not fit.
 import { canBePaid } from '../../domain/orders/order-state';
 import { openIntervention } from '../interventions/open-intervention';
-import { DONE, type ResolutionScope, type Outcome } from './resolution-scope';
 import { queryAgain } from './payment-actions';
+import { DONE, type ResolutionScope, type Outcome } from './resolution-scope';
 
 /**
- * `retry` of a reconciliation: looks again whether our own refunds explain what WeChat said; if not, the
- * question is asked anew.
+ * `retry` of a reconciliation: checks again whether a refund of ours explains what WeChat reported.
+ * Where none does, it opens the intervention anew.
  */
-export async function reconcileAgain(answering: ResolutionScope): Promise<Outcome> {
-  const { scope, intervention: question } = answering;
+export async function reconcileAgain(resolution: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention } = resolution;
   const { tx, outTradeNo, now, order } = scope;
-  // Money of which no payment is known: WeChat may know one.
-  if (order && canBePaid(order.status)) await queryAgain(answering);
+  // WeChat may have a payment of this order that Oncepay has not seen.
+  if (order && canBePaid(order.status)) await queryAgain(resolution);
   const ours = await tx.refund.count({
-    where: { outTradeNo, status: { not: 'closed' }, transactionId: question.subject },
+    where: { outTradeNo, status: { not: 'closed' }, transactionId: intervention.subject },
   });
-  if (ours > 0 || (await readAgain(answering))) return DONE;
+  if (ours > 0 || (await decideNoticeAgain(resolution))) return DONE;
   await tx.intervention.updateMany({
-    where: { id: question.id, status: 'open' },
+    where: { id: intervention.id, status: 'open' },
     data: { status: 'resolved', resolvedAt: now, resolution: 'retry' },
   });
   await openIntervention(tx, {
     outTradeNo,
     ours: order !== null,
     reason: 'reconciliation',
-    subject: question.subject,
-    evidence: question.evidence as Readonly<Record<string, unknown>>,
-    amountFen: question.amountFen,
+    subject: intervention.subject,
+    evidence: intervention.evidence as Readonly<Record<string, unknown>>,
+    amountFen: intervention.amountFen,
     now,
   });
   return DONE;
 }
 
-/** What WeChat told of a refund is judged anew: it may fit by now. */
-async function readAgain({ scope, intervention: question }: ResolutionScope): Promise<boolean> {
+/** Takes the verdict from the refund's notice, so that it is applied again: it may fit by now. */
+async function decideNoticeAgain({ scope, intervention }: ResolutionScope): Promise<boolean> {
   const { tx, outTradeNo, now } = scope;
-  const told = question.evidence as { out_refund_no?: unknown; notification_id?: unknown } | null;
-  if (typeof told?.out_refund_no !== 'string' || typeof told.notification_id !== 'string') {
+  const evidence = intervention.evidence as {
+    out_refund_no?: unknown;
+    notification_id?: unknown;
+  } | null;
+  const notificationId = evidence?.notification_id;
+  if (typeof evidence?.out_refund_no !== 'string' || typeof notificationId !== 'string') {
     return false;
   }
   const { count } = await tx.inboxNotification.updateMany({
-    where: { outTradeNo, notificationId: told.notification_id, resourceEncrypted: { not: null } },
+    where: { outTradeNo, notificationId, resourceEncrypted: { not: null } },
     data: { verdict: null, verdictAt: null, attempts: 0, nextAttemptAt: now },
   });
   if (count > 0) scope.decideAgain = true;

@@ -1,34 +1,40 @@
+// What a resolution is carried out with, and what it comes to.
 import type { ErrorCode } from '../../domain/error-catalogue';
+import type { InterventionAction } from '../../domain/interventions/reasons';
+import type { Fen } from '../../domain/money';
 import type { DatabaseContext } from '../core/context';
 import type { Scope } from '../core/scope';
 
-/** The question that is answered. */
+/** The intervention that a resolution resolves. */
 export interface OpenIntervention {
   readonly id: string;
   readonly reason: string;
   readonly subject: string;
-  readonly amountFen: number | null;
+  /** null where it moves no money. */
+  readonly amountFen: Fen | null;
   readonly evidence: unknown;
 }
 
-/** What carrying out an answer came to. */
+/** What carrying out a resolution comes to. */
 export type Outcome =
   | { readonly kind: 'done' }
-  /** It can't be done as things stand; the question stays open. */
+  /** It can't be done as things stand; the intervention stays open. */
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly detail: string };
 
 export type Params = Readonly<Record<string, string>>;
 
-/** What an answer is carried out with, under the order's lock. */
+/** A resolution with all that carrying it out needs, under the order's lock. */
 export interface ResolutionScope {
   readonly context: DatabaseContext;
   readonly scope: Scope;
   readonly intervention: OpenIntervention;
+  readonly action: InterventionAction;
   readonly params: Params;
 }
 
 export const DONE: Outcome = { kind: 'done' };
 
+/** @param detail one sentence for the operator */
 export function refused(code: ErrorCode, detail: string): Outcome {
   return { kind: 'refused', code, detail };
 }

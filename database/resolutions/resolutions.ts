@@ -1,3 +1,4 @@
+// Resolutions as the api, the worker and the run use them.
 import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
 import type { InterventionAction } from '../../domain/interventions/reasons';
 import type { DatabaseContext } from '../core/context';
@@ -9,7 +10,7 @@ import {
   type SubmittedResolution,
 } from './submit-resolution';
 
-/** How an answer stands. */
+/** A resolution and how far it is. */
 export interface ResolutionState {
   readonly id: string;
   readonly interventionId: string;
@@ -21,23 +22,27 @@ export interface ResolutionState {
   readonly refusalDetail: string | null;
 }
 
-/** What persons answer: committed here first, carried out by the run of the number (design, section 7). */
+/** Resolutions: the api commits them here, and the run of the number carries them out. */
 export function createResolutions(context: DatabaseContext) {
   return {
-    /** Commits an answer, or says why it can't be one. Twice the same is one answer. */
+    /** Commits a resolution, or says why it can't. The same one twice is one resolution. */
     submit: (request: ResolutionRequest): Promise<SubmittedResolution> =>
       submitResolution(context, request),
 
-    /** Answers all open questions of a reason; only counts them on a dry run. */
+    /** Resolves all open interventions of a reason; only counts them on a dry run. */
     submitMany: (request: ManyRequest): Promise<ManyResolved> => resolveMany(context, request),
 
-    /** A proposal made by hand in Temporal's Web UI. @returns false when it makes no sense */
+    /**
+     * Proposes what an operator sent as a signal in Temporal's Web UI.
+     * @returns false when it can't be proposed
+     */
     propose: (
       outTradeNo: string,
       given: { interventionId: string; action: InterventionAction; note: string },
       nowMs: number,
     ): Promise<boolean> => proposeBySignal(context, outTradeNo, given, nowMs),
 
+    /** @returns null when there is none with this id */
     async state(resolutionId: string): Promise<ResolutionState | null> {
       const row = await context.prisma.interventionResolution.findUnique({
         where: { id: resolutionId },

@@ -1,3 +1,4 @@
+// Resolves all open interventions of a reason at once.
 import { v7 as uuidv7 } from 'uuid';
 import type { InterventionAction, InterventionReason } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext } from '../core/context';
@@ -14,20 +15,20 @@ export interface ManyRequest {
 }
 
 export interface ManyResolved {
-  /** Open questions that fit. */
+  /** Open interventions that fit. */
   readonly count: number;
-  /** Of these, answered by this call. */
-  readonly answered: number;
-  /** Of these, with an answer under way already. */
-  readonly underWay: number;
+  /** Of these, resolved by this call. */
+  readonly resolved: number;
+  /** Of these, with a pending resolution already. */
+  readonly pending: number;
 }
 
-/** Answered by one call; for more, it is made again. */
+/** Resolved by one call; the operator repeats it for more. */
 const MAX_AT_ONCE = 1_000;
 
 /**
- * Answers many questions of one reason at once, each with a row and an entry in the audit log of its
- * own. Money is never moved this way. The sweep tells the runs, so a thousand don't wake at once.
+ * Resolves all open interventions of a reason, each with a row and an audit entry of its own. The
+ * api allows no action that moves money. The sweep wakes the runs, so not a thousand wake at once.
  */
 export async function resolveMany(
   { prisma, hash }: DatabaseContext,
@@ -37,25 +38,29 @@ export async function resolveMany(
   const now = new Date(nowMs);
   const since = request.since ?? new Date(0);
   return prisma.$transaction(async (tx) => {
-    const [counted] = await tx.$queryRaw<{ count: number; under_way: number }[]>`
+    const [counted] = await tx.$queryRaw<{ count: number; pending: number }[]>`
       SELECT count(*)::int AS count, (count(*) FILTER (WHERE EXISTS (
           SELECT 1 FROM intervention_resolutions r WHERE r.intervention_id = i.id
-            AND r.status IN ('proposed', 'approved'))))::int AS under_way
-      FROM interventions i WHERE i.status = 'open' AND i.reason = ${reason} AND i.since >= ${since}`;
-    const { count = 0, under_way: underWay = 0 } = counted ?? {};
-    if (dryRun) return { count, answered: 0, underWay };
-    const open = await tx.$queryRaw<{ id: string; no: string; subject: string }[]>`
-      SELECT i.id::text, i.out_trade_no AS no, i.subject FROM interventions i
+            AND r.status IN ('proposed', 'approved'))))::int AS pending
+      FROM interventions i
+      WHERE i.status = 'open' AND i.reason = ${reason} AND i.since >= ${since}`;
+    const { count = 0, pending = 0 } = counted ?? {};
+    if (dryRun) return { count, resolved: 0, pending };
+    const open = await tx.$queryRaw<
+      { interventionId: string; outTradeNo: string; subject: string }[]
+    >`
+      SELECT i.id::text AS "interventionId", i.out_trade_no AS "outTradeNo", i.subject
+      FROM interventions i
       WHERE i.status = 'open' AND i.reason = ${reason} AND i.since >= ${since}
         AND NOT EXISTS (SELECT 1 FROM intervention_resolutions r WHERE r.intervention_id = i.id
           AND r.status IN ('proposed', 'approved'))
       ORDER BY i.since, i.id LIMIT ${MAX_AT_ONCE} FOR NO KEY UPDATE SKIP LOCKED`;
-    const rows = open.map(({ id, no, subject }) => ({ id: uuidv7(), question: id, no, subject }));
-    const { count: answered } = await tx.interventionResolution.createMany({
-      data: rows.map(({ id, question, no }) => ({
+    const rows = open.map((intervention) => ({ id: uuidv7(), ...intervention }));
+    const { count: resolved } = await tx.interventionResolution.createMany({
+      data: rows.map(({ id, interventionId, outTradeNo }) => ({
         id,
-        interventionId: question,
-        outTradeNo: no,
+        interventionId,
+        outTradeNo,
         action,
         paramsHash: hash.hex('body', '[]'),
         note,
@@ -67,17 +72,17 @@ export async function resolveMany(
         approvedFen: 0,
         nextAttemptAt: now,
       })),
-      // One answer at a time: who was faster stays.
+      // An intervention has one pending resolution: one that was committed meanwhile stays.
       skipDuplicates: true,
     });
     await tx.auditEntry.createMany({
-      data: rows.map(({ id, question, no, subject }) => ({
+      data: rows.map(({ id, interventionId, outTradeNo, subject }) => ({
         actor: actor.name,
         role: actor.role,
         action: 'intervention.approved',
-        subject: no,
+        subject: outTradeNo,
         details: {
-          intervention_id: question,
+          intervention_id: interventionId,
           resolution_id: id,
           reason,
           subject,
@@ -87,6 +92,6 @@ export async function resolveMany(
         },
       })),
     });
-    return { count, answered, underWay };
+    return { count, resolved, pending };
   });
 }

@@ -1,3 +1,4 @@
+// Actions on profit sharings and on the take-back of shares.
 import { MAYBE_TAKEN } from '../sharing/attempts';
 import { addRest, ownNumber, reserveSharing } from '../sharing/reservation';
 import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
@@ -6,23 +7,27 @@ import { lockSharing, readReceivers, type SharingRow } from '../sharing/sharing-
 import { resetBudgets } from '../retries/spend-retry-budgets';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
-import { abandonRefund } from './payment-actions';
+import { abandonRefund } from './refund-actions';
 
 const MAY_BE_THERE = refused(
   'SHARING_RESERVED',
-  'WeChat may have carried this out: it has to be asked again first',
+  'WeChat may have carried this out already: resolve with retry, so that WeChat is queried first',
 );
 
 /**
- * `new_number` for receivers that WeChat has closed. Where it never took the sharing, the same number is
- * tried again: under a new one, money might be shared twice.
+ * `new_number` for receivers that WeChat closed. A sharing that WeChat did not take is sent again
+ * under its own number: under a new one, money might be shared twice.
  */
-export async function shareAnew(answering: ResolutionScope): Promise<Outcome> {
-  const { scope, intervention: question } = answering;
-  const row = await lockSharing(scope.tx, question.subject);
-  if (!row) return refused('NOT_FOUND', 'There is no such sharing');
-  if (row.status === 'closed') return refused('NOTHING_TO_SHARE', 'This sharing was given up');
-  if (row.status === 'finished') return replaceClosed(answering, row);
+export async function shareAnew(resolution: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention } = resolution;
+  const row = await lockSharing(scope.tx, intervention.subject);
+  if (!row) return refused('NOT_FOUND', 'Oncepay has no record of this sharing');
+  if (row.status === 'closed')
+    return refused(
+      'NOTHING_TO_SHARE',
+      'This sharing was abandoned: share the money with a new request',
+    );
+  if (row.status === 'finished') return replaceClosed(resolution, row);
   await resetBudgets(scope.tx, row.out_order_no);
   await scope.tx.profitSharing.updateMany({
     where: { outOrderNo: row.out_order_no },
@@ -32,16 +37,16 @@ export async function shareAnew(answering: ResolutionScope): Promise<Outcome> {
   return DONE;
 }
 
-async function replaceClosed(answering: ResolutionScope, row: SharingRow): Promise<Outcome> {
-  const { scope, context } = answering;
+async function replaceClosed(resolution: ResolutionScope, row: SharingRow): Promise<Outcome> {
+  const { scope, context } = resolution;
   const { tx, now } = scope;
   const order = await currentOrder(scope);
-  if (!order) return refused('NOT_FOUND', 'There is no such order');
+  if (!order) return refused('NOT_FOUND', 'Oncepay has no record of this order');
   const replaced = await tx.profitSharing.count({ where: { replaces: row.out_order_no } });
   if (replaced > 0) return DONE;
   const receivers = await readReceivers(context, tx, row.out_order_no);
   const outOrderNo = ownNumber(context, ['replaces', row.out_order_no]);
-  const reserved = await reserveSharing(context, tx, order, {
+  const reservation = await reserveSharing(context, tx, order, {
     outOrderNo,
     receivers: receivers
       .filter(({ result }) => result === 'CLOSED')
@@ -59,33 +64,34 @@ async function replaceClosed(answering: ResolutionScope, row: SharingRow): Promi
     contentHash: '',
     now,
   });
-  if (reserved.kind === 'refused') return refused(reserved.code, reserved.detail);
-  if (reserved.startsNow) scope.sharings.add(outOrderNo);
+  if (reservation.kind === 'refused') return refused(reservation.code, reservation.detail);
+  if (reservation.startsNow) scope.sharings.add(outOrderNo);
   return DONE;
 }
 
-/** `dismiss`: what WeChat never took is given up, and what was to follow follows. */
-export async function abandonSharing(answering: ResolutionScope): Promise<Outcome> {
-  const { scope, intervention: question } = answering;
+/** `dismiss`: abandons a sharing that WeChat did not take; the unfreezing after it goes on. */
+export async function abandonSharing(resolution: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention } = resolution;
   const { tx, now } = scope;
-  const row = await lockSharing(tx, question.subject);
+  const row = await lockSharing(tx, intervention.subject);
   if (!row) return DONE;
   if (row.status === 'pending' || row.status === 'processing') {
-    const maybe = await tx.profitSharingAttempt.count({
+    const maybeTaken = await tx.profitSharingAttempt.count({
       where: { outOrderNo: row.out_order_no, operation: row.kind, ...MAYBE_TAKEN },
     });
-    if (maybe > 0) return MAY_BE_THERE;
-    await close(answering, row);
+    if (maybeTaken > 0) return MAY_BE_THERE;
+    await closeSharing(resolution, row);
   }
   const rest =
     row.kind === 'share' && row.unfreeze_rest
-      ? await addRest(answering.context, tx, row, now)
+      ? await addRest(resolution.context, tx, row, now)
       : null;
   if (rest !== null) scope.sharings.add(rest);
   return DONE;
 }
 
-async function close({ scope, context }: ResolutionScope, row: SharingRow): Promise<void> {
+/** Closes a sharing and frees what its receivers would have got. */
+async function closeSharing({ scope, context }: ResolutionScope, row: SharingRow): Promise<void> {
   const { tx, now } = scope;
   const { out_order_no: outOrderNo } = row;
   const receivers = await readReceivers(context, tx, outOrderNo);
@@ -105,24 +111,24 @@ async function close({ scope, context }: ResolutionScope, row: SharingRow): Prom
   );
 }
 
-/** `accept`: the refund goes out although receivers keep what it lacks; the merchant pays that. */
-export async function acceptShort(answering: ResolutionScope): Promise<Outcome> {
-  const { scope, intervention: question } = answering;
+/** `accept`: sends the refund without the missing shares; the merchant pays what receivers keep. */
+export async function acceptShort(resolution: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention } = resolution;
   const { tx, now } = scope;
-  if (await mayBeReturned(tx, question.subject)) return MAY_BE_THERE;
-  await dropReturns(tx, question.subject, 'ACCEPTED', now);
+  if (await mayBeReturned(tx, intervention.subject)) return MAY_BE_THERE;
+  await dropReturns(tx, intervention.subject, 'ACCEPTED', now);
   await tx.refund.updateMany({
-    where: { outRefundNo: question.subject, status: 'pending' },
+    where: { outRefundNo: intervention.subject, status: 'pending' },
     data: { shortAcceptedAt: now, dueAt: now },
   });
-  scope.refunds.add(question.subject);
+  scope.refunds.add(intervention.subject);
   return DONE;
 }
 
-/** `dismiss`: the refund is given up, unsent. What was taken back already stays with the merchant. */
-export async function abandonShortRefund(answering: ResolutionScope): Promise<Outcome> {
-  const { scope, intervention: question } = answering;
-  if (await mayBeReturned(scope.tx, question.subject)) return MAY_BE_THERE;
-  await dropReturns(scope.tx, question.subject, 'DISMISSED', scope.now);
-  return abandonRefund(answering);
+/** `dismiss`: abandons a refund that was not sent; shares taken back stay with the merchant. */
+export async function abandonShortRefund(resolution: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention } = resolution;
+  if (await mayBeReturned(scope.tx, intervention.subject)) return MAY_BE_THERE;
+  await dropReturns(scope.tx, intervention.subject, 'DISMISSED', scope.now);
+  return abandonRefund(resolution);
 }

@@ -1,3 +1,4 @@
+// Commits a resolution that an operator submits: approved at once, or proposed to a second key.
 import { v7 as uuidv7 } from 'uuid';
 import { Prisma } from '../../generated/prisma/client';
 import type { ErrorCode } from '../../domain/error-catalogue';
@@ -8,10 +9,9 @@ import {
 } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { FIRST_SWEEP_MS } from '../core/due-times';
-import type { Scope } from '../core/scope';
-import { type OpenIntervention, type Params } from './resolution-scope';
-import { openScope } from '../core/scope';
-import { auditResolution as audit, hashOf } from './resolution-records';
+import { openScope, type Scope } from '../core/scope';
+import type { OpenIntervention, Params } from './resolution-scope';
+import { auditResolution, hashOf } from './resolution-records';
 import { mayMoveFen, tryOut } from './dry-run';
 
 export interface ResolutionInput {
@@ -21,28 +21,28 @@ export interface ResolutionInput {
 }
 
 export interface ResolutionRequest extends ResolutionInput {
-  /** The question, or the order that has exactly one open. */
+  /** The intervention, or the order that has exactly one open. */
   readonly to: { readonly interventionId: string } | { readonly outTradeNo: string };
   readonly actor: Actor;
-  /** Actions that move more than this need a second key, in fen. */
+  /** A resolution that may move more than this needs a second key, in fen. */
   readonly twoPersonFen: number;
   readonly nowMs: number;
 }
 
 export type SubmittedResolution =
-  /** Committed; the run carries it out. */
+  /** Committed: the run carries it out. */
   | {
       readonly kind: 'approved';
       readonly resolutionId: string;
       readonly intervention: ResolvedIntervention;
     }
-  /** Waits for a second key. */
+  /** Committed: a second key has to approve it. */
   | {
       readonly kind: 'proposed';
       readonly resolutionId: string;
       readonly intervention: ResolvedIntervention;
     }
-  /** This very answer was carried out before. */
+  /** The same resolution was carried out before. */
   | {
       readonly kind: 'done';
       readonly resolutionId: string;
@@ -68,7 +68,7 @@ interface InterventionRow extends OpenIntervention {
   readonly status: string;
 }
 
-/** Commits what a person answered, before anybody is told (design, section 7). */
+/** Commits a resolution before the run is woken (design, section 7); the same one twice is one. */
 export async function submitResolution(
   context: DatabaseContext,
   request: ResolutionRequest,
@@ -78,7 +78,7 @@ export async function submitResolution(
     const outTradeNo = await numberOf(tx, request.to);
     if (outTradeNo === null) return { kind: 'not_found' };
     const scope = await openScope(tx, outTradeNo, now);
-    const found = await findIntervention(tx, request.to);
+    const found = await lockIntervention(tx, request.to);
     if ('kind' in found) {
       const repeated =
         found.kind === 'refused' && (await repeatedResolution(context, scope, request));
@@ -101,7 +101,7 @@ async function numberOf(tx: Tx, to: ResolutionRequest['to']): Promise<string | n
   return (await tx.order.count({ where: { outTradeNo } })) === 1 ? outTradeNo : null;
 }
 
-async function findIntervention(
+async function lockIntervention(
   tx: Tx,
   to: ResolutionRequest['to'],
 ): Promise<InterventionRow | (SubmittedResolution & { kind: 'refused' | 'not_found' })> {
@@ -116,10 +116,10 @@ async function findIntervention(
     SELECT ${columns} FROM interventions WHERE out_trade_no = ${to.outTradeNo} AND status = 'open'
     ORDER BY since, id FOR NO KEY UPDATE`;
   const [only] = open;
-  if (!only) return refusal('NOTHING_OPEN', 'No question is open on this order');
+  if (!only) return refusal('NOTHING_OPEN', 'This order has no open intervention');
   if (open.length > 1) {
     const interventions = open.map(({ id, reason, subject }) => ({ id, reason, subject }));
-    const detail = `${open.length} questions are open: say which by intervention_id`;
+    const detail = `${open.length} interventions are open: name one by its intervention_id`;
     return refusal('INTERVENTION_AMBIGUOUS', detail, { interventions });
   }
   return only;
@@ -133,14 +133,20 @@ function refusal(
   return { kind: 'refused', code, detail, extra };
 }
 
-const asked = ({ id, outTradeNo, reason, subject }: InterventionRow): ResolvedIntervention => ({
+/** The intervention as callers see it. */
+const publicPart = ({
+  id,
+  outTradeNo,
+  reason,
+  subject,
+}: InterventionRow): ResolvedIntervention => ({
   interventionId: id,
   outTradeNo,
   reason,
   subject,
 });
 
-/** The second click of a double click, or somebody who comes too late. */
+/** The same resolution again (a double click), or one that comes after another. */
 async function resolvedBefore(
   { hash }: DatabaseContext,
   tx: Tx,
@@ -156,7 +162,7 @@ async function resolvedBefore(
     },
     select: { id: true },
   });
-  if (same) return { kind: 'done', resolutionId: same.id, intervention: asked(intervention) };
+  if (same) return { kind: 'done', resolutionId: same.id, intervention: publicPart(intervention) };
   const ended = await tx.intervention.findUnique({
     where: { id: intervention.id },
     select: { resolution: true },
@@ -164,15 +170,15 @@ async function resolvedBefore(
   const resolution = ended?.resolution ?? null;
   const detail =
     resolution === 'moot'
-      ? 'This question has ended by itself'
-      : `This question was answered with ${resolution ?? 'something else'}`;
+      ? 'This intervention ended, because the order went on: nothing is left to decide'
+      : `This intervention was resolved with ${resolution ?? 'another action'} already`;
   return refusal('INTERVENTION_RESOLVED', detail, { resolution });
 }
 
-/** How long after an answer the same one by order number counts as its second click. */
+/** How long after a resolution by order number the same one counts as a double click. */
 const DOUBLE_CLICK_MS = 10 * 60_000;
 
-/** The second click of an answer by order number: nothing is open any more, since it was carried out. */
+/** The same resolution by order number again: nothing is open, since the first was carried out. */
 async function repeatedResolution(
   { hash }: DatabaseContext,
   { tx, outTradeNo, now }: Scope,
@@ -202,7 +208,13 @@ async function repeatedResolution(
   };
 }
 
-interface Pending {
+/** An open intervention, with the most that the submitted resolution may move. */
+type MeasuredIntervention = InterventionRow & {
+  /** Fen, below 0 where it frees money; null when unknown. */
+  readonly mayMoveFen: number | null;
+};
+
+interface PendingResolution {
   readonly id: string;
   readonly action: string;
   readonly paramsHash: string;
@@ -219,22 +231,29 @@ async function resolveOpen(
   const { action, params } = request;
   const actions = actionsFor(open.reason, open.subject);
   if (!actions.includes(action)) {
-    const detail = `${open.reason} (${open.subject}) can't be answered with ${action}`;
+    const detail = `${action} can't resolve ${open.reason} (${open.subject})`;
     return refusal('ACTION_NOT_ALLOWED', detail, { reason: open.reason, actions });
   }
-  const { outcome, movedFen } = await tryOut(context, scope, open, action, params);
+  const { outcome, movedFen } = await tryOut({
+    context,
+    scope,
+    intervention: open,
+    action,
+    params,
+  });
   if (outcome.kind === 'refused') return refusal(outcome.code, outcome.detail);
-  const intervention = { ...open, amountFen: mayMoveFen(open.amountFen, action, movedFen) };
-  const pending: Pending | null = await scope.tx.interventionResolution.findFirst({
+  const intervention = { ...open, mayMoveFen: mayMoveFen(open.amountFen, action, movedFen) };
+  const pending: PendingResolution | null = await scope.tx.interventionResolution.findFirst({
     where: { interventionId: intervention.id, status: { in: ['proposed', 'approved'] } },
     select: { id: true, action: true, paramsHash: true, status: true, proposedBy: true },
   });
   const same = pending?.action === action && pending.paramsHash === hashOf(context.hash, params);
   if (!pending) return insertResolution(context, scope, intervention, request);
   if (pending.status === 'approved') {
-    if (same)
-      return { kind: 'approved', resolutionId: pending.id, intervention: asked(intervention) };
-    const detail = `${pending.action} was given and is being carried out`;
+    if (same) {
+      return { kind: 'approved', resolutionId: pending.id, intervention: publicPart(intervention) };
+    }
+    const detail = `The resolution ${pending.action} is approved and is being carried out`;
     return refusal('ANSWER_UNDER_WAY', detail);
   }
   if (same) return secondResolution(scope, intervention, request, pending);
@@ -242,15 +261,15 @@ async function resolveOpen(
     where: { id: pending.id, status: 'proposed' },
     data: { status: 'withdrawn', finishedAt: scope.now },
   });
-  const withdrawn = { id: pending.id, action: pending.action, note: request.note };
-  await audit(scope.tx, request.actor, 'withdrawn', intervention, withdrawn);
+  const withdrawn = { id: pending.id, action: pending.action, note: request.note, intervention };
+  await auditResolution(scope.tx, request.actor, 'withdrawn', withdrawn);
   return insertResolution(context, scope, intervention, request);
 }
 
 async function insertResolution(
   { cipher, hash }: DatabaseContext,
   scope: Scope,
-  intervention: InterventionRow,
+  intervention: MeasuredIntervention,
   request: ResolutionRequest,
 ): Promise<SubmittedResolution> {
   const { action, note, params, actor, twoPersonFen } = request;
@@ -258,7 +277,7 @@ async function insertResolution(
   const id = uuidv7();
   const place = { table: 'intervention_resolutions', column: 'params', row: id };
   const given = Object.keys(params).length > 0;
-  const kind = needsSecondKey(intervention.amountFen, twoPersonFen) ? 'proposed' : 'approved';
+  const kind = needsSecondKey(intervention.mayMoveFen, twoPersonFen) ? 'proposed' : 'approved';
   await tx.interventionResolution.createMany({
     data: [
       {
@@ -273,13 +292,13 @@ async function insertResolution(
         proposedBy: actor.name,
         proposedAt: now,
         ...(kind === 'approved' ? approval(actor, now) : {}),
-        // One key's word goes so far and no further.
-        approvedFen: kind === 'approved' ? intervention.amountFen : null,
+        // One key approves this amount, not more.
+        approvedFen: kind === 'approved' ? intervention.mayMoveFen : null,
       },
     ],
   });
-  await audit(tx, actor, kind, intervention, { id, action, note });
-  return { kind, resolutionId: id, intervention: asked(intervention) };
+  await auditResolution(tx, actor, kind, { intervention, id, action, note });
+  return { kind, resolutionId: id, intervention: publicPart(intervention) };
 }
 
 const approval = (actor: Actor, now: Date) => ({
@@ -288,31 +307,31 @@ const approval = (actor: Actor, now: Date) => ({
   nextAttemptAt: new Date(now.getTime() + FIRST_SWEEP_MS),
 });
 
-/** The same answer as the one that is proposed: a second key approves it, the first one repeats itself. */
+/** The proposed resolution again: another key approves it; the same key changes nothing. */
 async function secondResolution(
   scope: Scope,
-  intervention: InterventionRow,
+  intervention: MeasuredIntervention,
   request: ResolutionRequest,
-  pending: Pending,
+  pending: PendingResolution,
 ): Promise<SubmittedResolution> {
   const { tx, now } = scope;
   const { actor, action, note, twoPersonFen } = request;
   const { id: resolutionId, proposedBy } = pending;
-  const answer = { resolutionId, intervention: asked(intervention) };
-  if (proposedBy === actor.name) return { kind: 'proposed', ...answer };
-  // One that came by hand from Temporal's Web UI has no key behind it yet.
-  const alone = proposedBy === null && needsSecondKey(intervention.amountFen, twoPersonFen);
+  const submitted = { resolutionId, intervention: publicPart(intervention) };
+  if (proposedBy === actor.name) return { kind: 'proposed', ...submitted };
+  // A proposal from Temporal's Web UI has no key yet: this one proposes where two are needed.
+  const isFirstKey = proposedBy === null && needsSecondKey(intervention.mayMoveFen, twoPersonFen);
   await tx.interventionResolution.updateMany({
     where: { id: resolutionId, status: 'proposed' },
-    data: alone
+    data: isFirstKey
       ? { proposedBy: actor.name, proposedAt: now }
       : {
           status: 'approved',
           ...approval(actor, now),
-          approvedFen: proposedBy === null ? intervention.amountFen : null,
+          approvedFen: proposedBy === null ? intervention.mayMoveFen : null,
         },
   });
-  const kind = alone ? 'proposed' : 'approved';
-  await audit(tx, actor, kind, intervention, { id: resolutionId, action, note });
-  return { kind, ...answer };
+  const kind = isFirstKey ? 'proposed' : 'approved';
+  await auditResolution(tx, actor, kind, { intervention, id: resolutionId, action, note });
+  return { kind, ...submitted };
 }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { InterventionReason } from '../../domain/interventions/reasons';
+import { formatSubject, parseSubject } from '../../domain/interventions/subjects';
 import { isSharingSettled } from '../../domain/sharing/profit-sharing';
 import { canBePaid } from '../../domain/orders/order-state';
 import { isSettled } from '../../domain/refunds/refund-state';
@@ -169,11 +170,12 @@ async function aboutEffect(tx: Tx, given: Escalation): Promise<Question | null> 
 
 async function aboutDelivery(tx: Tx, given: Escalation): Promise<Question | null> {
   const { number: outTradeNo, subject, attempts, evidence } = given;
-  const [kind = '', ...rest] = subject.split(':');
+  const { kind, id } = parseSubject(subject);
   await lockOrder(tx, outTradeNo);
+  if (kind === null) return null;
   const lastError = typeof evidence['message'] === 'string' ? evidence['message'] : null;
   const { count } = await tx.delivery.updateMany({
-    where: { id: rest.join(':'), kind, status: 'pending' },
+    where: { id, kind, status: 'pending' },
     data: { status: 'failed', attempts, lastError },
   });
   if (count === 0) return null;
@@ -181,8 +183,8 @@ async function aboutDelivery(tx: Tx, given: Escalation): Promise<Question | null
 }
 
 function subjectOf(given: Escalation, isRefund: boolean, isSharing: boolean): string {
-  if (isRefund) return `refund:${given.number}`;
-  return isSharing ? `sharing:${given.number}` : given.subject;
+  if (isRefund) return formatSubject('refund', given.number);
+  return isSharing ? formatSubject('sharing', given.number) : given.subject;
 }
 
 /** A step of the run of a refund or a sharing is asked about at its order. */

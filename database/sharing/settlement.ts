@@ -84,7 +84,12 @@ export async function recordSharingReport(
     },
   });
   // Whatever WeChat says answers whether the sending failed.
-  await endInterventions(tx, row.out_trade_no, ['sharing_failed'], now, outOrderNo);
+  await endInterventions(tx, {
+    outTradeNo: row.out_trade_no,
+    reasons: ['sharing_failed'],
+    subjects: [outOrderNo],
+    now,
+  });
   return isFinished
     ? booked('finished', await finish(context, tx, row, word, now))
     : booked('processing');

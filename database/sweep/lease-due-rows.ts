@@ -1,3 +1,4 @@
+import { formatSubject } from '../../domain/interventions/subjects';
 import type { DatabaseContext } from '../core/context';
 import { FIRST_SWEEP_MS } from '../core/due-times';
 import { openIntervention } from '../interventions/open-intervention';
@@ -126,7 +127,7 @@ async function escalateNotice(
       outTradeNo,
       ours: order !== null,
       reason: 'undeliverable',
-      subject: `notice:${id}`,
+      subject: formatSubject('notice', id),
       evidence: {
         source: row.source,
         notification_id: row.notificationId,

@@ -1,22 +1,24 @@
-/** Something the people who run the service should hear of now. */
+// Alerts: what the people who run the service should learn at once, and the port that sends it.
+
+/** One message to the people who run the service. */
 export interface Alert {
   readonly kind: 'interventions' | 'dependency_down' | 'dependency_up';
-  /** Of interventions. */
+  /** The reason of the interventions; only for that kind. */
   readonly reason?: string;
-  /** How many it speaks for. */
+  /** How many interventions, or 1. */
   readonly count: number;
-  /** Some of the numbers concerned, to start from. */
+  /** Some of the order numbers concerned, to start with. */
   readonly numbers: readonly string[];
   /** One line for people. */
   readonly text: string;
 }
 
-/** Where alerts go. One that throws is told again later, where the matter is still open. */
+/** Sends alerts. When it throws, the caller sends the alert again as long as its cause is there. */
 export interface AlertPort {
   alert(alert: Alert): Promise<void>;
 }
 
-/** Alerts go to the log until a messenger is connected here: as warnings, whatever else is left out. */
+/** Writes alerts to the log, as warnings, until a messenger is connected here. */
 export function createLoggedAlerts(log: { warn(alert: Alert, event: string): void }): AlertPort {
   return {
     alert(alert) {

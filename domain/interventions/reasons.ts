@@ -1,24 +1,26 @@
+// Reasons of interventions and the actions that resolve each: the one table of both.
 import { isCompensation } from '../fulfilment/effects';
 
 /**
- * Why a person is needed, and what a person may answer. The one table of it (S5): the API offers and
- * checks actions by it, the run carries them out, and docs/operate/reasons/ has a page for each.
+ * The reasons why an intervention is opened, each with the actions that can resolve it (S5). The
+ * API offers and checks actions by this table, the run carries them out, and docs/operate/reasons/
+ * has a page for each.
  */
 export const INTERVENTIONS = {
-  /** Amount or currency of a payment don't match the order. */
+  /** Amount or currency of the payment differ from the order. */
   amount_mismatch: ['refund', 'accept', 'retry'],
-  /** Another merchant's or app's money. */
+  /** The payment names another merchant or app. */
   identity_mismatch: ['dismiss'],
-  /** A paid number that is not ours. */
+  /** The paid number is not one of our orders. */
   unknown_order: ['refund', 'dismiss'],
-  /** Money after the close, where the setting says to ask. */
+  /** Money came after the close, and the setting is `ask`. */
   late_payment: ['refund', 'accept'],
   /** The automatic refund of a second payment failed. */
   surplus_payment: ['retry', 'dismiss'],
   effect_failed: ['retry', 'skip', 'refund'],
   no_stock: ['retry', 'skip', 'refund'],
   no_codes: ['retry', 'skip', 'refund'],
-  /** Prepay, query or close: budget spent, or refused. */
+  /** WeChat refused a prepay, query or close, or its retry budget is spent. */
   wechat_failed: ['retry', 'close'],
   refund_failed: ['retry', 'dismiss'],
   refund_closed: ['new_number', 'dismiss'],
@@ -50,7 +52,7 @@ export const INTERVENTION_REASONS = Object.keys(INTERVENTIONS) as [
   ...InterventionReason[],
 ];
 
-/** Actions that move money: above a limit they need a second key. */
+/** Actions that move money. */
 const MONEY_ACTIONS: readonly InterventionAction[] = [
   'refund',
   'accept',
@@ -58,7 +60,7 @@ const MONEY_ACTIONS: readonly InterventionAction[] = [
   'to_bank_card',
 ];
 
-/** While one of these is open, queries and expiry of the order pause: its money is in question. */
+/** While one of these is open, the order is neither queried nor expired: its money is unclear. */
 export const PAUSING_REASONS: readonly InterventionReason[] = [
   'amount_mismatch',
   'identity_mismatch',
@@ -78,26 +80,27 @@ export function isInterventionAction(value: unknown): value is InterventionActio
 const EFFECT_REASONS: readonly InterventionReason[] = ['effect_failed', 'no_stock', 'no_codes'];
 
 /**
- * The actions that answer a question, the usual one first; none for a reason of another version.
- * @param subject what is in question; left out, all that its reason has
+ * The actions that can resolve an intervention, the usual one first.
+ * @param subject of the intervention; left out, all actions of the reason
+ * @returns none for a reason that this version doesn't have
  */
 export function actionsFor(reason: string, subject = ''): readonly InterventionAction[] {
   if (!isInterventionReason(reason)) return [];
   const actions: readonly InterventionAction[] = INTERVENTIONS[reason];
-  // What a refund has to take back is no reason for another refund.
-  const ofRefund = EFFECT_REASONS.includes(reason) && isCompensation(subject);
-  return ofRefund ? actions.filter((action) => action !== 'refund') : actions;
+  // A compensation belongs to a refund already: another refund would not help.
+  const isOfRefund = EFFECT_REASONS.includes(reason) && isCompensation(subject);
+  return isOfRefund ? actions.filter((action) => action !== 'refund') : actions;
 }
 
-/** True when the action moves money, and may need a second person. */
+/** True when the action moves money: above a limit it needs a second key. */
 export function movesMoney(action: InterventionAction): boolean {
   return MONEY_ACTIONS.includes(action);
 }
 
 /**
- * True when a second key has to approve.
- * @param amountFen what the answer may move, 0 for nothing; null when that is not known, which counts as much
- * @param limitFen the largest amount that one person may move
+ * True when a second key has to approve a resolution.
+ * @param amountFen what it may move, 0 for nothing; null when that is unknown: then always true
+ * @param limitFen the largest amount that one key may move
  */
 export function needsSecondKey(amountFen: number | null, limitFen: number): boolean {
   return amountFen === null || amountFen > limitFen;

@@ -1,24 +1,27 @@
+// The notices of WeChat, reduced to what Oncepay decides on: payments, refunds, profit sharings.
+import type { Fen } from '../money';
+
 /**
- * What WeChat tells of a payment, by callback or by query, reduced to what Oncepay decides on.
- * Personal data (the payer's openid) is not part of it.
+ * A payment as WeChat reports it, by callback or in the response to a query. Personal data (the
+ * payer's openid) is not part of it.
  */
 export interface PaymentNotice {
   readonly kind: 'payment';
   readonly outTradeNo: string;
-  /** Absent as long as nothing was paid (NOTPAY, CLOSED, …). */
+  /** null as long as nothing was paid (NOTPAY, CLOSED, …). */
   readonly transactionId: string | null;
   readonly tradeState: TradeState;
-  readonly totalFen: number | null;
-  readonly payerTotalFen: number | null;
+  readonly totalFen: Fen | null;
+  readonly payerTotalFen: Fen | null;
   readonly currency: string | null;
   readonly appId: string | null;
   readonly merchantId: string | null;
   readonly tradeType: string | null;
-  /** RFC 3339 as WeChat wrote it. */
+  /** RFC 3339, unchanged from WeChat. */
   readonly successTime: string | null;
 }
 
-/** https://pay.weixin.qq.com/doc/v3/merchant/4012791832 `trade_state`. */
+/** `trade_state` of https://pay.weixin.qq.com/doc/v3/merchant/4012791832. */
 export const TRADE_STATES = [
   'SUCCESS',
   'REFUND',
@@ -30,6 +33,7 @@ export const TRADE_STATES = [
 ] as const;
 export type TradeState = (typeof TRADE_STATES)[number];
 
+/** A refund as WeChat reports it by callback. */
 export interface RefundNotice {
   readonly kind: 'refund';
   readonly outTradeNo: string;
@@ -37,22 +41,26 @@ export interface RefundNotice {
   readonly outRefundNo: string;
   readonly refundId: string | null;
   readonly refundStatus: string;
-  readonly refundFen: number | null;
+  readonly refundFen: Fen | null;
   /** Of the payment. */
-  readonly totalFen: number | null;
+  readonly totalFen: Fen | null;
   readonly currency: string | null;
   readonly merchantId: string | null;
-  /** RFC 3339 as WeChat wrote it. */
+  /** RFC 3339, unchanged from WeChat. */
   readonly successTime: string | null;
 }
 
+/** A profit sharing as WeChat reports it by callback. */
 export interface ProfitSharingNotice {
   readonly kind: 'profit_sharing';
   readonly transactionId: string | null;
   readonly outOrderNo: string | null;
 }
 
-/** Text that passed signature and decryption, of a shape nobody here knows. Stored, ignored, alerted. */
+/**
+ * Text that passed signature and decryption, in a shape that Oncepay cannot read. It is stored with
+ * the verdict `ignored`, and an alert is sent.
+ */
 export interface UnknownNotice {
   readonly kind: 'unknown';
 }

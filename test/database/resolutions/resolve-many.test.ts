@@ -56,13 +56,13 @@ test('only those since then are counted and answered, and none of another reason
   const since = new Date(SINCE_MS);
   expect(await answerMany({ since, dryRun: true })).toEqual({
     count: 3,
-    answered: 0,
-    underWay: 0,
+    resolved: 0,
+    pending: 0,
   });
   expect(await answered()).toEqual([]);
-  expect(await answerMany({ since })).toEqual({ count: 3, answered: 3, underWay: 0 });
+  expect(await answerMany({ since })).toEqual({ count: 3, resolved: 3, pending: 0 });
   expect(await answered()).toEqual(['since-1', 'since-2', 'since-3']);
-  expect(await answerMany()).toEqual({ count: 5, answered: 2, underWay: 3 });
+  expect(await answerMany()).toEqual({ count: 5, resolved: 2, pending: 3 });
 });
 
 test('an answer under way is left as it is, and again answers none', async () => {
@@ -73,7 +73,7 @@ test('an answer under way is left as it is, and again answers none', async () =>
      SELECT gen_random_uuid(), id, out_trade_no, 'retry', 'h', 'mine', 'proposed', 'else', now()
      FROM interventions WHERE out_trade_no = 'no-2'`,
   );
-  expect(await answerMany()).toEqual({ count: 3, answered: 2, underWay: 1 });
+  expect(await answerMany()).toEqual({ count: 3, resolved: 2, pending: 1 });
   expect(await answered()).toEqual(['no-1', 'no-3']);
   const { rows } = await sql.query(
     `SELECT action, note, status, proposed_by FROM intervention_resolutions WHERE out_trade_no = 'no-2'`,
@@ -82,13 +82,13 @@ test('an answer under way is left as it is, and again answers none', async () =>
     { action: 'retry', note: 'mine', status: 'proposed', proposed_by: 'else' },
   ]);
   // They stay open until their runs have carried it out.
-  expect(await answerMany()).toEqual({ count: 3, answered: 0, underWay: 3 });
+  expect(await answerMany()).toEqual({ count: 3, resolved: 0, pending: 3 });
   expect(await answered()).toHaveLength(2);
 });
 
 test('one call answers a thousand, each with a row of its own in the audit log', async () => {
   await ask('no-', 1_001);
-  expect(await answerMany()).toEqual({ count: 1_001, answered: 1_000, underWay: 0 });
+  expect(await answerMany()).toEqual({ count: 1_001, resolved: 1_000, pending: 0 });
   const audited = () =>
     sql.query<{ rows: number; numbers: number; resolutions: number }>(
       `SELECT count(*)::int AS rows, count(DISTINCT subject)::int AS numbers,
@@ -97,6 +97,6 @@ test('one call answers a thousand, each with a row of its own in the audit log',
     );
   const all = (count: number) => ({ rows: count, numbers: count, resolutions: count });
   expect((await audited()).rows).toEqual([all(1_000)]);
-  expect(await answerMany()).toEqual({ count: 1_001, answered: 1, underWay: 1_000 });
+  expect(await answerMany()).toEqual({ count: 1_001, resolved: 1, pending: 1_000 });
   expect((await audited()).rows).toEqual([all(1_001)]);
 });

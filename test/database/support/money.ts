@@ -1,6 +1,8 @@
+import { fen } from '../../../domain/money';
 import type { Notice, PaymentNotice, RefundNotice } from '../../../domain/payments/notices';
 import type { Application } from '../../../database/inbox/apply-notices';
 import type { InterventionAction } from '../../../domain/interventions/reasons';
+import { withChanges, type PlainChanges } from '../../domain/support/notices';
 import type { TestSharing } from './sharing';
 
 export interface RefundRow {
@@ -13,9 +15,9 @@ export interface RefundRow {
 /** What WeChat tells and persons answer, on the database alone: one operator's key. */
 export interface TestMoney {
   /** Keeps and applies a payment of 300 fen with these changes. */
-  pays(no: string, changes?: Partial<PaymentNotice>): Promise<Application>;
+  pays(no: string, changes?: PlainChanges<PaymentNotice>): Promise<Application>;
   /** The same of a refund of all of it, made elsewhere. */
-  refunds(no: string, changes?: Partial<RefundNotice>): Promise<Application>;
+  refunds(no: string, changes?: PlainChanges<RefundNotice>): Promise<Application>;
   /** Answers the open question. @returns `proposed`, the state it came to, or the refusal's code */
   resolves(
     no: string,
@@ -24,7 +26,7 @@ export interface TestMoney {
     limitFen?: number,
   ): Promise<string>;
   /** Keeps what WeChat told, for whoever comes next. */
-  keep(no: string, kind: 'refund', changes: Partial<RefundNotice>): Promise<void>;
+  keep(no: string, kind: 'refund', changes: PlainChanges<RefundNotice>): Promise<void>;
   /** What a run does that is told that there is more. */
   again(no: string): Promise<Application>;
   refundsOf(no: string): Promise<RefundRow[]>;
@@ -56,10 +58,10 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
     return apply(no);
   };
   return {
-    pays: (no, changes = {}) => tell(no, { ...payment(no), ...changes }),
-    keep: (no, _kind, changes) => keep(no, { ...refund(no), ...changes }),
+    pays: (no, changes = {}) => tell(no, withChanges(payment(no), changes)),
+    keep: (no, _kind, changes) => keep(no, withChanges(refund(no), changes)),
     again: apply,
-    refunds: (no, changes = {}) => tell(no, { ...refund(no), ...changes }),
+    refunds: (no, changes = {}) => tell(no, withChanges(refund(no), changes)),
     async resolves(no, reason, action, limitFen = 100_000) {
       const { rows } = await sql.query<{ id: string }>(
         `SELECT id FROM interventions WHERE out_trade_no = $1 AND status = 'open' AND reason = $2`,
@@ -117,8 +119,8 @@ const payment = (no: string): PaymentNotice => ({
   outTradeNo: no,
   transactionId: `tx-${no}`,
   tradeState: 'SUCCESS',
-  totalFen: 300,
-  payerTotalFen: 300,
+  totalFen: fen(300),
+  payerTotalFen: fen(300),
   currency: 'CNY',
   appId: 'a',
   merchantId: 'm',
@@ -133,8 +135,8 @@ const refund = (no: string): RefundNotice => ({
   outRefundNo: `platform-${no}`,
   refundId: '501',
   refundStatus: 'SUCCESS',
-  refundFen: 300,
-  totalFen: 300,
+  refundFen: fen(300),
+  totalFen: fen(300),
   currency: 'CNY',
   merchantId: 'm',
   successTime: null,

@@ -1,10 +1,12 @@
+// Tests of matchPayment: tables of orders and notices, and two properties.
 import fc from 'fast-check';
+import { fen } from '../../../domain/money';
 import { ORDER_STATUSES, transition, type OrderStatus } from '../../../domain/orders/order-state';
 import {
-  decidePayment,
+  matchPayment,
   type ExpectedPayment,
   type Mismatch,
-} from '../../../domain/payments/payment-decision';
+} from '../../../domain/payments/match-payment';
 import { TRADE_STATES, type PaymentNotice } from '../../../domain/payments/notices';
 
 const NOTICE: PaymentNotice = {
@@ -12,8 +14,8 @@ const NOTICE: PaymentNotice = {
   outTradeNo: '202611230100ZBA1B2C332',
   transactionId: 'T-1',
   tradeState: 'SUCCESS',
-  totalFen: 1230,
-  payerTotalFen: 1230,
+  totalFen: fen(1230),
+  payerTotalFen: fen(1230),
   currency: 'CNY',
   appId: 'wx-app',
   merchantId: '1900000001',
@@ -24,7 +26,7 @@ const NOTICE: PaymentNotice = {
 function orderIn(status: OrderStatus, appliedTransactionId: string | null): ExpectedPayment {
   return {
     status,
-    totalFen: 1230,
+    totalFen: fen(1230),
     currency: 'CNY',
     appId: 'wx-app',
     merchantId: '1900000001',
@@ -35,28 +37,28 @@ function orderIn(status: OrderStatus, appliedTransactionId: string | null): Expe
 /** What a notice can be, next to one that fits. */
 const NOTICES = {
   'the right payment': {},
-  'another amount': { totalFen: 1229 },
+  'another amount': { totalFen: fen(1229) },
   'no amount': { totalFen: null },
   'another currency': { currency: 'USD' },
   'another appid': { appId: 'wx-other' },
   'another mchid': { merchantId: '1900000002' },
-  'another appid and amount': { appId: 'wx-other', totalFen: 1 },
-  'a coupon taken off': { payerTotalFen: 1000 },
+  'another appid and amount': { appId: 'wx-other', totalFen: fen(1) },
+  'a coupon taken off': { payerTotalFen: fen(1000) },
   'a refund asked for': { tradeState: 'REFUND' },
-  'a refund of another amount': { tradeState: 'REFUND', totalFen: 1 },
+  'a refund of another amount': { tradeState: 'REFUND', totalFen: fen(1) },
 } as const satisfies Record<string, Partial<PaymentNotice>>;
 type What = keyof typeof NOTICES;
 
 /** A decision in a few words, so that a table can be read. */
 function inWords(order: ExpectedPayment | null, change: Partial<PaymentNotice>): string {
-  const decision = decidePayment(order, { ...NOTICE, ...change });
+  const decision = matchPayment(order, { ...NOTICE, ...change });
   switch (decision.kind) {
-    case 'ignored':
+    case 'no_money':
     case 'already_applied':
       return decision.kind;
-    case 'applied':
+    case 'fits':
       return `${decision.to}, ${decision.attention ?? 'no attention'}`;
-    case 'conflict':
+    case 'unfit':
       return `${decision.transactionStatus}, ${decision.reason}`;
   }
 }
@@ -153,7 +155,7 @@ describe('a trade state without money', () => {
     '%s changes nothing for %j, whatever else it says',
     (tradeState, order) => {
       for (const change of Object.values(NOTICES)) {
-        expect(inWords(order, { ...change, tradeState })).toBe('ignored');
+        expect(inWords(order, { ...change, tradeState })).toBe('no_money');
       }
     },
   );
@@ -174,14 +176,14 @@ describe('what did not match', () => {
       ],
     ],
   ])('is told for %s', (what, mismatches) => {
-    const decision = decidePayment(orderIn('created', null), { ...NOTICE, ...NOTICES[what] });
-    expect(decision).toMatchObject({ kind: 'conflict', mismatches });
+    const decision = matchPayment(orderIn('created', null), { ...NOTICE, ...NOTICES[what] });
+    expect(decision).toMatchObject({ kind: 'unfit', mismatches });
   });
 
   test('is told of a second transaction, too', () => {
-    const second = { ...NOTICE, transactionId: 'T-2', totalFen: 5 };
-    expect(decidePayment(orderIn('paid', 'T-1'), second)).toEqual({
-      kind: 'conflict',
+    const second = { ...NOTICE, transactionId: 'T-2', totalFen: fen(5) };
+    expect(matchPayment(orderIn('paid', 'T-1'), second)).toEqual({
+      kind: 'unfit',
       transactionStatus: 'surplus',
       reason: 'surplus_payment',
       mismatches: [{ field: 'amount', expected: '1230', seen: '5' }],
@@ -192,7 +194,7 @@ describe('what did not match', () => {
 describe('any order and any notice', () => {
   const orders = fc.record({
     status: fc.constantFrom(...ORDER_STATUSES),
-    totalFen: fc.constantFrom(1, 2),
+    totalFen: fc.constantFrom(fen(1), fen(2)),
     currency: fc.constantFrom('CNY', 'USD'),
     appId: fc.constantFrom('a', 'b'),
     merchantId: fc.constantFrom('1', '2'),
@@ -206,8 +208,8 @@ describe('any order and any notice', () => {
     outTradeNo: fc.constant(NOTICE.outTradeNo),
     transactionId: fc.constantFrom('T-1', 'T-2'),
     tradeState: fc.constantFrom(...TRADE_STATES),
-    totalFen: fc.constantFrom(null, 1, 2),
-    payerTotalFen: fc.constantFrom(null, 1, 2),
+    totalFen: fc.constantFrom(null, fen(1), fen(2)),
+    payerTotalFen: fc.constantFrom(null, fen(1), fen(2)),
     currency: fc.constantFrom(null, 'CNY', 'USD'),
     appId: fc.constantFrom(null, 'a', 'b'),
     merchantId: fc.constantFrom(null, '1', '2'),
@@ -218,8 +220,8 @@ describe('any order and any notice', () => {
   test('agree with the table of states: what is applied can move the order just there', () => {
     fc.assert(
       fc.property(orders, notices, (order, notice) => {
-        const decision = decidePayment(order, notice);
-        if (decision.kind !== 'applied') return;
+        const decision = matchPayment(order, notice);
+        if (decision.kind !== 'fits') return;
         expect(transition(order.status, 'paid')).toMatchObject({ kind: 'moved', to: decision.to });
       }),
       { numRuns: 5_000 },
@@ -229,8 +231,8 @@ describe('any order and any notice', () => {
   test('apply money only when all four of amount, currency, appid and mchid are right', () => {
     fc.assert(
       fc.property(orders, notices, (order, notice) => {
-        const decision = decidePayment(order, notice);
-        if (decision.kind !== 'applied' && decision.kind !== 'already_applied') return;
+        const decision = matchPayment(order, notice);
+        if (decision.kind !== 'fits' && decision.kind !== 'already_applied') return;
         const { totalFen, currency, appId, merchantId } = order;
         expect(notice).toMatchObject({ totalFen, currency, appId, merchantId });
       }),

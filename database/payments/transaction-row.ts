@@ -1,0 +1,104 @@
+// The row of a payment's transaction: recorded once, reopened when a rejected one is accepted.
+import { v7 as uuidv7 } from 'uuid';
+import { fen, type Fen } from '../../domain/money';
+import type { KnownTransaction } from '../../domain/payments/decide-payment';
+import type { TransactionStatus } from '../../domain/payments/match-payment';
+import type { PaymentNotice } from '../../domain/payments/notices';
+import type { InboxRow, Scope } from '../core/scope';
+import { endInterventions } from '../interventions/open-intervention';
+
+export interface RecordedTransaction {
+  /** Key of its row. */
+  readonly key: string;
+  /** The row as it was before this notice; null when the notice is the first of its transaction. */
+  readonly known: KnownTransaction | null;
+}
+
+/** A transaction without a number gets one of its notice: it has a row, and no refund. */
+const numberOf = (notice: PaymentNotice, row: InboxRow): string =>
+  notice.transactionId ?? `missing:${row.id}`;
+
+type TransactionRow = KnownTransaction & { readonly id: string };
+
+/**
+ * Adds the transaction's row, or reads the one that it has: one statement for both.
+ * @param status of a row that is added
+ */
+export async function recordTransaction(
+  scope: Scope,
+  notice: PaymentNotice,
+  row: InboxRow,
+  status: TransactionStatus,
+): Promise<RecordedTransaction> {
+  const { tx, outTradeNo, order, now } = scope;
+  const key = uuidv7();
+  const merchantId = notice.merchantId ?? '';
+  const transactionId = numberOf(notice, row);
+  const successMs = notice.successTime === null ? Number.NaN : Date.parse(notice.successTime);
+  const [found] = await tx.$queryRaw<(TransactionRow | { readonly id: string; status: null })[]>`
+    WITH added AS (
+      INSERT INTO payment_transactions (id, provider, merchant_id, transaction_id, out_trade_no,
+        order_no, status, trade_state, trade_type, app_id, total_fen, payer_total_fen, currency,
+        success_time, created_at)
+      VALUES (${key}::uuid, 'wechatpay', ${merchantId}, ${transactionId}, ${outTradeNo},
+        ${order ? outTradeNo : null}, ${status}, ${notice.tradeState}, ${notice.tradeType},
+        ${notice.appId}, ${notice.totalFen}, ${notice.payerTotalFen}, ${notice.currency},
+        ${Number.isNaN(successMs) ? null : new Date(successMs)}, ${now})
+      ON CONFLICT (provider, merchant_id, transaction_id) DO NOTHING
+      RETURNING id
+    )
+    SELECT id::text, NULL AS status, NULL AS "outTradeNo", NULL::int AS "totalFen",
+      NULL AS currency, NULL AS "appId", NULL::int AS "heldFen" FROM added
+    UNION ALL
+    SELECT id::text, status, out_trade_no, total_fen, currency, app_id, held_fen
+    FROM payment_transactions WHERE provider = 'wechatpay' AND merchant_id = ${merchantId}
+      AND transaction_id = ${transactionId}`;
+  if (found?.status === null) return { key: found.id, known: null };
+  // Another number's run added it at the same moment: its row shows only in a new snapshot.
+  const known = found ?? (await readTransaction(scope, merchantId, transactionId));
+  return { key: known.id, known };
+}
+
+async function readTransaction(
+  { tx }: Scope,
+  merchantId: string,
+  transactionId: string,
+): Promise<TransactionRow> {
+  const [row] = await tx.$queryRaw<TransactionRow[]>`
+    SELECT id::text, status, out_trade_no AS "outTradeNo", total_fen AS "totalFen", currency,
+      app_id AS "appId", held_fen AS "heldFen"
+    FROM payment_transactions WHERE provider = 'wechatpay' AND merchant_id = ${merchantId}
+      AND transaction_id = ${transactionId}`;
+  if (!row) throw new Error(`Transaction ${transactionId} was neither added nor found`);
+  return row;
+}
+
+/**
+ * Makes a rejected transaction the order's payment: its row takes over what WeChat reports now, and
+ * the intervention about it ends.
+ */
+export async function reopenTransaction(
+  { tx, outTradeNo, now }: Scope,
+  notice: PaymentNotice,
+  key: string,
+): Promise<void> {
+  const { totalFen, currency, appId, transactionId } = notice;
+  await tx.paymentTransaction.updateMany({
+    where: { id: key, status: 'rejected' },
+    data: { status: 'applied', totalFen, currency, appId },
+  });
+  const subjects = [transactionId ?? ''];
+  await endInterventions(tx, { outTradeNo, reasons: ['amount_mismatch'], subjects, now });
+}
+
+/** What refunds hold of a transaction. */
+export async function readHeld(
+  { tx }: Scope,
+  key: string,
+): Promise<{ readonly totalFen: Fen | null; readonly heldFen: Fen }> {
+  const { totalFen, heldFen } = await tx.paymentTransaction.findUniqueOrThrow({
+    where: { id: key },
+    select: { totalFen: true, heldFen: true },
+  });
+  return { totalFen: totalFen === null ? null : fen(totalFen), heldFen: fen(heldFen) };
+}

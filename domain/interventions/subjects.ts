@@ -1,0 +1,67 @@
+// Subjects of interventions: the one place that formats and parses them.
+
+/**
+ * A subject says what exactly an intervention is about. It is stored, and callers see it. Forms:
+ * - a number or a name alone: a transaction, `out_refund_no`, `out_order_no` of a sharing, an
+ *   effect or a compensation (domain/fulfilment/effects), a step at WeChat, an activity, `run`;
+ * - `<kind>:<id>`, where a number alone would not say what it numbers.
+ */
+export const SUBJECT_KINDS = [
+  /** Row of the inbox (`undeliverable`). */
+  'notice',
+  /** Outbound delivery that failed (`undeliverable`). */
+  'webhook',
+  'message',
+  /** Outbound delivery that is overdue (`stuck`). */
+  'delivery',
+  /** Run of a refund or of a sharing (`stuck`). */
+  'refund',
+  'sharing',
+] as const;
+export type SubjectKind = (typeof SUBJECT_KINDS)[number];
+
+/** The order's own run (`stuck`). */
+export const RUN_SUBJECT = 'run';
+
+/** The steps of an order at WeChat (`wechat_failed`). */
+export const WECHAT_SUBJECTS = { prepay: 'prepay', query: 'query', close: 'close' } as const;
+
+export type Subject =
+  | { readonly kind: SubjectKind; readonly id: string }
+  /** A number or a name alone, or a kind that this version doesn't have. */
+  | { readonly kind: null; readonly id: string };
+
+/** `refund:` for `refund`; an SQL statement puts it before an id. */
+export function subjectPrefix(kind: SubjectKind): `${SubjectKind}:` {
+  return `${kind}:`;
+}
+
+/** `refund:R-1` for a refund's run. */
+export function formatSubject(kind: SubjectKind, id: string): string {
+  return `${subjectPrefix(kind)}${id}`;
+}
+
+/** Reads a subject. The id may have colons itself. */
+export function parseSubject(subject: string): Subject {
+  const kind = SUBJECT_KINDS.find((one) => subject.startsWith(subjectPrefix(one)));
+  return kind === undefined
+    ? { kind: null, id: subject }
+    : { kind, id: subject.slice(subjectPrefix(kind).length) };
+}
+
+/**
+ * The subject of a payment: its transaction.
+ * @param noticeId id of the inbox row, for a payment that WeChat reports without a transaction
+ */
+export function paymentSubject(transactionId: string | null, noticeId: string): string {
+  return transactionId ?? noticeId;
+}
+
+/**
+ * The subject of a broken invariant (`invariant`).
+ * @param invariant kind of the patrol's finding
+ * @param key the row that it was found in
+ */
+export function invariantSubject(invariant: string, key: string): string {
+  return `${invariant}:${key}`;
+}

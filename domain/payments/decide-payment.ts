@@ -1,0 +1,186 @@
+// Decides what is written for a reported payment: a pure function from the facts to one plan.
+import type { InterventionReason } from '../interventions/reasons';
+import type { Fen } from '../money';
+import type {
+  FittingPayment,
+  Mismatch,
+  PaymentMatch,
+  TransactionStatus,
+  UnfitPayment,
+} from './match-payment';
+import type { PaymentNotice } from './notices';
+
+/** The row of a transaction that WeChat has reported before. */
+export interface KnownTransaction {
+  readonly status: TransactionStatus;
+  readonly outTradeNo: string;
+  readonly totalFen: Fen | null;
+  readonly currency: string | null;
+  readonly appId: string | null;
+  /** Held by refunds that are not closed. */
+  readonly heldFen: Fen;
+}
+
+/** Everything that the decision depends on, read under the order's lock. */
+export interface PaymentFacts {
+  readonly notice: PaymentNotice;
+  /** The number that the notice was stored under. */
+  readonly outTradeNo: string;
+  /** How the notice came: a `callback`, or a `query` of ours. */
+  readonly source: string;
+  readonly match: PaymentMatch;
+  /** null when this notice is the first of its transaction. */
+  readonly known: KnownTransaction | null;
+  /** What the setting says about late money; null when the match does not need it. */
+  readonly latePayment: 'refund' | 'ask' | null;
+}
+
+/** The intervention that a payment opens. */
+export interface PaymentIntervention {
+  readonly reason: InterventionReason;
+  readonly mismatches: readonly Mismatch[];
+}
+
+/** All that is written for a payment, besides the row of a transaction that is new. */
+export type PaymentPlan =
+  /** Nothing: the notice carries no money, or nothing new. */
+  | { readonly kind: 'change_nothing'; readonly verdict: 'ignored' | 'already_applied' }
+  /** The order's move, its effects and its deliveries; then the next step. */
+  | {
+      readonly kind: 'pay_order';
+      readonly verdict: 'applied';
+      /** `reopened`: its row was rejected before, and counts as the order's payment from now on. */
+      readonly transaction: 'new' | 'reopened';
+      readonly to: 'paid' | 'paid_late';
+      readonly cause: 'payment_notice' | 'payment_found_by_query';
+      readonly next: NextStep;
+    }
+  /** The order stays as it is; the next step says what becomes of the money. */
+  | { readonly kind: 'keep_order'; readonly verdict: 'conflict'; readonly next: NextStep }
+  /** WeChat contradicts what it has reported of this transaction: an intervention alone. */
+  | ({ readonly kind: 'open_intervention'; readonly verdict: 'conflict' } & PaymentIntervention);
+
+/**
+ * What follows once the transaction has its row. WeChat may have reported refunds of it earlier
+ * than the payment: each step applies them, and says when.
+ */
+export type NextStep =
+  | { readonly kind: 'apply_reported_refunds' }
+  /**
+   * Applies the reported refunds, then refunds what they left of the payment. How much that is, is
+   * known only then: where nothing is left, {@link isWhollyHeld} decides whether the payment has
+   * been refunded already, or `otherwise` is opened.
+   */
+  | {
+      readonly kind: 'refund_payment';
+      readonly origin: 'late_payment' | 'surplus_payment';
+      readonly otherwise: PaymentIntervention;
+    }
+  /** Opens an intervention, then applies the reported refunds: one that explains it resolves it. */
+  | ({ readonly kind: 'open_intervention' } & PaymentIntervention);
+
+/** Decides what is written for a reported payment. */
+export function decidePayment(facts: PaymentFacts): PaymentPlan {
+  const { match, known } = facts;
+  switch (match.kind) {
+    case 'no_money':
+      return { kind: 'change_nothing', verdict: 'ignored' };
+    case 'already_applied':
+      return { kind: 'change_nothing', verdict: 'already_applied' };
+    case 'fits':
+      return known === null ? payOrder(facts, match, 'new') : decideKnownFit(facts, match, known);
+    case 'unfit':
+      return known === null ? keepOrder(facts, match) : decideKnownUnfit(facts, match, known);
+  }
+}
+
+function payOrder(
+  { source, latePayment }: PaymentFacts,
+  { to, attention }: FittingPayment,
+  transaction: 'new' | 'reopened',
+): PaymentPlan {
+  const cause = source === 'query' ? 'payment_found_by_query' : 'payment_notice';
+  const next = nextAfterPayment(attention, latePayment);
+  return { kind: 'pay_order', verdict: 'applied', transaction, to, cause, next };
+}
+
+function nextAfterPayment(
+  attention: FittingPayment['attention'],
+  latePayment: PaymentFacts['latePayment'],
+): NextStep {
+  if (attention === null) return { kind: 'apply_reported_refunds' };
+  const intervention = { reason: attention, mismatches: [] };
+  if (attention === 'late_payment' && latePayment === 'refund') {
+    return { kind: 'refund_payment', origin: 'late_payment', otherwise: intervention };
+  }
+  return { kind: 'open_intervention', ...intervention };
+}
+
+function keepOrder({ notice }: PaymentFacts, match: UnfitPayment): PaymentPlan {
+  const { reason, mismatches, transactionStatus } = match;
+  const intervention = { reason, mismatches };
+  const next: NextStep =
+    transactionStatus === 'surplus' && notice.tradeState === 'SUCCESS'
+      ? { kind: 'refund_payment', origin: 'surplus_payment', otherwise: intervention }
+      : { kind: 'open_intervention', ...intervention };
+  return { kind: 'keep_order', verdict: 'conflict', next };
+}
+
+/** The same transaction with the same content changes nothing (S7), unless it is decided anew. */
+function decideKnownFit(
+  facts: PaymentFacts,
+  match: FittingPayment,
+  known: KnownTransaction,
+): PaymentPlan {
+  const isOfThisNumber = known.outTradeNo === facts.outTradeNo;
+  if (isOfThisNumber && isDecidedAnew(facts, known)) return payOrder(facts, match, 'reopened');
+  if (isSameContent(facts, known)) return { kind: 'change_nothing', verdict: 'already_applied' };
+  return contradicts('amount_mismatch', []);
+}
+
+/** These say more than that the content differs: accepting such money is never an option. */
+const KEPT_REASONS: readonly InterventionReason[] = [
+  'identity_mismatch',
+  'reconciliation',
+  'unknown_order',
+];
+
+function decideKnownUnfit(
+  facts: PaymentFacts,
+  { reason, mismatches }: UnfitPayment,
+  known: KnownTransaction,
+): PaymentPlan {
+  if (isSameContent(facts, known) && !isDecidedAnew(facts, known)) {
+    return { kind: 'change_nothing', verdict: 'already_applied' };
+  }
+  return contradicts(KEPT_REASONS.includes(reason) ? reason : 'amount_mismatch', mismatches);
+}
+
+function contradicts(reason: InterventionReason, mismatches: readonly Mismatch[]): PaymentPlan {
+  return { kind: 'open_intervention', verdict: 'conflict', reason, mismatches };
+}
+
+/**
+ * A query reports a rejected transaction only after an operator resolved its intervention with
+ * `retry`: then it is decided anew, unless a refund holds its money already.
+ */
+function isDecidedAnew({ source }: PaymentFacts, known: KnownTransaction): boolean {
+  return source === 'query' && known.status === 'rejected' && known.heldFen === 0;
+}
+
+function isSameContent({ notice, outTradeNo }: PaymentFacts, known: KnownTransaction): boolean {
+  return (
+    known.outTradeNo === outTradeNo &&
+    known.totalFen === notice.totalFen &&
+    known.currency === notice.currency &&
+    known.appId === notice.appId
+  );
+}
+
+/** True when refunds hold all of a payment, so that nobody has to decide about it. */
+export function isWhollyHeld(paid: {
+  readonly totalFen: number | null;
+  readonly heldFen: number;
+}): boolean {
+  return paid.heldFen > 0 && paid.heldFen >= (paid.totalFen ?? 0);
+}
