@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
-import { MAX_FEN } from '../domain/money';
+import { isFen, MAX_FEN, type Fen } from '../domain/money';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
 import { formatDuration, MAX_DURATION_MS, parseDurationMs } from './durations';
 
@@ -176,9 +176,10 @@ export const percent = z.string().transform((value, context): number => {
 /** How long something is kept: a day at least, since WeChat repeats itself for as long. */
 export const keptTime = duration({ minMs: 24 * 3_600_000, maxMs: 3_650 * 24 * 3_600_000 });
 
-export const fenLimit = z.string().transform((value, context): number => {
-  if (/^\d{1,10}$/.test(value) && Number(value) <= MAX_FEN) return Number(value);
-  context.addIssue({ code: 'custom', message: `must be an amount in fen, 0 to ${MAX_FEN}` });
+export const fenLimit = z.string().transform((value, context): Fen => {
+  const amountFen = Number(value);
+  if (/^\d{1,10}$/.test(value) && isFen(amountFen)) return amountFen;
+  context.addIssue({ code: 'custom', message: `must be an amount in fen: an integer from 0 to ${MAX_FEN}` });
   return z.NEVER;
 });
 

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
+import { fen, type Fen } from '../domain/money';
 import { DEFAULT_SHARING, type RuntimeSettingName } from '../domain/settings/runtime-settings';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
 import * as field from './fields';
@@ -22,7 +23,7 @@ export interface Settings {
   readonly hashKey: Buffer;
   readonly webhook: { readonly url: string; readonly secret: string } | null;
   /** Actions that move more than this need a second key, in fen. */
-  readonly twoPersonFen: number;
+  readonly twoPersonFen: Fen;
   readonly paymentWindowMs: number;
   /** Least time between two refunds of one order. */
   readonly refundSpacingMs: number;
@@ -110,7 +111,7 @@ function schema(production: boolean) {
     ONCEPAY_SHARING_RATIO: field.percent.default(DEFAULT_SHARING.ratioPercent),
     ONCEPAY_SHARING_DELAY: field.sharingDelay.default(DEFAULT_SHARING.delayMs),
     ONCEPAY_UNFREEZE_AFTER: field.unfreezeAfter.default(DEFAULT_SHARING.unfreezeAfterMs),
-    ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(100_000),
+    ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(fen(100_000)),
     ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
     ONCEPAY_BUILD_ID: field.text(/^[\w.-]{1,128}$/, 'must be 1–128 of [A-Za-z0-9_.-]').optional(),
   });

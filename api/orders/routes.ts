@@ -30,6 +30,7 @@ import { newOrder, orderListQuery } from './schemas';
 import { emptyBody } from '../http/fields';
 import type { OrderRuns } from '../temporal/order-runs';
 import { numberOf } from '../http/order-number';
+import { fen } from '../../domain/money';
 
 export interface OrderRouteDeps {
   readonly database: Pick<Database, 'orders' | 'closing'>;
@@ -190,10 +191,10 @@ function toNewOrder(
     items: body.items.map(({ sku, quantity, unit_price, kind }) => ({
       sku,
       quantity,
-      unitPriceFen: unit_price,
+      unitPriceFen: fen(unit_price),
       kind: kind ?? null,
     })),
-    totalFen: body.amount.total,
+    totalFen: fen(body.amount.total),
     currency: body.amount.currency,
     shopOrderNo: body.shop_order_no ?? null,
     profitSharing: body.profit_sharing ?? false,

@@ -11,6 +11,7 @@ import type { Managed } from '../../stack/stack';
 import type { BareWorkerConfig } from '../bare/bare-worker';
 import { QUERY_GAP_MS, type Ground } from '../ground/ground';
 import { paymentText } from '../ground/signed-callbacks';
+import { fen } from '../../domain/money';
 
 /** Both have an order that can be paid, and tell a run of its payment; the same code drives them. */
 export interface OrderSide {
@@ -75,8 +76,8 @@ function createPlacing({ settings, database }: Rooms): (count: number) => Promis
       openid: null,
       clientIp: null,
       description: 'A mug',
-      items: [{ sku, quantity: 1, unitPriceFen: TOTAL_FEN, kind: null }],
-      totalFen: TOTAL_FEN,
+      items: [{ sku, quantity: 1, unitPriceFen: fen(TOTAL_FEN), kind: null }],
+      totalFen: fen(TOTAL_FEN),
       currency: 'CNY',
       shopOrderNo: null,
       profitSharing: false,
@@ -129,7 +130,7 @@ export async function startRealSide(ground: Ground): Promise<RealSide> {
         kind: 'payment',
         eventType: 'TRANSACTION.SUCCESS',
         outTradeNo,
-        resource: paymentText(credentials, { outTradeNo, totalFen: TOTAL_FEN }),
+        resource: paymentText(credentials, { outTradeNo, totalFen: fen(TOTAL_FEN) }),
       });
       if (stored.kind !== 'added') throw new Error(`A payment was not added: ${stored.kind}`);
       return stored.id;

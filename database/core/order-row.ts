@@ -1,3 +1,4 @@
+import type { Fen } from '../../domain/money';
 import { transition, type OrderEvent, type OrderStatus } from '../../domain/orders/order-state';
 import type { Tx } from './context';
 
@@ -48,7 +49,7 @@ export interface LockedOrder {
   readonly user_id: string;
   readonly shop_order_no: string | null;
   readonly profit_sharing: boolean;
-  readonly total_fen: number;
+  readonly total_fen: Fen;
   readonly refunded_fen: number;
   readonly currency: string;
   readonly metadata: unknown;

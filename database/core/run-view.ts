@@ -1,3 +1,4 @@
+import type { Fen } from '../../domain/money';
 import type { OrderStatus } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
 import type { DatabaseContext, Tx } from './context';
@@ -12,7 +13,7 @@ export function createRunViews({ prisma }: DatabaseContext) {
 interface Row {
   status: string;
   channel: string;
-  total_fen: number;
+  total_fen: Fen;
   prepay_rounds: number;
   refused: boolean;
   close_requested: boolean;

@@ -1,9 +1,11 @@
 import { Prisma } from '../../generated/prisma/client';
 import type { Channel } from '../../domain/orders/channels';
+import type { Fen } from '../../domain/money';
 import { FINGERPRINT_WINDOW_MS, fingerprintText } from '../../domain/orders/fingerprint';
 import type { OrderNumber } from '../../domain/orders/order-number';
 import { canBePaid, isOrderStatus } from '../../domain/orders/order-state';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
+import { FIRST_SWEEP_MS } from '../core/due-times';
 import { claimKey, type IdempotencyGuard } from '../core/idempotency';
 import { createOrderNumbers } from './order-numbers';
 import {
@@ -21,7 +23,7 @@ export interface NewOrder {
   readonly clientIp: string | null;
   readonly description: string;
   readonly items: readonly NewItem[];
-  readonly totalFen: number;
+  readonly totalFen: Fen;
   readonly currency: string;
   readonly shopOrderNo: string | null;
   readonly profitSharing: boolean;
@@ -37,7 +39,7 @@ export interface NewOrder {
 export interface NewItem {
   readonly sku: string;
   readonly quantity: number;
-  readonly unitPriceFen: number;
+  readonly unitPriceFen: Fen;
   readonly kind: ItemKind | null;
 }
 
@@ -50,8 +52,6 @@ export type CreationResult =
   | { readonly kind: 'key_reused' }
   | ProductConflict;
 
-/** A run that was never started is looked for after this; the api starts it at once. */
-const START_GRACE_MS = 15_000;
 /** Collisions after a sequence wrapped around; more than a few in a row can't be chance. */
 const MAX_NUMBER_TRIES = 8;
 
@@ -138,14 +138,14 @@ async function claimFingerprint(
   nowMs: number,
 ): Promise<CreationResult | null> {
   const now = new Date(nowMs);
-  const [row] = await tx.$queryRaw<{ out_trade_no: string | null; expires_at: Date }[]>`
+  const [row] = await tx.$queryRaw<{ outTradeNo: string | null; expiresAt: Date }[]>`
     INSERT INTO order_fingerprints (fingerprint, expires_at)
     VALUES (${fingerprint}, ${now})
     ON CONFLICT (fingerprint) DO UPDATE SET fingerprint = excluded.fingerprint
-    RETURNING out_trade_no, expires_at`;
-  if (!row || row.out_trade_no === null || row.expires_at <= now) return null;
+    RETURNING out_trade_no AS "outTradeNo", expires_at AS "expiresAt"`;
+  if (!row || row.outTradeNo === null || row.expiresAt <= now) return null;
   const order = await tx.order.findUnique({
-    where: { outTradeNo: row.out_trade_no },
+    where: { outTradeNo: row.outTradeNo },
     select: { status: true, expiresAt: true, closeRequestedAt: true, refusalCode: true },
   });
   const alive =
@@ -161,7 +161,7 @@ async function claimFingerprint(
     data: { expiresAt: new Date(nowMs + FINGERPRINT_WINDOW_MS) },
     select: { fingerprint: true },
   });
-  return { kind: 'duplicate', outTradeNo: row.out_trade_no };
+  return { kind: 'duplicate', outTradeNo: row.outTradeNo };
 }
 
 interface Insertion {
@@ -207,7 +207,7 @@ async function insert(
         ${order.currency}, ${order.shopOrderNo}, ${order.profitSharing},
         ${order.metadata === null ? null : JSON.stringify(order.metadata)}::jsonb, ${order.appId},
         ${order.merchantId}, ${order.notifyUrl}, ${order.timeExpire},
-        ${new Date(order.expiresAtMs)}, ${new Date(nowMs + START_GRACE_MS)}, ${new Date(nowMs)})
+        ${new Date(order.expiresAtMs)}, ${new Date(nowMs + FIRST_SWEEP_MS)}, ${new Date(nowMs)})
       ON CONFLICT (out_trade_no) DO NOTHING
       RETURNING out_trade_no
     ), i AS (

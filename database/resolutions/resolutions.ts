@@ -21,7 +21,7 @@ export interface ResolutionState {
   readonly refusalDetail: string | null;
 }
 
-/** What persons answer: committed here first, carried out by the run of the number (design, section 7). */
+/** Resolutions of persons: committed here first, then carried out by the run of the number. */
 export function createResolutions(context: DatabaseContext) {
   return {
     /** Commits an answer, or says why it can't be one. Twice the same is one answer. */

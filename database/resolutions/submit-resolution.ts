@@ -70,7 +70,7 @@ interface InterventionRow extends OpenIntervention {
   readonly status: string;
 }
 
-/** Commits what a person answered, before anybody is told (design, section 7). */
+/** Commits what a person answered, before its run is woken. */
 export async function submitResolution(
   context: DatabaseContext,
   request: ResolutionRequest,

@@ -1,5 +1,6 @@
 // The types of an order's run: the view it decides on, and the values that its decisions exchange.
 // Sandbox: deterministic only.
+import type { Fen } from '../money';
 import type { OrderStatus } from './order-state';
 
 /**
@@ -10,7 +11,7 @@ import type { OrderStatus } from './order-state';
 export interface RunView {
   readonly status: OrderStatus;
   readonly channel: string;
-  readonly totalFen: number;
+  readonly totalFen: Fen;
   /** Completed prepay rounds. */
   readonly prepayRounds: number;
   /** WeChat refused the prepay for good, or until a person acts. */

@@ -18,6 +18,7 @@ import {
 import { openDatabase } from '../../database/support/built';
 import { secrets } from '../../database/support/secrets';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';
+import { fen } from '../../../domain/money';
 
 const ACTOR = { name: 'ops', role: 'admin' };
 const START_MS = Date.parse('2026-01-01T12:00:00+08:00');
@@ -68,8 +69,8 @@ async function newOrder(): Promise<string> {
       openid: null,
       clientIp: null,
       description: 'A T-shirt',
-      items: [{ sku: 'shirt', quantity: 1, unitPriceFen: 300, kind: null }],
-      totalFen: 300,
+      items: [{ sku: 'shirt', quantity: 1, unitPriceFen: fen(300), kind: null }],
+      totalFen: fen(300),
       currency: 'CNY',
       shopOrderNo: null,
       profitSharing: false,

@@ -8,6 +8,7 @@ import { parseOrderNumber } from '../../../domain/orders/order-number';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';
 import { openDatabase } from '../support/built';
 import { secrets } from '../support/secrets';
+import { fen } from '../../../domain/money';
 
 const ACTOR = { name: 'shop', role: 'merchant' };
 const NOON_MS = Date.parse('2026-01-01T12:00:00+08:00');
@@ -38,8 +39,8 @@ function newOrder(change: Partial<NewOrder> = {}): NewOrder {
     openid: null,
     clientIp: null,
     description: 'A T-shirt',
-    items: [{ sku: 'shirt', quantity: 1, unitPriceFen: 300, kind: null }],
-    totalFen: 300,
+    items: [{ sku: 'shirt', quantity: 1, unitPriceFen: fen(300), kind: null }],
+    totalFen: fen(300),
     currency: 'CNY',
     shopOrderNo: null,
     profitSharing: false,
@@ -203,7 +204,7 @@ describe('an Idempotency-Key', () => {
 
   test('of a refused order is free again', async () => {
     await put('one-left', 0);
-    const items = [{ sku: 'one-left', quantity: 1, unitPriceFen: 300, kind: null }];
+    const items = [{ sku: 'one-left', quantity: 1, unitPriceFen: fen(300), kind: null }];
     const keys = await count('idempotency_keys');
     const order = newOrder({ items });
     expect(await create(order, guard('refused'))).toEqual({
@@ -220,7 +221,7 @@ describe('stock', () => {
   test('sixty orders for ten things: ten get one, nothing is left of the others', async () => {
     await put('ten', 10);
     const orders = await count('orders');
-    const items = [{ sku: 'ten', quantity: 1, unitPriceFen: 300, kind: null }];
+    const items = [{ sku: 'ten', quantity: 1, unitPriceFen: fen(300), kind: null }];
     const results = await atOnce(60, (by) => create(newOrder({ items }), null, NOON_MS, by));
     const kinds = results.map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind === 'created')).toHaveLength(10);
@@ -231,7 +232,7 @@ describe('stock', () => {
 
   test('orders for the same things in another order never wait for each other for ever', async () => {
     await Promise.all([put('a', 1_000), put('b', 1_000)]);
-    const item = (sku: string) => ({ sku, quantity: 1, unitPriceFen: 150, kind: null });
+    const item = (sku: string) => ({ sku, quantity: 1, unitPriceFen: fen(150), kind: null });
     const results = await atOnce(60, (by, index) => {
       const items = [item('a'), item('b')];
       return create(
@@ -247,7 +248,7 @@ describe('stock', () => {
 
   test('the same thing on two lines is reserved as one', async () => {
     await put('double', 3);
-    const line = { sku: 'double', quantity: 2, unitPriceFen: 75, kind: null };
+    const line = { sku: 'double', quantity: 2, unitPriceFen: fen(75), kind: null };
     const result = await create(newOrder({ items: [line, line] }));
     expect(result).toEqual({ kind: 'out_of_stock', sku: 'double' });
     const fits = await create(newOrder({ items: [line, { ...line, quantity: 1 }] }));
@@ -257,7 +258,7 @@ describe('stock', () => {
 
   test('a kind other than the product says is refused and names the line', async () => {
     await put('solid', null);
-    const solid = { sku: 'solid', quantity: 1, unitPriceFen: 150, kind: 'virtual' as const };
+    const solid = { sku: 'solid', quantity: 1, unitPriceFen: fen(150), kind: 'virtual' as const };
     const items = [{ ...solid, sku: 'unlisted' }, solid];
     expect(await create(newOrder({ items }))).toEqual({ kind: 'kind_conflict', index: 1 });
   });

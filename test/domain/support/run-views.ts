@@ -1,4 +1,5 @@
 // Builds run views for tests.
+import { fen } from '../../../domain/money';
 import type { RunView } from '../../../domain/orders/run-view';
 
 /** A new order's view, unpaid, with nothing to do but its prepay; `change` replaces properties. */
@@ -6,7 +7,7 @@ export function viewOf(change: Partial<RunView> = {}): RunView {
   return {
     status: 'created',
     channel: 'h5',
-    totalFen: 1230,
+    totalFen: fen(1230),
     prepayRounds: 0,
     refused: false,
     closeRequested: false,

@@ -9,6 +9,7 @@ import { parseNotice } from '../../../providers/wechatpay/notices/notice-parser'
 import type { RefundEnd } from '../../../simulator/wechatpay/refunds/refund-store';
 import { createProcess, type Interruption } from './interruption';
 import { ACTOR, SPACING_MS, type World } from './world';
+import { fen } from '../../../domain/money';
 
 /** What is ordered: tracked goods, codes from a pool, and a thing that the shop keeps to itself. */
 export interface Shape {
@@ -198,12 +199,17 @@ function itemsOf(
   { goods, codes, thingFen }: Shape,
   names: Record<'goods' | 'codes' | 'thing', string>,
 ) {
-  const items = [
-    { sku: names.goods, ...goods, kind: null },
-    ...(codes === null ? [] : [{ sku: names.codes, ...codes, kind: null }]),
-    { sku: names.thing, quantity: 1, unitPriceFen: thingFen, kind: null },
+  const lines = [
+    { sku: names.goods, ...goods },
+    ...(codes === null ? [] : [{ sku: names.codes, ...codes }]),
+    { sku: names.thing, quantity: 1, unitPriceFen: thingFen },
   ];
-  const totalFen = items.reduce((sum, one) => sum + one.quantity * one.unitPriceFen, 0);
+  const items = lines.map((line) => ({
+    ...line,
+    unitPriceFen: fen(line.unitPriceFen),
+    kind: null,
+  }));
+  const totalFen = fen(items.reduce((sum, one) => sum + one.quantity * one.unitPriceFen, 0));
   return { items, totalFen };
 }
 
