@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { Agent } from 'undici';
-import { createLoggedMessages, createWebhookPort, nowhere } from '../activities/outbound/ports';
+import { createLoggedMessages, createWebhookPort, noReceiver } from '../activities/outbound/ports';
 import { createOutboundActivities } from '../activities/outbound/activities';
 import { createOrderActivities } from '../activities/orders/activities';
 import { createPatrolActivities } from '../activities/patrol/activities';
@@ -138,7 +138,7 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
         ports: {
           webhook: webhook
             ? createWebhookPort({ ...webhook, dispatcher: new Agent(), now })
-            : nowhere,
+            : noReceiver,
           message: createLoggedMessages((event, ids) => logger.info(ids, event)),
         },
       }),
