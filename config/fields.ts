@@ -156,7 +156,9 @@ export const duration = (range: { minMs: number; maxMs: number }) => {
   });
 };
 
-/** Times that an operator can override at run time; the environment and the api use these checks. */
+/**
+ * Times that an operator can override at run time; the environment and the api use these checks.
+ */
 export const paymentWindow = duration({ minMs: 1_000, maxMs: MAX_DURATION_MS });
 export const refundSpacing = duration({ minMs: 0, maxMs: MAX_DURATION_MS });
 export const patrolInterval = duration({ minMs: 1_000, maxMs: 24 * 3_600_000 });

@@ -4,8 +4,8 @@ import { pino, type DestinationStream, type Logger } from 'pino';
 export type { Logger };
 
 /**
- * Names of fields that never belong in a log (S19), at any depth of an entry, in any case, and with any
- * separators.
+ * Names of fields that never belong in a log (S19), at any depth of an entry, in any case, and with
+ * any separators.
  */
 const SECRET_NAME = new RegExp(
   [
@@ -19,9 +19,9 @@ const REDACTED = '[redacted]';
 const MAX_DEPTH = 6;
 
 /**
- * Makes a logger of JSON lines: event name and ids. An error keeps its type, message, stack and code;
- * its other properties are dropped. The bindings of a child logger are not checked, because pino formats
- * them itself: give it ids alone.
+ * Makes a logger of JSON lines: event name and ids. An error keeps its type, message, stack and
+ * code; its other properties are dropped. The bindings of a child logger are not checked, because
+ * pino formats them itself: give it ids alone.
  * @param options.destination where the lines go; stdout by default
  */
 export function createLogger(options: {
@@ -38,7 +38,8 @@ export function createLogger(options: {
         level: (label) => ({ level: label }),
         log: (entry) => redactFields(entry, 0),
       },
-      // An Error is what serializeError made of it by now. Any other thrown value may hold a secret.
+      // An Error is what serializeError made of it by now. Any other thrown value may hold a
+      // secret.
       serializers: {
         err: (value: unknown) => (typeof value === 'object' ? value : { message: 'not an Error' }),
       },

@@ -197,8 +197,8 @@ function readProfile(env: Environment, problems: string[]): Profile {
 }
 
 /**
- * Drops empty variables, which count as missing, and fills X from `X_FILE` with the file's text without
- * its last line break.
+ * Drops empty variables, which count as missing, and fills X from `X_FILE` with the file's text
+ * without its last line break.
  */
 function withFiles(env: Environment, problems: string[]): FilledEnvironment {
   const values: Record<string, string> = {};
@@ -235,8 +235,8 @@ function pairProblems(values: Environment, unreadable: ReadonlySet<string>): str
 }
 
 /**
- * Lets `@temporalio/envconfig` read its own variables. Its errors are replaced, because they would quote
- * paths and profiles.
+ * Lets `@temporalio/envconfig` read its own variables. Its errors are replaced, because they would
+ * quote paths and profiles.
  */
 function readTemporal(values: Record<string, string>, problems: string[]): TemporalSettings | null {
   try {

@@ -4,8 +4,8 @@ import { condition } from '@temporalio/workflow';
 import type { Step } from '../domain/orders/next-steps';
 
 /**
- * The activities that are under way beside the main loop. When one ends, its result is stored and the
- * loop goes on. An activity that waits for its next attempt when the run ends is left alone: a
+ * The activities that are under way beside the main loop. When one ends, its result is stored and
+ * the loop goes on. An activity that waits for its next attempt when the run ends is left alone: a
  * cancellation would only add events, and each attempt reads the row first (P9).
  */
 export interface ActivitiesUnderWay {

@@ -3,8 +3,8 @@
 import type { CloseCause, QueryFinding, RunView } from '../domain/orders/run-view';
 
 /**
- * Database steps: short and idempotent. They run as local activities first, and as regular ones when
- * that fails.
+ * Database steps: short and idempotent. They run as local activities first, and as regular ones
+ * when that fails.
  */
 export interface OrderActivities {
   /** @returns null when the number is not one of our orders */
@@ -51,8 +51,8 @@ export type RefundStanding =
 
 export interface MoneyActivities {
   /**
-   * Sends a refund and queries it until WeChat has decided: one activity, whose retries add no events
-   * (P9). It ends when the refund is settled or a person is needed.
+   * Sends a refund and queries it until WeChat has decided: one activity, whose retries add no
+   * events (P9). It ends when the refund is settled or a person is needed.
    */
   settleRefund(outRefundNo: string): Promise<RefundStanding>;
 }
@@ -62,9 +62,9 @@ export type SharingStanding =
 
 export interface SharingActivities {
   /**
-   * Adds the receivers at WeChat, sends the sharing (or the unfreeze) and queries it until WeChat has
-   * decided: one activity, whose retries add no events (P9). It ends when the sharing is settled or a
-   * person is needed.
+   * Adds the receivers at WeChat, sends the sharing (or the unfreeze) and queries it until WeChat
+   * has decided: one activity, whose retries add no events (P9). It ends when the sharing is
+   * settled or a person is needed.
    */
   settleSharing(outOrderNo: string): Promise<SharingStanding>;
   /** Queries a sharing that WeChat works on, once and at once. It never sends the sharing. */

@@ -14,8 +14,8 @@ const ATTENTION = defineSearchAttributeKey(
 );
 
 /**
- * Makes the function that shows a view in Temporal Web UI. It writes the search attributes only when
- * they change, because each write is an event; the details add none.
+ * Makes the function that shows a view in Temporal Web UI. It writes the search attributes only
+ * when they change, because each write is an event; the details add none.
  */
 export function createDisplay() {
   let shown: { status: string; attention: string | null } | null = null;
@@ -42,11 +42,12 @@ function details(view: RunView): string {
   ];
   if (view.closeRequested) lines.push('- a close is requested');
   if (view.attention !== null) {
+    const actions = actionsFor(view.attention, view.attentionSubject ?? '');
     lines.push(
       '',
-      `⚠ **${view.attention}**: a person must decide (open interventions: ${view.openInterventions})`,
+      `⚠ **${view.attention}**: a person must decide (${view.openInterventions} open)`,
       '',
-      `- actions to choose from: ${actionsFor(view.attention, view.attentionSubject ?? '').join(' · ')}`,
+      `- actions to choose from: ${actions.join(' · ')}`,
       `- intervention: ${view.attentionId ?? 'GET /v1/interventions lists it'}`,
       `- send the action to POST /v1/interventions/${view.attentionId ?? '{id}'}/resolution,`,
       '  or propose it here with the signal `propose` (an API key then has to approve it)',

@@ -11,8 +11,8 @@ interface Settlement<S> {
 
 /**
  * Follows money until WeChat has decided or a person is needed. One activity does all the work: its
- * retries add no events, however many days they take (P9). When a signal comes meanwhile, the run looks
- * once by itself. After a person has resolved an intervention a new run starts (P5).
+ * retries add no events, however many days they take (P9). When a signal comes meanwhile, the run
+ * looks once by itself. After a person has resolved an intervention a new run starts (P5).
  * @param look reads how the money stands now; `under_way` leaves it to the activity
  */
 export async function followMoney<S extends string>(

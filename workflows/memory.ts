@@ -22,8 +22,8 @@ export interface Memory {
   /** The run is about to end: every update gets its reply now. */
   ending: boolean;
   /**
-   * Stores the view that a step returns. When another step returned one in between, either may be the
-   * older: the stored view then counts as stale.
+   * Stores the view that a step returns. When another step returned one in between, either may be
+   * the older: the stored view then counts as stale.
    */
   refresh(result: Promise<RunView | null>): Promise<void>;
 }

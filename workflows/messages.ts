@@ -16,13 +16,15 @@ export const noticeSignal = defineSignal<[hint: string]>(NOTICE_SIGNAL);
 export const prepayUpdate = defineUpdate<PrepayReply, [round: number]>('prepay');
 
 /**
- * Names a person's resolution by its id alone; the run acts on the committed, approved row. It replies
- * when the row is carried out or refused, or when nothing is left to carry out.
+ * Names a person's resolution by its id alone; the run acts on the committed, approved row. It
+ * replies when the row is carried out or refused, or when nothing is left to carry out.
  */
 export const resolutionUpdate = defineUpdate<undefined, [resolutionId: string]>('resolution');
 
 /** For a person in Temporal's Web UI: proposes a resolution. An API key has to approve it. */
 export const proposeSignal = defineSignal<[proposal: Proposal]>('propose');
 
-/** Asks to close the order. The run replies when it is closed or paid, or when a person is needed. */
+/**
+ * Asks to close the order. The run replies when it is closed or paid, or when a person is needed.
+ */
 export const closeUpdate = defineUpdate<OrderStatus | 'unknown_order'>('close');

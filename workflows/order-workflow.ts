@@ -25,8 +25,8 @@ import { finishEffects, isBudgetSpent, outbound, queries, steps, wechat } from '
 
 /**
  * The run of one order; its id is the order number. It reads the rows, does what is left to do, and
- * ends when nothing is left and no person is needed. It can be started again at any time, because the
- * rows say how far the order is (P5, P6).
+ * ends when nothing is left and no person is needed. It can be started again at any time, because
+ * the rows say how far the order is (P5, P6).
  */
 export async function orderWorkflow(outTradeNo: string): Promise<string> {
   const memory = createMemory();
@@ -62,8 +62,8 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
 }
 
 /**
- * Sets the handlers; they only write to the memory. It must be called before the first await, so that
- * a message that came with the start is received.
+ * Sets the handlers; they only write to the memory. It must be called before the first await, so
+ * that a message that came with the start is received.
  */
 function setHandlers(memory: Memory, wake: () => void): void {
   setHandler(noticeSignal, () => {

@@ -18,7 +18,9 @@ const report = proxyLocalActivities<PatrolReportActivities>({
   retry: { maximumAttempts: 3, initialInterval: '100ms', backoffCoefficient: 2 },
 });
 
-/** A section stops by itself before its timeout. After three failures the next patrol takes it over. */
+/**
+ * A section stops by itself before its timeout. After three failures the next patrol takes it over.
+ */
 const sections = proxyActivities<PatrolActivities>({
   taskQueue: TASK_QUEUES.orders,
   startToCloseTimeout: '90s',
@@ -29,8 +31,9 @@ const sections = proxyActivities<PatrolActivities>({
 });
 
 /**
- * One patrol. It looks for notices without a verdict, for overdue rows, for broken invariants, and for
- * rows that are kept no longer. It writes its report's row first, so that a killed patrol is visible.
+ * One patrol. It looks for notices without a verdict, for overdue rows, for broken invariants, and
+ * for rows that are kept no longer. It writes its report's row first, so that a killed patrol is
+ * visible.
  */
 export async function patrolWorkflow(): Promise<'done' | 'failed'> {
   const start = await report.beginPatrol(uuid4());

@@ -1,4 +1,4 @@
-// The activities as the workflows call them: task queues, timeouts, and the way from local to regular.
+// The activities as the workflows call them: task queues, timeouts, local before regular.
 // Sandbox: deterministic only.
 import {
   ActivityFailure,
@@ -22,8 +22,8 @@ import type {
 } from './activity-contract';
 
 /**
- * True for the failure of an activity whose retry budget is spent. The rows have an open intervention
- * then, and the run has to read them again.
+ * True for the failure of an activity whose retry budget is spent. The rows have an open
+ * intervention then, and the run has to read them again.
  */
 export function isBudgetSpent(error: unknown): boolean {
   return (
@@ -35,7 +35,8 @@ export function isBudgetSpent(error: unknown): boolean {
 
 /**
  * A regular activity states its own next delay with every failure that it can report. These delays
- * serve the failures that it can't: a worker that died, a timeout. The order's own end bounds them all.
+ * serve the failures that it can't: a worker that died, a timeout. The order's own end bounds them
+ * all.
  */
 const STATIC_RETRY = {
   initialInterval: '1s',
@@ -71,8 +72,8 @@ export const queries = proxyActivities<QueryActivities>({
 });
 
 /**
- * A refund is a query and a call to WeChat, at most 8 s each. A sharing first adds its receivers, for up
- * to 20 s, and then makes two calls as well.
+ * A refund is a query and a call to WeChat, at most 8 s each. A sharing first adds its receivers,
+ * for up to 20 s, and then makes two calls as well.
  */
 export const money = proxyActivities<MoneyActivities & SharingActivities>({
   taskQueue: TASK_QUEUES.wechatpayMoney,
@@ -89,10 +90,10 @@ export const outbound = proxyActivities<OutboundActivities>({
 export const finishEffects = regular.finishEffects;
 
 /**
- * Runs a database step as a local activity; when that fails, as a regular one until it succeeds (P9).
- * Every error of the local activity counts as a failure but a cancellation, because its wrapping
- * differs. A regular activity whose budget is spent is started again: an intervention is open, and the
- * step goes on slowly.
+ * Runs a database step as a local activity; when that fails, as a regular one until it succeeds
+ * (P9). Every error of the local activity counts as a failure but a cancellation, because its
+ * wrapping differs. A regular activity whose budget is spent is started again: an intervention is
+ * open, and the step goes on slowly.
  */
 async function step<T>(localRun: Promise<T>, regularRun: () => Promise<T>): Promise<T> {
   try {

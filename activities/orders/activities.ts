@@ -43,7 +43,8 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
     },
 
     async finishEffects(outTradeNo) {
-      // The local attempt came a moment ago. Its failures are decided first, and wait for their time.
+      // The local attempt came a moment ago. Its failures are decided first, and wait for their
+      // time.
       if (Context.current().info.attempt === 1) {
         const before = await database.effects.undecided(outTradeNo);
         if (before.length > 0) throw failuresOf(outTradeNo, before);

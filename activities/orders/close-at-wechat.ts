@@ -13,9 +13,9 @@ const ABSENT_RETRY_MS = 20_000;
 type StateAtWechat = 'paid' | 'closed' | 'open' | 'absent';
 
 /**
- * Closes an order at WeChat: query, close, query. When WeChat reports a payment on the way, it is stored
- * in the inbox and the order stays open for it. An order that WeChat doesn't know counts as closed as
- * soon as no earlier request can make it known any more (P8).
+ * Closes an order at WeChat: query, close, query. When WeChat reports a payment on the way, it is
+ * stored in the inbox and the order stays open for it. An order that WeChat doesn't know counts as
+ * closed as soon as no earlier request can make it known any more (P8).
  * @returns the view after the close; null when the number is not one of our orders
  * @throws OperationFailure or a delayed retry while the order is still open at WeChat
  */
@@ -72,8 +72,8 @@ async function queryState(deps: WechatActivityDeps, order: Order): Promise<State
     case 'SUCCESS':
     case 'REFUND':
       if (await storeFoundPayment(deps, { notice, raw }, order.merchantId)) return 'paid';
-      // The payment has a verdict already and did not pay this order. The retry budget bounds the wait:
-      // when it is spent, an intervention is opened.
+      // The payment has a verdict already and did not pay this order. The retry budget bounds the
+      // wait: when it is spent, an intervention is opened.
       throw new OperationFailure({
         operation: 'wechat.close',
         number: order.outTradeNo,
@@ -110,7 +110,8 @@ async function close(deps: WechatActivityDeps, order: Order): Promise<'sent' | '
     if (outcome.code === 'ORDER_NOT_EXIST') return 'absent';
     if (outcome.code === 'ORDER_PAID' || outcome.code === 'ORDER_CLOSED') return 'sent';
   }
-  // Too early, too often, not allowed, or no response: the retry policy says which of them may pass.
+  // Too early, too often, not allowed, or no response: the retry policy says which of them may
+  // pass.
   throw failureOf(order, outcome);
 }
 

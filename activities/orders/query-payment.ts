@@ -16,14 +16,14 @@ export interface QueryActivityDeps {
 }
 
 /**
- * An intervention is open because WeChat does not report the payment. The order is queried on, sooner
- * than by the schedule, but not so often that an outage floods WeChat with queries.
+ * An intervention is open because WeChat does not report the payment. The order is queried on,
+ * sooner than by the schedule, but not so often that an outage floods WeChat with queries.
  */
 const SPENT_RETRY_MS = 30_000;
 
 /**
- * Makes the activity that queries WeChat for a payment. Each attempt reads the row first, which says
- * whether a query is left to make, and when; Temporal's count of attempts plays no part.
+ * Makes the activity that queries WeChat for a payment. Each attempt reads the row first, which
+ * says whether a query is left to make, and when; Temporal's count of attempts plays no part.
  */
 export function createQueryActivities({
   database,

@@ -27,8 +27,9 @@ export async function storeFoundPayment(
 }
 
 /**
- * Finds our own refund of a payment that is missing in our rows, as after a restore of an old backup.
- * The number of such a refund is made from the transaction; when WeChat knows it, no person is needed.
+ * Finds our own refund of a payment that is missing in our rows, as after a restore of an old
+ * backup. The number of such a refund is made from the transaction; when WeChat knows it, no person
+ * is needed.
  * @returns null when WeChat does not know the refund, or still works on it
  */
 async function ownRefund(

@@ -24,8 +24,8 @@ const MAX_PER_ATTEMPT = 3;
 const LOOK_AGAIN_MS = 60_000;
 
 /**
- * Makes the activity that sends deliveries, each at least once. One that fails doesn't hold the others
- * back.
+ * Makes the activity that sends deliveries, each at least once. One that fails doesn't hold the
+ * others back.
  */
 export function createOutboundActivities({ database, ports, now }: OutboundActivityDeps) {
   /** Sends in the order of the events; one that fails doesn't hold the next one back. */

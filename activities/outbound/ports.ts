@@ -3,13 +3,15 @@ import { Webhook } from 'standardwebhooks';
 import { request, type Dispatcher } from 'undici';
 import type { DeliveryPort } from './activities';
 
-/** After this a webhook counts as failed and is sent again: a shop should reply first, then work. */
+/**
+ * After this a webhook counts as failed and is sent again: a shop should reply first, then work.
+ */
 const WEBHOOK_TIMEOUT_MS = 10_000;
 
 /**
- * Sends webhooks to the shop, signed by Standard Webhooks (https://www.standardwebhooks.com). The id is
- * the delivery's own and the same at every attempt, so that the shop can drop repeats. Any 2xx reply
- * accepts the webhook.
+ * Sends webhooks to the shop, signed by Standard Webhooks (https://www.standardwebhooks.com). The
+ * id is the delivery's own and the same at every attempt, so that the shop can drop repeats. Any
+ * 2xx reply accepts the webhook.
  */
 export function createWebhookPort(options: {
   url: string;
@@ -49,8 +51,8 @@ export function createWebhookPort(options: {
 }
 
 /**
- * For deliveries whose receiver is no longer configured: each fails until its retry budget is spent,
- * then an intervention is opened.
+ * For deliveries whose receiver is no longer configured: each fails until its retry budget is
+ * spent, then an intervention is opened.
  */
 export const noReceiver: DeliveryPort = {
   send: () =>

@@ -103,7 +103,8 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
 const found = (...findings: PatrolFinding[]) => findings.filter((one) => one.found > 0);
 
 /**
- * Wakes runs, a few at a time. It stops when a whole group could not be woken: Temporal is away then.
+ * Wakes runs, a few at a time. It stops when a whole group could not be woken: Temporal is away
+ * then.
  * @returns those whose run was woken
  */
 async function wakeEach<T>(
@@ -136,8 +137,8 @@ function wake({ runs }: PatrolActivityDeps, kind: OverdueKind, row: OverdueRow):
 }
 
 /**
- * False while a dependency is down, and when more rows are stuck than people can look at: the alert of
- * the outage takes the place of the interventions.
+ * False while a dependency is down, and when more rows are stuck than people can look at: the alert
+ * of the outage takes the place of the interventions.
  */
 async function mayOpenInterventions(
   { database, outage, now }: PatrolActivityDeps,

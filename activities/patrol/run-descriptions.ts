@@ -4,7 +4,9 @@ import { isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 
 /** The state of a run in Temporal, for a person who has to find out why it doesn't go on. */
 export interface RunDescription {
-  /** Temporal's status, like `RUNNING`; `NOT_FOUND`; or `UNKNOWN` when Temporal gave no response. */
+  /**
+   * Temporal's status, like `RUNNING`; `NOT_FOUND`; or `UNKNOWN` when Temporal gave no response.
+   */
   readonly status: string;
   readonly run_id?: string;
   readonly pending_activities?: readonly {

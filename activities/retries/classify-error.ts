@@ -21,7 +21,9 @@ export type Classified =
 
 /** Activities that only read. */
 const READING = ['loadRun', 'readRefund'];
-/** A step with an open intervention is still tried this often: its cause may be repaired by then. */
+/**
+ * A step with an open intervention is still tried this often: its cause may be repaired by then.
+ */
 const STUCK_DELAY_MS = 30_000;
 
 /** Says what kind of error ended an attempt; the only place that does (S13). */

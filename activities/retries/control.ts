@@ -21,8 +21,8 @@ export interface RetryControl {
 const MAX_AGE_MS = 2_000;
 
 /**
- * Reads policies and outages at most every few seconds. While the database is away, the last known ones
- * count, or else the defaults.
+ * Reads policies and outages at most every few seconds. While the database is away, the last known
+ * ones count, or else the defaults.
  */
 export function createRetryControl({
   database,

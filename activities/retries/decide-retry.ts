@@ -30,10 +30,10 @@ const DATABASE_RETRY_MS = { base: 3_000, spread: 4_000 };
 export type RetryDecider = ReturnType<typeof createRetryDecider>;
 
 /**
- * Makes the function that decides what follows a failed attempt; no other place decides that. Either
- * the operation is tried again after the delay of its policy, or it escalates: an intervention is opened
- * (P10). The policy is read for each attempt, so a change counts from the next one on, also for an
- * operation that has been retried for hours.
+ * Makes the function that decides what follows a failed attempt; no other place decides that.
+ * Either the operation is tried again after the delay of its policy, or it escalates: an
+ * intervention is opened (P10). The policy is read for each attempt, so a change counts from the
+ * next one on, also for an operation that has been retried for hours.
  */
 export function createRetryDecider(deps: RetryDeciderDeps) {
   const away = (activity: string) => {

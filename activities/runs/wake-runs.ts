@@ -12,13 +12,14 @@ import {
 const WAKE_TIMEOUT_MS = 3_000;
 
 /**
- * Wakes runs through the client of the activity's own worker. Each signal starts the run when there is
- * none (P5). When a signal is lost, the sweep wakes the run at the row's `due_at`.
+ * Wakes runs through the client of the activity's own worker. Each signal starts the run when there
+ * is none (P5). When a signal is lost, the sweep wakes the run at the row's `due_at`.
  */
 export const runs = {
   /**
    * Wakes an order's run, which then reads its rows.
-   * @param hint an inbox row's id, or a word for people who read the history; it carries no facts (P3)
+   * @param hint an inbox row's id, or a word for people who read the history; it carries no facts
+   * (P3)
    */
   async wakeOrder(outTradeNo: string, hint: string): Promise<void> {
     const client = getClient();
@@ -43,7 +44,9 @@ export const runs = {
     );
   },
 
-  /** Wakes a profit sharing's run. When the sharing is under way, the run queries WeChat at once. */
+  /**
+   * Wakes a profit sharing's run. When the sharing is under way, the run queries WeChat at once.
+   */
   async wakeSharing(outOrderNo: string): Promise<void> {
     const client = getClient();
     await client.connection.withDeadline(Date.now() + WAKE_TIMEOUT_MS, () =>

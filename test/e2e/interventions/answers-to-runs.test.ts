@@ -155,7 +155,7 @@ test('Web UI shows question, answers and call while it is open, and not after', 
     const shown = await shownOf(no);
     return shown.attention === 'wechat_failed' ? shown : null;
   });
-  expect(details).toContain('**wechat_failed**: a person must decide (open interventions: 1)');
+  expect(details).toContain('**wechat_failed**: a person must decide (1 open)');
   expect(details).toContain('actions to choose from: retry · close');
   expect(details).toContain(`POST /v1/interventions/${id}/resolution`);
   await answered(question, 'close');
