@@ -1,4 +1,4 @@
-// `npm run db:migrate`: brings the database of DATABASE_URL up to this version.
+// `npm run db:migrate`: applies the migrations that the database of DATABASE_URL lacks.
 import { migrationsDir } from '../config/paths';
 import { loadDatabaseUrl } from '../config/settings';
 import { migrate } from '../database/core/apply-migrations';

@@ -1,11 +1,10 @@
+// Schemas for the values of environment variables; each message says what the value must be.
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
-import { MAX_FEN } from '../domain/money';
+import { isFen, MAX_FEN, type Fen } from '../domain/money';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
 import { formatDuration, MAX_DURATION_MS, parseDurationMs } from './durations';
-
-/** What each variable of the environment may hold; every message says what is expected instead. */
 
 export const ROLES = ['merchant', 'operator', 'admin', 'viewer'] as const;
 export type Role = (typeof ROLES)[number];
@@ -13,7 +12,7 @@ export type Role = (typeof ROLES)[number];
 export interface ApiKey {
   readonly name: string;
   readonly role: Role;
-  /** SHA-256 of the secret: what is compared, in constant time. */
+  /** SHA-256 of the secret. The api compares it in constant time. */
   readonly secretHash: Buffer;
 }
 
@@ -27,18 +26,18 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 export const port = z
   .string()
-  .regex(/^\d{1,5}$/, 'must be a port number')
+  .regex(/^\d{1,5}$/, 'must be a port number, 0 to 65535')
   .transform(Number)
-  .refine((value) => value <= 65_535, 'must be a port number');
+  .refine((value) => value <= 65_535, 'must be a port number, 0 to 65535');
 
 export const text = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected);
 
 export const temporalAddress = text(
   /^(\[[\da-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?$/,
-  'must be host:port',
+  'must be host:port, like localhost:7233',
 );
 
-/** PEM with line breaks or with `\n` written out. */
+/** Accepts PEM text with line breaks or with `\n` written out. */
 function pem(value: string): string {
   return value.includes('\\n') ? value.replaceAll('\\n', '\n') : value;
 }
@@ -49,7 +48,7 @@ function key(make: (pemText: string) => KeyObject, expected: string) {
       const parsed = make(pem(value));
       if (parsed.asymmetricKeyType === 'rsa') return parsed;
     } catch {
-      // Reported below: the reason could quote the key.
+      // The message below says enough; the error's own text could quote the key.
     }
     context.addIssue({ code: 'custom', message: expected });
     return z.NEVER;
@@ -80,7 +79,7 @@ function urlProblem(
   value: string,
   options: { production: boolean; allowQuery: boolean },
 ): string | null {
-  // A URL parser takes white space away, but the text is handed on as it is.
+  // A URL parser drops white space, but the text is used as it is.
   if (!URL.canParse(value) || /\s/.test(value)) return 'must be a URL';
   const parsed = new URL(value);
   const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(parsed.hostname);
@@ -88,10 +87,10 @@ function urlProblem(
   if (parsed.protocol !== 'https:' && !plainAllowed) {
     return options.production
       ? 'must start with https://'
-      : 'must start with https:// (http:// only on loopback)';
+      : 'must start with https:// (http:// is accepted for loopback addresses only)';
   }
-  if (parsed.username || parsed.password) return 'must not carry a user or password';
-  if (!options.allowQuery && /[?#]/.test(value)) return 'must have no query string';
+  if (parsed.username || parsed.password) return 'must not contain a user or a password';
+  if (!options.allowQuery && /[?#]/.test(value)) return 'must have no query string and no fragment';
   return null;
 }
 
@@ -120,7 +119,7 @@ export const apiKeys = z.string().transform((value, context): ApiKey[] => {
   const repeated =
     new Set(keys.map((entry) => entry.name)).size < keys.length ||
     new Set(keys.map((entry) => entry.secretHash.toString('hex'))).size < keys.length;
-  if (repeated) context.addIssue({ code: 'custom', message: 'repeats a name or a secret' });
+  if (repeated) context.addIssue({ code: 'custom', message: 'must not repeat a name or a secret' });
   return keys;
 });
 
@@ -133,7 +132,7 @@ export const encryptionKeys = z.string().transform((value, context): EncryptionK
   if (bad || new Set(keys.map(({ id }) => id)).size < keys.length) {
     context.addIssue({
       code: 'custom',
-      message: 'must be id:base64,… with ids that differ and 32 bytes each',
+      message: 'must be id:base64,… with a different id for each key and 32 bytes in each',
     });
   }
   return keys;
@@ -143,7 +142,7 @@ export const webhookSecret = z.string().superRefine((value, context) => {
   try {
     new Webhook(value);
   } catch {
-    context.addIssue({ code: 'custom', message: 'must be whsec_… followed by base64' });
+    context.addIssue({ code: 'custom', message: 'must be whsec_ followed by base64' });
   }
 });
 
@@ -157,28 +156,34 @@ export const duration = (range: { minMs: number; maxMs: number }) => {
   });
 };
 
-/** Times that the environment says and an operator can override; both are checked by these. */
+/**
+ * Times that an operator can override at run time; the environment and the api use these checks.
+ */
 export const paymentWindow = duration({ minMs: 1_000, maxMs: MAX_DURATION_MS });
 export const refundSpacing = duration({ minMs: 0, maxMs: MAX_DURATION_MS });
 export const patrolInterval = duration({ minMs: 1_000, maxMs: 24 * 3_600_000 });
 
 export const sharingDelay = duration({ minMs: 0, maxMs: MAX_DURATION_MS });
-/** WeChat unfreezes by itself after 30 days. */
+/** WeChat unfreezes the rest by itself after 30 days. */
 export const unfreezeAfter = duration({ minMs: 1_000, maxMs: 30 * 24 * 3_600_000 });
 
 export const percent = z.string().transform((value, context): number => {
   const [, digits] = /^(\d{1,3})%?$/.exec(value) ?? [];
   if (digits !== undefined && Number(digits) <= 100) return Number(digits);
-  context.addIssue({ code: 'custom', message: 'must be a percentage, 0 to 100' });
+  context.addIssue({ code: 'custom', message: 'must be a percentage, an integer from 0 to 100' });
   return z.NEVER;
 });
 
-/** How long something is kept: a day at least, since WeChat repeats itself for as long. */
+/** How long rows are kept. WeChat repeats a callback for a day, so a day is the least. */
 export const keptTime = duration({ minMs: 24 * 3_600_000, maxMs: 3_650 * 24 * 3_600_000 });
 
-export const fenLimit = z.string().transform((value, context): number => {
-  if (/^\d{1,10}$/.test(value) && Number(value) <= MAX_FEN) return Number(value);
-  context.addIssue({ code: 'custom', message: `must be an amount in fen, 0 to ${MAX_FEN}` });
+export const fenLimit = z.string().transform((value, context): Fen => {
+  const amountFen = Number(value);
+  if (/^\d{1,10}$/.test(value) && isFen(amountFen)) return amountFen;
+  context.addIssue({
+    code: 'custom',
+    message: `must be an amount in fen: an integer from 0 to ${MAX_FEN}`,
+  });
   return z.NEVER;
 });
 
@@ -193,6 +198,9 @@ export const taskQueues = z.string().transform((value, context): readonly TaskQu
   const names = value.split(',').map((part) => part.trim());
   const known = TASK_QUEUE_NAMES.filter((queue) => names.includes(queue));
   if (known.length === new Set(names).size) return known;
-  context.addIssue({ code: 'custom', message: `must be some of ${TASK_QUEUE_NAMES.join(', ')}` });
+  context.addIssue({
+    code: 'custom',
+    message: `must be one or more of ${TASK_QUEUE_NAMES.join(', ')}`,
+  });
   return z.NEVER;
 });

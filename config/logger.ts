@@ -1,8 +1,12 @@
+// Makes the logger: JSON lines, without secrets and personal data.
 import { pino, type DestinationStream, type Logger } from 'pino';
 
 export type { Logger };
 
-/** What never belongs into a log (S19), wherever it stands in an entry and however it is written. */
+/**
+ * Names of fields that never belong in a log (S19), at any depth of an entry, in any case, and with
+ * any separators.
+ */
 const SECRET_NAME = new RegExp(
   [
     '^(resource|ciphertext|plaintext|headers|body|rawbody|payer)$',
@@ -11,13 +15,14 @@ const SECRET_NAME = new RegExp(
   ].join('|'),
 );
 const REDACTED = '[redacted]';
-/** Entries are event names and ids; what lies deeper than this is cut off. */
+/** Entries are event names and ids; deeper values are cut off. */
 const MAX_DEPTH = 6;
 
 /**
- * JSON lines: event name and ids. Errors keep type, message and stack, not what hangs on them. The
- * bindings of a child logger are not looked through (pino formats them itself): give it ids alone.
- * @param options.destination where the lines go; stdout unless told
+ * Makes a logger of JSON lines: event name and ids. An error keeps its type, message, stack and
+ * code; its other properties are dropped. The bindings of a child logger are not checked, because
+ * pino formats them itself: give it ids alone.
+ * @param options.destination where the lines go; stdout by default
  */
 export function createLogger(options: {
   level: string;
@@ -33,7 +38,8 @@ export function createLogger(options: {
         level: (label) => ({ level: label }),
         log: (entry) => redactFields(entry, 0),
       },
-      // By now an Error is what serializeError left of it; anything else that was thrown could hold anything.
+      // An Error is what serializeError made of it by now. Any other thrown value may hold a
+      // secret.
       serializers: {
         err: (value: unknown) => (typeof value === 'object' ? value : { message: 'not an Error' }),
       },

@@ -1,7 +1,9 @@
+// Reads the environment, checks it, and makes the settings of a process.
 import type { KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
+import { fen, type Fen } from '../domain/money';
 import { DEFAULT_SHARING, type RuntimeSettingName } from '../domain/settings/runtime-settings';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
 import * as field from './fields';
@@ -9,7 +11,7 @@ import type { ApiKey, EncryptionKey } from './fields';
 
 export type Profile = 'development' | 'test' | 'production';
 
-/** Everything the environment says, read and checked once at start (S14). */
+/** The settings from the environment, read and checked once at the start (S14). */
 export interface Settings {
   readonly profile: Profile;
   readonly logLevel: string;
@@ -21,23 +23,26 @@ export interface Settings {
   readonly encryptionKeys: readonly EncryptionKey[];
   readonly hashKey: Buffer;
   readonly webhook: { readonly url: string; readonly secret: string } | null;
-  /** Actions that move more than this need a second key, in fen. */
-  readonly twoPersonFen: number;
+  /** A resolution that moves more than this needs the approval of a second API key. */
+  readonly twoPersonFen: Fen;
+  /** A new order can be paid for so long, unless its request says otherwise. */
   readonly paymentWindowMs: number;
-  /** Least time between two refunds of one order. */
+  /** Least time between the sending of two refunds of one payment (WeChat's transaction). */
   readonly refundSpacingMs: number;
   readonly patrolIntervalMs: number;
   readonly sharing: {
-    /** The most of a payment that may be shared. */
+    /** The largest part of a payment that may be shared, in percent. */
     readonly ratioPercent: number;
-    /** After the payment, before it is shared. */
+    /** From the payment to the earliest sharing. */
     readonly delayMs: number;
-    /** After the payment, when what is left is unfrozen by itself. */
+    /** From the payment to the automatic unfreeze of the rest. */
     readonly unfreezeAfterMs: number;
   };
+  /** See domain/orders/query-schedule.ts. */
   readonly queryGapsMs: readonly number[];
-  /** Which of the settings that can be overridden the environment names; the others have defaults. */
+  /** The overridable settings that the environment sets; the others have their defaults. */
   readonly given: readonly RuntimeSettingName[];
+  /** The task queues that a worker process serves. */
   readonly taskQueues: readonly TaskQueue[];
   readonly buildId: string | null;
 }
@@ -53,13 +58,13 @@ export interface WechatPaySettings {
   readonly merchantId: string;
   readonly merchantSerial: string;
   readonly merchantPrivateKey: KeyObject;
-  /** Current first, then the previous one while keys are changed. */
+  /** The current key first; then the previous one, while the merchant changes keys. */
   readonly apiV3Keys: readonly Buffer[];
   readonly publicKey: { readonly id: string; readonly key: KeyObject } | null;
   readonly notifyUrl: string;
 }
 
-/** One message that names every missing or bad variable. */
+/** The environment is incomplete; the message names every missing or bad variable. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 }
@@ -68,12 +73,12 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 interface FilledEnvironment {
   readonly values: Record<string, string>;
-  /** Names whose `_FILE` can't be read: reported once, under that name. */
+  /** Variables whose `_FILE` can't be read. That is reported once, not also as missing. */
   readonly unreadable: ReadonlySet<string>;
 }
 
 const SECRET = /^(WECHATPAY|ONCEPAY|FEISHU)_|^DATABASE_URL_FILE$|^TEMPORAL_API_KEY_FILE$/;
-/** The names of `@temporalio/envconfig` whose values it looks up: files, and profiles in one of them. */
+/** Names of `@temporalio/envconfig` that lead to files, or to a profile in one of them. */
 const OF_TEMPORAL_FILES = /^TEMPORAL_(PROFILE|CONFIG_FILE|TLS_.+_(PATH|DATA))$/;
 const DEFAULT_LOG_LEVEL = { development: 'info', test: 'warn', production: 'info' } as const;
 
@@ -81,15 +86,21 @@ function schema(production: boolean) {
   const address = field.url({ production, allowQuery: false });
   return z.object({
     ONCEPAY_LOG_LEVEL: z
-      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'must be a level of pino')
+      .enum(
+        ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+        'must be trace, debug, info, warn, error or silent',
+      )
       .optional(),
     PORT: field.port,
     DATABASE_URL: field.databaseUrl,
     TEMPORAL_ADDRESS: field.temporalAddress,
     WECHATPAY_BASE_URL: address.default('https://api.mch.weixin.qq.com'),
-    WECHATPAY_APP_ID: field.text(/^\w{1,32}$/, 'must be 1–32 letters and digits'),
+    WECHATPAY_APP_ID: field.text(/^\w{1,32}$/, 'must be 1–32 letters, digits or underscores'),
     WECHATPAY_MERCHANT_ID: field.text(/^\d{1,32}$/, 'must be 1–32 digits'),
-    WECHATPAY_MERCHANT_SERIAL: field.text(/^[\w-]{1,64}$/, 'must be 1–64 letters and digits'),
+    WECHATPAY_MERCHANT_SERIAL: field.text(
+      /^[\w-]{1,64}$/,
+      'must be 1–64 letters, digits, hyphens or underscores',
+    ),
     WECHATPAY_MERCHANT_PRIVATE_KEY: field.privateKey,
     WECHATPAY_API_V3_KEY: field.apiV3Key,
     WECHATPAY_API_V3_KEY_PREVIOUS: field.apiV3Key.optional(),
@@ -110,13 +121,15 @@ function schema(production: boolean) {
     ONCEPAY_SHARING_RATIO: field.percent.default(DEFAULT_SHARING.ratioPercent),
     ONCEPAY_SHARING_DELAY: field.sharingDelay.default(DEFAULT_SHARING.delayMs),
     ONCEPAY_UNFREEZE_AFTER: field.unfreezeAfter.default(DEFAULT_SHARING.unfreezeAfterMs),
-    ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(100_000),
+    ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(fen(100_000)),
     ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
-    ONCEPAY_BUILD_ID: field.text(/^[\w.-]{1,128}$/, 'must be 1–128 of [A-Za-z0-9_.-]').optional(),
+    ONCEPAY_BUILD_ID: field
+      .text(/^[\w.-]{1,128}$/, 'must be 1–128 letters, digits, hyphens, dots or underscores')
+      .optional(),
   });
 }
 
-/** Every name that is read here; `@temporalio/envconfig` reads more that begin with `TEMPORAL_`. */
+/** Every variable that is read here. `@temporalio/envconfig` reads further ones of `TEMPORAL_…`. */
 export const ENVIRONMENT_NAMES: readonly string[] = [
   'NODE_ENV',
   ...Object.keys(schema(false).shape),
@@ -124,7 +137,7 @@ export const ENVIRONMENT_NAMES: readonly string[] = [
 
 /**
  * Reads the settings. A secret may also be given as the path of a file in `<NAME>_FILE`.
- * @throws ConfigurationError naming every variable that is missing or bad; values are never quoted.
+ * @throws ConfigurationError that names every missing or bad variable and quotes no value
  */
 export function loadSettings(env: Environment = process.env): Settings {
   const problems: string[] = [];
@@ -142,7 +155,7 @@ export function loadSettings(env: Environment = process.env): Settings {
   const temporal = readTemporal(values, problems);
   if (!parsed.success || temporal === null || problems.length > 0) {
     const list = [...new Set(problems)].map((problem) => `  ${problem}`).join('\n');
-    throw new ConfigurationError(`The environment is not complete:\n${list}`);
+    throw new ConfigurationError(`Correct these environment variables, then start again:\n${list}`);
   }
   const given = OVERRIDABLE.filter((name) => values[variableOf(name)] !== undefined);
   return toSettings(profile, parsed.data, temporal, given);
@@ -159,7 +172,10 @@ const OVERRIDABLE: readonly RuntimeSettingName[] = [
 ];
 const variableOf = (name: RuntimeSettingName) => `ONCEPAY_${name.toUpperCase()}`;
 
-/** Reads `DATABASE_URL` (or `DATABASE_URL_FILE`) alone, for the migrations. */
+/**
+ * Reads `DATABASE_URL` (or `DATABASE_URL_FILE`) alone, for the migrations.
+ * @throws ConfigurationError when it is missing or bad
+ */
 export function loadDatabaseUrl(env: Environment = process.env): string {
   const problems: string[] = [];
   const { values } = withFiles(pick(env, 'DATABASE_URL'), problems);
@@ -180,7 +196,10 @@ function readProfile(env: Environment, problems: string[]): Profile {
   return 'production';
 }
 
-/** An empty variable counts as missing; `X_FILE` fills X with the file's text, less its last line break. */
+/**
+ * Drops empty variables, which count as missing, and fills X from `X_FILE` with the file's text
+ * without its last line break.
+ */
 function withFiles(env: Environment, problems: string[]): FilledEnvironment {
   const values: Record<string, string> = {};
   const unreadable = new Set<string>();
@@ -190,7 +209,8 @@ function withFiles(env: Environment, problems: string[]): FilledEnvironment {
   for (const [fileName, path] of Object.entries(values)) {
     if (!fileName.endsWith('_FILE') || !SECRET.test(fileName)) continue;
     const name = fileName.slice(0, -'_FILE'.length);
-    if (values[name] !== undefined) problems.push(`${name} and ${fileName} are both set`);
+    if (values[name] !== undefined)
+      problems.push(`${name} and ${fileName} are both set: remove one of them`);
     else {
       try {
         values[name] = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
@@ -214,14 +234,19 @@ function pairProblems(values: Environment, unreadable: ReadonlySet<string>): str
     .map(([a, b]) => `${a} and ${b} must be set together`);
 }
 
-/** What `@temporalio/envconfig` makes of its own names; its errors would quote paths and profiles. */
+/**
+ * Lets `@temporalio/envconfig` read its own variables. Its errors are replaced, because they would
+ * quote paths and profiles.
+ */
 function readTemporal(values: Record<string, string>, problems: string[]): TemporalSettings | null {
   try {
     const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: values });
     return { connection: connectionOptions, namespace: namespace ?? 'default' };
   } catch {
     const names = Object.keys(values).filter((name) => OF_TEMPORAL_FILES.test(name));
-    problems.push(`${names.join(', ') || 'TEMPORAL_CONFIG_FILE'} can't be read or contradict`);
+    problems.push(
+      `${names.join(', ') || 'TEMPORAL_CONFIG_FILE'} can't be read, or contradict each other`,
+    );
     return null;
   }
 }

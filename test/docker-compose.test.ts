@@ -149,7 +149,7 @@ test.each([
   expect(service(name).command?.join(' ')).toBe(command);
 });
 
-test.each(ours)('%s can write nowhere and has no rights', (_, { cap_drop, read_only }) => {
+test.each(ours)('%s can write noReceiver and has no rights', (_, { cap_drop, read_only }) => {
   expect(read_only).toBe(true);
   expect(cap_drop).toEqual(['ALL']);
 });

@@ -1,3 +1,4 @@
+// Announces new interventions: a log entry each, a counter, and one alert per reason.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlertPort } from '../domain/interventions/alert';
 import type { Logger } from '../config/logger';
@@ -16,23 +17,25 @@ export interface AnnouncerDeps {
   readonly now: () => number;
 }
 
-/** A person hears of a new question within this and a moment. */
+/** Time between two looks for new interventions. */
 const TICK_MS = 2_000;
 /**
- * Told in one go, so that thousands of questions of one reason are a handful of alerts; as many lines
- * of the log, and one update, are well inside a transaction's time.
+ * Interventions that one look announces, so that thousands with the same reason are a handful of
+ * alerts. Their log entries and one UPDATE fit well into the time of a transaction.
  */
 const MAX_PER_TICK = 2_000;
-/** Numbers that an alert names, to start from. */
+/** Numbers in one alert, for a person to begin with. */
 const SHOWN_NUMBERS = 10;
 
-/** Tells of new interventions: a line of the log for each, a counter, an alert per reason. */
+/**
+ * Makes the announcer; any number of workers run one, and each intervention is announced by one.
+ */
 export function createAnnouncer(deps: AnnouncerDeps) {
   const { announcements, databaseWatch, logger, now } = deps;
 
   async function tick(): Promise<void> {
     try {
-      await announcements.announce(MAX_PER_TICK, (questions) => tell(deps, questions), now);
+      await announcements.announce(MAX_PER_TICK, (opened) => announce(deps, opened), now);
       databaseWatch.succeeded();
     } catch (error) {
       if (isUnavailable(error)) databaseWatch.failed();
@@ -51,22 +54,22 @@ export function createAnnouncer(deps: AnnouncerDeps) {
   };
 }
 
-async function tell(
+async function announce(
   { alerts, metrics, logger }: AnnouncerDeps,
-  questions: readonly UnannouncedIntervention[],
+  opened: readonly UnannouncedIntervention[],
 ): Promise<void> {
-  for (const { id, outTradeNo, reason, subject } of questions) {
+  for (const { id, outTradeNo, reason, subject } of opened) {
     logger.error({ id, outTradeNo, reason, subject }, 'intervention.opened');
   }
-  const reasons = new Set(questions.map(({ reason }) => reason));
+  const reasons = new Set(opened.map(({ reason }) => reason));
   for (const reason of reasons) {
-    const group = questions.filter((question) => question.reason === reason);
+    const group = opened.filter((intervention) => intervention.reason === reason);
     await alerts.alert({
       kind: 'interventions',
       reason,
       count: group.length,
       numbers: group.slice(0, SHOWN_NUMBERS).map(({ outTradeNo }) => outTradeNo),
-      text: `${group.length} × ${reason}: a person is needed`,
+      text: `${group.length} new: ${reason}. GET /v1/interventions lists them, with their actions.`,
     });
     metrics.opened.inc({ reason }, group.length);
   }

@@ -1,9 +1,10 @@
+// Bundles the workflows for production, as a step of `npm run build`.
 import { writeFile } from 'node:fs/promises';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { packageRoot, workflowBundlePath } from '../config/paths';
 import { join } from 'node:path';
 
-/** Bundles the workflows once, at build time; a worker in production only loads the result. */
+/** Writes the bundle; a worker from `dist/` only loads it. */
 async function main(): Promise<void> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(packageRoot(), 'dist', 'workflows', 'index.js'),

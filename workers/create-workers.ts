@@ -1,8 +1,9 @@
+// Wires activities and limits into one Temporal worker per task queue.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { Agent } from 'undici';
-import { createLoggedMessages, createWebhookPort, nowhere } from '../activities/outbound/ports';
+import { createLoggedMessages, createWebhookPort, noReceiver } from '../activities/outbound/ports';
 import { createOutboundActivities } from '../activities/outbound/activities';
 import { createOrderActivities } from '../activities/orders/activities';
 import { createPatrolActivities } from '../activities/patrol/activities';
@@ -25,7 +26,7 @@ import { parseNotice } from '../providers/wechatpay/notices/notice-parser';
 import { createHeartbeatInterceptor } from './interceptors/heartbeat';
 import { createRetryInterceptor } from './interceptors/retry';
 
-/** Times that operators turn while everything runs, in ms; each rejects while it can't be known. */
+/** Times in ms that operators can change at run time. Each rejects while the database is away. */
 export interface TimesInForce {
   readonly queryGapsMs: QueryGaps;
   /** Least time between two refunds of one payment. */
@@ -46,18 +47,20 @@ export interface WorkerDeps {
   readonly now: () => number;
 }
 
-/** Time for what is under way when a worker is asked to stop; a call to WeChat takes 8 s at most. */
+/** Time for activities under way when a worker has to stop; a call to WeChat takes 8 s at most. */
 export const SHUTDOWN_GRACE_MS = 10_000;
-/** Then activities are cut off; their next attempt is another worker's. */
+/** After this the worker abandons its activities; another worker makes their next attempts. */
 const SHUTDOWN_FORCE_MS = 15_000;
-/** Workflows kept in memory; an order that waits is rebuilt from its history when it wakes. */
+/** Runs kept in memory; a waiting run is rebuilt from its history when it wakes. */
 const MAX_CACHED_WORKFLOWS = 400;
 /**
- * A bound for each queue, far above what a day brings: most attempts only read a row and wait on, and
- * WeChat's own limit is answered by its 429.
+ * A bound for each queue, far above the load of a day. Most attempts only read a row and wait on,
+ * and WeChat enforces its own limit with status 429.
  */
 const ATTEMPTS_PER_SECOND = 1_000;
-/** WeChat takes 150 refunds a second of a merchant; queries of refunds go through the same queue. */
+/**
+ * WeChat accepts 150 refunds a second from a merchant; this queue has the refund queries as well.
+ */
 const REFUNDS_PER_SECOND = 100;
 
 /** One worker per task queue that this process serves, each with its own limits. */
@@ -138,7 +141,7 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
         ports: {
           webhook: webhook
             ? createWebhookPort({ ...webhook, dispatcher: new Agent(), now })
-            : nowhere,
+            : noReceiver,
           message: createLoggedMessages((event, ids) => logger.info(ids, event)),
         },
       }),
@@ -149,7 +152,7 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
   };
 }
 
-/** The bundle of `npm run build`; from the sources (tests) it is made on the spot. */
+/** The bundle of `npm run build`; from the sources (in tests) Temporal bundles at the start. */
 function workflowSource(): Partial<WorkerOptions> {
   const fromDist = __dirname.startsWith(join(packageRoot(), 'dist'));
   if (fromDist && existsSync(workflowBundlePath())) {

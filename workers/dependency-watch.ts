@@ -1,3 +1,4 @@
+// Watches WeChat and the database from within one process, and reports their outages.
 import type { RetryControl } from '../activities/retries/control';
 import { reportOutage, type OutageDeps, type Outages } from '../database/retries/report-outages';
 import type { DependencyState } from '../domain/retries/dependencies';
@@ -5,12 +6,13 @@ import { HEALTHY, looksDown, noteCall, signOf } from '../domain/retries/wechat-h
 import type { CallSubject } from '../providers/wechatpay/calls/calls';
 import type { WechatPayEvent } from '../providers/wechatpay/client';
 
-/** So many failures in a row, with no success between them, and the database counts as down. */
+/** After so many failures in a row the database counts as down. */
 const DATABASE_DOWN_AFTER = 5;
 
 /**
- * Watches every call to WeChat of this process. An outage is noted in a row that all processes share:
- * the one that turns it raises the alert; the first definite answer, whoever gets it, ends it.
+ * Watches every call to WeChat of this process. All processes share a row with WeChat's state; the
+ * process that changes it raises the alert. The first definite response in any process ends the
+ * outage.
  */
 export function createWechatWatch({
   outages,
@@ -21,9 +23,9 @@ export function createWechatWatch({
   readonly control: Pick<RetryControl, 'wechatIsDown' | 'forget'>;
 }) {
   let health = HEALTHY;
-  let turning = false;
+  let isChanging = false;
 
-  async function turn(state: DependencyState): Promise<void> {
+  async function changeTo(state: DependencyState): Promise<void> {
     if ((await control.wechatIsDown()) === (state === 'down')) return;
     const { unconnected, undecided } = health;
     try {
@@ -38,12 +40,12 @@ export function createWechatWatch({
     const sign = signOf(event);
     health = noteCall(health, sign, numberOf(event));
     const state = sign === 'definite' ? 'up' : looksDown(health) ? 'down' : null;
-    if (state === null || turning) return;
-    turning = true;
-    turn(state)
+    if (state === null || isChanging) return;
+    isChanging = true;
+    changeTo(state)
       .catch((error: unknown) => logger.warn({ err: error }, 'dependency.not_noted'))
       .finally(() => {
-        turning = false;
+        isChanging = false;
       });
   };
 }
@@ -53,10 +55,10 @@ function numberOf(call: CallSubject): string {
   return 'outRefundNo' in call ? call.outRefundNo : call.outOrderNo;
 }
 
-/** Watches the database of this process; its outage can't be shared through the database. */
+/** Watches the database for this process alone: an outage of the database can't be stored in it. */
 export function createDatabaseWatch(deps: OutageDeps) {
   let failures = 0;
-  const say = (state: DependencyState) => {
+  const report = (state: DependencyState) => {
     reportOutage(deps, 'database', state, {}).catch((error: unknown) =>
       deps.logger.warn({ err: error }, 'alert.failed'),
     );
@@ -64,10 +66,10 @@ export function createDatabaseWatch(deps: OutageDeps) {
   return {
     failed(): void {
       failures += 1;
-      if (failures === DATABASE_DOWN_AFTER) say('down');
+      if (failures === DATABASE_DOWN_AFTER) report('down');
     },
     succeeded(): void {
-      if (this.isDown()) say('up');
+      if (this.isDown()) report('up');
       failures = 0;
     },
     isDown: (): boolean => failures >= DATABASE_DOWN_AFTER,

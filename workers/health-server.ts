@@ -1,8 +1,13 @@
+// Serves a worker's health and metrics over HTTP.
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { Registry } from 'prom-client';
 
-/** `/healthz`: the process lives. `/readyz`: it takes work. `/metrics`: what it has counted. */
+/**
+ * Starts the server. `/healthz`: the process lives. `/readyz`: it takes work. `/metrics`: its
+ * counters.
+ * @param ready the body of `/readyz`; null while the worker is not ready, which is a 503
+ */
 export async function startHealthServer(
   port: number,
   ready: () => object | null,

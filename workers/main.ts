@@ -1,3 +1,4 @@
+// The worker process: its composition root, and its life from start to stop.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { createRetryControl } from '../activities/retries/control';
@@ -21,12 +22,12 @@ import { keepPatrolSchedule } from './patrol-schedule';
 import { ensureSearchAttributes } from './search-attributes';
 import { createTemporalLogger } from './temporal-logger';
 
-/** Between two tries to reach Temporal, or to come back after it threw a worker out. */
+/** Pause before the next attempt to reach Temporal, or to start again after a worker has failed. */
 const RESTART_PAUSE_MS = 2_000;
-/** A server that lost its data gets its namespace and its search attributes back within this. */
+/** A Temporal server that lost its data gets namespace and search attributes back within this. */
 const SEARCH_ATTRIBUTE_CHECK_MS = 10_000;
 
-/** The worker's composition root: what its task queues work with. */
+/** Makes everything that the task queues need: the worker's composition root. */
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
   const database = openDatabase({
@@ -125,7 +126,7 @@ async function main(): Promise<void> {
   logger.info('worker.stopped');
 }
 
-/** The environment's times, with what the operators have put in their place. */
+/** The times from the environment, or those by which operators have overridden them. */
 function timesInForce(settings: Settings, overrides: Cached<RuntimeOverrides>): TimesInForce {
   return {
     queryGapsMs: async () => (await overrides.current()).query_schedule ?? settings.queryGapsMs,
@@ -136,7 +137,10 @@ function timesInForce(settings: Settings, overrides: Cached<RuntimeOverrides>): 
   };
 }
 
-/** Serves until asked to stop; throws when Temporal can't be reached or ends a worker. */
+/**
+ * Serves until it has to stop.
+ * @throws when Temporal can't be reached, or when a worker fails
+ */
 async function serve(
   settings: Settings,
   logger: Logger,

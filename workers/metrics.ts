@@ -1,8 +1,9 @@
+// A worker's Prometheus metrics.
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 
 /**
- * What a worker counts; served beside its health.
- * @param isDown of each dependency, asked when the metrics are read
+ * Makes the metrics of a worker.
+ * @param isDown for each dependency a function that is called whenever the metrics are read
  */
 export function createWorkerMetrics(isDown: Readonly<Record<string, () => Promise<boolean>>>) {
   const registry = new Registry();
@@ -23,7 +24,7 @@ export function createWorkerMetrics(isDown: Readonly<Record<string, () => Promis
     registry,
     opened: new Counter({
       name: 'oncepay_interventions_opened_total',
-      help: 'Interventions that were told of, by reason',
+      help: 'Interventions that were announced, by reason',
       labelNames: ['reason'],
       registers,
     }),

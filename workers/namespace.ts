@@ -1,9 +1,10 @@
+// Registers the Temporal namespace when it is missing.
 import { msToTs } from '@temporalio/common/lib/time';
 import type { NativeConnection } from '@temporalio/worker';
 
-/** Histories of ended runs stay this long in a namespace that we make: a dispute is younger than that. */
+/** A namespace that we make keeps the histories of ended runs for so long, enough for a dispute. */
 const RETENTION = '30d';
-/** grpc.status: the two answers that are none of a failure here. */
+/** Codes of grpc.status that are no failure here. */
 const NOT_FOUND = 5;
 const ALREADY_EXISTS = 6;
 
@@ -11,9 +12,9 @@ const hasCode = (error: unknown, code: number) =>
   error instanceof Error && 'code' in error && error.code === code;
 
 /**
- * Registers the namespace where it is missing: a server may have lost its data. One that is there keeps
- * its settings, whoever made them.
- * @returns true when it had to be made
+ * Registers the namespace when it is missing, as after a loss of the server's data. An existing
+ * namespace keeps its settings.
+ * @returns true when it was missing
  */
 export async function ensureNamespace(
   { workflowService }: Pick<NativeConnection, 'workflowService'>,

@@ -1,3 +1,4 @@
+// Keeps the patrol's schedule in Temporal as the settings want it.
 import {
   ScheduleAlreadyRunning,
   ScheduleClient,
@@ -10,26 +11,26 @@ import { TASK_QUEUES } from '../domain/temporal/task-queues';
 import { PATROL_WORKFLOW_TYPE } from '../domain/temporal/workflow-ids';
 
 export const PATROL_SCHEDULE_ID = 'oncepay-patrol';
-/** A server that lost its data has its patrol again within this. */
+/** A Temporal server that lost its data has its patrol again within this. */
 const CHECK_MS = 60_000;
-/** What was missed longer ago than this is not made up for: the next patrol sees the same rows. */
+/** Older missed patrols are not made up for: the next patrol sees the same rows. */
 const CATCH_UP_MS = 60_000;
-/** Far above what its sections take together; database/patrol/record-patrol-runs counts on it. */
+/** Far above the time of all sections together; database/patrol/record-patrol-runs relies on it. */
 const RUN_TIMEOUT_MS = 15 * 60_000;
 const CALL_TIMEOUT_MS = 5_000;
 
 export interface PatrolScheduleDeps {
   readonly connection: ConnectionLike;
   readonly namespace: string;
-  /** As it stands now; rejects while the database can't be asked. */
+  /** The interval in force; rejects while the database is away. */
   readonly intervalMs: () => Promise<number>;
   readonly logger: Logger;
 }
 
 /**
- * Keeps the patrol's schedule as it should be: looks at once and every minute, makes it where it is
- * missing, and changes its interval where another one is wanted. Any number of workers do this at once.
- * @returns ends the looking
+ * Checks the patrol's schedule at once and every minute: creates a missing one, and changes a wrong
+ * interval. Any number of workers may do this at the same time.
+ * @returns a function that ends the checks
  */
 export function keepPatrolSchedule(deps: PatrolScheduleDeps): () => void {
   const { connection, namespace, logger } = deps;
@@ -48,7 +49,7 @@ async function ensurePatrolSchedule(
   client: ScheduleClient,
   { connection, intervalMs, logger }: PatrolScheduleDeps,
 ): Promise<void> {
-  // While the database is away the interval is not known: what is there stays.
+  // While the database is away the interval is unknown, and the schedule stays as it is.
   const wanted = await intervalMs();
   await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
     try {

@@ -1,3 +1,4 @@
+// Registers our search attributes in Temporal.
 import type { NativeConnection } from '@temporalio/worker';
 import { SEARCH_ATTRIBUTES } from '../domain/temporal/task-queues';
 
@@ -5,10 +6,10 @@ import { SEARCH_ATTRIBUTES } from '../domain/temporal/task-queues';
 const KEYWORD = 2;
 
 /**
- * Registers our search attributes where they are missing. A run that writes an unregistered one hangs
- * while its client saw success, so workers do this before they take work, and again and again: a
- * server may have lost its data.
- * @returns the names that had to be registered
+ * Registers the search attributes that are missing. A run that writes an unregistered one hangs,
+ * although its client saw success. So workers do this before they take work, and then regularly,
+ * because a server may lose its data.
+ * @returns the names that were missing
  */
 export async function ensureSearchAttributes(
   connection: NativeConnection,

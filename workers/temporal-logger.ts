@@ -1,3 +1,4 @@
+// Writes the logs of Temporal's SDK through our logger.
 import type { Logger as TemporalLogger, LogLevel, LogMetadata } from '@temporalio/worker';
 import type { Logger } from '../config/logger';
 
@@ -9,7 +10,7 @@ const LEVELS = {
   ERROR: 'error',
 } as const satisfies Record<LogLevel, string>;
 
-/** Passes on what identifies the source; payloads and histories stay out (S19). */
+/** The fields that are logged: they identify the source. Payloads and histories stay out (S19). */
 const KEPT = [
   'workflowId',
   'runId',
@@ -22,7 +23,7 @@ const KEPT = [
   'outTradeNo',
 ];
 
-/** The SDK's logs through ours. */
+/** Makes the logger that Temporal's SDK writes to. */
 export function createTemporalLogger(logger: Logger): TemporalLogger {
   const log = (level: LogLevel, message: string, meta?: LogMetadata) => {
     const kept = Object.entries(meta ?? {}).filter(([name]) => KEPT.includes(name));

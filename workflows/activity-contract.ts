@@ -1,23 +1,27 @@
-// Sandbox: types only. The workflow owns what it asks of activities (S3).
-import type { CloseCause, RunView } from '../domain/orders/run-view';
+// The activities that the workflows of orders, refunds and profit sharings need; types only (S3).
+// Sandbox: deterministic only.
+import type { CloseCause, QueryFinding, RunView } from '../domain/orders/run-view';
 
-/** Database steps: short, idempotent; local first, regular when they don't get through. */
+/**
+ * Database steps: short and idempotent. They run as local activities first, and as regular ones
+ * when that fails.
+ */
 export interface OrderActivities {
-  /** null when the number is not one of our orders. */
+  /** @returns null when the number is not one of our orders */
   loadRun(outTradeNo: string): Promise<RunView | null>;
-  /** Applies what waits for the run: inbox rows without a verdict, then the answers of persons. */
+  /** Applies the inbox rows that have no verdict yet, then carries out the approved resolutions. */
   applyNotices(outTradeNo: string): Promise<AppliedNotices>;
   runEffects(outTradeNo: string): Promise<RunView | null>;
-  /** Begins a close; one that WeChat can't know of is carried out at once. */
+  /** Begins a close. An order that WeChat can't know is closed at once. */
   beginClose(outTradeNo: string, cause: CloseCause): Promise<RunView | null>;
-  /** Notes that nothing is due any more. */
+  /** Clears the row's `due_at`: nothing has to happen by some time any more. */
   rest(outTradeNo: string): Promise<RunView | null>;
-  /** Commits what somebody proposed by hand in Web UI; what makes no sense is only logged. */
+  /** Commits the resolution that a person proposed in Web UI. An invalid one is only logged. */
   propose(outTradeNo: string, proposal: Proposal): Promise<void>;
   readRefund(outRefundNo: string): Promise<RefundStanding>;
 }
 
-/** An answer to a question, as a signal by hand gives it. */
+/** A resolution that a person proposes with a signal by hand. */
 export interface Proposal {
   readonly interventionId: string;
   readonly action: string;
@@ -26,17 +30,17 @@ export interface Proposal {
 
 export interface AppliedNotices {
   readonly view: RunView | null;
-  /** More rows wait than one transaction takes. */
+  /** True when more rows wait than one transaction takes. */
   readonly more: boolean;
 }
 
-/** A regular activity that tries the failed effects until none can be tried any more. */
+/** A regular activity that tries the failed effects until each is done or its budget is spent. */
 export interface EffectActivities {
   finishEffects(outTradeNo: string): Promise<RunView | null>;
 }
 
 export interface WechatActivities {
-  /** Ends when the round is settled one way or the other. */
+  /** Ends when the round is settled, as accepted or refused. */
   prepay(outTradeNo: string, round: number): Promise<RunView | null>;
   /** Ends when the order is closed at WeChat, was paid meanwhile, or a person is needed. */
   closeAtWechat(outTradeNo: string, cause: CloseCause): Promise<RunView | null>;
@@ -47,8 +51,8 @@ export type RefundStanding =
 
 export interface MoneyActivities {
   /**
-   * Sends a refund and asks until WeChat has decided: one activity, whose retries add no events (P9).
-   * Ends when it is settled or a person is needed.
+   * Sends a refund and queries it until WeChat has decided: one activity, whose retries add no
+   * events (P9). It ends when the refund is settled or a person is needed.
    */
   settleRefund(outRefundNo: string): Promise<RefundStanding>;
 }
@@ -58,32 +62,21 @@ export type SharingStanding =
 
 export interface SharingActivities {
   /**
-   * Makes the receivers known, sends a sharing (or an unfreeze) and asks until WeChat has decided: one
-   * activity, whose retries add no events (P9). Ends when it is settled or a person is needed.
+   * Adds the receivers at WeChat, sends the sharing (or the unfreeze) and queries it until WeChat
+   * has decided: one activity, whose retries add no events (P9). It ends when the sharing is
+   * settled or a person is needed.
    */
   settleSharing(outOrderNo: string): Promise<SharingStanding>;
-  /** Asks WeChat once, at once, about what it works on; never sends anything. */
+  /** Queries a sharing that WeChat works on, once and at once. It never sends the sharing. */
   lookAtSharing(outOrderNo: string): Promise<SharingStanding>;
 }
 
-export type QueryFinding =
-  /** A payment was found; it waits in the inbox. */
-  | 'found'
-  /** The order's time is over. */
-  | 'expired'
-  /** WeChat says nobody can pay it any more. */
-  | 'closed'
-  /** The row can't be paid any more. */
-  | 'gone'
-  /** A person is needed. */
-  | 'attention';
-
 export interface QueryActivities {
-  /** All queries of an order are this one activity: its retries add no events (P9). */
+  /** Makes all queries of an order: one activity, whose retries add no events (P9). */
   queryPayment(outTradeNo: string): Promise<QueryFinding>;
 }
 
 export interface OutboundActivities {
-  /** Sends all that is due; ends when nothing is left to tell. */
+  /** Sends the deliveries as they become due; ends when none is left. */
   deliver(outTradeNo: string): Promise<RunView | null>;
 }

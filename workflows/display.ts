@@ -1,3 +1,4 @@
+// Shows an order's state to operators in Temporal Web UI.
 // Sandbox: deterministic only.
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
@@ -13,8 +14,8 @@ const ATTENTION = defineSearchAttributeKey(
 );
 
 /**
- * What an operator sees in Temporal Web UI. The search attributes are written when they change (each
- * time is an event); the details cost nothing.
+ * Makes the function that shows a view in Temporal Web UI. It writes the search attributes only
+ * when they change, because each write is an event; the details add none.
  */
 export function createDisplay() {
   let shown: { status: string; attention: string | null } | null = null;
@@ -34,20 +35,22 @@ function details(view: RunView): string {
   const lines = [
     `**${view.status}** · ${formatFen(view.totalFen)} · ${view.channel}`,
     '',
-    `- can be paid until: ${new Date(view.expiresAtMs).toISOString()}`,
-    `- prepay rounds: ${view.prepayRounds}`,
-    `- effects left: ${view.effectsDue}`,
-    `- to be told: ${view.deliveriesDue}`,
+    `- payment window ends: ${new Date(view.expiresAtMs).toISOString()}`,
+    `- prepay rounds done: ${view.prepayRounds}`,
+    `- effects to run: ${view.effectsDue}`,
+    `- webhooks and messages to send: ${view.deliveriesDue}`,
   ];
-  if (view.closeRequested) lines.push('- close: requested');
+  if (view.closeRequested) lines.push('- a close is requested');
   if (view.attention !== null) {
+    const actions = actionsFor(view.attention, view.attentionSubject ?? '');
     lines.push(
       '',
-      `⚠ **${view.attention}**: a person is needed (${view.openInterventions} open)`,
+      `⚠ **${view.attention}**: a person must decide (${view.openInterventions} open)`,
       '',
-      `- answers: ${actionsFor(view.attention, view.attentionSubject ?? '').join(' · ')}`,
-      `- intervention: ${view.attentionId ?? 'see the API'}`,
-      `- POST /v1/interventions/${view.attentionId ?? '{id}'}/resolution, or propose here with the signal \`propose\``,
+      `- actions to choose from: ${actions.join(' · ')}`,
+      `- intervention: ${view.attentionId ?? 'GET /v1/interventions lists it'}`,
+      `- send the action to POST /v1/interventions/${view.attentionId ?? '{id}'}/resolution,`,
+      '  or propose it here with the signal `propose` (an API key then has to approve it)',
     );
   }
   return lines.join('\n');

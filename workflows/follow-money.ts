@@ -1,56 +1,60 @@
+// The common run of refunds and profit sharings: one activity until WeChat has decided.
 // Sandbox: deterministic only.
 import { condition, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import { isBudgetSpent } from './flights';
 import { noticeSignal } from './messages';
+import { isBudgetSpent } from './steps';
 
-interface Landed<S> {
+interface Settlement<S> {
   standing: S | null;
   failure: { readonly error: unknown } | null;
 }
 
 /**
- * Follows money until it has arrived or a person is needed. One activity does all of it: its retries add
- * no events, however many days that takes (P9). Told meanwhile, the run looks once beside it; whoever
- * answers a person's question starts a new run (P5).
- * @param look asks how it stands now; `under_way` leaves it to the activity
+ * Follows money until WeChat has decided or a person is needed. One activity does all the work: its
+ * retries add no events, however many days they take (P9). When a signal comes meanwhile, the run
+ * looks once by itself. After a person has resolved an intervention a new run starts (P5).
+ * @param look reads how the money stands now; `under_way` leaves it to the activity
  */
 export async function followMoney<S extends string>(
   settle: () => Promise<S>,
   look: () => Promise<S>,
 ): Promise<S | 'person_needed'> {
-  const heard = { told: false };
+  const signal = { received: false };
   setHandler(noticeSignal, () => {
-    heard.told = true;
+    signal.received = true;
   });
-  // The signal that came with the start says nothing that the activity does not read.
-  heard.told = false;
-  const landed = start(settle);
+  // The activity reads the row anyway, so the signal that came with the start adds nothing.
+  signal.received = false;
+  const settlement = start(settle);
   for (;;) {
-    await condition(() => heard.told || landed.standing !== null || landed.failure !== null);
-    const standing = landed.failure === null ? landed.standing : failedAs(landed.failure.error);
-    if (standing !== null) return show(standing);
-    // A callback may have settled it: the activity, in its pause, would hear of that much later.
-    heard.told = false;
+    await condition(
+      () => signal.received || settlement.standing !== null || settlement.failure !== null,
+    );
+    const { standing, failure } = settlement;
+    const ended = failure === null ? standing : standingAfterFailure(failure.error);
+    if (ended !== null) return show(ended);
+    // A callback may have settled it. The activity pauses, and would see that much later.
+    signal.received = false;
     const seen = await look();
     if (seen !== 'under_way') return show(seen);
   }
 }
 
-function start<S>(settle: () => Promise<S>): Landed<S> {
-  const landed: Landed<S> = { standing: null, failure: null };
+function start<S>(settle: () => Promise<S>): Settlement<S> {
+  const settlement: Settlement<S> = { standing: null, failure: null };
   settle().then(
     (standing) => {
-      landed.standing = standing;
+      settlement.standing = standing;
     },
     (error: unknown) => {
-      landed.failure = { error };
+      settlement.failure = { error };
     },
   );
-  return landed;
+  return settlement;
 }
 
-/** A spent budget has asked a person; anything else ends the run as failed. */
-function failedAs(error: unknown): 'person_needed' {
+/** A spent budget has opened an intervention; any other error ends the run as failed. */
+function standingAfterFailure(error: unknown): 'person_needed' {
   if (isBudgetSpent(error)) return 'person_needed';
   throw error;
 }

@@ -1,4 +1,5 @@
-// Sandbox: what the bundle offers.
+// The workflows in the bundle. The exported names are Temporal's workflow types: never rename one.
+// Sandbox: deterministic only.
 export { orderWorkflow } from './order-workflow';
 export { refundWorkflow } from './refund-workflow';
 export { profitSharingWorkflow } from './profit-sharing-workflow';

@@ -1,33 +1,31 @@
+// The memory of an order's run between two steps.
 // Sandbox: deterministic only.
-import type { CloseCause, RunView } from '../domain/orders/run-view';
+import { NO_STEPS_YET, type StepMemory } from '../domain/orders/next-steps';
+import type { RunView } from '../domain/orders/run-view';
 import type { Proposal } from './activity-contract';
 
-/** What a run remembers between two steps; everything that counts is in the rows. */
+/** The state of a run between two steps. Nothing here counts after its end: the rows do. */
 export interface Memory {
-  /** undefined until loaded; null when the number is not ours. */
+  /** undefined until loaded; null when the number is not one of our orders. */
   view: RunView | null | undefined;
-  /** Two answers crossed: the rows have to be read again. */
+  /** Two results crossed: the rows have to be read again. */
   stale: boolean;
-  /** The inbox or the answers may have something new. */
+  /** The inbox or the resolutions may have a new row. */
   woken: boolean;
-  /** Counts what was asked to be looked at, and how much of it has been. */
+  /** Counts the updates that asked the run to read its rows, and how many of them are done. */
   looksRequested: number;
   looksDone: number;
-  /** Answers that somebody proposed by hand. */
+  /** Resolutions that a person proposed by hand in Web UI. */
   readonly proposals: Proposal[];
-  /** The highest prepay round asked for. */
-  requestedRound: number;
-  /** The last prepay round sent off: a round ends settled one way or the other, so each goes once. */
-  launchedRound: number;
-  /** How often a person said "again" when that round was sent. */
-  launchedRetries: number;
-  closeWanted: CloseCause | null;
+  /** What the decision about the next steps reads and changes. */
+  steps: StepMemory;
+  /** The run is about to end: every update gets its reply now. */
   ending: boolean;
   /**
-   * Takes over the view that a step answers with. When another one came in between, either may be the
-   * older: the view then counts as stale.
+   * Stores the view that a step returns. When another step returned one in between, either may be
+   * the older: the stored view then counts as stale.
    */
-  refresh(answer: Promise<RunView | null>): Promise<void>;
+  refresh(result: Promise<RunView | null>): Promise<void>;
 }
 
 export function createMemory(): Memory {
@@ -39,14 +37,11 @@ export function createMemory(): Memory {
     looksRequested: 0,
     looksDone: 0,
     proposals: [],
-    requestedRound: 0,
-    launchedRound: 0,
-    launchedRetries: 0,
-    closeWanted: null,
+    steps: NO_STEPS_YET,
     ending: false,
-    async refresh(answer) {
+    async refresh(result) {
       const since = version;
-      const view = await answer;
+      const view = await result;
       this.stale = version !== since;
       version += 1;
       this.view = view;

@@ -1,27 +1,30 @@
-// Both sides: the names and shapes of what is sent to a run.
+// The signals and updates of an order's run, for the workflow and for its callers.
+// Sandbox: deterministic only.
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { OrderStatus } from '../domain/orders/order-state';
 import type { PrepayReply } from '../domain/orders/run-view';
-import type { Proposal } from './activity-contract';
 import { NOTICE_SIGNAL } from '../domain/temporal/workflow-ids';
+import type { Proposal } from './activity-contract';
 
 /**
- * A hint that the rows have something new for this number: an inbox row's id, or `close` when a close
- * was asked for. No amount, no state (P3).
+ * Wakes a run: the rows have something new for this number. The hint is for people who read the
+ * history: an inbox row's id, or a word like `close`. It carries no amount and no state (P3).
  */
 export const noticeSignal = defineSignal<[hint: string]>(NOTICE_SIGNAL);
 
-/** Asks for prepay round `round`; answered as soon as anything decides the order (P6). */
+/** Asks for prepay round `round`. The run replies as soon as anything decides the order (P6). */
 export const prepayUpdate = defineUpdate<PrepayReply, [round: number]>('prepay');
 
 /**
- * Tells a run of a person's answer by its id alone: the run acts on the committed, approved row.
- * Answered when the row is carried out, refused or found to be nothing.
+ * Names a person's resolution by its id alone; the run acts on the committed, approved row. It
+ * replies when the row is carried out or refused, or when nothing is left to carry out.
  */
 export const resolutionUpdate = defineUpdate<undefined, [resolutionId: string]>('resolution');
 
-/** For a person in Temporal's Web UI: proposes an answer, which a key has to approve. */
+/** For a person in Temporal's Web UI: proposes a resolution. An API key has to approve it. */
 export const proposeSignal = defineSignal<[proposal: Proposal]>('propose');
 
-/** Asks to close the order; answered when it is closed, paid, or a person is needed. */
+/**
+ * Asks to close the order. The run replies when it is closed or paid, or when a person is needed.
+ */
 export const closeUpdate = defineUpdate<OrderStatus | 'unknown_order'>('close');

@@ -1,4 +1,5 @@
-// Sandbox: types only. What the patrol asks of activities (S3).
+// The activities that the patrol's workflow needs; types only (S3).
+// Sandbox: deterministic only.
 import type {
   PatrolFinding,
   PatrolPosition,
@@ -6,14 +7,14 @@ import type {
   PatrolStart,
 } from '../domain/patrol/findings';
 
-/** The report's row: short database steps. */
+/** Short database steps on the row of the patrol's report. */
 export interface PatrolReportActivities {
   /** @param id made by the workflow, so that a repeat writes the same row */
   beginPatrol(id: string): Promise<PatrolStart>;
   finishPatrol(id: string, report: PatrolReport): Promise<void>;
 }
 
-/** One activity a section, each bounded in time and rows. */
+/** One activity per section; each is bounded in time and rows. */
 export interface PatrolActivities {
   patrolInbox(): Promise<readonly PatrolFinding[]>;
   patrolOverdue(): Promise<readonly PatrolFinding[]>;

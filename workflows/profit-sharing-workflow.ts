@@ -1,8 +1,8 @@
+// The run of one profit sharing, or of one unfreeze.
 // Sandbox: deterministic only.
 import type { SharingStanding } from './activity-contract';
-import { isBudgetSpent } from './flights';
 import { followMoney } from './follow-money';
-import { money } from './steps';
+import { isBudgetSpent, money } from './steps';
 
 /** The run of one profit sharing, or of one unfreeze; its id is `sharing/<out_order_no>`. */
 export async function profitSharingWorkflow(outOrderNo: string): Promise<SharingStanding> {
@@ -12,7 +12,7 @@ export async function profitSharingWorkflow(outOrderNo: string): Promise<Sharing
   );
 }
 
-/** Where looking fails for good, a person was asked; the run goes on at its own pace. */
+/** When the budget of the look is spent, an intervention is open; the settling activity goes on. */
 async function lookAt(outOrderNo: string): Promise<SharingStanding> {
   try {
     return await money.lookAtSharing(outOrderNo);

@@ -1,5 +1,14 @@
+// The activities as the workflows call them: task queues, timeouts, local before regular.
 // Sandbox: deterministic only.
-import { isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+} from '@temporalio/workflow';
+import { BUDGET_SPENT } from '../domain/retries/retry-policy';
+import type { CloseCause } from '../domain/orders/run-view';
 import { TASK_QUEUES } from '../domain/temporal/task-queues';
 import type {
   EffectActivities,
@@ -11,11 +20,23 @@ import type {
   SharingActivities,
   WechatActivities,
 } from './activity-contract';
-import { isBudgetSpent } from './flights';
 
 /**
- * A regular activity states its own next delay with every failure it knows; these only serve those it
- * could not state: a worker that died, a time-out. The order's own end bounds them all.
+ * True for the failure of an activity whose retry budget is spent. The rows have an open
+ * intervention then, and the run has to read them again.
+ */
+export function isBudgetSpent(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === BUDGET_SPENT
+  );
+}
+
+/**
+ * A regular activity states its own next delay with every failure that it can report. These delays
+ * serve the failures that it can't: a worker that died, a timeout. The order's own end bounds them
+ * all.
  */
 const STATIC_RETRY = {
   initialInterval: '1s',
@@ -23,21 +44,21 @@ const STATIC_RETRY = {
   maximumInterval: '15s',
 } as const;
 
-/** Well under the 10 s of a workflow task, with two more tries in it. */
+/** Well below the 10 s of a workflow task, with room for two more attempts. */
 const local = proxyLocalActivities<OrderActivities>({
   startToCloseTimeout: '8s',
   scheduleToCloseTimeout: '9s',
   retry: { maximumAttempts: 3, initialInterval: '100ms', backoffCoefficient: 2 },
 });
 
-/** The same steps where a person can see them stuck. */
+/** The same steps as regular activities: Web UI shows a person the ones that fail. */
 const regular = proxyActivities<OrderActivities & EffectActivities>({
   taskQueue: TASK_QUEUES.orders,
   startToCloseTimeout: '15s',
   retry: STATIC_RETRY,
 });
 
-/** Prepay: one call of at most 8 s. Close: query, close, query. */
+/** Prepay is one call to WeChat of at most 8 s; close is three: query, close, query. */
 export const wechat = proxyActivities<WechatActivities>({
   taskQueue: TASK_QUEUES.wechatpay,
   startToCloseTimeout: '45s',
@@ -50,7 +71,10 @@ export const queries = proxyActivities<QueryActivities>({
   retry: STATIC_RETRY,
 });
 
-/** A query and a call of at most 8 s each; of a sharing, some calls in a row, up to 20 s and two more. */
+/**
+ * A refund is a query and a call to WeChat, at most 8 s each. A sharing first adds its receivers,
+ * for up to 20 s, and then makes two calls as well.
+ */
 export const money = proxyActivities<MoneyActivities & SharingActivities>({
   taskQueue: TASK_QUEUES.wechatpayMoney,
   startToCloseTimeout: '45s',
@@ -66,32 +90,32 @@ export const outbound = proxyActivities<OutboundActivities>({
 export const finishEffects = regular.finishEffects;
 
 /**
- * Tries a database step as a local activity, then as a regular one until it gets through (P9). How a
- * local activity's failure is wrapped differs; only a cancel is none. A regular one that was given up
- * is started again: it goes on slowly, and a person was asked.
+ * Runs a database step as a local activity; when that fails, as a regular one until it succeeds
+ * (P9). Every error of the local activity counts as a failure but a cancellation, because its
+ * wrapping differs. A regular activity whose budget is spent is started again: an intervention is
+ * open, and the step goes on slowly.
  */
-async function step<T>(first: Promise<T>, then: () => Promise<T>): Promise<T> {
+async function step<T>(localRun: Promise<T>, regularRun: () => Promise<T>): Promise<T> {
   try {
-    return await first;
+    return await localRun;
   } catch (error) {
     if (isCancellation(error)) throw error;
   }
   for (;;) {
     try {
-      return await then();
+      return await regularRun();
     } catch (error) {
       if (!isBudgetSpent(error)) throw error;
     }
   }
 }
 
-type Cause = Parameters<OrderActivities['beginClose']>[1];
-
+/** The database steps of the runs. */
 export const steps = {
   loadRun: (no: string) => step(local.loadRun(no), () => regular.loadRun(no)),
   applyNotices: (no: string) => step(local.applyNotices(no), () => regular.applyNotices(no)),
   runEffects: (no: string) => step(local.runEffects(no), () => regular.runEffects(no)),
-  beginClose: (no: string, cause: Cause) =>
+  beginClose: (no: string, cause: CloseCause) =>
     step(local.beginClose(no, cause), () => regular.beginClose(no, cause)),
   rest: (no: string) => step(local.rest(no), () => regular.rest(no)),
   propose: (no: string, proposal: Proposal) =>

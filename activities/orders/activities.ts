@@ -1,3 +1,4 @@
+// The database steps of an order's run.
 import { Context } from '@temporalio/activity';
 import type { Database } from '../../database/database';
 import type { FailedEffect } from '../../database/fulfilment/run-effects';
@@ -13,23 +14,23 @@ export interface OrderActivityDeps {
     Database,
     'runs' | 'notices' | 'effects' | 'closing' | 'deliveries' | 'resolutions' | 'refunds'
   >;
-  /** Reads a decrypted notice, see wechatpay/notice-parser. */
+  /** Parses a decrypted notice, see providers/wechatpay/notices/notice-parser.ts. */
   readonly parseNotice: (resource: string) => Notice;
   readonly now: () => number;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** Of a proposal by hand; the API takes as much. */
+/** Characters in the note of a proposal by hand; the API accepts as many. */
 const MAX_NOTE = 1_000;
 
-/** The database steps of an order's run. */
+/** Makes the database steps of an order's run. */
 export function createOrderActivities({ database, parseNotice, now }: OrderActivityDeps) {
   return {
     loadRun: (outTradeNo) => database.runs.load(outTradeNo),
 
     async applyNotices(outTradeNo) {
       const applied = await database.notices.apply(outTradeNo, parseNotice, now());
-      // Their rows are due: should a message get lost, the sweep starts the run.
+      // Their rows are due, so the sweep starts a run that could not be woken here.
       await Promise.allSettled([
         ...applied.refunds.map((refundNo) => runs.wakeRefund(refundNo)),
         ...applied.sharings.map((sharingNo) => runs.wakeSharing(sharingNo)),
@@ -42,7 +43,8 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
     },
 
     async finishEffects(outTradeNo) {
-      // The local try came a moment ago: what it left is judged first, and waits for its time.
+      // The local attempt came a moment ago. Its failures are decided first, and wait for their
+      // time.
       if (Context.current().info.attempt === 1) {
         const before = await database.effects.undecided(outTradeNo);
         if (before.length > 0) throw failuresOf(outTradeNo, before);
@@ -60,8 +62,8 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
     rest: (outTradeNo) => database.deliveries.finishRound(outTradeNo, null),
 
     async propose(outTradeNo, proposal) {
-      const given = readProposal(proposal);
-      const made = given !== null && (await database.resolutions.propose(outTradeNo, given, now()));
+      const valid = readProposal(proposal);
+      const made = valid !== null && (await database.resolutions.propose(outTradeNo, valid, now()));
       if (!made) Context.current().log.warn('proposal.ignored', { outTradeNo });
     },
 
@@ -69,7 +71,7 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
       const status = await database.refunds.status(outRefundNo);
       if (status === null) return 'unknown_refund';
       if (status === 'succeeded' || status === 'closed') return status;
-      // Its run ends, so that the answer starts one that acts at once.
+      // The refund's run ends, so that a resolution starts a new one, which acts at once.
       return status === 'abnormal' ? 'person_needed' : 'under_way';
     },
   } satisfies OrderActivities & EffectActivities;
@@ -88,7 +90,10 @@ function failuresOf(outTradeNo: string, failed: readonly FailedEffect[]): Operat
   );
 }
 
-/** Typed by hand into Web UI, so it may be anything. @returns null when it is no proposal */
+/**
+ * Reads a proposal that a person typed in Web UI.
+ * @returns null when it is not a proposal
+ */
 function readProposal(proposal: unknown) {
   if (typeof proposal !== 'object' || proposal === null) return null;
   const { interventionId, action, note } = proposal as Readonly<Record<string, unknown>>;
@@ -98,7 +103,7 @@ function readProposal(proposal: unknown) {
   return { interventionId, action, note: text };
 }
 
-/** The policy that an effect goes by; what a refund takes back goes by that of what it took. */
+/** The retry policy of an effect. A refund's compensation has the policy of its effect. */
 function operationOf(effect: string): RetryOperation {
   if (effect.startsWith('stock')) return 'inventory.stock';
   if (effect.startsWith('points')) return 'fulfilment.points';

@@ -1,20 +1,24 @@
+// Closes an order at WeChat.
 import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import type { CloseCause, RunView } from '../../domain/orders/run-view';
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
-import { keepFound } from './found-payment';
+import { storeFoundPayment } from './store-found-payment';
 import { OperationFailure, retryIn } from '../retries/failures';
 import { ATTEMPT_LIFE_MS, evidenceOf, type WechatActivityDeps } from '../wechat/deps';
 
-/** WeChat took the close, but does not say closed yet; it is looked at again this often. */
+/** WeChat accepted the close but does not report the order as closed: it is queried this often. */
 const TAKEN_RETRY_MS = 15_000;
-/** An order that WeChat doesn't know is looked for again this often: it may still come to be known. */
+/** An order that WeChat doesn't know is queried this often: a prepay may still arrive there. */
 const ABSENT_RETRY_MS = 20_000;
 
-type Seen = 'paid' | 'closed' | 'open' | 'absent';
+type StateAtWechat = 'paid' | 'closed' | 'open' | 'absent';
 
 /**
- * Closes an order at WeChat: query, close, query. A payment found on the way is kept in the inbox and
- * wins. What WeChat doesn't know counts as closed once nothing can make it known any more (P8).
+ * Closes an order at WeChat: query, close, query. When WeChat reports a payment on the way, it is
+ * stored in the inbox and the order stays open for it. An order that WeChat doesn't know counts as
+ * closed as soon as no earlier request can make it known any more (P8).
+ * @returns the view after the close; null when the number is not one of our orders
+ * @throws OperationFailure or a delayed retry while the order is still open at WeChat
  */
 export async function closeAtWechat(
   deps: WechatActivityDeps,
@@ -26,18 +30,18 @@ export async function closeAtWechat(
   if (start.kind === 'decided') return database.runs.load(outTradeNo);
   const { merchantId, absentMeansClosedAtMs } = start;
   const order = { outTradeNo, merchantId, absentMeansClosedAtMs };
-  const before = await look(deps, order);
+  const before = await queryState(deps, order);
   if (before === 'paid') return database.runs.load(outTradeNo);
   if (before === 'closed') return database.closing.finish(outTradeNo, cause, now());
 
-  const answer = await close(deps, order);
-  if (answer === 'absent' && before === 'absent') {
+  const sent = await close(deps, order);
+  if (sent === 'absent' && before === 'absent') {
     if (now() >= absentMeansClosedAtMs) {
       return database.closing.finish(outTradeNo, cause, now());
     }
     throw retryIn(waitMs(absentMeansClosedAtMs - now()), 'ORDER_NOT_EXIST', 'wechat.close');
   }
-  const after = await look(deps, order);
+  const after = await queryState(deps, order);
   if (after === 'paid') return database.runs.load(outTradeNo);
   const absentForGood = after === 'absent' && now() >= absentMeansClosedAtMs;
   if (after === 'closed' || absentForGood) {
@@ -56,8 +60,11 @@ interface Order {
   readonly absentMeansClosedAtMs: number;
 }
 
-/** Asks WeChat how the order stands; what it can't say now is asked again later. */
-async function look(deps: WechatActivityDeps, order: Order): Promise<Seen> {
+/**
+ * Queries WeChat for the state of the order.
+ * @throws OperationFailure when WeChat does not report it now
+ */
+async function queryState(deps: WechatActivityDeps, order: Order): Promise<StateAtWechat> {
   const outcome = await deps.wechatpay.query(order);
   if (outcome.kind === 'refused' && outcome.code === 'ORDER_NOT_EXIST') return 'absent';
   if (outcome.kind !== 'ok') throw failureOf(order, outcome);
@@ -65,14 +72,18 @@ async function look(deps: WechatActivityDeps, order: Order): Promise<Seen> {
   switch (notice.tradeState) {
     case 'SUCCESS':
     case 'REFUND':
-      if (await keepFound(deps, { notice, raw }, order.merchantId)) return 'paid';
-      // Paid by money that is judged already and is not the order's: not for ever without a question.
+      if (await storeFoundPayment(deps, { notice, raw }, order.merchantId)) return 'paid';
+      // The payment has a verdict already and did not pay this order. The retry budget bounds the
+      // wait: when it is spent, an intervention is opened.
       throw new OperationFailure({
         operation: 'wechat.close',
         number: order.outTradeNo,
         subject: WECHAT_SUBJECTS.close,
         code: 'NOT_YET',
-        evidence: { message: 'WeChat says paid; that payment did not pay this order' },
+        evidence: {
+          message:
+            'WeChat reports the order as paid, but that payment did not pay it: compare both',
+        },
       });
     case 'CLOSED':
     case 'REVOKED':
@@ -84,19 +95,19 @@ async function look(deps: WechatActivityDeps, order: Order): Promise<Seen> {
   }
 }
 
-/** Sends one close, recorded before it goes. */
+/** Sends one close to WeChat; its attempt is recorded first. */
 async function close(deps: WechatActivityDeps, order: Order): Promise<'sent' | 'absent'> {
   const { database, wechatpay, now } = deps;
   const { outTradeNo } = order;
   const attemptId = await database.closing.startAttempt(outTradeNo, ATTEMPT_LIFE_MS, now());
   const outcome = await wechatpay.close(order);
-  const told =
+  const [result, code] =
     outcome.kind === 'ok'
       ? (['accepted', null] as const)
       : ([outcome.kind, outcome.kind === 'refused' ? outcome.wechatCode : outcome.code] as const);
   await database.closing.settleAttempt(
     attemptId,
-    { outcome: told[0], code: told[1], requestId: outcome.requestId },
+    { outcome: result, code, requestId: outcome.requestId },
     now(),
   );
   if (outcome.kind === 'ok') return 'sent';
@@ -104,7 +115,8 @@ async function close(deps: WechatActivityDeps, order: Order): Promise<'sent' | '
     if (outcome.code === 'ORDER_NOT_EXIST') return 'absent';
     if (outcome.code === 'ORDER_PAID' || outcome.code === 'ORDER_CLOSED') return 'sent';
   }
-  // Too early, too often, not allowed, or no answer: the policy knows which of them pass.
+  // Too early, too often, not allowed, or no response: the retry policy says which of them may
+  // pass.
   throw failureOf(order, outcome);
 }
 

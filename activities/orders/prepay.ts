@@ -1,3 +1,4 @@
+// Asks WeChat to prepare a payment: the prepay activity, beside the close.
 import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import { ERRORS } from '../../domain/error-catalogue';
 import type { WechatActivities } from '../../workflows/activity-contract';
@@ -5,7 +6,7 @@ import { closeAtWechat } from './close-at-wechat';
 import { OperationFailure, type FailedOperation } from '../retries/failures';
 import { ATTEMPT_LIFE_MS, evidenceOf, isOfSettings, type WechatActivityDeps } from '../wechat/deps';
 
-/** What the order's run asks of WeChat: prepay and close. */
+/** Makes the activities that an order's run needs at WeChat: prepay and close. */
 export function createWechatActivities(deps: WechatActivityDeps) {
   const { database, wechatpay, now } = deps;
   return {

@@ -1,10 +1,11 @@
+// Queries WeChat for a payment whose callback has not come.
 import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import { ERRORS } from '../../domain/error-catalogue';
 import type { Database } from '../../database/database';
 import type { WechatPayClient } from '../../providers/wechatpay/client';
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import type { QueryActivities } from '../../workflows/activity-contract';
-import { keepFound } from './found-payment';
+import { storeFoundPayment } from './store-found-payment';
 import { OperationFailure, retryIn, type RetryDecision } from '../retries/failures';
 import { evidenceOf, isOfSettings, type QueryGaps } from '../wechat/deps';
 
@@ -16,14 +17,14 @@ export interface QueryActivityDeps {
 }
 
 /**
- * A person was asked because WeChat can't say; it is still asked, sooner than the schedule, but not so
- * often that an outage becomes a flood.
+ * An intervention is open because WeChat does not report the payment. The order is queried on,
+ * sooner than by the schedule, but not so often that an outage floods WeChat with queries.
  */
 const SPENT_RETRY_MS = 30_000;
 
 /**
- * The payment that no callback told of. Each attempt reads the row first: it says whether there is
- * anything left to ask, and when; the attempt's own number means nothing.
+ * Makes the activity that queries WeChat for a payment. Each attempt reads the row first, which
+ * says whether a query is left to make, and when; Temporal's count of attempts plays no part.
  */
 export function createQueryActivities({
   database,
@@ -50,26 +51,26 @@ export function createQueryActivities({
       if (notice.tradeState === 'CLOSED' || notice.tradeState === 'REVOKED') return 'closed';
       const paid = notice.tradeState === 'SUCCESS' || notice.tradeState === 'REFUND';
       if (!paid) throw again;
-      if (await keepFound({ database, wechatpay, now }, { notice, raw }, merchantId))
+      if (await storeFoundPayment({ database, wechatpay, now }, { notice, raw }, merchantId))
         return 'found';
       throw again;
     },
   } satisfies QueryActivities;
 }
 
-/** How an attempt ends that got no answer about the order, or one that is no payment yet. */
+/** The error that ends an attempt without a state of the order, or before there is a payment. */
 function failureOf(
   outcome: Exclude<WechatOutcome<unknown>, { kind: 'ok' }>,
   query: {
     readonly outTradeNo: string;
-    /** Until the schedule asks anyway. */
+    /** The time until the schedule's next query. */
     readonly withinMs: number;
     readonly queryAgainIn: (delayMs: number) => Promise<void>;
   },
 ): Error {
   const { kind, code } = outcome;
   const { withinMs } = query;
-  // Anything else, like a number WeChat doesn't know, is an answer: there is no payment yet.
+  // Any other refusal, like that of an unknown number, says that there is no payment yet.
   if (kind === 'refused' && !ERRORS[code].retry && !isOfSettings(code)) {
     return retryIn(withinMs, 'NOT_YET', 'wechat.query');
   }
@@ -80,13 +81,13 @@ function failureOf(
     code,
     evidence: evidenceOf(outcome),
   } as const;
-  // A refusal of our settings is asked about again when the schedule or a person says so: the row tells.
+  // A refusal of our settings is repeated when the schedule or a person says so in the row.
   if (isOfSettings(code)) {
     const delayMs = Math.min(withinMs, SPENT_RETRY_MS);
     return new OperationFailure({ ...failure, afterSpent: { delayMs } });
   }
-  const settle = async (verdict: RetryDecision) => {
-    if (verdict.kind === 'again') await query.queryAgainIn(verdict.delayMs);
+  const settle = async (decision: RetryDecision) => {
+    if (decision.kind === 'again') await query.queryAgainIn(decision.delayMs);
   };
   const afterSpent = { delayMs: SPENT_RETRY_MS };
   return new OperationFailure({ ...failure, settle, afterSpent }, { withinMs });

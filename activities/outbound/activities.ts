@@ -1,12 +1,13 @@
+// Sends an order's webhooks and messages.
 import { formatSubject } from '../../domain/interventions/subjects';
 import type { Database } from '../../database/database';
 import type { DueDelivery } from '../../database/outbound/record-delivery-results';
 import type { OutboundActivities } from '../../workflows/activity-contract';
 import { OperationFailures, retryIn, type FailedOperation } from '../retries/failures';
 
-/** Where a delivery goes: the shop's webhook, the user's messages. */
+/** Sends one kind of delivery: webhooks to the shop, or messages to the user. */
 export interface DeliveryPort {
-  /** @returns null when it was taken, else what went wrong, in a few words */
+  /** @returns null when the receiver accepted it, else the error in a few words */
   send(delivery: DueDelivery): Promise<string | null>;
 }
 
@@ -16,16 +17,19 @@ export interface OutboundActivityDeps {
   readonly now: () => number;
 }
 
-/** An attempt that comes this little early is made at once. */
-const EARLY_MS = 200;
-/** Sent in one attempt: their time-outs together stay below the activity's. */
+/** A delivery that becomes due within this is sent at once. */
+const SEND_AHEAD_MS = 200;
+/** Deliveries of a kind in one attempt: their timeouts together stay below the activity's. */
 const MAX_PER_ATTEMPT = 3;
-/** While something waits for its next attempt, new things to tell are looked for this often. */
+/** While a delivery waits for its next attempt, new deliveries are looked for this often. */
 const LOOK_AGAIN_MS = 60_000;
 
-/** Tells shop and user what happened; at least once, none waiting for another that fails. */
+/**
+ * Makes the activity that sends deliveries, each at least once. One that fails doesn't hold the
+ * others back.
+ */
 export function createOutboundActivities({ database, ports, now }: OutboundActivityDeps) {
-  /** In the order in which it happened; one that fails does not hold the next one back. */
+  /** Sends in the order of the events; one that fails doesn't hold the next one back. */
   async function send(kind: DueDelivery['kind'], due: readonly DueDelivery[]) {
     const results: { delivery: DueDelivery; error: string | null }[] = [];
     for (const delivery of due.filter((one) => one.kind === kind)) {
@@ -44,9 +48,9 @@ export function createOutboundActivities({ database, ports, now }: OutboundActiv
       code: 'DELIVERY_FAILED',
       evidence: { kind, event, message: error },
       attempts,
-      settle: async (verdict) => {
-        if (verdict.kind !== 'again') return;
-        const retryAtMs = now() + verdict.delayMs;
+      settle: async (decision) => {
+        if (decision.kind !== 'again') return;
+        const retryAtMs = now() + decision.delayMs;
         await database.deliveries.failed(delivery, { error, attempts, retryAtMs });
       },
     };
@@ -56,12 +60,12 @@ export function createOutboundActivities({ database, ports, now }: OutboundActiv
     async deliver(outTradeNo) {
       const pending = await database.deliveries.pending(outTradeNo);
       const due = pending
-        .filter(({ nextAttemptAt }) => nextAttemptAt.getTime() <= now() + EARLY_MS)
+        .filter(({ nextAttemptAt }) => nextAttemptAt.getTime() <= now() + SEND_AHEAD_MS)
         .slice(0, MAX_PER_ATTEMPT);
       const results = (await Promise.all([send('webhook', due), send('message', due)])).flat();
-      const taken = results.filter(({ error }) => error === null);
+      const accepted = results.filter(({ error }) => error === null);
       await database.deliveries.done(
-        taken.map(({ delivery }) => delivery),
+        accepted.map(({ delivery }) => delivery),
         now(),
       );
       const laterMs = pending

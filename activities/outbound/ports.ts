@@ -1,13 +1,17 @@
+// The receivers of outbound deliveries: the shop's webhook, and messages to the user.
 import { Webhook } from 'standardwebhooks';
 import { request, type Dispatcher } from 'undici';
 import type { DeliveryPort } from './activities';
 
-/** A receiver that takes longer is asked again; it should answer first and work then. */
+/**
+ * After this a webhook counts as failed and is sent again: a shop should reply first, then work.
+ */
 const WEBHOOK_TIMEOUT_MS = 10_000;
 
 /**
- * The shop's webhook, signed as Standard Webhooks say (https://www.standardwebhooks.com): the id is the
- * delivery's own and the same at every attempt, so that the shop can drop repeats. Any 2xx takes it.
+ * Sends webhooks to the shop, signed by Standard Webhooks (https://www.standardwebhooks.com). The
+ * id is the delivery's own and the same at every attempt, so that the shop can drop repeats. Any
+ * 2xx reply accepts the webhook.
  */
 export function createWebhookPort(options: {
   url: string;
@@ -22,7 +26,7 @@ export function createWebhookPort(options: {
       const body = JSON.stringify(payload);
       const at = new Date(options.now());
       try {
-        const answer = await request(options.url, {
+        const reply = await request(options.url, {
           dispatcher: options.dispatcher,
           method: 'POST',
           headers: {
@@ -35,10 +39,10 @@ export function createWebhookPort(options: {
           body,
           signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
         });
-        await answer.body.dump();
-        return answer.statusCode >= 200 && answer.statusCode < 300
+        await reply.body.dump();
+        return reply.statusCode >= 200 && reply.statusCode < 300
           ? null
-          : `HTTP ${answer.statusCode}`;
+          : `HTTP ${reply.statusCode}`;
       } catch (error) {
         return error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 200) : 'failed';
       }
@@ -46,12 +50,18 @@ export function createWebhookPort(options: {
   };
 }
 
-/** For a delivery whose receiver is no longer configured: it waits for its budget, then for a person. */
-export const nowhere: DeliveryPort = {
-  send: () => Promise.resolve('No receiver is configured'),
+/**
+ * For deliveries whose receiver is no longer configured: each fails until its retry budget is
+ * spent, then an intervention is opened.
+ */
+export const noReceiver: DeliveryPort = {
+  send: () =>
+    Promise.resolve(
+      'no receiver is configured: set ONCEPAY_WEBHOOK_URL and ONCEPAY_WEBHOOK_SECRET',
+    ),
 };
 
-/** Messages to the user go to the log until a message service is connected here. */
+/** Writes messages for the user to the log until a message service is connected here. */
 export function createLoggedMessages(log: (event: string, ids: object) => void): DeliveryPort {
   return {
     send({ id, event, payload }) {

@@ -1,3 +1,4 @@
+// The sections of the patrol, one activity each.
 import type { Database } from '../../database/database';
 import type { OverdueKind, OverdueRow } from '../../database/patrol/find-overdue-rows';
 import { PURGE_BATCH, PURGE_KINDS } from '../../database/patrol/purge-rows';
@@ -16,18 +17,18 @@ export interface PatrolActivityDeps {
   readonly database: Pick<Database, 'patrol' | 'settings'>;
   readonly runs: Pick<Runs, 'wakeOrder' | 'wakeRefund' | 'wakeSharing'>;
   readonly describeRun: (workflowId: string) => Promise<RunDescription>;
-  /** Says once that something is down, and once that it is back. */
+  /** Records that a dependency is down or back; raises an alert when that has changed. */
   readonly outage: (name: DependencyName, state: DependencyState, facts: object) => Promise<void>;
   readonly now: () => number;
 }
 
-/** What the history of a woken run shows as the reason. */
+/** The hint in the history of a run that the patrol woke. */
 const HINT = 'patrol';
-/** A section starts nothing new after this; the workflow gives it 90 s. */
+/** A section starts no new work after this; its timeout is 90 s. */
 const SECTION_MS = 60_000;
-/** Runs told at once. */
+/** Runs that are woken at the same time. */
 const CONCURRENCY = 8;
-/** Batches of one kind in one patrol: 10,000 rows. */
+/** Batches of one kind in one patrol; together 10,000 rows. */
 const MAX_PURGE_BATCHES = 20;
 
 const OVERDUE_KINDS = [
@@ -37,13 +38,13 @@ const OVERDUE_KINDS = [
   'delivery_overdue',
 ] as const;
 
-/** The sections of the patrol, one activity each. */
+/** Makes the patrol's activities. */
 export function createPatrolActivities(deps: PatrolActivityDeps) {
   const { patrol } = deps.database;
   const { now } = deps;
   return {
     async beginPatrol(id) {
-      // A patrol runs: whoever said that Temporal is down may be gone.
+      // A patrol runs, so Temporal is up. The process that recorded its outage may be gone.
       await deps.outage('temporal', 'up', {});
       return patrol.begin(id, now());
     },
@@ -51,11 +52,11 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
 
     async patrolInbox() {
       const deadlineMs = now() + SECTION_MS;
-      const { keys, toWake: toTell } = await patrol.notices.find(now());
-      const told = await wakeEach(deps, deadlineMs, toTell, (one) =>
+      const { keys, toWake } = await patrol.notices.find(now());
+      const woken = await wakeEach(deps, deadlineMs, toWake, (one) =>
         deps.runs.wakeOrder(one.outTradeNo, one.id),
       );
-      const numbers = told.map(({ outTradeNo }) => outTradeNo);
+      const numbers = woken.map(({ outTradeNo }) => outTradeNo);
       await patrol.notices.told(numbers, now());
       const healed = keys.filter((key) => numbers.includes(key)).length;
       return found(finding('notice_without_verdict', keys, { healed }));
@@ -65,12 +66,12 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
       const deadlineMs = now() + SECTION_MS;
       const attended = await patrol.overdue.attend(now());
       const moved = await patrol.overdue.endMoved(now());
-      // A run with an open question waits for its answer; told, it sees that there is none to wait for.
+      // A run waits for the resolution of an open intervention. Woken, it sees that none is open.
       await wakeEach(deps, deadlineMs, moved, (no) => deps.runs.wakeOrder(no, HINT));
       const rounds = await Promise.all(
         OVERDUE_KINDS.map(async (kind) => ({ kind, ...(await patrol.overdue.find(kind, now())) })),
       );
-      const asks = await mayOpenIntervention(
+      const mayOpen = await mayOpenInterventions(
         deps,
         rounds.map(({ kind, stuck }) => ({ kind, stuck: stuck.length })),
       );
@@ -81,7 +82,7 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
       for (const { kind, keys, toWake, stuck } of rounds) {
         const woken = await wakeEach(deps, deadlineMs, toWake, (one) => wake(deps, kind, one));
         await patrol.overdue.woken(kind, woken, now());
-        const opened = asks ? await openStuck(deps, deadlineMs, kind, stuck) : 0;
+        const opened = mayOpen ? await openStuck(deps, deadlineMs, kind, stuck) : 0;
         findings.push(finding(kind, keys, { healed: woken.length, opened }));
       }
       return found(...findings);
@@ -98,28 +99,29 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
   } satisfies PatrolActivities & PatrolReportActivities;
 }
 
-/** A report tells of what there was. */
+/** The findings that a report lists. */
 const found = (...findings: PatrolFinding[]) => findings.filter((one) => one.found > 0);
 
 /**
- * Tells runs, a few at a time; ends where none of a handful could be told, since Temporal is away then.
- * @returns those that were told
+ * Wakes runs, a few at a time. It stops when a whole group could not be woken: Temporal is away
+ * then.
+ * @returns those whose run was woken
  */
 async function wakeEach<T>(
   { now }: PatrolActivityDeps,
   deadlineMs: number,
   all: readonly T[],
-  tell: (one: T) => Promise<void>,
+  wakeOne: (one: T) => Promise<void>,
 ): Promise<T[]> {
-  const told: T[] = [];
+  const woken: T[] = [];
   for (let from = 0; from < all.length && now() < deadlineMs; from += CONCURRENCY) {
     const some = all.slice(from, from + CONCURRENCY);
-    const results = await Promise.allSettled(some.map(tell));
+    const results = await Promise.allSettled(some.map(wakeOne));
     const reached = some.filter((_, index) => results[index]?.status === 'fulfilled');
     if (reached.length === 0) break;
-    told.push(...reached);
+    woken.push(...reached);
   }
-  return told;
+  return woken;
 }
 
 function wake({ runs }: PatrolActivityDeps, kind: OverdueKind, row: OverdueRow): Promise<void> {
@@ -134,8 +136,11 @@ function wake({ runs }: PatrolActivityDeps, kind: OverdueKind, row: OverdueRow):
   }
 }
 
-/** Asking makes no sense while something is down, nor about more rows than people can answer. */
-async function mayOpenIntervention(
+/**
+ * False while a dependency is down, and when more rows are stuck than people can look at: the alert
+ * of the outage takes the place of the interventions.
+ */
+async function mayOpenInterventions(
   { database, outage, now }: PatrolActivityDeps,
   counts: readonly { kind: OverdueKind; stuck: number }[],
 ): Promise<boolean> {
@@ -148,7 +153,7 @@ async function mayOpenIntervention(
   return !tooMany;
 }
 
-/** Removes what its settings keep no longer, some batches of each kind. */
+/** Deletes the rows that are past the time their setting keeps them, some batches of each kind. */
 async function purge({ database, now }: PatrolActivityDeps): Promise<readonly PatrolFinding[]> {
   const deadlineMs = now() + SECTION_MS;
   const findings: PatrolFinding[] = [];
@@ -165,13 +170,13 @@ async function purge({ database, now }: PatrolActivityDeps): Promise<readonly Pa
   return found(...findings);
 }
 
-/** Tells the orders' runs of new questions, so that Web UI shows them too; the rows don't need it. */
+/** Wakes the runs of orders with new interventions, so that Web UI shows them. */
 async function showInterventions(
   deps: PatrolActivityDeps,
   deadlineMs: number,
-  questions: readonly { readonly outTradeNo: string; readonly ours: boolean }[],
+  interventions: readonly { readonly outTradeNo: string; readonly ours: boolean }[],
 ): Promise<void> {
-  const numbers = new Set(questions.filter(({ ours }) => ours).map((one) => one.outTradeNo));
+  const numbers = new Set(interventions.filter(({ ours }) => ours).map((one) => one.outTradeNo));
   await wakeEach(deps, deadlineMs, [...numbers], (no) => deps.runs.wakeOrder(no, HINT));
 }
 

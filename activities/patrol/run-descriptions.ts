@@ -1,9 +1,12 @@
+// Describes a run by what Temporal knows about it.
 import { getClient } from '@temporalio/activity';
 import { isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 
-/** What Temporal says of a run, for a person who has to find out why it doesn't go on. */
+/** The state of a run in Temporal, for a person who has to find out why it doesn't go on. */
 export interface RunDescription {
-  /** Temporal's word, like `RUNNING`; `NOT_FOUND`, or `UNKNOWN` when Temporal could not say. */
+  /**
+   * Temporal's status, like `RUNNING`; `NOT_FOUND`; or `UNKNOWN` when Temporal gave no response.
+   */
   readonly status: string;
   readonly run_id?: string;
   readonly pending_activities?: readonly {
@@ -11,16 +14,16 @@ export interface RunDescription {
     readonly attempt: number;
     readonly last_failure: string | null;
   }[];
-  /** Attempts of the workflow task under way: many mean that the workflow's code fails. */
+  /** Attempts of the current workflow task. Many mean that the workflow's code fails. */
   readonly workflow_task_attempt?: number;
 }
 
 const DESCRIBE_TIMEOUT_MS = 3_000;
-/** Enough to find its place in the log or in Web UI. */
+/** Characters; enough to find the failure in the log or in Web UI. */
 const MAX_FAILURE_LENGTH = 200;
 const MAX_ACTIVITIES = 10;
 
-/** Asks Temporal about the latest run under this workflow id. Never fails: not to know is an answer. */
+/** Describes the latest run of a workflow id. When Temporal is away, the status is `UNKNOWN`. */
 export async function describeRun(workflowId: string): Promise<RunDescription> {
   const client = getClient();
   try {

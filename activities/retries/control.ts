@@ -1,3 +1,4 @@
+// Reads the inputs of retry decisions: the policies, and whether WeChat is known to be down.
 import { createCached } from '../../database/core/cache-value';
 import type { Database } from '../../database/database';
 import {
@@ -6,19 +7,23 @@ import {
   type RetryPolicy,
 } from '../../domain/retries/retry-policy';
 
-/** What decisions about retries go by: the policies, and what is known to be down. */
+/** The inputs of retry decisions. */
 export interface RetryControl {
+  /** The policy of an operation, as an operator may have changed it. */
   policy(operation: RetryOperation): Promise<RetryPolicy>;
-  /** Of all processes, as the row says. */
+  /** True while the row that all processes share says that WeChat is down. */
   wechatIsDown(): Promise<boolean>;
-  /** After this process has changed the row. */
+  /** Drops the cache. For a process that has just changed the row. */
   forget(): void;
 }
 
-/** A changed policy counts within this; an order that is being retried costs no look-up of its own. */
+/** A changed policy counts within this. The cache spares retried orders a query each. */
 const MAX_AGE_MS = 2_000;
 
-/** Reads policies and outages every few seconds; while it can't, the last known, else the seeds. */
+/**
+ * Reads policies and outages at most every few seconds. While the database is away, the last known
+ * ones count, or else the defaults.
+ */
 export function createRetryControl({
   database,
   now,

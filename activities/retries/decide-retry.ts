@@ -1,3 +1,4 @@
+// Decides how a failed attempt of an activity ends: with another attempt, or with an intervention.
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Database } from '../../database/database';
 import { isUnavailable } from '../../database/core/classify-errors';
@@ -9,29 +10,30 @@ import {
   seriesEndsAfterMs,
 } from '../../domain/retries/retry-policy';
 import type { FailedOperation, OperationFailures, RetryDecision } from './failures';
-import { classify, type Attempt } from './classification';
+import { classify, type Attempt } from './classify-error';
 import type { RetryControl } from './control';
 
 export interface RetryDeciderDeps {
   readonly database: Pick<Database, 'budgets' | 'escalations'>;
   readonly control: Pick<RetryControl, 'policy' | 'wechatIsDown'>;
-  /** The database could not be asked. */
+  /** Called when the database could not be reached. */
   readonly onDatabaseAway: () => void;
   readonly log: (event: string, ids: Readonly<Record<string, unknown>>) => void;
   readonly now: () => number;
-  /** 0 ≤ random < 1 */
+  /** Returns 0 ≤ random < 1. */
   readonly random: () => number;
 }
 
-/** Below the promise that everything open goes on within a minute when the database is back. */
+/** The wait while the database is away. Everything open must go on within 60 s of its return. */
 const DATABASE_RETRY_MS = { base: 3_000, spread: 4_000 };
 
 export type RetryDecider = ReturnType<typeof createRetryDecider>;
 
 /**
- * Decides what follows a failed attempt, in the one place that does: again after what the policy says,
- * or the end and a person (P10). Policies are read for each attempt, so a change counts from the next
- * one on, also for what has been retried for hours.
+ * Makes the function that decides what follows a failed attempt; no other place decides that.
+ * Either the operation is tried again after the delay of its policy, or it escalates: an
+ * intervention is opened (P10). The policy is read for each attempt, so a change counts from the
+ * next one on, also for an operation that has been retried for hours.
  */
 export function createRetryDecider(deps: RetryDeciderDeps) {
   const away = (activity: string) => {
@@ -40,16 +42,16 @@ export function createRetryDecider(deps: RetryDeciderDeps) {
     return again(`${activity}: TEMPORARY_FAILURE`, 'TEMPORARY_FAILURE', delayMs);
   };
 
-  /** @returns what the attempt is to end with */
+  /** @returns the error that the attempt has to end with */
   return async (error: unknown, attempt: Attempt): Promise<unknown> => {
-    const seen = classify(error, attempt);
-    if (seen.kind === 'as_it_is') return error;
-    if (seen.kind === 'database_away') return away(attempt.activity);
+    const classified = classify(error, attempt);
+    if (classified.kind === 'as_it_is') return error;
+    if (classified.kind === 'database_away') return away(attempt.activity);
     try {
-      return await decideAll(deps, seen.failures, attempt);
+      return await decideAll(deps, classified.failures, attempt);
     } catch (fault) {
       if (isUnavailable(fault)) return away(attempt.activity);
-      // Temporal's static policy serves; the next attempt is judged again.
+      // Temporal's static policy sets the delay; the decider decides about the next attempt again.
       deps.log('retry.undecided', { activity: attempt.activity, number: attempt.number });
       return fault;
     }
@@ -61,18 +63,18 @@ async function decideAll(
   failed: OperationFailures,
   attempt: Attempt,
 ): Promise<ApplicationFailure> {
-  const verdicts: RetryDecision[] = [];
+  const decisions: RetryDecision[] = [];
   for (const failure of failed.failures) {
-    const verdict = await decideOne(deps, failure, attempt);
-    await failure.settle?.(verdict);
-    verdicts.push(verdict);
+    const decision = await decideOne(deps, failure, attempt);
+    await failure.settle?.(decision);
+    decisions.push(decision);
   }
-  const delays = verdicts.flatMap((one) => (one.kind === 'again' ? [one.delayMs] : []));
+  const delays = decisions.flatMap((one) => (one.kind === 'again' ? [one.delayMs] : []));
   const delayMs = delays.length > 0 ? Math.min(...delays) : null;
   await failed.finish(delayMs);
-  const isNews = verdicts.some((one) => one.kind === 'spent' && one.isNews);
-  // The run has to hear of a new question; whatever else is left it starts again.
-  if (delayMs === null || isNews) {
+  const hasOpened = decisions.some((one) => one.kind === 'spent' && one.hasOpened);
+  // The run has to read a new intervention; it starts the activity again for the other operations.
+  if (delayMs === null || hasOpened) {
     return ApplicationFailure.nonRetryable(failed.message, BUDGET_SPENT);
   }
   const code = failed.failures[0]?.code ?? 'INTERNAL_ERROR';
@@ -100,7 +102,7 @@ async function decideOne(
   if (result === 'open' && afterSpent) {
     return { kind: 'again', delayMs: afterSpent.delayMs, attempts };
   }
-  return { kind: 'spent', isNews: result === 'opened', attempts };
+  return { kind: 'spent', hasOpened: result === 'opened', attempts };
 }
 
 function again(message: string, type: string, delayMs: number): ApplicationFailure {

@@ -1,51 +1,52 @@
+// The errors by which activities report failed operations.
 import { ApplicationFailure } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
 
-/** What was decided about a failed operation. */
+/** The decision about a failed operation. */
 export type RetryDecision =
-  /** It is tried again after this. */
+  /** It is tried again after `delayMs`. */
   | { readonly kind: 'again'; readonly delayMs: number; readonly attempts: number }
-  /** It is not; a person is asked. `isNews` when the question was opened by this. */
-  | { readonly kind: 'spent'; readonly isNews: boolean; readonly attempts: number };
+  /** Its budget is spent. `hasOpened` says whether this failure has opened the intervention. */
+  | { readonly kind: 'spent'; readonly hasOpened: boolean; readonly attempts: number };
 
-/** What a person needs to decide; never personal data. */
+/** The facts that a person needs to resolve an intervention; never personal data. */
 export interface FailureEvidence {
   readonly message?: string | null;
-  /** As WeChat wrote it. */
+  /** WeChat's own code. */
   readonly wechat_code?: string | null;
   /** WeChat's `Request-ID`, which its support asks for first. */
   readonly request_id?: string | null;
-  /** HTTP status; null when no answer came. */
+  /** HTTP status; null when no response came. */
   readonly status?: number | null;
   readonly [name: string]: unknown;
 }
 
-/** One operation that failed. Activities state facts; the interceptor alone decides what follows. */
+/** A failed operation. The activity states the facts; the retry decider decides what follows. */
 export interface FailedOperation {
   readonly operation: RetryOperation;
-  /** Of the order or the refund. */
+  /** The number of the order, the refund or the sharing. */
   readonly number: string;
-  /** What of it: an effect, a delivery, an activity. Attempts are counted per subject. */
+  /** The part that failed: an effect, a delivery, an activity. Attempts are counted per subject. */
   readonly subject: string;
   readonly code: ErrorCode;
   readonly evidence: FailureEvidence;
-  /** Failed attempts, this one included, where a row of its own counts them; else they are counted. */
+  /** Failed attempts, this one included, where a row counts them; else the decider counts them. */
   readonly attempts?: number;
-  /** Called with the decision, before the attempt ends: for times that are kept in rows. */
-  readonly settle?: (verdict: RetryDecision) => Promise<void>;
-  /** After its budget is spent and a person was asked it goes on at this pace, instead of ending. */
+  /** Called with the decision before the attempt ends, to store its time in a row. */
+  readonly settle?: (decision: RetryDecision) => Promise<void>;
+  /** When set, the operation goes on at this pace after its budget is spent, instead of ending. */
   readonly afterSpent?: { readonly delayMs: number };
 }
 
-/** Several operations of one attempt that failed, each decided on its own. */
+/** Several failed operations of one attempt. The decider decides about each. */
 export class OperationFailures extends Error {
   override readonly name: string = 'OperationFailures';
   readonly failures: readonly FailedOperation[];
-  /** What follows the decisions: when the next of them is tried, in ms; null when none is. */
+  /** Called after the decisions with the shortest delay in ms, or null when none is tried again. */
   readonly finish: (nextDelayMs: number | null) => Promise<void>;
-  /** The next attempt comes no later than this: something else waits for it too. */
+  /** The next attempt comes no later than this, because it has something else to do as well. */
   readonly withinMs: number;
 
   constructor(
@@ -62,7 +63,7 @@ export class OperationFailures extends Error {
   }
 }
 
-/** An operation that failed. */
+/** The only failed operation of an attempt. */
 export class OperationFailure extends OperationFailures {
   override readonly name = 'OperationFailure';
 
@@ -72,15 +73,16 @@ export class OperationFailure extends OperationFailures {
 }
 
 /**
- * Ends an attempt in which nothing failed: there is nothing to tell yet, and it is made again after
- * `delayMs`. The retries add no events (P9); no budget pays for them.
+ * Makes the error that ends an attempt in which nothing failed: the activity is tried again after
+ * `delayMs`, because there is no result yet. Such retries add no events (P9) and spend no budget.
+ * @param what the operation, for the message
  */
 export function retryIn(delayMs: number, code: ErrorCode, what: string): ApplicationFailure {
   return ApplicationFailure.create({
     message: `${what}: ${code}`,
     type: code,
     nextRetryDelay: Math.max(1, Math.round(delayMs)),
-    // Not worth a line in the log at each attempt.
+    // Keeps these ends out of the log.
     category: ApplicationFailureCategory.BENIGN,
   });
 }

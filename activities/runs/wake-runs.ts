@@ -1,3 +1,4 @@
+// Wakes runs from within activities, by a signal that also starts a missing run.
 import { getClient } from '@temporalio/activity';
 import { orderRunStart, refundRunStart, sharingRunStart } from '../../domain/temporal/run-start';
 import {
@@ -7,17 +8,18 @@ import {
   SHARING_WORKFLOW_TYPE,
 } from '../../domain/temporal/workflow-ids';
 
-/** Temporal takes a start or a signal within this, or the sweep makes it good. */
+/** Temporal has to accept a signal within this; else the sweep wakes the run later. */
 const WAKE_TIMEOUT_MS = 3_000;
 
 /**
- * What an activity says to runs, through the client of its own worker. Every message starts the run if
- * there is none (P5); what is lost on the way is made good by the row's `due_at`.
+ * Wakes runs through the client of the activity's own worker. Each signal starts the run when there
+ * is none (P5). When a signal is lost, the sweep wakes the run at the row's `due_at`.
  */
 export const runs = {
   /**
-   * Tells an order's run to look at its rows.
-   * @param hint an inbox row's id, or a word for the history; the run reads no facts from it (P3)
+   * Wakes an order's run, which then reads its rows.
+   * @param hint an inbox row's id, or a word for people who read the history; it carries no facts
+   * (P3)
    */
   async wakeOrder(outTradeNo: string, hint: string): Promise<void> {
     const client = getClient();
@@ -30,7 +32,7 @@ export const runs = {
     );
   },
 
-  /** Makes sure that a refund has its run, and tells it to look at its row. */
+  /** Wakes a refund's run, which then reads its row. */
   async wakeRefund(outRefundNo: string): Promise<void> {
     const client = getClient();
     await client.connection.withDeadline(Date.now() + WAKE_TIMEOUT_MS, () =>
@@ -41,7 +43,10 @@ export const runs = {
       }),
     );
   },
-  /** Makes sure that a profit sharing has its run. Told of one under way, it asks WeChat at once. */
+
+  /**
+   * Wakes a profit sharing's run. When the sharing is under way, the run queries WeChat at once.
+   */
   async wakeSharing(outOrderNo: string): Promise<void> {
     const client = getClient();
     await client.connection.withDeadline(Date.now() + WAKE_TIMEOUT_MS, () =>

@@ -8,7 +8,7 @@ import { inTime } from '../http/deadline';
 import { ApiError } from '../http/problem';
 import type { OrderRuns } from '../temporal/order-runs';
 
-/** A prepay that has not answered by then is answered with `payment: null` (design, HTTP contract). */
+/** When WeChat has not responded to a prepay by then, the reply has `payment: null`. */
 const PREPAY_WAIT_MS = 8_000;
 /** Parameters that die sooner are made anew: the user needs time to use them. */
 const PARAMETER_MARGIN_MS = 30_000;

@@ -130,7 +130,7 @@ export async function startRealSide(ground: Ground): Promise<RealSide> {
         kind: 'payment',
         eventType: 'TRANSACTION.SUCCESS',
         outTradeNo,
-        resource: paymentText(credentials, { outTradeNo, totalFen: TOTAL_FEN }),
+        resource: paymentText(credentials, { outTradeNo, totalFen: fen(TOTAL_FEN) }),
       });
       if (stored.kind !== 'added') throw new Error(`A payment was not added: ${stored.kind}`);
       return stored.id;

@@ -68,7 +68,7 @@ interface InterventionRow extends OpenIntervention {
   readonly status: string;
 }
 
-/** Commits a resolution before the run is woken (design, section 7); the same one twice is one. */
+/** Commits a resolution before the run is woken; the same one twice is one. */
 export async function submitResolution(
   context: DatabaseContext,
   request: ResolutionRequest,

@@ -1,26 +1,28 @@
+// The fingerprint of an order: finds a repeated request that has no `Idempotency-Key`.
+import type { Fen } from '../money';
 import type { Channel } from './channels';
 
-/** What makes two orders the same order when the caller sent no `Idempotency-Key`. */
+/** The properties in which two requests without an `Idempotency-Key` must agree to be one order. */
 export interface FingerprintInput {
   readonly channel: Channel;
   readonly userId: string;
   readonly openid: string | null;
-  readonly items: readonly { sku: string; quantity: number; unitPriceFen: number }[];
-  readonly totalFen: number;
+  readonly items: readonly { sku: string; quantity: number; unitPriceFen: Fen }[];
+  readonly totalFen: Fen;
   readonly currency: string;
   readonly shopOrderNo: string | null;
   readonly profitSharing: boolean;
 }
 
-/** How long a fingerprint holds after the order, or after its last match. */
+/** A fingerprint counts for so long after the order was made, or after its last match. */
 export const FINGERPRINT_WINDOW_MS = 5 * 60_000;
 
 /**
- * The text whose keyed hash is the order's fingerprint: the order, normalised, items in any order.
- * Lines of one sku at one price are added up, so `2 × A` and `A, A` are the same.
+ * The text whose keyed hash is the order's fingerprint. It does not depend on the order of the items,
+ * and it adds up lines of one sku at one price, so `2 × A` and `A, A` are the same.
  */
 export function fingerprintText(input: FingerprintInput): string {
-  const lines = new Map<string, { sku: string; unitPriceFen: number; quantity: number }>();
+  const lines = new Map<string, { sku: string; unitPriceFen: Fen; quantity: number }>();
   for (const { sku, unitPriceFen, quantity } of input.items) {
     const key = JSON.stringify([sku, unitPriceFen]);
     const line = lines.get(key);

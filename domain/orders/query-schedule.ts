@@ -1,24 +1,28 @@
-/** After the configured gaps the last one doubles, up to this. */
+// The schedule by which WeChat is queried about something whose callback has not come.
+// Sandbox: deterministic only.
+
+/** After the configured gaps the last gap doubles, up to this. */
 export const MAX_QUERY_GAP_MS = 60 * 60_000;
 
 /**
- * When WeChat is asked next about an order whose callback has not come. The gaps count from the prepay:
- * with `30s, 1m, 2m` the queries come 30 s, 1 min 30 s and 3 min 30 s after it; then the gap doubles.
- * @param prepaidAtMs when the user could first pay, Unix ms
- * @param nowMs Unix ms
+ * When WeChat is queried next. The gaps count from a start: for a payment the prepay, for a refund, a
+ * sharing or a take-back the moment when WeChat accepted it. With `30s, 1m, 2m` the queries come 30 s,
+ * 1 min 30 s and 3 min 30 s after the start; then the gap doubles.
+ * @param startMs Unix time in ms
+ * @param nowMs Unix time in ms
  * @param gapsMs at least one gap, each > 0
- * @returns the first time of the schedule later than `nowMs`, Unix ms
+ * @returns the first time of the schedule later than `nowMs`, Unix time in ms
  */
-export function nextQueryAt(prepaidAtMs: number, nowMs: number, gapsMs: readonly number[]): number {
-  let at = prepaidAtMs;
-  let gap = MAX_QUERY_GAP_MS;
+export function nextQueryAt(startMs: number, nowMs: number, gapsMs: readonly number[]): number {
+  let atMs = startMs;
+  let gapMs = MAX_QUERY_GAP_MS;
   for (let index = 0; ; index += 1) {
-    gap = gapsMs[index] ?? Math.min(gap * 2, MAX_QUERY_GAP_MS);
-    at += gap;
-    if (at > nowMs) return at;
-    // Beyond the configured gaps at the largest one, the rest of the way is one division.
-    if (index >= gapsMs.length && gap === MAX_QUERY_GAP_MS) {
-      return at + (Math.floor((nowMs - at) / MAX_QUERY_GAP_MS) + 1) * MAX_QUERY_GAP_MS;
+    gapMs = gapsMs[index] ?? Math.min(gapMs * 2, MAX_QUERY_GAP_MS);
+    atMs += gapMs;
+    if (atMs > nowMs) return atMs;
+    // Once every further gap is the largest one, a division finds the time.
+    if (index >= gapsMs.length && gapMs === MAX_QUERY_GAP_MS) {
+      return atMs + (Math.floor((nowMs - atMs) / MAX_QUERY_GAP_MS) + 1) * MAX_QUERY_GAP_MS;
     }
   }
 }

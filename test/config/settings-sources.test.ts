@@ -87,7 +87,7 @@ describe('a secret in a file', () => {
     [
       'next to the variable itself is refused',
       { ONCEPAY_HASH_KEY_FILE: '/no/such/file' },
-      '  ONCEPAY_HASH_KEY and ONCEPAY_HASH_KEY_FILE are both set',
+      '  ONCEPAY_HASH_KEY and ONCEPAY_HASH_KEY_FILE are both set: remove one of them',
     ],
     [
       'with a bad value is named by the variable, and not quoted',
@@ -96,7 +96,7 @@ describe('a secret in a file', () => {
     ],
   ])('%s', (_what, change, expected) => {
     const text = message(() => loadSettings({ ...REQUIRED, ...change }));
-    expect(text).toBe(`The environment is not complete:\n${expected}`);
+    expect(text).toBe(`Correct these environment variables, then start again:\n${expected}`);
   });
 });
 
@@ -114,7 +114,7 @@ describe('a key as PEM text', () => {
 });
 
 describe('the scheme of an address', () => {
-  const PLAIN = 'must start with https:// (http:// only on loopback)';
+  const PLAIN = 'must start with https:// (http:// is accepted for loopback addresses only)';
   const STRICT = 'must start with https://';
 
   // Address → what is said of it outside production, and in production.
@@ -167,7 +167,7 @@ describe('the database alone, for the migrations', () => {
     [
       'given twice',
       { DATABASE_URL: url, DATABASE_URL_FILE: '/no' },
-      'DATABASE_URL and DATABASE_URL_FILE are both set',
+      'DATABASE_URL and DATABASE_URL_FILE are both set: remove one of them',
     ],
   ])('is refused when it is %s', (_how, env, expected) => {
     expect(message(() => loadDatabaseUrl(env))).toBe(expected);

@@ -140,14 +140,16 @@ describe('a missing variable', () => {
   test('is named in one message together with all others', () => {
     const expected = Object.keys(REQUIRED).map((name) => `${name} is missing`);
     expect(problems({}).toSorted()).toEqual(expected.toSorted());
-    expect(() => loadSettings({})).toThrow(/^The environment is not complete:\n/);
+    expect(() => loadSettings({})).toThrow(
+      /^Correct these environment variables, then start again:\n/,
+    );
   });
 });
 
 /** One bad value each, with what the message says of it. */
 const BAD: readonly (readonly [string, string, RegExp])[] = [
   ['NODE_ENV', 'staging-7', /must be development, test or production/],
-  ['ONCEPAY_LOG_LEVEL', 'loud-7', /must be a level of pino/],
+  ['ONCEPAY_LOG_LEVEL', 'loud-7', /must be trace, debug/],
   ['PORT', '80a7', /must be a port number/],
   ['PORT', '65536', /must be a port number/],
   ['PORT', '-1', /must be a port number/],
@@ -156,9 +158,9 @@ const BAD: readonly (readonly [string, string, RegExp])[] = [
   ['TEMPORAL_ADDRESS', 'http://temporal-7:7233', /must be host:port/],
   ['TEMPORAL_ADDRESS', 'temporal-7 7233', /must be host:port/],
   ['WECHATPAY_BASE_URL', 'http://wechat-7.example', /must start with https:\/\//],
-  ['WECHATPAY_APP_ID', 'wx 7!', /must be 1–32 letters and digits/],
+  ['WECHATPAY_APP_ID', 'wx 7!', /must be 1–32 letters, digits or underscores/],
   ['WECHATPAY_MERCHANT_ID', 'mch-7', /must be 1–32 digits/],
-  ['WECHATPAY_MERCHANT_SERIAL', '7 7', /must be 1–64 letters and digits/],
+  ['WECHATPAY_MERCHANT_SERIAL', '7 7', /must be 1–64 letters, digits, hyphens or underscores/],
   ['WECHATPAY_MERCHANT_PRIVATE_KEY', 'key-7', /must be an RSA private key as PEM text/],
   ['WECHATPAY_MERCHANT_PRIVATE_KEY', RSA.publicKey, /must be an RSA private key as PEM text/],
   ['WECHATPAY_MERCHANT_PRIVATE_KEY', ELLIPTIC.privateKey, /must be an RSA private key/],
@@ -174,16 +176,28 @@ const BAD: readonly (readonly [string, string, RegExp])[] = [
   ['WECHATPAY_NOTIFY_URL', 'https://pay-7.example/x?', /must have no query string/],
   ['WECHATPAY_NOTIFY_URL', ' https://pay-7.example/x', /must be a URL/],
   ['WECHATPAY_NOTIFY_URL', 'https://pay-7.example/\nx', /must be a URL/],
-  ['WECHATPAY_NOTIFY_URL', 'https://u:p-7@pay.example/x', /must not carry a user or password/],
+  ['WECHATPAY_NOTIFY_URL', 'https://u:p-7@pay.example/x', /must not contain a user or a password/],
   ['WECHATPAY_NOTIFY_URL', 'ftp://pay-7.example/x', /must start with https:\/\//],
   ['ONCEPAY_API_KEYS', 'shop:owner:secret-7', /must be name:role:secret,… with a role of merchant/],
   ['ONCEPAY_API_KEYS', 'secret-7', /must be name:role:secret/],
   ['ONCEPAY_API_KEYS', 'a:viewer:secret-7,', /must be name:role:secret/],
-  ['ONCEPAY_API_KEYS', 'a:viewer:secret-7,a:admin:secret-8', /repeats a name or a secret/],
-  ['ONCEPAY_API_KEYS', 'a:viewer:secret-7,b:admin:secret-7', /repeats a name or a secret/],
-  ['ONCEPAY_ENCRYPTION_KEYS', 'a:c2hvcnQtNw==', /with ids that differ and 32 bytes each/],
-  ['ONCEPAY_ENCRYPTION_KEYS', `a:${'!'.repeat(44)}`, /with ids that differ and 32 bytes each/],
-  ['ONCEPAY_ENCRYPTION_KEYS', `${'A'.repeat(43)}=`, /with ids that differ and 32 bytes each/],
+  ['ONCEPAY_API_KEYS', 'a:viewer:secret-7,a:admin:secret-8', /must not repeat a name or a secret/],
+  ['ONCEPAY_API_KEYS', 'a:viewer:secret-7,b:admin:secret-7', /must not repeat a name or a secret/],
+  [
+    'ONCEPAY_ENCRYPTION_KEYS',
+    'a:c2hvcnQtNw==',
+    /with a different id for each key and 32 bytes in each/,
+  ],
+  [
+    'ONCEPAY_ENCRYPTION_KEYS',
+    `a:${'!'.repeat(44)}`,
+    /with a different id for each key and 32 bytes in each/,
+  ],
+  [
+    'ONCEPAY_ENCRYPTION_KEYS',
+    `${'A'.repeat(43)}=`,
+    /with a different id for each key and 32 bytes in each/,
+  ],
   ['ONCEPAY_HASH_KEY', 'too-short-7', /must have at least 16 characters/],
   ['ONCEPAY_PAYMENT_WINDOW', '30', /must be a time like 30s, 5m, 1h, from 1s to 7d/],
   ['ONCEPAY_PAYMENT_WINDOW', '8d', /from 1s to 7d/],
@@ -191,11 +205,11 @@ const BAD: readonly (readonly [string, string, RegExp])[] = [
   ['ONCEPAY_QUERY_SCHEDULE', '30s,0s', /must be times like 30s,1m,2m, each up to 7d/],
   ['ONCEPAY_QUERY_SCHEDULE', '30s,,1m', /must be times like/],
   ['ONCEPAY_QUERY_SCHEDULE', '999999999d', /each up to 7d/],
-  ['ONCEPAY_TASK_QUEUES', 'oncepay-orders,other-7', /must be some of oncepay-orders, /],
-  ['ONCEPAY_BUILD_ID', 'a b-7', /must be 1–128 of/],
-  ['TEMPORAL_PROFILE', 'profile-7', /can't be read or contradict/],
-  ['TEMPORAL_CONFIG_FILE', tmpdir(), /can't be read or contradict/],
-  ['TEMPORAL_TLS_CLIENT_CERT_PATH', '/no/such/file-7', /can't be read or contradict/],
+  ['ONCEPAY_TASK_QUEUES', 'oncepay-orders,other-7', /must be one or more of oncepay-orders, /],
+  ['ONCEPAY_BUILD_ID', 'a b-7', /must be 1–128 letters, digits/],
+  ['TEMPORAL_PROFILE', 'profile-7', /can't be read, or contradict each other/],
+  ['TEMPORAL_CONFIG_FILE', tmpdir(), /can't be read, or contradict each other/],
+  ['TEMPORAL_TLS_CLIENT_CERT_PATH', '/no/such/file-7', /can't be read, or contradict each other/],
 ];
 
 describe('a bad variable', () => {
@@ -268,12 +282,12 @@ describe('what belongs together', () => {
     [
       'a secret of webhooks that is not base64',
       { ONCEPAY_WEBHOOK_URL: 'https://shop.example/', ONCEPAY_WEBHOOK_SECRET: 'whsec_§' },
-      ['ONCEPAY_WEBHOOK_SECRET must be whsec_… followed by base64'],
+      ['ONCEPAY_WEBHOOK_SECRET must be whsec_ followed by base64'],
     ],
     [
       'an empty secret of webhooks',
       { ONCEPAY_WEBHOOK_URL: 'https://shop.example/', ONCEPAY_WEBHOOK_SECRET: 'whsec_' },
-      ['ONCEPAY_WEBHOOK_SECRET must be whsec_… followed by base64'],
+      ['ONCEPAY_WEBHOOK_SECRET must be whsec_ followed by base64'],
     ],
   ])('%s is refused', (_what, change, expected) => {
     expect(problemsWith(change)).toEqual(expected);

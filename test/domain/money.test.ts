@@ -130,7 +130,7 @@ describe('points', () => {
     [1230, 12],
     [MAX_FEN, 21_474_836],
   ])('a payment of %d fen earns %d', (totalFen, expected) => {
-    expect(pointsFor(totalFen)).toBe(expected);
+    expect(pointsFor(fen(totalFen))).toBe(expected);
   });
 });
 

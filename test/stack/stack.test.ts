@@ -261,15 +261,15 @@ describe('a start that fails', () => {
   });
 
   test('says that TEMPORAL_CLI_PATH names no program, and leaves nothing running', async () => {
-    process.env['TEMPORAL_CLI_PATH'] = '/nowhere/temporal';
+    process.env['TEMPORAL_CLI_PATH'] = '/noReceiver/temporal';
     await expect(start({ temporal: { own: true } })).rejects.toThrow(
-      /^TEMPORAL_CLI_PATH names \/nowhere\/temporal, which is not a program\.$/,
+      /^TEMPORAL_CLI_PATH names \/noReceiver\/temporal, which is not a program\.$/,
     );
   });
 
   test('says what to install when there is no Temporal CLI and no way to fetch it', async () => {
     delete process.env['TEMPORAL_CLI_PATH'];
-    process.env['PATH'] = '/nowhere';
+    process.env['PATH'] = '/noReceiver';
     const cache = await mkdtemp(join(tmpdir(), 'oncepay-no-cache-'));
     process.env['XDG_CACHE_HOME'] = cache;
     const failed = await start({ temporal: { own: true }, postgres: false }).catch(String);

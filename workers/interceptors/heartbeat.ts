@@ -1,12 +1,13 @@
+// Sends heartbeats for activities.
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 
-/** Beats within one heartbeat timeout: two may get lost. */
+/** Heartbeats within one heartbeat timeout, so that two may get lost. */
 const BEATS = 3;
 
 /**
- * Beats for every activity whose workflow has given it a heartbeat timeout: when its worker dies, its next
- * attempt begins after that, not after the whole of its time.
+ * Sends heartbeats for every activity that has a heartbeat timeout. When its worker dies, the next
+ * attempt begins after that timeout instead of the much longer one of the attempt.
  */
 export function createHeartbeatInterceptor(): ActivityInterceptorsFactory {
   return (context: Context) => ({

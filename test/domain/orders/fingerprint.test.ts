@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { fen } from '../../../domain/money';
 import { CHANNEL_NAMES } from '../../../domain/orders/channels';
 import { fingerprintText, type FingerprintInput } from '../../../domain/orders/fingerprint';
 
@@ -7,10 +8,10 @@ const ORDER: FingerprintInput = {
   userId: 'user-1',
   openid: 'openid-1',
   items: [
-    { sku: 'A', quantity: 1, unitPriceFen: 100 },
-    { sku: 'B', quantity: 2, unitPriceFen: 50 },
+    { sku: 'A', quantity: 1, unitPriceFen: fen(100) },
+    { sku: 'B', quantity: 2, unitPriceFen: fen(50) },
   ],
-  totalFen: 200,
+  totalFen: fen(200),
   currency: 'CNY',
   shopOrderNo: null,
   profitSharing: false,
@@ -25,11 +26,11 @@ const inputs: fc.Arbitrary<FingerprintInput> = fc.record({
     fc.record({
       sku: fc.oneof(fc.constantFrom('A', 'B', 'AB', '"', ',', '],['), text),
       quantity: fc.integer({ min: 1, max: 1000 }),
-      unitPriceFen: fc.integer({ min: 1, max: 1000 }),
+      unitPriceFen: fc.integer({ min: 1, max: 1000 }).map(fen),
     }),
     { minLength: 1, maxLength: 6 },
   ),
-  totalFen: fc.integer({ min: 1, max: 100_000 }),
+  totalFen: fc.integer({ min: 1, max: 100_000 }).map(fen),
   currency: fc.constantFrom('CNY', 'USD'),
   shopOrderNo: fc.option(text),
   profitSharing: fc.boolean(),
@@ -63,19 +64,19 @@ describe("an order's fingerprint", () => {
     ['another user', { userId: 'user-2' }],
     ['another openid', { openid: 'openid-2' }],
     ['no openid', { openid: null }],
-    ['another amount', { totalFen: 201 }],
+    ['another amount', { totalFen: fen(201) }],
     ['another currency', { currency: 'USD' }],
     ['a shop order number', { shopOrderNo: 'S-1' }],
     ['a shop order number that reads "null"', { shopOrderNo: 'null' }],
     ['profit sharing', { profitSharing: true }],
     ['one item less', { items: ORDER.items.slice(1) }],
-    ['another quantity', { items: [{ sku: 'A', quantity: 2, unitPriceFen: 100 }] }],
+    ['another quantity', { items: [{ sku: 'A', quantity: 2, unitPriceFen: fen(100) }] }],
     [
       'prices exchanged',
       {
         items: [
-          { sku: 'A', quantity: 1, unitPriceFen: 50 },
-          { sku: 'B', quantity: 2, unitPriceFen: 100 },
+          { sku: 'A', quantity: 1, unitPriceFen: fen(50) },
+          { sku: 'B', quantity: 2, unitPriceFen: fen(100) },
         ],
       },
     ],
@@ -83,8 +84,8 @@ describe("an order's fingerprint", () => {
       'quantities exchanged',
       {
         items: [
-          { sku: 'A', quantity: 2, unitPriceFen: 100 },
-          { sku: 'B', quantity: 1, unitPriceFen: 50 },
+          { sku: 'A', quantity: 2, unitPriceFen: fen(100) },
+          { sku: 'B', quantity: 1, unitPriceFen: fen(50) },
         ],
       },
     ],
@@ -93,11 +94,11 @@ describe("an order's fingerprint", () => {
   });
 
   test('is the same for one line of two and two lines of one', () => {
-    const one = { sku: 'A', quantity: 1, unitPriceFen: 100 };
-    const lines = [one, { sku: 'B', quantity: 1, unitPriceFen: 1 }, one];
+    const one = { sku: 'A', quantity: 1, unitPriceFen: fen(100) };
+    const lines = [one, { sku: 'B', quantity: 1, unitPriceFen: fen(1) }, one];
     const summed = [
       { ...one, quantity: 2 },
-      { sku: 'B', quantity: 1, unitPriceFen: 1 },
+      { sku: 'B', quantity: 1, unitPriceFen: fen(1) },
     ];
     expect(fingerprintText({ ...ORDER, items: lines })).toBe(
       fingerprintText({ ...ORDER, items: summed }),

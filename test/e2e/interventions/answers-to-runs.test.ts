@@ -155,8 +155,8 @@ test('Web UI shows question, answers and call while it is open, and not after', 
     const shown = await shownOf(no);
     return shown.attention === 'wechat_failed' ? shown : null;
   });
-  expect(details).toContain('**wechat_failed**: a person is needed (1 open)');
-  expect(details).toContain('answers: retry · close');
+  expect(details).toContain('**wechat_failed**: a person must decide (1 open)');
+  expect(details).toContain('actions to choose from: retry · close');
   expect(details).toContain(`POST /v1/interventions/${id}/resolution`);
   await answered(question, 'close');
   await oncepay.untilStatus(no, 'closed');
@@ -165,7 +165,7 @@ test('Web UI shows question, answers and call while it is open, and not after', 
     return shown.attention === null ? shown : null;
   });
   expect(after.details).toContain('**closed**');
-  expect(after.details).not.toMatch(/a person is needed|answers:|resolution/);
+  expect(after.details).not.toMatch(/a person must decide|actions to choose from|resolution/);
 });
 
 test('many questions are counted first, then answered at once, and never with money', async () => {

@@ -3,7 +3,7 @@ import {
   DATABASE_EFFECTS,
   type DatabaseEffect,
 } from '../../../domain/fulfilment/effects';
-import { pointsFor, proportion } from '../../../domain/money';
+import { fen, pointsFor, proportion } from '../../../domain/money';
 import { STOCK, type OrderDriver } from './order-driver';
 import { SPACING_MS } from './world';
 
@@ -151,7 +151,7 @@ function checkEffects({ totalFen, names, shape }: OrderDriver, books: Books): vo
     const wanted = DATABASE_EFFECTS.filter((one) => asked[one] && effects[one] !== undefined);
     expect(own).toEqual(status === 'succeeded' && applied ? wanted : []);
   }
-  const given = isDone('points') ? pointsFor(totalFen) : 0;
+  const given = isDone('points') ? pointsFor(fen(totalFen)) : 0;
   const pointsBack = proportion(given, sumOf(takenBack(books, 'points')), totalFen);
   expect(sum(points.map(({ delta }) => delta))).toBe(given - pointsBack);
   expect(balance).toBe(given - pointsBack);

@@ -347,8 +347,8 @@ describe('when no answer comes', () => {
     await new Promise((resolve) => server.close(resolve));
     const refused = bench.another({ baseUrl: `http://127.0.0.1:${address.port}` });
     expect(await refused.close(ORDER)).toMatchObject({ ...lost, detail: 'ECONNREFUSED' });
-    const nowhere = bench.another({ baseUrl: 'http://nowhere.invalid' });
-    expect(await nowhere.close(ORDER)).toMatchObject(lost);
+    const noReceiver = bench.another({ baseUrl: 'http://noReceiver.invalid' });
+    expect(await noReceiver.close(ORDER)).toMatchObject(lost);
   });
 
   test('an answer of more than a megabyte is given up', async () => {

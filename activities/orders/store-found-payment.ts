@@ -1,3 +1,4 @@
+// Stores a payment that a query found in the inbox.
 import type { Database } from '../../database/database';
 import type { FoundRefund } from '../../database/orders/record-payment-queries';
 import type { PaymentNotice } from '../../domain/payments/notices';
@@ -13,10 +14,10 @@ interface FoundPaymentDeps {
 }
 
 /**
- * Keeps a payment that no callback told of.
- * @returns true when it waits for a verdict
+ * Stores a payment that a query found and no callback has reported.
+ * @returns true when the payment waits for its verdict
  */
-export async function keepFound(
+export async function storeFoundPayment(
   { database, wechatpay, now }: FoundPaymentDeps,
   { notice, raw }: { readonly notice: PaymentNotice; readonly raw: string },
   merchantId: string,
@@ -26,8 +27,10 @@ export async function keepFound(
 }
 
 /**
- * Paid and on its way back, and we know of neither: the books may be older than what we did. Our own refund of
- * a payment has the number made from it; if WeChat has that, nobody needs to be asked.
+ * Finds our own refund of a payment that is missing in our rows, as after a restore of an old
+ * backup. The number of such a refund is made from the transaction; when WeChat knows it, no person
+ * is needed.
+ * @returns null when WeChat does not know the refund, or still works on it
  */
 async function ownRefund(
   wechatpay: FoundPaymentDeps['wechatpay'],
@@ -38,7 +41,7 @@ async function ownRefund(
   const outcome = await wechatpay.queryRefund({ outRefundNo, merchantId });
   if (outcome.kind !== 'ok' || outcome.value.transactionId !== transactionId) return null;
   const { status } = outcome.value;
-  // One that WeChat still works on is told by its callback.
+  // WeChat reports the end of a refund that it still works on by callback.
   if (refundEvent(status) !== 'succeeded' && refundEvent(status) !== 'abnormal') return null;
   return { outRefundNo, status, raw: asCallback(outcome.value, merchantId) };
 }

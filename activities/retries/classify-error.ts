@@ -1,29 +1,32 @@
+// Tells the kinds of errors that can end an attempt apart.
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import { errorChain, isUnavailable, sqlStateOf } from '../../database/core/classify-errors';
 import { OperationFailure, OperationFailures } from './failures';
 
-/** The attempt that failed. */
+/** The attempt of an activity that failed. */
 export interface Attempt {
   readonly activity: string;
-  /** Its first argument, the number it works on; its own name when it has none. */
+  /** Its first argument, the number it works on; the activity's name when it has no argument. */
   readonly number: string;
-  /** Temporal's count of this run of the activity, from 1. */
+  /** Temporal's count of the activity's attempts, from 1. */
   readonly attempt: number;
 }
 
 export type Classified =
-  /** Decided by whoever threw it: "not yet", a cancel, an end on purpose. */
+  /** The activity decided itself how to end: a delayed retry, a cancellation, an end on purpose. */
   | { readonly kind: 'as_it_is' }
-  /** The database could not be asked. */
+  /** The database could not be reached. */
   | { readonly kind: 'database_away' }
   | { readonly kind: 'failed'; readonly failures: OperationFailures };
 
 /** Activities that only read. */
 const READING = ['loadRun', 'readRefund'];
-/** A step that a person was asked about is still tried this often: it may be repaired by then. */
+/**
+ * A step with an open intervention is still tried this often: its cause may be repaired by then.
+ */
 const STUCK_DELAY_MS = 30_000;
 
-/** The one place that says what kind of error ended an attempt (S13). */
+/** Says what kind of error ended an attempt; the only place that does (S13). */
 export function classify(error: unknown, { activity, number }: Attempt): Classified {
   if (error instanceof OperationFailures) return { kind: 'failed', failures: error };
   if (
