@@ -3,9 +3,9 @@
 
 /**
  * Every error code that Oncepay shows to a caller or stores in a row. The codes are wire format and
- * never change (S13); each has its row in the documentation page on errors. `retry` is true when the
- * same request can succeed later without a person. `title` is shown to callers and says what is wrong;
- * the `detail` of each problem document says what to do next.
+ * never change (S13); each has its row in the documentation page on errors. `retry` is true when
+ * the same request can succeed later without a person. The `title` is shown to callers and says
+ * what is wrong; the `detail` of each problem document says what to do next.
  */
 export const ERRORS = {
   // Errors in the request of a caller.
