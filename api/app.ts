@@ -1,3 +1,4 @@
+// Puts the HTTP side of the api together: routes, checks and error handling.
 import express, { type Express, type Request, type Response } from 'express';
 import type { Logger } from '../config/logger';
 import { isUnavailable } from '../database/core/classify-errors';
@@ -5,7 +6,6 @@ import type { createAuthentication } from './http/auth';
 import { requireRole } from './http/auth';
 import { readJsonBody } from './http/json-body';
 import { ApiError, sendProblem } from './http/problem';
-import { parse } from './http/validation';
 import type { Metrics } from './health/metrics';
 import { createOpenApi } from './openapi';
 import type { Operation, Reply } from './http/operations';
@@ -15,7 +15,7 @@ export interface AppDeps {
   readonly operations: readonly Operation[];
   readonly authenticate: ReturnType<typeof createAuthentication>;
   readonly callback: ReturnType<typeof createCallbackHandler>;
-  /** The body of `/readyz`, and whether the first duty can be done. */
+  /** The checks of `/readyz`; ready means that callbacks can be accepted. */
   readonly readiness: () => Promise<{ readonly ready: boolean; readonly checks: object }>;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -23,7 +23,10 @@ export interface AppDeps {
 
 const READ_ONLY = ['/healthz', '/readyz', '/metrics', '/openapi.json'];
 
-/** The HTTP side, put together. No body parser stands before the callback: it reads the raw bytes. */
+/**
+ * Makes the Express app. No body parser runs before the callback handler, because that one needs
+ * the raw bytes.
+ */
 export function createApp(deps: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
@@ -50,7 +53,7 @@ export function createApp(deps: AppDeps): Express {
   for (const operation of deps.operations) register(app, deps, operation);
   refuseOtherMethods(app, deps.operations);
   app.use(() => {
-    throw new ApiError('NOT_FOUND', 'There is nothing at this address');
+    throw new ApiError('NOT_FOUND', 'This path does not exist; GET /openapi.json lists all paths');
   });
   app.use((error: unknown, request: Request, response: Response, _next: unknown) => {
     replyWithError(deps, error, request, response);
@@ -58,22 +61,24 @@ export function createApp(deps: AppDeps): Express {
   return app;
 }
 
-/** What stands at an address, but not for this method: 405 with `Allow` (RFC 9110, 15.5.6). */
+/** Refuses other methods of a path that exists: 405 with `Allow` (RFC 9110, 15.5.6). */
 function refuseOtherMethods(app: Express, operations: readonly Operation[]): void {
   const methods = new Map(READ_ONLY.map((path) => [path, ['GET']]));
   for (const { path, method } of operations) {
     methods.set(path, [...(methods.get(path) ?? []), method.toUpperCase()]);
   }
   for (const [path, offered] of methods) {
-    const allow = offered.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    const allow = offered
+      .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+      .join(', ');
     app.all(path, (request) => {
-      throw new ApiError('METHOD_NOT_ALLOWED', `${request.method} is not offered here`, {
-        headers: { allow: allow.join(', ') },
-      });
+      const detail = `This path does not allow ${request.method}; it allows ${allow}`;
+      throw new ApiError('METHOD_NOT_ALLOWED', detail, { headers: { allow } });
     });
   }
 }
 
+/** Registers the route of an operation. */
 function register(app: Express, deps: AppDeps, operation: Operation): void {
   const count = (status: number) =>
     deps.metrics.requests.inc({ operation: operation.id, status: String(status) });
@@ -81,22 +86,18 @@ function register(app: Express, deps: AppDeps, operation: Operation): void {
     response.on('finish', () => count(response.statusCode));
     const caller = deps.authenticate(request);
     requireRole(caller, operation.roles);
-    const query: unknown = operation.query ? parse(operation.query, request.query) : {};
-    const body: unknown = operation.body
-      ? parse(operation.body, await bodyOf(request, operation))
-      : null;
     const reply = await operation.handle({
       caller,
-      params: request.params as Record<string, string>,
-      query: query as Record<string, unknown>,
-      body,
+      params: request.params,
+      query: request.query,
+      readBody: () => bodyOf(request, operation),
       header: (name) => request.get(name),
     });
     send(response, reply);
   });
 }
 
-/** A call without a body may leave out its content type too. */
+/** Reads the body. A call that may leave out the body may leave out its content type too. */
 function bodyOf(request: Request, operation: Operation): Promise<unknown> {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   const empty = encoding === undefined && (length === undefined || length === '0');
@@ -113,9 +114,9 @@ function send(response: Response, { status, body }: Reply): void {
   response.end(text);
 }
 
-/** Every error becomes a problem document; what we did not foresee is logged and shows nothing. */
+/** Replies with a problem document; an unexpected error is logged and not shown to the caller. */
 function replyWithError(deps: AppDeps, error: unknown, request: Request, response: Response): void {
-  // What the caller still sends is read and dropped, so that the answer gets through.
+  // The rest of the request is read and dropped, so that the reply reaches the caller.
   request.resume();
   if (response.headersSent) {
     response.destroy();
@@ -124,18 +125,28 @@ function replyWithError(deps: AppDeps, error: unknown, request: Request, respons
   sendProblem(response, toApiError(deps, error, request));
 }
 
+/** The problem that the caller gets for an error. */
 function toApiError(deps: AppDeps, error: unknown, request: Request): ApiError {
   if (error instanceof ApiError) return error;
   if (
     error instanceof URIError ||
     (error instanceof Error && 'status' in error && error.status === 400)
   ) {
-    return new ApiError('VALIDATION_ERROR', 'The address is not well-formed');
+    return new ApiError(
+      'VALIDATION_ERROR',
+      'The path or query of the request is not well-formed; check its percent-encoding',
+    );
   }
   if (isUnavailable(error)) {
     deps.logger.warn({ err: error, method: request.method }, 'api.database_away');
-    return new ApiError('TEMPORARY_FAILURE', 'The database is not reachable now');
+    return new ApiError(
+      'TEMPORARY_FAILURE',
+      'The database is not reachable at the moment; send the same request again',
+    );
   }
   deps.logger.error({ err: error, method: request.method, path: request.path }, 'api.failed');
-  return new ApiError('INTERNAL_ERROR', 'Something went wrong; it is in the log');
+  return new ApiError(
+    'INTERNAL_ERROR',
+    "Oncepay failed unexpectedly; the operator finds the cause in the api's log",
+  );
 }

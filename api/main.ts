@@ -1,3 +1,4 @@
+// The api's composition root: makes its parts, starts the server and stops it.
 import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
@@ -13,7 +14,7 @@ import { createBreaker } from './dispatcher/breaker';
 import { createDispatcher } from './dispatcher/dispatcher';
 import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
-import { createMetrics } from './health/metrics';
+import { createMetrics, type Metrics } from './health/metrics';
 import { createOutages } from '../database/retries/report-outages';
 import { createPatrolMetrics } from './patrol/metrics';
 import type { Operation } from './http/operations';
@@ -23,7 +24,7 @@ import { callbackDeliveryOperations } from './callbacks/routes';
 import { orderOperations } from './orders/routes';
 import { interventionOperations } from './interventions/routes';
 import { patrolOperations } from './patrol/routes';
-import { pointsOperations } from './products/points';
+import { pointsOperations } from './products/points-routes';
 import { productOperations } from './products/routes';
 import { sharingOperations } from './sharing/routes';
 import { refundOperations } from './refunds/routes';
@@ -32,11 +33,12 @@ import { settingOperations } from './settings/routes';
 import { listen, stopListening } from './http/server';
 import { connectTemporal } from './temporal/connection';
 import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
+import { createWakeOrLeaveToSweep } from './temporal/wake-later';
 
-/** WeChat's platform certificates change every few years, announced by new ones in the list. */
+/** WeChat's platform certificates change every few years; the new ones are in the list before. */
 const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
 
-/** The api's composition root: what it is made of, and how that ends. */
+/** Makes the parts of the api; `end` stops them. */
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
   const stores = {
@@ -59,7 +61,7 @@ function compose(settings: Settings, logger: Logger) {
   const runs = createOrderRuns(temporal.client, (error, outTradeNo) =>
     logger.warn({ err: error, outTradeNo }, 'temporal.no_answer'),
   );
-  const { metrics, sweep, dispatcher, deliveries } = composeFlow({
+  const { metrics, sweep, dispatcher, deliveries } = composeAfterReply({
     database,
     temporal,
     runs,
@@ -72,14 +74,14 @@ function compose(settings: Settings, logger: Logger) {
     now,
   });
   const app = createApp({
-    operations: composeOperations({ settings, database, runs, wechatpay, now }),
+    operations: composeOperations({ settings, database, runs, wechatpay, metrics, now }),
     authenticate: createAuthentication(settings.apiKeys),
     callback: createCallbackHandler({
       wechatpay,
       inbox,
       merchantId: settings.wechatpay.merchantId,
-      dispatch: (id, outTradeNo) => dispatcher.wakeOrder(id, outTradeNo),
-      hintSharing: (outOrderNo) => dispatcher.wakeSharing(outOrderNo),
+      wakeOrder: (id, outTradeNo) => dispatcher.wakeOrder(id, outTradeNo),
+      wakeSharing: (outOrderNo) => dispatcher.wakeSharing(outOrderNo),
       deliveries,
       metrics,
       logger,
@@ -105,21 +107,23 @@ function compose(settings: Settings, logger: Logger) {
   };
 }
 
-/** Everything under `/v1`. */
+/** Makes the operations under `/v1`. */
 function composeOperations(deps: {
   settings: Settings;
   database: Database;
   runs: OrderRuns;
   wechatpay: WechatPayClient;
+  metrics: Pick<Metrics, 'signals'>;
   now: () => number;
 }): Operation[] {
   const { settings, database, runs, now } = deps;
   const overrides = createSettingsProvider(database.settings, now);
   const payments = createPayments(deps);
+  const wakeOrLeaveToSweep = createWakeOrLeaveToSweep(deps.metrics.signals);
   return [
     ...orderOperations({ database, payments, runs, settings, overrides, now }),
-    ...refundOperations({ database, runs, now }),
-    ...sharingOperations({ database, runs, now }),
+    ...refundOperations({ database, runs, wakeOrLeaveToSweep, now }),
+    ...sharingOperations({ database, runs, wakeOrLeaveToSweep, now }),
     ...productOperations(database),
     ...pointsOperations(database),
     ...interventionOperations({ database, runs, settings, now }),
@@ -130,8 +134,10 @@ function composeOperations(deps: {
   ];
 }
 
-/** What comes after a callback's answer: its run is told, its delivery logged, all of it counted. */
-function composeFlow(deps: {
+/**
+ * Makes the parts that work after the reply to a callback: they wake its run, log it and count it.
+ */
+function composeAfterReply(deps: {
   database: Database;
   temporal: ReturnType<typeof connectTemporal>;
   runs: OrderRuns;
@@ -146,7 +152,7 @@ function composeFlow(deps: {
     now,
     logger,
     onState: (state) => {
-      // With the database away too, the next probe notes it.
+      // When the database is away too, the next probe notes the state.
       outages
         .note('temporal', state, {})
         .catch((error: unknown) => logger.warn({ err: error }, 'dependency.not_noted'));

@@ -1,3 +1,4 @@
+// Makes the OpenAPI 3.1 document from the operations and their schemas.
 import { z } from 'zod';
 import { ERRORS } from '../domain/error-catalogue';
 import type { Operation } from './http/operations';
@@ -12,16 +13,16 @@ const problem = z
     code: z.enum(Object.keys(ERRORS) as [keyof typeof ERRORS, ...(keyof typeof ERRORS)[]]),
     errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
   })
-  .describe('RFC 9457');
+  .describe('A problem document as RFC 9457 has it; decide on `code`');
 
 const PROBLEMS: Readonly<Record<number, string>> = {
-  400: 'Not valid; `errors` names the fields',
-  401: 'No or an unknown API key',
-  403: 'The role may not do that',
-  503: 'Not now',
+  400: 'The request is not valid: `errors` names the fields',
+  401: 'The API key is missing or unknown',
+  403: 'The role of the API key does not allow this call',
+  503: 'Temporarily unavailable: send the same request again',
 };
 
-/** What a schema refers to by name stands in the document once, in its components. */
+/** Schemas with a name stand in the document once, in its components. */
 const toSchema = (schema: z.ZodType, io: 'input' | 'output') => {
   const whole = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
   const { $schema: _draft, $defs: _named, ...rest } = whole;
@@ -36,7 +37,10 @@ const anyJson = {
   ],
 };
 
-/** The OpenAPI 3.1 document, from the operations and the schemas that check the input. */
+/**
+ * Makes the OpenAPI 3.1 document. The schemas in it are those that check the requests, so the
+ * document can't differ from the checks.
+ */
 export function createOpenApi(operations: readonly Operation[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const operation of operations) {
@@ -48,7 +52,9 @@ export function createOpenApi(operations: readonly Operation[]): object {
     info: {
       title: 'Oncepay',
       version: '0.3.0',
-      description: 'Every order paid once, fulfilled once. Money in 分, times as RFC 3339.',
+      description:
+        'Every order is paid once and fulfilled once. Amounts are integers in 分, times have the ' +
+        'format of RFC 3339.',
     },
     security: [{ apiKey: [] }],
     paths: { ...paths, ...callbackPath() },
@@ -60,14 +66,15 @@ export function createOpenApi(operations: readonly Operation[]): object {
   };
 }
 
+/** The entry of an operation. */
 function describe(operation: Operation): object {
-  const { body, query, headers = [] } = operation;
-  const inPath = [...operation.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
-    name,
-    in: 'path',
-    required: true,
-    schema: { type: 'string' },
-  }));
+  const { body, params, query, headers = [] } = operation;
+  const inPath = params
+    ? propertiesOf(params).map(([name, schema]) => ({ name, in: 'path', required: true, schema }))
+    : [];
+  const inQuery = query
+    ? propertiesOf(query).map(([name, schema]) => ({ name, in: 'query', schema }))
+    : [];
   const inHeader = headers.map(({ name, description }) => ({
     name,
     in: 'header',
@@ -78,7 +85,7 @@ function describe(operation: Operation): object {
     operationId: operation.id,
     summary: operation.summary,
     description: `Roles: ${operation.roles.join(', ')}`,
-    parameters: [...inPath, ...inHeader, ...(query ? queryParameters(query) : [])],
+    parameters: [...inPath, ...inHeader, ...inQuery],
     ...(body && {
       requestBody: {
         required: operation.bodyOptional !== true,
@@ -89,11 +96,12 @@ function describe(operation: Operation): object {
   };
 }
 
-function queryParameters(query: z.ZodType): object[] {
-  const { properties = {} } = toSchema(query, 'input') as { properties?: Record<string, object> };
-  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', schema }));
+function propertiesOf(schema: z.ZodType): [string, object][] {
+  const { properties = {} } = toSchema(schema, 'input') as { properties?: Record<string, object> };
+  return Object.entries(properties);
 }
 
+/** The successes and refusals of an operation, and the refusals that all operations have. */
 function responses(operation: Operation): object {
   const good = Object.entries(operation.replies).map(([status, description]) => [
     status,
@@ -115,9 +123,10 @@ const problemContent = () => ({
   'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
 });
 
+/** The entry of the callback route, which is not an operation: WeChat Pay calls it. */
 function callbackPath(): object {
   const failed = {
-    description: 'Not accepted: WeChat sends it again',
+    description: 'Not accepted: WeChat Pay sends the notification again',
     content: {
       'application/json': {
         schema: {
@@ -131,10 +140,10 @@ function callbackPath(): object {
     '/callbacks/wechat': {
       post: {
         operationId: 'wechatCallback',
-        summary: "WeChat Pay's notifications: payments, refunds, profit sharing",
+        summary: 'Receives the notifications of WeChat Pay: payments, refunds, profit sharing',
         security: [],
         responses: {
-          204: { description: 'Stored' },
+          204: { description: 'Accepted: the notification is stored' },
           400: failed,
           401: failed,
           413: failed,
@@ -146,12 +155,15 @@ function callbackPath(): object {
 }
 
 const WEBHOOK_HEADERS = {
-  'webhook-id': 'one per event, the same at every attempt: drop what you have seen',
-  'webhook-timestamp': 'of this attempt, in seconds since 1970',
+  'webhook-id':
+    'one id per event, the same at every attempt: ignore an event that you already have',
+  'webhook-timestamp': 'the time of this attempt, in seconds since 1970',
   'webhook-signature': 'v1,<base64>: HMAC-SHA256 over `<id>.<timestamp>.<body>`',
 };
 
-/** What Oncepay sends to the shop. A receiver lets through fields that it doesn't know. */
+/**
+ * The webhooks that Oncepay sends to the shop. A receiver must ignore fields that it does not know.
+ */
 function webhooks(): object {
   const parameters = Object.entries(WEBHOOK_HEADERS).map(([name, description]) => ({
     name,
@@ -160,15 +172,15 @@ function webhooks(): object {
     description,
     schema: { type: 'string' },
   }));
-  const told = Object.entries(WEBHOOK_EVENTS).map(([event, { summary, payload }]) => [
+  const described = Object.entries(WEBHOOK_EVENTS).map(([event, { summary, payload }]) => [
     event,
     {
       post: {
         operationId: event.replace(/[._](\w)/g, (_, letter: string) => letter.toUpperCase()),
         summary,
         description:
-          'Sent to ONCEPAY_WEBHOOK_URL, signed as https://www.standardwebhooks.com says. ' +
-          'At least once, in any order',
+          'Oncepay sends it to ONCEPAY_WEBHOOK_URL, signed as https://www.standardwebhooks.com ' +
+          'describes, at least once and in any order',
         security: [],
         parameters,
         requestBody: {
@@ -176,11 +188,13 @@ function webhooks(): object {
           content: { 'application/json': { schema: toSchema(payload, 'input') } },
         },
         responses: {
-          '2XX': { description: 'Taken' },
-          default: { description: 'Anything else, or nothing within 10 s: it is sent again' },
+          '2XX': { description: 'The shop has accepted the event' },
+          default: {
+            description: 'Any other status, or none within 10 s: Oncepay sends the event again',
+          },
         },
       },
     },
   ]);
-  return Object.fromEntries(told) as object;
+  return Object.fromEntries(described) as object;
 }

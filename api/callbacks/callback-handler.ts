@@ -1,3 +1,4 @@
+// Handles a callback of WeChat: verify, decrypt, parse, store, reply.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../config/logger';
 import type { InboxWriter } from '../../database/inbox/inbox-writer';
@@ -7,14 +8,15 @@ import { ApiError } from '../http/problem';
 import type { Metrics } from '../health/metrics';
 import type { DeliveryLog } from './delivery-log';
 
+/** What the callback handler needs. */
 export interface CallbackDeps {
   readonly wechatpay: Pick<WechatPayClient, 'openCallback'>;
   readonly inbox: Pick<InboxWriter, 'add'>;
   readonly merchantId: string;
-  /** Tells the order's run, after the answer. */
-  readonly dispatch: (inboxId: string, outTradeNo: string) => void;
-  /** Tells the run of a profit sharing to ask WeChat, after the answer: what was told decides nothing. */
-  readonly hintSharing: (outOrderNo: string) => void;
+  /** Wakes the order's run; called after the reply. */
+  readonly wakeOrder: (inboxId: string, outTradeNo: string) => void;
+  /** Wakes the run of a profit sharing to query WeChat; called after the reply. */
+  readonly wakeSharing: (outOrderNo: string) => void;
   readonly deliveries: Pick<DeliveryLog, 'record'>;
   readonly metrics: Pick<Metrics, 'callbacks'>;
   readonly logger: Logger;
@@ -23,27 +25,28 @@ export interface CallbackDeps {
 
 /** WeChat's callbacks are 1–3 KiB. */
 const MAX_CALLBACK_BYTES = 64 * 1024;
-/** WeChat waits 5 s; one deadline for all that happens before the answer (P2). */
+/** WeChat waits 5 s for a reply; this one deadline covers everything before the reply (P2). */
 const DEADLINE_MS = 4_000;
 
-/** One delivery, as far as it is known when it is answered. */
+/** One callback, as far as it is known when it is replied to. */
 interface Delivery {
-  /** Unix ms, and the monotonic clock: from the moment Node has read the request's head. */
+  /** When Node had read the head of the request: in Unix ms, and on the monotonic clock. */
   readonly receivedAtMs: number;
   readonly startedAtMs: number;
   notificationId: string | null;
   outTradeNo: string | null;
 }
 
-interface Answer {
+interface CallbackReply {
   readonly status: number;
   readonly outcome: string;
 }
 
 /**
- * The callback route, below Express's middleware because it is the hot path. It does five things in
- * order and nothing else: verify the raw bytes, decrypt, parse, store, answer (S10). The status alone
- * decides at WeChat's side: 204 is accepted, anything else is sent again.
+ * Makes the handler of the callback route. It runs without Express's middleware, because it is the
+ * hot path. It does five things in order and nothing else: verify the raw bytes, decrypt, parse,
+ * store, reply (S10). WeChat looks only at the status: after 204 the callback is done, after any
+ * other status WeChat sends it again.
  */
 export function createCallbackHandler(deps: CallbackDeps) {
   return (request: IncomingMessage, response: ServerResponse): void => {
@@ -54,25 +57,26 @@ export function createCallbackHandler(deps: CallbackDeps) {
       outTradeNo: null,
     };
     const timer = setTimeout(() => {
-      // Who sends a body that doesn't end is at fault; else it is us.
+      // An incomplete body is the sender's fault; otherwise the database or the keys are too slow.
       const tooSlow = request.complete
         ? { status: 503, outcome: 'unavailable' }
         : { status: 408, outcome: 'too_slow' };
       response.shouldKeepAlive = false;
-      answer(deps, response, delivery, tooSlow);
+      reply(deps, response, delivery, tooSlow);
     }, DEADLINE_MS);
     void handle(deps, request, delivery)
       .catch((error: unknown) => failed(deps, error))
-      .then((result) => answer(deps, response, delivery, result))
+      .then((result) => reply(deps, response, delivery, result))
       .finally(() => clearTimeout(timer));
   };
 }
 
+/** Everything before the reply. */
 async function handle(
   deps: CallbackDeps,
   request: IncomingMessage,
   delivery: Delivery,
-): Promise<Answer> {
+): Promise<CallbackReply> {
   if (request.method !== 'POST') {
     request.resume();
     return { status: 405, outcome: 'method' };
@@ -102,15 +106,16 @@ async function handle(
       deps.logger.error({ notificationId, outTradeNo }, 'callback.same_id_other_content');
     }
     if (notice.kind === 'profit_sharing' && notice.outOrderNo !== null) {
-      setImmediate(deps.hintSharing, notice.outOrderNo);
+      setImmediate(deps.wakeSharing, notice.outOrderNo);
     } else if (outTradeNo === null) {
       deps.logger.error({ notificationId, kind: notice.kind }, 'callback.ignored');
-    } else setImmediate(deps.dispatch, stored.id, outTradeNo);
+    } else setImmediate(deps.wakeOrder, stored.id, outTradeNo);
   }
   return { status: 204, outcome: stored.kind };
 }
 
-function failed(deps: CallbackDeps, error: unknown): Answer {
+/** The reply for an error. */
+function failed(deps: CallbackDeps, error: unknown): CallbackReply {
   if (error instanceof ApiError) {
     const status = error.code === 'PAYLOAD_TOO_LARGE' ? 413 : 400;
     return { status, outcome: status === 413 ? 'too_large' : 'malformed' };
@@ -119,11 +124,12 @@ function failed(deps: CallbackDeps, error: unknown): Answer {
   return { status: 503, outcome: 'unavailable' };
 }
 
-function answer(
+/** Replies once, then counts and logs the callback. */
+function reply(
   deps: CallbackDeps,
   response: ServerResponse,
   delivery: Delivery,
-  { status, outcome }: Answer,
+  { status, outcome }: CallbackReply,
 ): void {
   if (response.headersSent) return;
   deps.metrics.callbacks.inc({ outcome });
@@ -134,6 +140,7 @@ function answer(
   deps.deliveries.record({ ...known, outcome, httpStatus: status, durationMs });
 }
 
+/** Replies in the form that WeChat documents for failures. */
 function refuse(response: ServerResponse, status: number, outcome: string): void {
   const body = JSON.stringify({ code: 'FAIL', message: outcome });
   response.writeHead(status, {

@@ -1,27 +1,33 @@
+// Writes the callback log in batches, apart from the replies to WeChat.
 import type { Logger } from '../../config/logger';
 import type { CallbackDelivery } from '../../database/inbox/callback-log';
 import type { Metrics } from '../health/metrics';
 
-/** Rows of one statement: half a second of the fastest burst. */
+/** Rows of one statement: the callbacks of half a second of the fastest burst. */
 const MAX_BATCH = 500;
-/** A row waits no longer than this for others. */
+/** A row waits at most this long for others. */
 const FLUSH_MS = 500;
-/** Some ten seconds of a burst, 2 MB. */
+/** The callbacks of about ten seconds of a burst, 2 MB. */
 const MAX_WAITING = 10_000;
-/** Of each kind of refusal: whoever sends garbage must not fill the table. The metrics count them all. */
+/**
+ * Logged rows of each kind of refusal, so that invalid requests can't fill the table. All are
+ * counted.
+ */
 const REFUSALS_PER_SECOND = 20;
 
+/** The callback log. */
 export interface DeliveryLog {
-  /** Notes a delivery after its answer; never waits, never throws. */
+  /** Logs a callback after the reply; never waits, never throws. */
   record(delivery: CallbackDelivery): void;
-  /** Writes what waits. */
+  /** Writes the rows that wait, and ends. */
   stop(): Promise<void>;
 }
 
 /**
- * The log of callback deliveries, beside the hot path: rows gather in memory and go in batches. What is
- * accepted is logged whole, what is refused is sampled. It is no promise: a process killed with SIGKILL
- * loses its last second, and a batch that the database does not take is counted and dropped.
+ * Makes the callback log. Rows wait in memory and are written in batches, so that the hot path does
+ * not wait for them. All accepted callbacks are logged, and a sample of the refused ones. The log
+ * can lose rows: those of the last second when the process is killed, and a batch that the database
+ * refuses, which is counted.
  */
 export function createDeliveryLog(deps: {
   append: (batch: readonly CallbackDelivery[]) => Promise<void>;
@@ -35,7 +41,7 @@ export function createDeliveryLog(deps: {
   const waiting: CallbackDelivery[] = [];
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> | null = null;
-  /** Between the first batch that was dropped and the next that was not: one line in the log each. */
+  /** True after a dropped batch, until one is written: each change is one line in the log. */
   let failing = false;
 
   async function write(batch: readonly CallbackDelivery[]): Promise<void> {
@@ -51,7 +57,7 @@ export function createDeliveryLog(deps: {
     }
   }
 
-  /** One statement at a time; what came meanwhile is the next batch, or waits for its timer. */
+  /** Writes one batch at a time; later rows are the next batch, or wait for the timer. */
   function flush(): void {
     if (timer) clearTimeout(timer);
     timer = null;
@@ -77,7 +83,8 @@ export function createDeliveryLog(deps: {
       while (writing || waiting.length > 0) {
         flush();
         await writing;
-        // One try is enough to know: nobody waits for a database that is away.
+        // After one failure the rest is dropped, because the process must not wait for the
+        // database.
         if (failing) count('dropped', waiting.splice(0).length);
       }
       if (timer) clearTimeout(timer);
@@ -85,7 +92,7 @@ export function createDeliveryLog(deps: {
   };
 }
 
-/** The first ones of each kind in each second. */
+/** Selects the first refusals of each kind in each second. */
 function createSampler(now: () => number): (kind: string) => boolean {
   const seen = new Map<string, number>();
   let second = 0;

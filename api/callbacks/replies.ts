@@ -1,7 +1,9 @@
-import type { CallbackDeliveryView } from '../../database/inbox/callback-log';
+// Schema and rendering of the callback log in replies.
 import { z } from 'zod';
+import type { CallbackDeliveryView } from '../../database/inbox/callback-log';
 import { time } from '../http/reply-fields';
 
+/** A page of the callback log. */
 export const callbackDeliveryListReply = z.object({
   data: z.array(
     z.object({
@@ -16,6 +18,8 @@ export const callbackDeliveryListReply = z.object({
   ),
   next_cursor: z.string().nullable(),
 });
+
+/** Renders one callback of the log. */
 export function renderCallbackDelivery(delivery: CallbackDeliveryView) {
   return {
     id: delivery.id,

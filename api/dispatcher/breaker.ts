@@ -1,15 +1,18 @@
+// A circuit breaker for Temporal: stops calls during an outage and finds out when it ends.
 import type { Logger } from '../../config/logger';
 import type { DependencyState } from '../../domain/retries/dependencies';
 import { isTemporalAway } from '../temporal/errors';
 
-/** Calls in a row that found nobody. One can be a connection that broke, three at different times can't. */
+/**
+ * Failed calls in a row that open it: one can be a broken connection, three in a row are an outage.
+ */
 const OPENS_AFTER = 3;
-/** Then one call finds out whether Temporal is back. */
+/** After this pause one call finds out whether Temporal is back. */
 const PAUSE_MS = 2_000;
-/** gRPC's UNAVAILABLE, as if the call had been made. */
+/** The code of gRPC that a real call would fail with. */
 const UNAVAILABLE = 14;
 
-/** Temporal was not asked: it did not answer a moment ago. */
+/** The call was not made, because Temporal did not respond a moment ago. */
 export class TemporalAwayError extends Error {
   override readonly name = 'TemporalAwayError';
   readonly code = UNAVAILABLE;
@@ -18,39 +21,44 @@ export class TemporalAwayError extends Error {
 export interface BreakerDeps {
   readonly now: () => number;
   readonly logger: Logger;
-  /** Hears `down` while Temporal is away, at each probe, and `up` at the first answer after it or of all. */
+  /**
+   * Called with `down` when Temporal goes away and at each failed probe, and with `up` at the first
+   * response of the process and at the first after an outage.
+   */
   readonly onState: (state: DependencyState) => void;
 }
 
+/** Guards all calls of the dispatcher and the sweep to Temporal. */
 export interface Breaker {
   /**
    * Makes a call, unless Temporal is known to be away.
-   * @throws TemporalAwayError when it was not made; else what the call throws
+   * @throws TemporalAwayError when the call was not made; else what the call throws
    */
   call<T>(work: () => Promise<T>): Promise<T>;
-  /** `half_open`: the next call, or the one under way, finds out. */
+  /** `half_open`: the next call, or the current one, finds out whether Temporal is back. */
   state(): 'closed' | 'open' | 'half_open';
-  /** Until it is worth to call again, ms. */
+  /** How long until the next call can be made, in ms. */
   waitMs(): number;
 }
 
 /**
- * What the dispatcher and the sweep know together about Temporal: after some failures nobody is asked,
- * after a pause one call is let through, and its end decides. A refusal is an answer too. It keeps no
- * timer, and says once that Temporal is away and once that it is back.
+ * Makes the breaker that the dispatcher and the sweep share. After three failures it makes no
+ * calls; after a pause it makes one, whose result decides. A refusal by Temporal counts as a
+ * response. The breaker keeps no timer; it logs once that Temporal is away and once that Temporal
+ * is back.
  */
 export function createBreaker({ now, logger, onState }: BreakerDeps): Breaker {
   let failures = 0;
   let lastFailureAt = -Infinity;
   let openedAt: number | null = null;
-  let askAgainAt = 0;
+  let probeAt = 0;
   let probing = false;
-  let hasAnswered = false;
+  let hasResponded = false;
 
-  function answered(): void {
+  function responded(): void {
     failures = 0;
-    if (!hasAnswered || openedAt !== null) onState('up');
-    hasAnswered = true;
+    if (!hasResponded || openedAt !== null) onState('up');
+    hasResponded = true;
     if (openedAt === null) return;
     logger.info({ awayMs: now() - openedAt }, 'temporal.back');
     openedAt = null;
@@ -58,13 +66,13 @@ export function createBreaker({ now, logger, onState }: BreakerDeps): Breaker {
   }
 
   function failed(startedAt: number, error: unknown): void {
-    // Calls that were under way when one failed say the same as that one.
+    // Calls that began before the last failure count as the same failure.
     if (openedAt !== null || startedAt <= lastFailureAt) return;
     failures += 1;
     lastFailureAt = now();
     if (failures < OPENS_AFTER) return;
     openedAt = now();
-    askAgainAt = openedAt + PAUSE_MS;
+    probeAt = openedAt + PAUSE_MS;
     logger.error({ err: error }, 'temporal.away');
     onState('down');
   }
@@ -72,18 +80,18 @@ export function createBreaker({ now, logger, onState }: BreakerDeps): Breaker {
   return {
     async call(work) {
       const isProbe = openedAt !== null;
-      if (isProbe && (probing || now() < askAgainAt)) throw new TemporalAwayError();
+      if (isProbe && (probing || now() < probeAt)) throw new TemporalAwayError();
       probing = isProbe;
       const startedAt = now();
       try {
         const result = await work();
-        answered();
+        responded();
         return result;
       } catch (error) {
-        if (!isTemporalAway(error)) answered();
+        if (!isTemporalAway(error)) responded();
         else if (isProbe) {
           probing = false;
-          askAgainAt = now() + PAUSE_MS;
+          probeAt = now() + PAUSE_MS;
           onState('down');
         } else failed(startedAt, error);
         throw error;
@@ -91,8 +99,8 @@ export function createBreaker({ now, logger, onState }: BreakerDeps): Breaker {
     },
     state() {
       if (openedAt === null) return 'closed';
-      return probing || now() >= askAgainAt ? 'half_open' : 'open';
+      return probing || now() >= probeAt ? 'half_open' : 'open';
     },
-    waitMs: () => (openedAt === null ? 0 : Math.max(0, askAgainAt - now())),
+    waitMs: () => (openedAt === null ? 0 : Math.max(0, probeAt - now())),
   };
 }

@@ -1,3 +1,4 @@
+// Wakes the runs of stored callbacks, right after the reply to WeChat.
 import type { Logger } from '../../config/logger';
 import type { Metrics } from '../health/metrics';
 import { isTemporalAway } from '../temporal/errors';
@@ -5,30 +6,31 @@ import type { OrderRuns } from '../temporal/order-runs';
 import type { Breaker } from './breaker';
 import type { Sweep } from './sweep';
 
-/** Ids that wait in memory; the rows of all others wait in the database for the sweep (P3). */
+/** Wakes that wait in memory; the rows of all others wait in the database for the sweep (P3). */
 const MAX_WAITING = 1_000;
-/** Signals under way at once. */
+/** Calls to Temporal at the same time. */
 const CONCURRENCY = 24;
 
-interface Message {
-  /** Of the order or the sharing. */
+interface Wake {
+  /** The number of the order or the sharing. */
   readonly number: string;
   readonly send: () => Promise<void>;
 }
 
+/** The dispatcher. */
 export interface Dispatcher {
-  /** Tells an order's run of its inbox row; never waits, never throws. */
+  /** Wakes an order's run for its inbox row; never waits, never throws. */
   wakeOrder(inboxId: string, outTradeNo: string): void;
-  /** Tells the run of a profit sharing to look; dropped when there is too much to tell. */
+  /** Wakes the run of a profit sharing to query WeChat; dropped when too many wakes wait. */
   wakeSharing(outOrderNo: string): void;
-  /** Takes nothing more and waits for what is under way. */
+  /** Accepts no more wakes and waits for the calls to Temporal that have begun. */
   stop(): Promise<void>;
 }
 
 /**
- * After the answer: from the inbox to the runs, at the speed Temporal takes it. When that is too slow,
- * or Temporal is away, all that waits is left to the sweep, and so is what comes until the sweep has told
- * it: one line, the oldest first.
+ * Makes the dispatcher. It wakes runs as fast as Temporal accepts it. When that is too slow, or
+ * Temporal is away, it leaves everything that waits to the sweep, and also everything that arrives
+ * until the sweep has caught up: so the oldest rows come first.
  */
 export function createDispatcher(deps: {
   runs: Pick<OrderRuns, 'wakeForNotice' | 'wakeSharing'>;
@@ -38,19 +40,19 @@ export function createDispatcher(deps: {
   logger: Logger;
 }): Dispatcher {
   const { runs, breaker, sweep, metrics, logger } = deps;
-  const waiting: Message[] = [];
+  const waiting: Wake[] = [];
   const underWay = new Set<Promise<void>>();
   let stopped = false;
 
-  const leave = (rows: number) => metrics.signals.inc({ outcome: 'left_to_sweep' }, rows);
+  const leaveToSweep = (rows: number) => metrics.signals.inc({ outcome: 'left_to_sweep' }, rows);
 
   function handOver(why: 'overflow' | 'temporal_away'): void {
-    // The one in question, too.
-    leave(1 + waiting.splice(0).length);
+    // One more for the wake that failed or did not fit.
+    leaveToSweep(1 + waiting.splice(0).length);
     sweep.takeOver(why);
   }
 
-  async function tell({ number, send }: Message): Promise<void> {
+  async function wake({ number, send }: Wake): Promise<void> {
     try {
       await breaker.call(send);
       metrics.signals.inc({ outcome: 'told' });
@@ -68,18 +70,18 @@ export function createDispatcher(deps: {
     while (underWay.size < CONCURRENCY && !stopped) {
       const next = waiting.shift();
       if (!next) break;
-      const told = tell(next).finally(() => {
-        underWay.delete(told);
+      const woken = wake(next).finally(() => {
+        underWay.delete(woken);
         pump();
       });
-      underWay.add(told);
+      underWay.add(woken);
     }
     metrics.waiting.set(waiting.length);
   }
 
   return {
     wakeOrder(inboxId, outTradeNo) {
-      if (stopped || sweep.hasBacklog()) leave(1);
+      if (stopped || sweep.hasBacklog()) leaveToSweep(1);
       else if (waiting.length >= MAX_WAITING) handOver('overflow');
       else
         waiting.push({ number: outTradeNo, send: () => runs.wakeForNotice(outTradeNo, inboxId) });

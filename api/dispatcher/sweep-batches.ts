@@ -1,3 +1,4 @@
+// One batch of the sweep for each kind of row: lease, wake the runs, return what failed.
 import type { Logger } from '../../config/logger';
 import type { Database } from '../../database/database';
 import { isTemporalAway } from '../temporal/errors';
@@ -5,11 +6,15 @@ import type { Outages } from '../../database/retries/report-outages';
 import type { OrderRuns } from '../temporal/order-runs';
 import type { Breaker } from './breaker';
 
-/** Calls under way at once: what Temporal takes without its other callers noticing. */
+/** Calls to Temporal at the same time: few enough not to slow down its other callers. */
 const CONCURRENCY = 24;
-/** More at once than this is no trouble of rows: no worker takes them, and one alert says so. */
+/**
+ * The most rows that are escalated one by one. More at once means that no worker runs; then one
+ * alert reports that.
+ */
 const MAX_ESCALATED = 50;
 
+/** What the sweep needs. */
 export interface SweepDeps {
   readonly overdue: Database['overdue'];
   readonly runs: Pick<
@@ -26,39 +31,41 @@ export interface SweepDeps {
   readonly now: () => number;
 }
 
+/** The result of one batch. */
 export interface Batch {
   readonly found: number;
-  /** Told, or refused for a reason of their own. */
-  readonly told: number;
-  /** The rest was given back: Temporal is away, or we are asked to stop. */
+  /** Rows whose runs were woken, or whose wake Temporal refused. */
+  readonly woken: number;
+  /** True when the rest was returned, because Temporal is away or the process stops. */
   readonly left: boolean;
 }
 
+/** The batches of each kind of row. */
 export interface SweepBatches {
   /** @param early see `leaseNotices` */
   notices(limit: number, early: boolean): Promise<Batch>;
-  /** What hangs on `due_at` and its like. */
+  /** The kinds of rows that have a due time. */
   readonly others: readonly ((limit: number) => Promise<Batch>)[];
-  /** Leaves to a person what was tried in vain too often. */
+  /** Opens interventions for inbox rows that no run has read after all attempts. */
   escalateNotices(limit: number): Promise<void>;
 }
 
 interface Kind<T> {
   readonly name: string;
-  readonly tell: (one: T) => Promise<void>;
-  readonly giveBack: (rows: readonly T[]) => Promise<void>;
+  readonly wake: (one: T) => Promise<void>;
+  readonly returnRows: (rows: readonly T[]) => Promise<void>;
 }
 
-/** One batch of each kind: lease, tell, give back what could not be told. */
+/** Makes the batches: lease rows, wake their runs, return the rows whose runs were not woken. */
 export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): SweepBatches {
   const { overdue, runs, logger, now } = deps;
 
   async function run<T>(kind: Kind<T>, rows: readonly T[]): Promise<Batch> {
-    const left = await wakeEach(deps, isStopped, rows, kind.tell);
-    const told = rows.length - left.length;
-    if (rows.length > 0) logger.info({ found: rows.length, told }, `sweep.${kind.name}`);
-    if (left.length > 0) await kind.giveBack(left);
-    return { found: rows.length, told, left: left.length > 0 };
+    const left = await wakeEach(deps, isStopped, rows, kind.wake);
+    const woken = rows.length - left.length;
+    if (rows.length > 0) logger.info({ found: rows.length, told: woken }, `sweep.${kind.name}`);
+    if (left.length > 0) await kind.returnRows(left);
+    return { found: rows.length, woken, left: left.length > 0 };
   }
 
   return {
@@ -66,35 +73,35 @@ export function createSweepBatches(deps: SweepDeps, isStopped: () => boolean): S
       run(
         {
           name: 'notices',
-          tell: ({ id, outTradeNo }) => runs.wakeForNotice(outTradeNo, id),
-          giveBack: (rows) => overdue.returnNotices(rows),
+          wake: ({ id, outTradeNo }) => runs.wakeForNotice(outTradeNo, id),
+          returnRows: (rows) => overdue.returnNotices(rows),
         },
         await overdue.leaseNotices(limit, now(), early),
       ),
     others: createOthers(deps, run),
-    escalateNotices: createGivingUp(deps),
+    escalateNotices: createEscalation(deps),
   };
 }
 
-/** Leaves to a person, one by one, what no run has taken; many at once are the workers' trouble. */
-function createGivingUp(deps: SweepDeps): SweepBatches['escalateNotices'] {
+/** Escalates rows one by one; many at once mean that no worker runs, which one alert reports. */
+function createEscalation(deps: SweepDeps): SweepBatches['escalateNotices'] {
   const { overdue, runs, breaker, outages, logger, now } = deps;
-  let nobodyTook = false;
+  let noWorkerRan = false;
   return async (limit) => {
     const spent = await overdue.spentNotices(limit, now());
     const tooMany = spent.length > MAX_ESCALATED;
     await outages.note('workers_notices', tooMany ? 'down' : 'up', { found: spent.length });
-    // The last of a backlog that workers take at last have a round of their own.
-    const isDraining = nobodyTook && !tooMany;
-    nobodyTook = tooMany;
+    // When workers run again, the last rows of the backlog get one more round before they escalate.
+    const isDraining = noWorkerRan && !tooMany;
+    noWorkerRan = tooMany;
     if (tooMany || isDraining) return;
     for (const notice of spent) {
-      // Each for itself: an order that somebody holds locked must not keep the others.
+      // Each row has its own try, so that a locked order does not hold up the others.
       try {
-        const isNews = await overdue.escalateNotice(notice, now());
-        if (!isNews) continue;
+        const isOpened = await overdue.escalateNotice(notice, now());
+        if (!isOpened) continue;
         logger.error(notice, 'sweep.undeliverable');
-        // Should the run be there after all, Web UI shows what is asked about it.
+        // If the run exists after all, it shows the intervention in Temporal's Web UI.
         await breaker.call(() => runs.wakeForNotice(notice.outTradeNo, notice.id));
       } catch (error) {
         logger.error({ err: error, ...notice }, 'sweep.failed');
@@ -105,19 +112,19 @@ function createGivingUp(deps: SweepDeps): SweepBatches['escalateNotices'] {
 
 type RunKind = <T>(kind: Kind<T>, rows: readonly T[]) => Promise<Batch>;
 
-/** The kinds that have no line to keep. */
+/** The kinds of rows whose order does not matter. */
 function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBatches['others'] {
   return [
     async (limit) =>
       run(
         {
           name: 'orders',
-          // A start wakes nobody who is there already and costs no event; a close must be heard of.
-          tell: ({ outTradeNo, closeRequested }) =>
+          // A start does nothing to a run that exists and costs no event; a close has to wake it.
+          wake: ({ outTradeNo, closeRequested }) =>
             closeRequested
               ? runs.wakeForNotice(outTradeNo, 'close')
               : runs.ensureOrderRun(outTradeNo),
-          giveBack: (rows) => overdue.returnOrders(rows),
+          returnRows: (rows) => overdue.returnOrders(rows),
         },
         await overdue.leaseOrders(limit, now()),
       ),
@@ -125,8 +132,8 @@ function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBat
       run(
         {
           name: 'refunds',
-          tell: ({ outRefundNo }) => runs.ensureRefundRun(outRefundNo),
-          giveBack: (rows) => overdue.returnRefunds(rows),
+          wake: ({ outRefundNo }) => runs.ensureRefundRun(outRefundNo),
+          returnRows: (rows) => overdue.returnRefunds(rows),
         },
         await overdue.leaseRefunds(limit, now()),
       ),
@@ -134,8 +141,8 @@ function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBat
       run(
         {
           name: 'sharings',
-          tell: ({ outOrderNo }) => runs.ensureSharingRun(outOrderNo),
-          giveBack: (rows) => overdue.returnSharings(rows),
+          wake: ({ outOrderNo }) => runs.ensureSharingRun(outOrderNo),
+          returnRows: (rows) => overdue.returnSharings(rows),
         },
         await overdue.leaseSharings(limit, now()),
       ),
@@ -143,9 +150,9 @@ function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBat
       run(
         {
           name: 'resolutions',
-          tell: ({ id, outTradeNo, ...question }) =>
-            runs.wakeForResolution(outTradeNo, id, question),
-          giveBack: (rows) => overdue.returnResolutions(rows, now()),
+          wake: ({ id, outTradeNo, ...intervention }) =>
+            runs.wakeForResolution(outTradeNo, id, intervention),
+          returnRows: (rows) => overdue.returnResolutions(rows, now()),
         },
         await overdue.leaseResolutions(limit, now()),
       ),
@@ -153,22 +160,22 @@ function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBat
 }
 
 /**
- * The first one alone: when Temporal is away, one wait tells. A row that Temporal refuses for a reason
- * of its own is left to its lease and holds nobody back.
- * @returns those that were not told because Temporal is away, or we stop
+ * Wakes the run of each row. The first row goes alone: when Temporal is away, one wait shows it. A
+ * row that Temporal refuses is left to its lease and does not hold up the others.
+ * @returns the rows whose runs were not woken, because Temporal is away or the process stops
  */
 async function wakeEach<T>(
   { breaker, logger }: SweepDeps,
   isStopped: () => boolean,
   all: readonly T[],
-  tell: (one: T) => Promise<void>,
+  wake: (one: T) => Promise<void>,
 ): Promise<T[]> {
   const left = [...all];
   const failed: T[] = [];
   let refused = 0;
-  const take = async (one: T) => {
+  const wakeOne = async (one: T) => {
     try {
-      await breaker.call(() => tell(one));
+      await breaker.call(() => wake(one));
     } catch (error) {
       const away = isTemporalAway(error);
       if (away) failed.push(one);
@@ -182,11 +189,11 @@ async function wakeEach<T>(
     while (failed.length === 0 && !isStopped()) {
       const next = left.shift();
       if (next === undefined) return;
-      await take(next);
+      await wakeOne(next);
     }
   };
   const [first] = left.splice(0, 1);
-  if (first !== undefined) await take(first);
+  if (first !== undefined) await wakeOne(first);
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
   return [...failed, ...left];
 }

@@ -1,36 +1,38 @@
+// Wakes or starts the runs of rows that nothing else has woken; runs every ten seconds.
 import { createBacklog, type Backlog } from './backlog';
 import { createSweepBatches, type Batch, type SweepBatches, type SweepDeps } from './sweep-batches';
 
-/** Every open thing is taken up again within a minute: lease (30 s) and two of these. */
+/** Every due row is found within a minute: its lease (30 s) and two of these intervals. */
 const SWEEP_INTERVAL_MS = 10_000;
-/** A new process looks soon: it may be the one that comes after a crash. */
+/** A new process sweeps soon, because it may be the one after a crash. */
 const FIRST_SWEEP_MS = 1_000;
-/** Between two looks at a Temporal that has just failed and is not given up yet. */
+/** Between two attempts while Temporal fails but the breaker is still closed. */
 const RETRY_MS = 1_000;
-/** Rows leased at once; a sweep goes on while it finds as many. */
+/** Rows of one lease; a sweep continues while it finds as many. */
 const BATCH = 200;
-/** Then the other kinds have their turn. */
+/** After so many batches of one kind, the other kinds have their turn. */
 const MAX_BATCHES = 5;
 
+/** The sweep. */
 export interface Sweep {
   start(): void;
-  /** Inbox rows wait in the database, so new ones get in line behind them. */
+  /** True while inbox rows wait in the database; then new ones have to wait behind them. */
   hasBacklog(): boolean;
-  /** Leaves to the sweep what the dispatcher could not tell, and wakes it. */
+  /** The sweep takes over the rows that the dispatcher could not handle, and begins at once. */
   takeOver(why: 'overflow' | 'temporal_away'): void;
   stop(): Promise<void>;
 }
 
 type Deps = SweepDeps & {
-  /** Asks Temporal something small, for when there is nothing to tell. */
+  /** A small request to Temporal, for a probe without any row. */
   readonly ping: () => Promise<unknown>;
 };
 
 /**
- * Finds what nobody took up: inbox rows whose run was never told, orders and refunds whose run was never
- * started or is gone, answers that no run heard (P3). Any number of api processes sweep at once, each
- * leases other rows. After an outage or a burst it tells the backlog, oldest first and without a pause,
- * until none is left.
+ * Makes the sweep. It finds due rows: inbox rows whose run was not woken, orders, refunds and
+ * sharings whose run was never started or is gone, resolutions that no run has carried out (P3).
+ * Any number of api processes can sweep at once; each leases other rows. After an outage or a burst
+ * it works through the backlog, oldest rows first, without a pause until none is left.
  */
 export function createSweep(deps: Deps): Sweep {
   let timer: NodeJS.Timeout | null = null;
@@ -64,7 +66,7 @@ export function createSweep(deps: Deps): Sweep {
     takeOver(why) {
       if (backlog.waits() || stopped) return;
       backlog.begin(why);
-      // One that is under way comes back by itself.
+      // A sweep that is running plans the next one itself.
       if (!current) plan(0);
     },
     async stop() {
@@ -75,7 +77,7 @@ export function createSweep(deps: Deps): Sweep {
   };
 }
 
-/** One round over all kinds. @returns when to look again, ms */
+/** Sweeps all kinds of rows once. @returns the time until the next sweep, in ms */
 async function sweep(deps: Deps, batches: SweepBatches, backlog: Backlog): Promise<number> {
   const { breaker } = deps;
   if (breaker.state() === 'half_open') await probe(deps, batches);
@@ -86,27 +88,30 @@ async function sweep(deps: Deps, batches: SweepBatches, backlog: Backlog): Promi
   if (last.some((batch) => batch?.left)) return Math.max(breaker.waitMs(), RETRY_MS);
   await batches.escalateNotices(BATCH);
   if (last.some((batch) => batch?.found === BATCH)) return 0;
-  // A backlog that began after the notices had their turn; not when the database failed them.
+  // The backlog began after the batch of notices, unless that batch failed in the database.
   return backlog.waits() && notices ? RETRY_MS : SWEEP_INTERVAL_MS;
 }
 
-/** @returns the last batch */
+/** Sweeps the inbox rows. @returns the last batch */
 async function sweepNotices(batches: SweepBatches, backlog: Backlog): Promise<Batch> {
-  const tell = async (early: boolean) => {
+  const takeBatch = async (early: boolean) => {
     const batch = await batches.notices(BATCH, early);
     if (batch.left) backlog.begin('temporal_away');
     else if (batch.found === BATCH) backlog.begin('many_rows');
-    backlog.told(batch.told);
+    backlog.addWoken(batch.woken);
     return batch;
   };
-  const last = await several(() => tell(backlog.waits()));
+  const last = await several(() => takeBatch(backlog.waits()));
   if (mayBeMore(last) || last.left || !backlog.waits()) return last;
-  // From here on new ids are told at once; one more look takes those that came before that.
+  // From here on the dispatcher handles new rows; one more batch takes those that came before.
   backlog.end();
-  return tell(true);
+  return takeBatch(true);
 }
 
-/** The others have no line to keep. @returns the last batch of each kind */
+/**
+ * Sweeps the other kinds of rows.
+ * @returns the last batch of each kind; null for one that failed
+ */
 async function sweepOthers(deps: Deps, batches: SweepBatches): Promise<(Batch | null)[]> {
   const last: (Batch | null)[] = [];
   for (const kind of batches.others) {
@@ -117,25 +122,27 @@ async function sweepOthers(deps: Deps, batches: SweepBatches): Promise<(Batch | 
   return last;
 }
 
-/** Temporal was away: one row finds out whether it still is, or a ping when there is none. */
+/** Finds out whether Temporal is back: with one row, or with a ping when there is none. */
 async function probe(deps: Deps, batches: SweepBatches): Promise<void> {
   const kinds = [(limit: number) => batches.notices(limit, true), ...batches.others];
   for (const kind of kinds) {
     const batch = await guarded(deps, () => kind(1));
     if (batch && batch.found > 0) return;
   }
+  // The breaker itself notes and logs how the ping ended.
   await deps.breaker.call(deps.ping).catch(() => undefined);
 }
 
 const mayBeMore = (batch: Batch) => batch.found === BATCH && !batch.left;
 
+/** Takes batches of one kind until none is full. @returns the last one */
 async function several(one: () => Promise<Batch>): Promise<Batch> {
   let batch = await one();
   for (let n = 1; n < MAX_BATCHES && mayBeMore(batch); n += 1) batch = await one();
   return batch;
 }
 
-/** What is wrong with one kind must not hide the others. @returns null when it failed */
+/** Keeps a failure of one kind from stopping the others. @returns null when the batch failed */
 async function guarded(
   { logger }: Pick<Deps, 'logger'>,
   work: () => Promise<Batch>,

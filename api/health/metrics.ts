@@ -1,14 +1,15 @@
+// The metrics of the api: counters in memory, and gauges that are read at each scrape.
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { OpenInbox } from '../../database/inbox/inbox-lag';
 import { INTERVENTION_REASONS } from '../../domain/interventions/reasons';
 import { orElse, shared } from './readings';
 
-/** Scrapers that come together share one reading. */
+/** Scrapes within this time share one reading. */
 const READING_AGE_MS = 2_000;
-/** A database or a Temporal that hangs must not hang the other metrics. */
+/** A scrape waits this long for the database or Temporal, so that its other metrics arrive. */
 const READING_TIMEOUT_MS = 1_500;
 
-/** What is read when somebody asks for the metrics. */
+/** The values that are read at a scrape. */
 export interface MetricSources {
   readonly inbox: () => Promise<OpenInbox>;
   readonly temporalUp: () => Promise<boolean>;
@@ -16,7 +17,9 @@ export interface MetricSources {
   readonly now: () => number;
 }
 
-/** The api's metrics. Counters are in memory: for most refused callbacks they are the only trace. */
+/**
+ * Makes the metrics. The counters are in memory; of most refused callbacks nothing else is kept.
+ */
 export function createMetrics(sources: MetricSources) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'oncepay_api_' });
@@ -27,13 +30,13 @@ export function createMetrics(sources: MetricSources) {
     registry,
     callbacks: new Counter({
       name: 'oncepay_callbacks_total',
-      help: 'Callbacks by outcome: added, duplicate, conflicting, or why they were refused',
+      help: 'Callbacks by outcome: added, duplicate, conflicting, or the reason of a refusal',
       labelNames: ['outcome'],
       registers,
     }),
     deliveryLog: new Counter({
       name: 'oncepay_callback_log_total',
-      help: 'Rows of the log of callback deliveries: written, dropped, overflowed, sampled_out',
+      help: 'Rows of the callback log: written, dropped, overflowed, sampled_out',
       labelNames: ['outcome'],
       registers,
     }),
@@ -45,13 +48,13 @@ export function createMetrics(sources: MetricSources) {
     }),
     signals: new Counter({
       name: 'oncepay_dispatches_total',
-      help: 'Inbox rows by what the dispatcher did: told, refused, left_to_sweep',
+      help: 'Wakes of runs by outcome: told (accepted by Temporal), refused, left_to_sweep',
       labelNames: ['outcome'],
       registers,
     }),
     waiting: new Gauge({
       name: 'oncepay_dispatcher_waiting',
-      help: 'Inbox rows that wait in memory for their run to be told',
+      help: 'Inbox rows that wait in memory until their run is woken',
       registers,
     }),
   };
@@ -59,7 +62,9 @@ export function createMetrics(sources: MetricSources) {
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** Read at each scrape. What can't be read in time is left out, so that nobody takes it for a number. */
+/**
+ * Registers gauges that are read at each scrape. A value that can't be read in time is left out.
+ */
 function registerReadings(registers: Registry[], { inbox, temporalUp, now }: MetricSources): void {
   const readInbox = shared(READING_AGE_MS, now, () => orElse(inbox(), READING_TIMEOUT_MS, null));
   const readTemporal = shared(READING_AGE_MS, now, () =>
@@ -71,7 +76,7 @@ function registerReadings(registers: Registry[], { inbox, temporalUp, now }: Met
   };
   new Gauge({
     name: 'oncepay_temporal_up',
-    help: '1 while Temporal takes what it is told',
+    help: '1 while Temporal accepts calls, else 0',
     registers,
     async collect() {
       show(this, (await readTemporal()) ? 1 : 0);
@@ -87,7 +92,7 @@ function registerReadings(registers: Registry[], { inbox, temporalUp, now }: Met
   });
   new Gauge({
     name: 'oncepay_inbox_lag_seconds',
-    help: 'Age of the oldest inbox row without a verdict, but for those a person is asked about',
+    help: 'Age of the oldest inbox row without a verdict and without an open intervention',
     registers,
     async collect() {
       const open = await readInbox();
@@ -97,12 +102,12 @@ function registerReadings(registers: Registry[], { inbox, temporalUp, now }: Met
   });
 }
 
-/** A reason that nothing is open of any more is 0, so that an alert on it ends. */
+/** Registers open interventions by reason. A reason without any is 0, so that its alert ends. */
 function registerInterventions(registers: Registry[], { interventions, now }: MetricSources): void {
   const read = shared(READING_AGE_MS, now, () => orElse(interventions(), READING_TIMEOUT_MS, null));
   new Gauge({
     name: 'oncepay_interventions_open',
-    help: 'Questions that wait for a person, by reason',
+    help: 'Open interventions by reason',
     labelNames: ['reason'],
     registers,
     async collect() {

@@ -1,20 +1,22 @@
+// Tells whether the api can accept callbacks, for /readyz.
 import type { Database } from '../../database/database';
 import { orElse, shared } from './readings';
 import type { TemporalHealth } from '../temporal/connection';
 
-/** An answer is shared by everybody who asks within this. */
+/** Requests within this time share one check. */
 const CACHE_MS = 1_000;
 const DATABASE_TIMEOUT_MS = 2_000;
-const NO_ANSWER = { reachable: false, pendingMigrations: null };
+const NO_RESPONSE = { reachable: false, pendingMigrations: null };
 
+/** Whether callbacks can be accepted, and the state of each dependency. */
 export interface Readiness {
   readonly ready: boolean;
   readonly checks: object;
 }
 
 /**
- * Ready is who can do the first duty: accept callbacks. That needs the database with all migrations;
- * what else is up or down is told beside it, Temporal included.
+ * Makes the check. The api is ready when it can accept callbacks, which needs the database with all
+ * migrations. The reply shows the other dependencies too, also Temporal, but they do not decide.
  */
 export function createReadiness(deps: {
   health: Database['health'];
@@ -24,7 +26,7 @@ export function createReadiness(deps: {
 }): () => Promise<Readiness> {
   async function check(): Promise<Readiness> {
     const [database, temporal] = await Promise.all([
-      orElse(deps.health.check(deps.migrationsDir), DATABASE_TIMEOUT_MS, NO_ANSWER),
+      orElse(deps.health.check(deps.migrationsDir), DATABASE_TIMEOUT_MS, NO_RESPONSE),
       deps.temporal(),
     ]);
     const pending = database.pendingMigrations;

@@ -1,4 +1,9 @@
-/** One reading for everybody who asks within `ageMs`. */
+// Shares a reading among its readers for a short time, and limits how long they wait for it.
+
+/**
+ * Makes a function that reads at most once in `ageMs`; calls within that time share the reading,
+ * also one that failed.
+ */
 export function shared<T>(
   ageMs: number,
   now: () => number,
@@ -11,7 +16,10 @@ export function shared<T>(
   };
 }
 
-/** What comes within `deadlineMs`, else `otherwise`; also when it fails. */
+/**
+ * Resolves with the work's result; with `otherwise` when it fails or takes longer than
+ * `deadlineMs`.
+ */
 export function orElse<T>(work: Promise<T>, deadlineMs: number, otherwise: T): Promise<T> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(otherwise), deadlineMs);

@@ -1,17 +1,23 @@
+// Writes and reads the cursor of a list: an opaque text for the place after a row.
 import { invalidField } from './problem';
 import { isQueryableTime } from './times';
 
-/** An opaque place in a list: the time and id of its last row. */
+/** A place in a list: the time and the id of the row before it. */
 export interface Place {
   readonly at: Date;
   readonly id: string;
 }
 
+/** Encodes a place as the text that a caller sends back for the next page. */
 export function writeCursor({ at, id }: Place): string {
   return Buffer.from(JSON.stringify([at.getTime(), id])).toString('base64url');
 }
 
-/** @throws ApiError 400 for anything that {@link writeCursor} did not write */
+/**
+ * Decodes a cursor.
+ * @param idShape the ids of this list
+ * @throws ApiError 400 for any text that {@link writeCursor} does not write
+ */
 export function readCursor(text: string, idShape: RegExp): Place {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
@@ -24,7 +30,10 @@ export function readCursor(text: string, idShape: RegExp): Place {
       }
     }
   } catch {
-    // Reported below like every other text that is no cursor.
+    // The error below reports it, as for every other text that is not a cursor.
   }
-  throw invalidField('cursor', 'is not one that a list answered with');
+  throw invalidField(
+    'cursor',
+    'is not a next_cursor of this list; leave it out to begin with the first page',
+  );
 }

@@ -1,8 +1,17 @@
+// Schemas of the fields that several rooms have in their requests and replies.
 import { z } from 'zod';
+import { fen as asFen, MAX_FEN } from '../../domain/money';
+import { isQueryableTime } from './times';
 
-export const CONTROL = /\p{Cc}/u;
+/** The ids of interventions, resolutions and patrol runs. */
+export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+const CONTROL = /\p{Cc}/u;
+
+/** Any JSON value. */
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
-/** Any JSON, under a name that `/openapi.json` can refer to: a schema that contains itself needs one. */
+
+/** Any JSON value; its id lets `/openapi.json` refer to it, because the schema contains itself. */
 export const json: z.ZodType<Json> = z
   .lazy(() =>
     z.union([
@@ -15,7 +24,8 @@ export const json: z.ZodType<Json> = z
     ]),
   )
   .meta({ id: 'Json' });
-/** One line of text, its length in characters. */
+
+/** One line of text without control characters; `min` and `max` count characters, not bytes. */
 export const line = (min: number, max: number) =>
   z
     .string()
@@ -25,13 +35,26 @@ export const line = (min: number, max: number) =>
     }, `must have ${min} to ${max} characters`)
     .refine((text) => !CONTROL.test(text), 'must not have control characters')
     .meta({ minLength: min, maxLength: max });
-/** Money in a reply. */
-export const fen = z.int().describe('in 分');
-export const emptyBody = z.strictObject({});
-export const sku = line(1, 64);
-export const skuParameter = z.object({ sku });
-export const userId = line(1, 64);
-export const userParameter = z.object({ user_id: userId });
+
+/** An integer from 1 to `max`. */
 export const count = (max: number) =>
   z.int('must be an integer').min(1, 'must be at least 1').max(max, `must be at most ${max}`);
+
+/** An amount of money in a request, in fen: at least 1. */
+export const amountFen = count(MAX_FEN).transform(asFen);
+
+/** An amount of money in a reply, in fen. */
+export const fen = z.int().describe('in 分');
+
+/** A time in a request, as RFC 3339 has it, with any offset. */
+export const timestamp = z.iso
+  .datetime({ offset: true, error: 'must be a time in the format of RFC 3339' })
+  .refine((text) => isQueryableTime(Date.parse(text)), 'must be a time in the format of RFC 3339');
+
+/** The body of an operation that takes no fields. */
+export const emptyBody = z.strictObject({});
+export const sku = line(1, 64);
+export const userId = line(1, 64);
+
+/** The version of a setting or a policy that a change replaces. */
 export const version = z.int('must be an integer').min(0, 'must not be negative');

@@ -1,39 +1,49 @@
+// Reads the Idempotency-Key of a request.
 import { z } from 'zod';
 import type { IdempotencyGuard } from '../../database/core/claim-idempotency-key';
 import type { Call } from './operations';
 import { parse } from './validation';
 
-export const idempotencyKey = z
-  .string()
-  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters');
-export const idempotencyKeyHeader = z.object({ 'Idempotency-Key': idempotencyKey });
+const idempotencyKeyHeader = z.object({
+  'Idempotency-Key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters'),
+});
 
-/** The header as `/openapi.json` has it. */
+/** The header in `/openapi.json`, for operations where the key alone identifies a repeat. */
 export const IDEMPOTENCY_KEY = {
   name: 'Idempotency-Key',
-  description: 'decides alone whether a request is a repeat; 1–255 visible ASCII characters',
+  description:
+    'A request with the same key is a repeat and creates nothing new; ' +
+    '1–255 visible ASCII characters',
 } as const;
 
-/** The header where a number is the guard: what the body names goes before it. */
+/** The header in `/openapi.json`, for operations where a number in the body identifies a repeat. */
 export const KEY_FOR_NUMBER = {
   name: IDEMPOTENCY_KEY.name,
   description:
-    'where the body names no number, one is made from it, the same for ever; 1–255 visible ASCII characters',
+    'Needed when the body has no number: Oncepay derives the number from this key, always the ' +
+    'same one; 1–255 visible ASCII characters',
 } as const;
 
 /**
- * The caller's guard against asking twice; null when it sent none.
- * @param body what a repeat must say again
- * @throws ApiError 400 for a key that is none
+ * Reads the guard that makes a request safe to repeat.
+ * @param body the content that a repeat must have too
+ * @returns null when the caller sent no Idempotency-Key
+ * @throws ApiError 400 for a malformed key
  */
-export function guardOf(call: Call, route: string, body: unknown): IdempotencyGuard | null {
+export function guardOf(
+  call: Pick<Call, 'caller' | 'header'>,
+  route: string,
+  body: unknown,
+): IdempotencyGuard | null {
   const header = call.header('idempotency-key');
   if (header === undefined) return null;
   const { 'Idempotency-Key': key } = parse(idempotencyKeyHeader, { 'Idempotency-Key': header });
   return { apiKeyName: call.caller.name, route, key, body: canonical(body) };
 }
 
-/** The same text for the same body, whatever the order of its keys. */
+/** Writes a body as text: the same text for the same content, in whatever order its keys are. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, entry: unknown) =>
     typeof entry === 'object' && entry !== null && !Array.isArray(entry)

@@ -1,9 +1,10 @@
+// Reads the body of a request, as strict JSON or as raw bytes.
 import type { IncomingMessage } from 'node:http';
 import getRawBody from 'raw-body';
 import { ApiError, invalidField } from './problem';
 
 export const MAX_BODY_BYTES = 256 * 1024;
-/** Our deepest body has four levels; metadata may have some more. */
+/** The deepest body of the API has four levels; metadata may have some more. */
 const MAX_DEPTH = 16;
 const JSON_TYPE = /^application\/([\w.+-]+\+)?json\s*(;\s*charset=(utf-8|"utf-8")\s*)?$/i;
 const LONE_SURROGATE = /\p{Surrogate}/u;
@@ -11,9 +12,9 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
 /**
- * Reads a JSON body strictly: JSON media type, at most 256 KiB, valid UTF-8, no text that PostgreSQL
- * can't hold, no `__proto__`, not too deep.
- * @throws ApiError 4xx naming what is wrong
+ * Reads a JSON body strictly: JSON media type, at most 256 KiB, valid UTF-8, no text that
+ * PostgreSQL can't store, no `__proto__`, at most 16 levels.
+ * @throws ApiError 4xx that names the field at fault
  */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   const type = request.headers['content-type'] ?? '';
@@ -23,14 +24,14 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   }
   if (request.headers['content-encoding'] !== undefined) {
     request.resume();
-    throw unsupported('Content-Encoding', 'is not supported');
+    throw unsupported('Content-Encoding', 'is not supported; send the body uncompressed');
   }
   const raw = await readRawBody(request, MAX_BODY_BYTES);
   let value: unknown;
   try {
     value = JSON.parse(utf8.decode(raw));
   } catch {
-    throw invalidField('body', 'is not valid JSON in UTF-8');
+    throw invalidField('body', 'must be valid JSON in UTF-8');
   }
   check(value, '', 1);
   return value;
@@ -41,31 +42,47 @@ function unsupported(field: string, message: string): ApiError {
   return new ApiError('UNSUPPORTED_MEDIA_TYPE', `${field} ${message}`, { errors });
 }
 
-/** The bytes of the body. @throws ApiError when they are too many or don't arrive whole */
+/**
+ * Reads the raw bytes of a body.
+ * @param limit in bytes
+ * @throws ApiError 413 for a larger body, 400 for one that does not arrive completely
+ */
 export async function readRawBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   try {
     return await getRawBody(request, { limit, length: request.headers['content-length'] ?? null });
   } catch (error) {
-    // The rest is read and dropped, so that the answer gets through.
+    // The rest is read and dropped, so that the reply reaches the caller.
     request.resume();
     const tooLarge = error instanceof Error && 'type' in error && error.type === 'entity.too.large';
-    if (tooLarge) throw new ApiError('PAYLOAD_TOO_LARGE', `The body may have ${limit} bytes`);
-    throw invalidField('body', 'did not arrive whole');
+    if (tooLarge) {
+      const detail = `The body has more than ${limit} bytes; send less in one request`;
+      throw new ApiError('PAYLOAD_TOO_LARGE', detail);
+    }
+    throw invalidField('body', 'did not arrive completely; send the request again');
   }
 }
 
+/** Refuses text that PostgreSQL can't store, `__proto__`, and a value that is nested too deeply. */
 function check(value: unknown, path: string, depth: number): void {
   if (typeof value === 'string') {
     const bad = value.includes('\0') || LONE_SURROGATE.test(value);
-    if (bad) throw invalidField(path || 'body', 'has characters that are not text');
+    if (bad)
+      throw invalidField(
+        path || 'body',
+        'must not have NUL characters or halves of surrogate pairs',
+      );
   }
   if (typeof value !== 'object' || value === null) return;
-  if (depth > MAX_DEPTH) throw invalidField(path || 'body', 'is nested too deep');
+  if (depth > MAX_DEPTH)
+    throw invalidField(path || 'body', `must have at most ${MAX_DEPTH} levels`);
   for (const [key, entry] of Object.entries(value)) {
     const at = Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
-    if (key === '__proto__') throw invalidField(at, 'is not a field');
+    if (key === '__proto__') throw invalidField(at, 'is not a known field');
     if (key.includes('\0') || LONE_SURROGATE.test(key)) {
-      throw invalidField(path || 'body', 'has a name that is not text');
+      throw invalidField(
+        path || 'body',
+        'must not have a field name with NUL characters or halves of surrogate pairs',
+      );
     }
     check(entry, at, depth + 1);
   }

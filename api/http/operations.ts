@@ -1,13 +1,32 @@
+// Describes each call of the API once: its route, its checks and its OpenAPI entry come from this.
 import type { z } from 'zod';
 import type { Role } from '../../config/fields';
 import type { Caller } from './auth';
+import { parse } from './validation';
 
-/** What a handler gets: everything checked. */
-export interface Call {
+/** The parsed types of the parts of a request that an operation has schemas for. */
+interface CallParts {
+  readonly params?: unknown;
+  readonly query?: unknown;
+  readonly body?: unknown;
+}
+
+/** A request after all checks. A part for which the operation has no schema is `unknown`. */
+export interface Call<Parts extends CallParts = CallParts> {
   readonly caller: Caller;
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, unknown>>;
-  readonly body: unknown;
+  readonly params: Parts['params'];
+  readonly query: Parts['query'];
+  readonly body: Parts['body'];
+  readonly header: (name: string) => string | undefined;
+}
+
+/** A request of a known caller, before its parts are checked. */
+export interface UncheckedCall {
+  readonly caller: Caller;
+  readonly params: unknown;
+  readonly query: unknown;
+  /** Reads the body; an operation without a schema for the body leaves it unread. */
+  readonly readBody: () => Promise<unknown>;
   readonly header: (name: string) => string | undefined;
 }
 
@@ -16,25 +35,67 @@ export interface Reply {
   readonly body: unknown;
 }
 
-/**
- * One call of the API. The same description registers its route, checks its caller and its input, and
- * makes its entry in `/openapi.json`, so they can't drift apart.
- */
-export interface Operation {
+interface Description {
   readonly id: string;
   readonly method: 'get' | 'post' | 'put';
-  /** Express's form, like `/v1/orders/:no`. */
+  /** In Express's form, like `/v1/orders/:no`. */
   readonly path: string;
   readonly summary: string;
   readonly roles: readonly Role[];
-  readonly query?: z.ZodType;
-  readonly body?: z.ZodType;
-  /** A body may be left out. */
+  /** The caller may leave out the body. */
   readonly bodyOptional?: boolean;
   readonly headers?: readonly { readonly name: string; readonly description: string }[];
+  /** A description of each status that the operation replies with. */
   readonly replies: Readonly<Record<number, string>>;
   readonly reply: z.ZodType;
-  readonly handle: (call: Call) => Promise<Reply>;
+}
+
+/** One call of the API, as the app registers it and `/openapi.json` describes it. */
+export interface Operation extends Description {
+  readonly params?: z.ZodType | undefined;
+  readonly query?: z.ZodType | undefined;
+  readonly body?: z.ZodType | undefined;
+  readonly handle: (call: UncheckedCall) => Promise<Reply>;
+}
+
+interface Definition<
+  Params extends z.ZodType,
+  Query extends z.ZodType,
+  Body extends z.ZodType,
+> extends Description {
+  /** The parameters of the path: all of them, or none. */
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly body?: Body;
+  readonly handle: (
+    call: Call<{ params: z.output<Params>; query: z.output<Query>; body: z.output<Body> }>,
+  ) => Promise<Reply>;
+}
+
+/**
+ * Makes an operation from its definition: `handle` gets the parts of the request as the operation's
+ * schemas parse them. The query is checked first, then the body, then the path.
+ */
+export function operation<
+  Params extends z.ZodType,
+  Query extends z.ZodType,
+  Body extends z.ZodType,
+>(definition: Definition<Params, Query, Body>): Operation {
+  const { params, query, body, handle } = definition;
+  return {
+    ...definition,
+    handle: async ({ readBody, ...call }) => {
+      const parsedQuery = checked(query, call.query);
+      const parsedBody = checked(body, body ? await readBody() : null);
+      const parsedParams = checked(params, call.params);
+      return handle({ ...call, query: parsedQuery, body: parsedBody, params: parsedParams });
+    },
+  };
+}
+
+/** Without a schema the type of a part is `unknown`, so that its handler can't use the value. */
+function checked<T extends z.ZodType>(schema: T | undefined, value: unknown): z.output<T> {
+  return schema ? parse(schema, value) : (undefined as z.output<T>);
 }
 
 export const ALL_ROLES: readonly Role[] = ['merchant', 'operator', 'admin', 'viewer'];

@@ -1,19 +1,21 @@
+// Starts and stops the HTTP server, and refuses what Node can't parse.
 import { once } from 'node:events';
 import { createServer, ServerResponse, type RequestListener, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError, invalidField, PROBLEM_TYPE, problemBody, sendProblem } from './problem';
 
-/** Longer than any answer of ours takes (close: 20 s); a request that arrives slower is cut. */
+/** Longer than any reply takes (close: 20 s). A request that arrives slower is cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const HEADERS_TIMEOUT_MS = 10_000;
-/** Node looks for requests that are too slow this often; its own 30 s would double both limits. */
+/** How often Node looks for slow requests; its default of 30 s would double both limits. */
 const TIMEOUT_CHECK_MS = 2_000;
-/** Longer than the idle time of the usual load balancers, so that they close first. */
+/** Longer than the idle time of common load balancers, so that they close a connection first. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const MAX_HEADER_BYTES = 16 * 1024;
-/** What is under way when we are asked to stop has this long. */
+/** Requests that are being handled when the process has to stop may take this long. */
 const STOP_TIMEOUT_MS = 25_000;
 
+/** Starts the server on a port. It refuses requests without a `Host` or with an `Expect`. */
 export async function listen(handler: RequestListener, port: number): Promise<Server> {
   const server = createServer(
     {
@@ -22,7 +24,7 @@ export async function listen(handler: RequestListener, port: number): Promise<Se
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
-      // Checked below: Node's own refusals of what reaches it have no body.
+      // The code below checks it, because Node's own refusal has no body.
       requireHostHeader: false,
     },
     (request, response) => {
@@ -31,12 +33,12 @@ export async function listen(handler: RequestListener, port: number): Promise<Se
         return;
       }
       request.resume();
-      sendProblem(response, invalidField('Host', 'is missing'));
+      sendProblem(response, invalidField('Host', 'is missing; send the header'));
     },
   );
   server.on('checkExpectation', (request, response) => {
     request.resume();
-    sendProblem(response, invalidField('Expect', 'asks for something that is not offered'));
+    sendProblem(response, invalidField('Expect', 'is not supported; leave the header out'));
   });
   server.on('clientError', refuseMalformed);
   server.listen(port);
@@ -45,8 +47,8 @@ export async function listen(handler: RequestListener, port: number): Promise<Se
 }
 
 /**
- * What is no HTTP, has too large headers or comes too slowly never reaches a route. Node keeps the answer
- * under way on the socket.
+ * Refuses a request that is not HTTP, has too large headers or arrives too slowly: it never reaches
+ * a route. Node keeps the response of the request before it on the socket.
  */
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
@@ -54,13 +56,13 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
     return;
   }
   const current = '_httpMessage' in socket ? socket._httpMessage : null;
-  const answering: ServerResponse | null = current instanceof ServerResponse ? current : null;
-  if (answering?.req.complete === true && !answering.writableFinished) {
-    // The request before is good and gets its own answer; what follows it gets none.
-    answering.once('finish', () => socket.end(() => socket.destroy()));
+  const response: ServerResponse | null = current instanceof ServerResponse ? current : null;
+  if (response?.req.complete === true && !response.writableFinished) {
+    // The request before this one is valid and gets its reply; this one gets none.
+    response.once('finish', () => socket.end(() => socket.destroy()));
     return;
   }
-  if (answering?.headersSent === true) {
+  if (response?.headersSent === true) {
     socket.destroy();
     return;
   }
@@ -73,27 +75,33 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
   );
 }
 
+/** The status line and the problem for an error code of Node's HTTP parser. */
 function refusalOf(code: string | undefined): { line: string; status: number; problem: ApiError } {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW': {
-      const problem = new ApiError('PAYLOAD_TOO_LARGE', 'The headers are too large');
+      const detail = `The request has more than ${MAX_HEADER_BYTES} bytes of headers; send fewer`;
+      const problem = new ApiError('PAYLOAD_TOO_LARGE', detail);
       return { line: 'Request Header Fields Too Large', status: 431, problem };
     }
     case 'ERR_HTTP_REQUEST_TIMEOUT': {
-      const problem = new ApiError('VALIDATION_ERROR', 'The request did not arrive whole in time');
+      const detail = 'The request did not arrive completely in time; send it again';
+      const problem = new ApiError('VALIDATION_ERROR', detail);
       return { line: 'Request Timeout', status: 408, problem };
     }
     default: {
-      const problem = new ApiError('VALIDATION_ERROR', 'This is not a well-formed HTTP request');
+      const problem = new ApiError(
+        'VALIDATION_ERROR',
+        'This is not a well-formed HTTP/1.1 request',
+      );
       return { line: 'Bad Request', status: 400, problem };
     }
   }
 }
 
-/** Takes no new connection, lets every accepted request finish, then closes. */
+/** Refuses new connections, lets every accepted request finish, then closes the server. */
 export async function stopListening(server: Server): Promise<void> {
   const closed = once(server, 'close');
-  // Each answer from now on ends its connection, so that no request slips in behind it.
+  // Each reply from now on closes its connection, so that no further request follows on it.
   server.prependListener('request', (_request, response) => {
     response.setHeader('connection', 'close');
   });

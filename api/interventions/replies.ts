@@ -1,14 +1,14 @@
+// Schemas and renderings of the replies for interventions and their resolutions.
 import { z } from 'zod';
 import type { ResolutionState } from '../../database/resolutions/resolutions';
 import type { InterventionView } from '../../database/interventions/list-interventions';
 import { actionsFor } from '../../domain/interventions/reasons';
 import { json } from '../http/fields';
+import { iso, time } from '../http/reply-fields';
 
-/** What the API tells of questions for a person, and of their answers. */
-
-const time = z.iso.datetime();
 const resolutionStatus = z.enum(['proposed', 'approved', 'done', 'refused', 'withdrawn']);
 
+/** An intervention. */
 export const interventionReply = z.object({
   id: z.string(),
   out_trade_no: z.string(),
@@ -16,12 +16,20 @@ export const interventionReply = z.object({
   subject: z.string(),
   status: z.enum(['open', 'resolved']),
   since: time,
-  actions: z.array(z.string()).describe('what it can be answered with; empty once it is'),
+  actions: z
+    .array(z.string())
+    .describe('the actions that can resolve it; empty once it is resolved'),
   evidence: json,
-  amount: z.int().nullable().describe('the most that an answer may move, in 分'),
+  amount: z.int().nullable().describe('in 分; the most money that a resolution may move'),
   resolved_at: time.nullable(),
-  resolution: z.string().nullable().describe('the action that ended it, or moot'),
-  previous_id: z.string().nullable().describe('the same question before'),
+  resolution: z
+    .string()
+    .nullable()
+    .describe('the action that resolved it; moot when it ended by itself'),
+  previous_id: z
+    .string()
+    .nullable()
+    .describe('the earlier intervention for the same reason and subject'),
   pending: z
     .object({
       id: z.string(),
@@ -31,14 +39,16 @@ export const interventionReply = z.object({
       proposed_by: z.string().nullable(),
     })
     .nullable()
-    .describe('an answer that waits for a second key, or for its run'),
+    .describe('a resolution that waits for a second API key, or for its run'),
 });
 
+/** A page of interventions. */
 export const interventionListReply = z.object({
   data: z.array(interventionReply),
   next_cursor: z.string().nullable(),
 });
 
+/** A resolution and the API keys that sent it. */
 export const resolutionReply = z.object({
   id: z.string(),
   intervention_id: z.string(),
@@ -48,13 +58,15 @@ export const resolutionReply = z.object({
   approved_by: z.string().nullable(),
 });
 
+/** How many interventions were resolved at once. */
 export const manyResolvedReply = z.object({
-  count: z.int().describe('open questions that fit'),
-  answered: z.int(),
-  under_way: z.int().describe('of these, with an answer already'),
+  count: z.int().describe('open interventions that match'),
+  answered: z.int().describe('of these, resolved by this request'),
+  under_way: z.int().describe('of these, with an earlier resolution that is not finished'),
   dry_run: z.boolean(),
 });
 
+/** Renders an intervention. */
 export function renderIntervention(view: InterventionView) {
   return {
     id: view.id,
@@ -66,13 +78,14 @@ export function renderIntervention(view: InterventionView) {
     actions: view.status === 'open' ? actionsFor(view.reason, view.subject) : [],
     evidence: view.evidence,
     amount: view.amountFen,
-    resolved_at: view.resolvedAt?.toISOString() ?? null,
+    resolved_at: iso(view.resolvedAt),
     resolution: view.resolution,
     previous_id: view.previousId,
     pending: view.pending,
   };
 }
 
+/** Renders a resolution. */
 export function renderResolution(state: ResolutionState) {
   return {
     id: state.id,

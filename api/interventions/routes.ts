@@ -1,3 +1,4 @@
+// The routes of interventions and their resolutions.
 import { z } from 'zod';
 import type { Settings } from '../../config/settings';
 import type { Database } from '../../database/database';
@@ -6,12 +7,21 @@ import type {
   SubmittedResolution,
 } from '../../database/resolutions/submit-resolution';
 import { actionsFor } from '../../domain/interventions/reasons';
-import type { ResolutionBody } from './schemas';
-import { answer, interventionId, manyResolutions, orderAnswer } from './schemas';
-import { readCursor, writeCursor } from '../http/cursor';
 import { inTime } from '../http/deadline';
-import { ApiError } from '../http/problem';
-import { parse } from '../http/validation';
+import { UUID } from '../http/fields';
+import {
+  ALL_ROLES,
+  operation,
+  OPERATOR_ROLES,
+  type Call,
+  type Operation,
+  type Reply,
+} from '../http/operations';
+import { orderPath, type OrderPath } from '../http/order-number';
+import { page } from '../http/page';
+import { ApiError, noSuchOrder } from '../http/problem';
+import { orderReply, renderOrder } from '../orders/replies';
+import type { OrderRuns } from '../temporal/order-runs';
 import {
   interventionListReply,
   interventionReply,
@@ -21,16 +31,13 @@ import {
   resolutionReply,
 } from './replies';
 import {
-  ALL_ROLES,
-  OPERATOR_ROLES,
-  type Call,
-  type Operation,
-  type Reply,
-} from '../http/operations';
-import { orderReply, renderOrder } from '../orders/replies';
-import { interventionListQuery } from './schemas';
-import type { OrderRuns } from '../temporal/order-runs';
-import { numberOf } from '../http/order-number';
+  interventionId,
+  interventionListQuery,
+  manyResolutions,
+  newResolution,
+  orderResolution,
+  type NewResolutionBody,
+} from './schemas';
 
 export interface InterventionRouteDeps {
   readonly database: Pick<Database, 'interventions' | 'resolutions' | 'orders'>;
@@ -39,9 +46,10 @@ export interface InterventionRouteDeps {
   readonly now: () => number;
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const DEFAULT_LIMIT = 50;
-/** Carrying out is a step in the database: longer means that no worker runs, and it happens later. */
+/**
+ * A resolution is carried out by one step in the database. It takes longer only while no worker
+ * runs; then the reply is 202, and a worker carries it out later.
+ */
 const RESOLVE_WAIT_MS = 8_000;
 
 const resolvedReply = z.union([
@@ -52,185 +60,189 @@ const resolvedReply = z.union([
       intervention: interventionReply,
       resolution: resolutionReply,
     })
-    .describe('for a number that is not one of our orders'),
+    .describe('the reply when the number is not an order of Oncepay'),
 ]);
 
-const ANSWERED = {
-  200: 'Carried out; the order as it is now',
-  202: 'Kept: it waits for a second key, or for its run',
-  404: 'No such question',
-  409: 'Not open, or not to be answered like this',
+const RESOLUTION_REPLIES = {
+  200: 'The resolution is carried out; the order as it is now',
+  202: 'The resolution is stored; it waits for a second API key, or for its run',
+  404: 'There is no intervention with this id, or no order with this number',
+  409: 'The intervention is not open, or its reason does not allow this action',
 };
 
-/** What waits for a person, and what persons answer. */
+/** Makes the operations on interventions and their resolutions. */
 export function interventionOperations(deps: InterventionRouteDeps): Operation[] {
   return [
-    {
+    operation({
       id: 'listInterventions',
       method: 'get',
       path: '/v1/interventions',
-      summary: 'The questions for a person, oldest first',
+      summary: 'Lists interventions, oldest first',
       roles: ALL_ROLES,
       query: interventionListQuery,
       reply: interventionListReply,
-      replies: { 200: 'A page' },
+      replies: { 200: 'A page of interventions' },
       handle: (call) => listInterventions(deps, call),
-    },
-    {
+    }),
+    operation({
       id: 'resolveManyInterventions',
       method: 'post',
       path: '/v1/interventions/resolve',
-      summary: 'Answers all open questions of a reason with an action that moves no money',
+      summary: 'Resolves all open interventions of a reason with an action that moves no money',
       roles: OPERATOR_ROLES,
       body: manyResolutions,
       reply: manyResolvedReply,
       replies: {
-        200: 'A dry run: how many there are',
-        202: 'Kept; their runs carry them out',
-        409: 'The reason has other answers',
+        200: 'The result of a dry run: how many interventions match',
+        202: 'The resolutions are stored; the runs carry them out',
+        409: 'The reason does not allow this action',
       },
       handle: (call) => resolveMany(deps, call),
-    },
-    {
+    }),
+    operation({
       id: 'resolveIntervention',
       method: 'post',
       path: '/v1/interventions/:id/resolution',
-      summary: 'Answers a question; above the limit a second key has to say the same',
+      summary: 'Resolves an intervention; above the limit a second API key must send the same',
       roles: OPERATOR_ROLES,
-      body: answer,
+      params: z.object({ id: interventionId }),
+      body: newResolution,
       reply: resolvedReply,
-      replies: ANSWERED,
-      handle: (call) => {
-        const { id } = parse(z.object({ id: interventionId }), call.params);
-        return resolve(deps, call, { interventionId: id }, call.body as ResolutionBody);
-      },
-    },
-    {
+      replies: RESOLUTION_REPLIES,
+      handle: ({ params, body, caller }) =>
+        resolve(deps, caller, { interventionId: params.id }, body),
+    }),
+    operation({
       id: 'resolveOrder',
       method: 'post',
       path: '/v1/orders/:no/resolution',
-      summary: 'Answers the one question that is open on an order, or the one that is named',
+      summary: 'Resolves the only open intervention of an order, or the one in `intervention_id`',
       roles: OPERATOR_ROLES,
-      body: orderAnswer,
+      params: orderPath,
+      body: orderResolution,
       reply: resolvedReply,
-      replies: ANSWERED,
+      replies: RESOLUTION_REPLIES,
       handle: (call) => resolveOrder(deps, call),
-    },
+    }),
   ];
 }
 
-async function listInterventions(
+function listInterventions(
   { database: { interventions } }: InterventionRouteDeps,
-  call: Call,
+  { query }: Call<{ query: z.output<typeof interventionListQuery> }>,
 ): Promise<Reply> {
-  const query = call.query as z.output<typeof interventionListQuery>;
-  const limit = query.limit ?? DEFAULT_LIMIT;
-  const place = query.cursor === undefined ? null : readCursor(query.cursor, UUID);
-  const rows = await inTime(
-    interventions.list({
-      status: query.status ?? null,
-      reason: query.reason ?? null,
-      outTradeNo: query.out_trade_no ?? null,
-      after: place && { since: place.at, id: place.id },
-      limit: limit + 1,
-    }),
-  );
-  const page = rows.slice(0, limit);
-  const last = rows.length > limit ? page.at(-1) : undefined;
-  return {
-    status: 200,
-    body: {
-      data: page.map(renderIntervention),
-      next_cursor: last ? writeCursor({ at: last.since, id: last.id }) : null,
-    },
-  };
+  return page({
+    query,
+    idShape: UUID,
+    read: (after, limit) =>
+      interventions.list({
+        status: query.status ?? null,
+        reason: query.reason ?? null,
+        outTradeNo: query.out_trade_no ?? null,
+        after: after && { since: after.at, id: after.id },
+        limit,
+      }),
+    placeOf: ({ since, id }) => ({ at: since, id }),
+    render: renderIntervention,
+  });
 }
 
-async function resolveOrder(deps: InterventionRouteDeps, call: Call): Promise<Reply> {
-  const outTradeNo = numberOf(call);
-  const body = call.body as z.output<typeof orderAnswer>;
-  if (body.intervention_id === undefined) return resolve(deps, call, { outTradeNo }, body);
-  const question = await inTime(deps.database.interventions.find(body.intervention_id));
-  if (question?.outTradeNo !== outTradeNo) {
-    throw new ApiError('NOT_FOUND', `Order ${outTradeNo} has no such intervention`);
+async function resolveOrder(
+  deps: InterventionRouteDeps,
+  { params, body, caller }: Call<{ params: OrderPath; body: z.output<typeof orderResolution> }>,
+): Promise<Reply> {
+  const outTradeNo = params.no;
+  if (body.intervention_id === undefined) return resolve(deps, caller, { outTradeNo }, body);
+  const intervention = await inTime(deps.database.interventions.find(body.intervention_id));
+  if (intervention?.outTradeNo !== outTradeNo) {
+    const detail = `Order ${outTradeNo} has no intervention with this id; list its interventions`;
+    throw new ApiError('NOT_FOUND', detail);
   }
-  return resolve(deps, call, { interventionId: question.id }, body);
+  return resolve(deps, caller, { interventionId: intervention.id }, body);
 }
 
+/**
+ * Stores a resolution, and once it is approved waits for its run to carry it out.
+ * @throws ApiError when the resolution is refused
+ */
 async function resolve(
   deps: InterventionRouteDeps,
-  call: Call,
+  caller: Call['caller'],
   to: ResolutionRequest['to'],
-  { action, note, params }: ResolutionBody,
+  { action, note, params }: NewResolutionBody,
 ): Promise<Reply> {
-  const { resolutions: answers } = deps.database;
-  const submission = await inTime(
-    answers.submit({
+  const { resolutions } = deps.database;
+  const submitted = await inTime(
+    resolutions.submit({
       to,
       action,
       note,
       params: params ?? {},
-      actor: call.caller,
+      actor: caller,
       twoPersonFen: deps.settings.twoPersonFen,
       nowMs: deps.now(),
     }),
   );
-  const { resolutionId, intervention: question } = acceptedOf(submission, to);
-  if (submission.kind === 'approved') {
-    await deps.runs.resolve(question.outTradeNo, resolutionId, question, RESOLVE_WAIT_MS);
+  const { resolutionId, intervention } = acceptedOf(submitted, to);
+  const { outTradeNo } = intervention;
+  if (submitted.kind === 'approved') {
+    await deps.runs.resolve(outTradeNo, resolutionId, intervention, RESOLVE_WAIT_MS);
   }
-  const state = await inTime(answers.state(resolutionId));
+  const state = await inTime(resolutions.state(resolutionId));
   if (!state) throw new Error(`Resolution ${resolutionId} is gone`);
   if (state.status === 'refused') {
-    const { refusalDetail } = state;
-    throw new ApiError(state.refusalCode ?? 'MOOT', refusalDetail ?? 'It could not be done', {
-      extra: { out_trade_no: question.outTradeNo, resolution: renderResolution(state) },
+    const { refusalCode, refusalDetail } = state;
+    const detail = refusalDetail ?? 'The resolution could not be carried out; read the order';
+    throw new ApiError(refusalCode ?? 'MOOT', detail, {
+      extra: { out_trade_no: outTradeNo, resolution: renderResolution(state) },
     });
   }
   return {
     status: state.status === 'done' ? 200 : 202,
-    body: { ...(await subjectOf(deps, question)), resolution: renderResolution(state) },
+    body: { ...(await subjectOf(deps, intervention)), resolution: renderResolution(state) },
   };
 }
 
+/** A resolution that is stored. */
 type Accepted = SubmittedResolution & { kind: 'approved' | 'proposed' | 'done' };
 
-function acceptedOf(submission: SubmittedResolution, to: ResolutionRequest['to']): Accepted {
-  switch (submission.kind) {
+function acceptedOf(submitted: SubmittedResolution, to: ResolutionRequest['to']): Accepted {
+  switch (submitted.kind) {
     case 'approved':
     case 'proposed':
     case 'done':
-      return submission;
+      return submitted;
     case 'not_found':
+      if ('outTradeNo' in to) throw noSuchOrder(to.outTradeNo);
       throw new ApiError(
         'NOT_FOUND',
-        'outTradeNo' in to
-          ? `There is no order ${to.outTradeNo}`
-          : `There is no intervention ${to.interventionId}`,
+        `There is no intervention ${to.interventionId}; GET /v1/interventions lists them`,
       );
     case 'refused':
-      throw new ApiError(submission.code, submission.detail, { extra: submission.extra });
+      throw new ApiError(submitted.code, submitted.detail, { extra: submitted.extra });
   }
 }
 
-/** The order as it is now; for a number that is not ours, its question. */
+/** The order as it is now; the intervention for a number that is not an order of Oncepay. */
 async function subjectOf(
   { database }: InterventionRouteDeps,
-  question: Accepted['intervention'],
+  { outTradeNo, interventionId }: Accepted['intervention'],
 ): Promise<object> {
-  const { outTradeNo, interventionId } = question;
   const order = await inTime(database.orders.findOrder(outTradeNo, false));
   if (order) return renderOrder(order, false);
   const view = await inTime(database.interventions.find(interventionId));
   return { out_trade_no: outTradeNo, intervention: view && renderIntervention(view) };
 }
 
-async function resolveMany(deps: InterventionRouteDeps, call: Call): Promise<Reply> {
-  const body = call.body as z.output<typeof manyResolutions>;
+async function resolveMany(
+  deps: InterventionRouteDeps,
+  { body, caller }: Call<{ body: z.output<typeof manyResolutions> }>,
+): Promise<Reply> {
   const { reason, action, note } = body;
   const actions = actionsFor(reason);
   if (!actions.includes(action)) {
-    throw new ApiError('ACTION_NOT_ALLOWED', `${reason} can't be answered with ${action}`, {
+    const detail = `${reason} can't be resolved with ${action}; choose one of \`actions\``;
+    throw new ApiError('ACTION_NOT_ALLOWED', detail, {
       extra: { reason, actions },
     });
   }
@@ -242,7 +254,7 @@ async function resolveMany(deps: InterventionRouteDeps, call: Call): Promise<Rep
       action,
       note,
       dryRun,
-      actor: call.caller,
+      actor: caller,
       nowMs: deps.now(),
     }),
   );

@@ -1,3 +1,4 @@
+// Schemas of the requests for interventions and their resolutions.
 import { z } from 'zod';
 import {
   INTERVENTION_ACTIONS,
@@ -5,40 +6,41 @@ import {
   movesMoney,
   type InterventionAction,
 } from '../../domain/interventions/reasons';
-import { isQueryableTime } from '../http/times';
-import { line } from '../http/fields';
-import { orderListQuery } from '../orders/schemas';
+import { line, timestamp, UUID } from '../http/fields';
+import { pageQuery } from '../http/page';
 
-/** What a person answers to a question; `/openapi.json` is made from these same schemas. */
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** WeChat's RSA-OAEP takes 214 bytes; a name in Chinese has three to a character. */
+/** WeChat's key encrypts 214 bytes (RSA-OAEP); a Chinese character has three bytes. */
 const bankText = line(1, 64);
 
-/** What `to_user` has to say: the card the money shall go to. */
+/** The params of `to_user`: the bank card that receives the money. */
 const userCard = z.strictObject({
-  bank_type: z.string().regex(/^[A-Z0-9_]{1,32}$/, "must be WeChat's code of the bank"),
+  bank_type: z.string().regex(/^[A-Z0-9_]{1,32}$/, "must be WeChat Pay's code of the bank"),
   bank_account: bankText,
   real_name: bankText,
 });
 
-const note = line(1, 1_000).describe('why; it stays in the audit log');
+const note = line(1, 1_000).describe('the reason of the decision; it is kept in the audit log');
 const action = z.enum(INTERVENTION_ACTIONS);
 
 const shape = {
   action,
   note,
-  params: z.record(z.string(), z.string()).optional().describe('for to_user: the bank card'),
+  params: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('only for to_user: the bank card that receives the money'),
 };
 
-interface Given {
+/** The parts of a resolution that depend on each other. */
+interface ResolutionParts {
   readonly action: InterventionAction;
   readonly params?: Readonly<Record<string, string>> | undefined;
 }
 
-function checkParams(given: Given, context: z.core.$RefinementCtx): void {
-  const params = given.params ?? {};
-  if (given.action === 'to_user') {
+/** Reports params that the action does not have, or that `to_user` lacks. */
+function checkParams(resolution: ResolutionParts, context: z.core.$RefinementCtx): void {
+  const params = resolution.params ?? {};
+  if (resolution.action === 'to_user') {
     const parsed = userCard.safeParse(params);
     for (const issue of parsed.success ? [] : parsed.error.issues) {
       const names = issue.code === 'unrecognized_keys' ? issue.keys : issue.path.map(String);
@@ -57,42 +59,40 @@ function checkParams(given: Given, context: z.core.$RefinementCtx): void {
     context.addIssue({
       code: 'custom',
       path: ['params', name],
-      message: `is not a field of ${given.action}`,
+      message: `is not a field of ${resolution.action}`,
     });
   }
 }
 
+/** The id of an intervention. */
 export const interventionId = z.string().regex(UUID, 'must be the id of an intervention');
 
 /** `POST /v1/interventions/{id}/resolution`. */
-export const answer = z.strictObject(shape).superRefine(checkParams);
+export const newResolution = z.strictObject(shape).superRefine(checkParams);
 
 /** `POST /v1/orders/{no}/resolution`. */
-export const orderAnswer = z
+export const orderResolution = z
   .strictObject({ intervention_id: interventionId.optional(), ...shape })
   .superRefine(checkParams);
 
-export type ResolutionBody = z.output<typeof answer>;
+export type NewResolutionBody = z.output<typeof newResolution>;
 
-/** `POST /v1/interventions/resolve`: many at once, never money. */
+/** `POST /v1/interventions/resolve`: many at once, only actions that move no money. */
 export const manyResolutions = z.strictObject({
   reason: z.enum(INTERVENTION_REASONS),
-  since: z.iso
-    .datetime({ offset: true, error: 'must be a time as RFC 3339 says' })
-    .refine((text) => isQueryableTime(Date.parse(text)), 'must be a time as RFC 3339 says')
-    .optional()
-    .describe('those opened then or later'),
+  since: timestamp.optional().describe('only interventions that were opened then or later'),
   action: action.refine(
     (one) => !movesMoney(one) && one !== 'to_user',
-    'moves money: answer these one by one',
+    'must not move money: resolve these interventions one by one',
   ),
   note,
-  dry_run: z.boolean().optional().describe('only counts'),
+  dry_run: z.boolean().optional().describe('true to only count the interventions'),
 });
+
+/** `GET /v1/interventions`. */
 export const interventionListQuery = z.strictObject({
   status: z.enum(['open', 'resolved']).optional(),
   reason: z.enum(INTERVENTION_REASONS).optional(),
   out_trade_no: line(1, 64).optional(),
-  cursor: orderListQuery.shape.cursor,
-  limit: orderListQuery.shape.limit,
+  ...pageQuery,
 });

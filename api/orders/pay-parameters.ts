@@ -1,3 +1,4 @@
+// Obtains what a user needs to pay an order: from its row, or through a new prepay.
 import type { Database } from '../../database/database';
 import type { PayableOrder } from '../../database/views/read-orders';
 import { isErrorCode } from '../../domain/error-catalogue';
@@ -5,12 +6,12 @@ import { canBePaid } from '../../domain/orders/order-state';
 import type { ClientPayParameters } from '../../providers/wechatpay/calls/pay-parameters';
 import type { WechatPayClient } from '../../providers/wechatpay/client';
 import { inTime } from '../http/deadline';
-import { ApiError } from '../http/problem';
+import { ApiError, noSuchOrder } from '../http/problem';
 import type { OrderRuns } from '../temporal/order-runs';
 
-/** When WeChat has not responded to a prepay by then, the reply has `payment: null`. */
+/** A caller waits this long for a prepay; after that the reply has `payment: null`. */
 const PREPAY_WAIT_MS = 8_000;
-/** Parameters that die sooner are made anew: the user needs time to use them. */
+/** Parameters that expire sooner are replaced, because the user needs time to use them. */
 const PARAMETER_MARGIN_MS = 30_000;
 
 export interface PaymentDeps {
@@ -20,22 +21,25 @@ export interface PaymentDeps {
   readonly now: () => number;
 }
 
+/** An order and the parameters to pay it; null when there are none yet, or no more. */
 export interface PaymentReply {
   readonly order: PayableOrder;
   readonly payment: ClientPayParameters | null;
 }
 
 /**
- * What the user needs to pay an order: from the row while it lives, else through a prepay of the
- * order's run. Fifty identical requests share one prepay, by the number of its round.
+ * Makes the functions that find the parameters to pay an order: those in its row while they are
+ * valid, else those of a new prepay by the order's run. Identical requests share one prepay,
+ * because they request the same round.
  */
 export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) {
   async function find(outTradeNo: string): Promise<PayableOrder> {
     const order = await inTime(database.orders.findPayable(outTradeNo));
-    if (!order) throw new ApiError('NOT_FOUND', `There is no order ${outTradeNo}`);
+    if (!order) throw noSuchOrder(outTradeNo);
     return order;
   }
 
+  /** True while the user may pay the order. */
   function mayBePaid(order: PayableOrder): boolean {
     return (
       canBePaid(order.status) &&
@@ -46,8 +50,8 @@ export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) 
 
   function parameters(order: PayableOrder): ClientPayParameters | null {
     const { prepayToken: token, prepayExpiresAt } = order;
-    const alive = prepayExpiresAt && prepayExpiresAt.getTime() > now() + PARAMETER_MARGIN_MS;
-    if (token === null || !alive || !mayBePaid(order)) return null;
+    const usable = prepayExpiresAt && prepayExpiresAt.getTime() > now() + PARAMETER_MARGIN_MS;
+    if (token === null || !usable || !mayBePaid(order)) return null;
     const { channel, appId, merchantId } = order;
     return wechatpay.payParameters({ channel, appId, merchantId, token });
   }
@@ -62,7 +66,10 @@ export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) 
   return {
     find,
     mayBePaid,
-    /** @throws ApiError 502 when WeChat refused the order, then and at every repeat */
+    /**
+     * Finds the parameters of an order or requests a new prepay.
+     * @throws ApiError 404 for an unknown order; 502 when WeChat refused the order, also at repeats
+     */
     async obtain(outTradeNo: string): Promise<PaymentReply> {
       const order = await find(outTradeNo);
       refuseRefused(order);
@@ -70,19 +77,21 @@ export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) 
       if (payment || !mayBePaid(order)) return { order, payment };
       return prepay(outTradeNo, order.prepayRounds + 1);
     },
-    /** The first round of an order that was made a moment ago. @throws ApiError 502 as `obtain` */
+    /** Requests the first prepay of a new order. @throws ApiError 502 as `obtain` does */
     first: (outTradeNo: string): Promise<PaymentReply> => prepay(outTradeNo, 1),
   };
 }
 
 export type Payments = ReturnType<typeof createPayments>;
 
+/** @throws ApiError with the error that WeChat refused the order with, if it did */
 function refuseRefused(order: PayableOrder): void {
   const { refusalCode, refusalWechatCode, refusalMessage, outTradeNo } = order;
   if (refusalCode === null || (!canBePaid(order.status) && order.status !== 'closed')) return;
+  const why = `${refusalWechatCode ?? refusalCode} ${refusalMessage ?? ''}`.trim();
   throw new ApiError(
     isErrorCode(refusalCode) ? refusalCode : 'WECHAT_REFUSED',
-    `WeChat Pay refused order ${outTradeNo}: ${refusalWechatCode ?? refusalCode} ${refusalMessage ?? ''}`.trim(),
+    `WeChat Pay refused order ${outTradeNo}: ${why}; correct the cause that it names`,
     {
       extra: {
         out_trade_no: outTradeNo,

@@ -1,3 +1,4 @@
+// Schemas and renderings of the replies for orders.
 import { z } from 'zod';
 import { CHANNEL_NAMES } from '../../domain/orders/channels';
 import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../../domain/fulfilment/effects';
@@ -5,20 +6,26 @@ import type { OrderDetails } from '../../database/views/read-order-details';
 import type { Attention, OrderSummary, PayableOrder } from '../../database/views/read-orders';
 import type { ClientPayParameters } from '../../providers/wechatpay/calls/pay-parameters';
 import { fen, json } from '../http/fields';
-import { renderSharing, sharingReply } from '../sharing/schemas';
 import { amount, amountOf, iso, status, time } from '../http/reply-fields';
 import { refundReply, renderRefund } from '../refunds/replies';
+import { renderSharing, sharingReply } from '../sharing/replies';
 
 const attention = z
   .object({ id: z.string(), reason: z.string(), since: time, open_count: z.int() })
   .nullable();
 
+/** An order and what its user needs to pay it. */
 export const paymentReply = z.object({
   out_trade_no: z.string(),
   status,
   amount,
   expires_at: time,
-  payment: z.record(z.string(), z.string()).nullable().describe("WeChat's own names, to hand on"),
+  payment: z
+    .record(z.string(), z.string())
+    .nullable()
+    .describe(
+      'the parameters that the client passes to WeChat Pay as they are; null when there are none',
+    ),
 });
 
 const summaryShape = {
@@ -35,11 +42,13 @@ const summaryShape = {
   attention,
 };
 
+/** A page of orders. */
 export const orderListReply = z.object({
   data: z.array(z.object(summaryShape)),
   next_cursor: z.string().nullable(),
 });
 
+/** An order with everything that belongs to it. */
 export const orderReply = z.object({
   ...summaryShape,
   profit_sharing: z.boolean(),
@@ -56,7 +65,7 @@ export const orderReply = z.object({
       effect: z
         .string()
         .describe(
-          `${DATABASE_EFFECTS.join(', ')}, and what a refund takes back: points_back:<out_refund_no>`,
+          `${DATABASE_EFFECTS.join(', ')}; after a refund also points_back:<out_refund_no>`,
         ),
       status: z.enum(EFFECT_STATUSES),
       done_at: time.nullable(),
@@ -103,7 +112,7 @@ export const orderReply = z.object({
       }),
     )
     .optional()
-    .describe('merchant and admin only'),
+    .describe('only shown to the roles merchant and admin'),
 });
 
 const attentionOf = (open: Attention | null) =>
@@ -114,6 +123,7 @@ const attentionOf = (open: Attention | null) =>
     open_count: open.openCount,
   };
 
+/** Renders an order with the parameters to pay it. */
 export function renderPayment(order: PayableOrder, payment: ClientPayParameters | null) {
   return {
     out_trade_no: order.outTradeNo,
@@ -124,6 +134,7 @@ export function renderPayment(order: PayableOrder, payment: ClientPayParameters 
   };
 }
 
+/** Renders an order for a list. */
 export function renderSummary(order: OrderSummary) {
   return {
     out_trade_no: order.outTradeNo,
@@ -140,7 +151,10 @@ export function renderSummary(order: OrderSummary) {
   };
 }
 
-/** @param withOpenids of the receivers of profit sharings */
+/**
+ * Renders an order with everything that belongs to it.
+ * @param withOpenids shows the openids of receivers of profit sharings in full
+ */
 export function renderOrder(order: OrderDetails, withOpenids: boolean) {
   return {
     ...renderSummary(order),

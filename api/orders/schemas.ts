@@ -1,20 +1,22 @@
+// Schemas of the requests for orders.
 import { z } from 'zod';
 import { CHANNELS, CHANNEL_NAMES } from '../../domain/orders/channels';
 import { isInterventionReason } from '../../domain/interventions/reasons';
 import { MAX_FEN, sumOfItems } from '../../domain/money';
 import { ORDER_STATUSES } from '../../domain/orders/order-state';
-import { isQueryableTime } from '../http/times';
-import { count, json, line, sku, userId } from '../http/fields';
+import { amountFen, count, json, line, sku, timestamp, userId } from '../http/fields';
+import { pageQuery } from '../http/page';
 
 const item = z.strictObject({
   sku,
   quantity: count(MAX_FEN),
-  unit_price: count(MAX_FEN).describe('in 分'),
+  unit_price: amountFen.describe('in 分'),
   kind: z.enum(['physical', 'virtual']).optional(),
 });
 
 const METADATA_BYTES = 4_096;
 
+/** `POST /v1/orders`. */
 export const newOrder = z
   .strictObject({
     channel: z.enum(CHANNEL_NAMES),
@@ -23,7 +25,7 @@ export const newOrder = z
     description: line(1, 127),
     items: z.array(item).min(1, 'must not be empty').max(200, 'must have at most 200 entries'),
     amount: z.strictObject({
-      total: count(MAX_FEN).describe('in 分; the sum over the items'),
+      total: amountFen.describe('in 分; the sum over the items'),
       currency: z.literal('CNY', 'must be CNY'),
     }),
     client_ip: z
@@ -62,36 +64,33 @@ export const newOrder = z
       context.addIssue({
         code: 'custom',
         path: ['amount', 'total'],
-        message: sum === null ? 'is larger than we take' : `must be the sum over the items, ${sum}`,
+        message:
+          sum === null ? `must be at most ${MAX_FEN}` : `must be the sum over the items, ${sum}`,
       });
     }
   });
 
 export type NewOrderBody = z.output<typeof newOrder>;
 
-const flag = z
+/** Filters by open interventions: any, none, or those with one reason. */
+const attention = z
   .string()
   .transform((text, context): boolean | string => {
     if (text === 'true' || text === 'false') return text === 'true';
     if (isInterventionReason(text)) return text;
-    context.addIssue({ code: 'custom', message: 'must be true, false or a reason' });
+    context.addIssue({
+      code: 'custom',
+      message: 'must be true, false or the reason of an intervention',
+    });
     return z.NEVER;
   })
   .describe('true, false, or the reason of an open intervention');
 
+/** `GET /v1/orders`. */
 export const orderListQuery = z.strictObject({
   status: z.enum(ORDER_STATUSES).optional(),
-  attention: flag.optional(),
+  attention: attention.optional(),
   user_id: userId.optional(),
-  created_after: z.iso
-    .datetime({ offset: true, error: 'must be a time as RFC 3339 says' })
-    .refine((text) => isQueryableTime(Date.parse(text)), 'must be a time as RFC 3339 says')
-    .optional(),
-  cursor: z.string().min(1).max(256).optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, 'must be 1 to 200')
-    .transform(Number)
-    .refine((value) => value >= 1 && value <= 200, 'must be 1 to 200')
-    .optional(),
+  created_after: timestamp.optional(),
+  ...pageQuery,
 });

@@ -1,36 +1,29 @@
+// Schemas of the webhooks that Oncepay sends to the shop, for /openapi.json.
 import { z } from 'zod';
 import { CHANNEL_NAMES } from '../../domain/orders/channels';
 import type { WebhookEventName } from '../../domain/fulfilment/effects';
-import { ORDER_STATUSES, type OrderStatus } from '../../domain/orders/order-state';
+import type { OrderStatus } from '../../domain/orders/order-state';
 import { RECEIVER_RESULTS, RECEIVER_TYPES } from '../../domain/sharing/profit-sharing';
-import { fen } from '../http/fields';
-import { json } from '../http/fields';
-
-/** What the shop's webhook is told, for `/openapi.json`; `database/delivery-rows` writes it. */
+import { fen, json } from '../http/fields';
+import { amount, status as orderStatus, time } from '../http/reply-fields';
 
 interface WebhookEvent {
   readonly summary: string;
   readonly payload: z.ZodType;
 }
 
-const amount = z.object({
-  total: fen,
-  currency: z.string(),
-  refunded: fen.describe('in 分; what is back of the payment that paid the order'),
-});
-
 const order = {
   out_trade_no: z.string(),
   shop_order_no: z.string().nullable(),
-  metadata: json.nullable().describe("the order's own"),
+  metadata: json.nullable().describe('the metadata that the order was created with'),
 };
-const transactionId = z.string().describe("WeChat Pay's number of the payment");
-const status = z.enum(ORDER_STATUSES).describe("the order's");
+const transactionId = z.string().describe('the number of the payment at WeChat Pay');
+const status = orderStatus.describe('the status of the order');
 
 function envelope(event: WebhookEventName, data: z.ZodRawShape) {
   return z.object({
     type: z.literal(event),
-    timestamp: z.iso.datetime().describe('when it happened; the same at every attempt'),
+    timestamp: time.describe('when the event happened; the same at every attempt'),
     data: z.object(data),
   });
 }
@@ -46,47 +39,52 @@ function orderEvent(event: WebhookEventName, is: OrderStatus, transaction: z.Zod
   });
 }
 
+/**
+ * Each event with its summary and payload; the outbound deliveries in the database have this form.
+ */
 export const WEBHOOK_EVENTS = {
   'order.paid': {
-    summary: 'The order is paid; its effects are under way',
+    summary: 'The order is paid; its effects are in progress',
     payload: orderEvent('order.paid', 'paid', transactionId),
   },
   'order.fulfilled': {
-    summary: 'Points, sales, stock and codes are done or skipped',
+    summary: 'Points, sales, stock and codes of the order are done or skipped',
     payload: orderEvent('order.fulfilled', 'fulfilled', transactionId),
   },
   'order.closed': {
-    summary: 'The order is closed, at WeChat Pay too',
+    summary: 'The order is closed, also at WeChat Pay',
     payload: orderEvent('order.closed', 'closed', z.null()),
   },
   'order.paid_late': {
-    summary: 'Money came after the close: it goes back, or a person decides',
+    summary: 'The order was paid after its close; the money is refunded, or an operator decides',
     payload: orderEvent('order.paid_late', 'paid_late', transactionId),
   },
   'refund.succeeded': {
-    summary: 'The money of a refund is back with the payer',
+    summary: 'A refund succeeded: the payer has the money',
     payload: envelope('refund.succeeded', {
       ...order,
       out_refund_no: z.string(),
-      transaction_id: transactionId.describe('of the payment that the money went back of'),
+      transaction_id: transactionId.describe(
+        'the number at WeChat Pay of the payment that was refunded',
+      ),
       refund_amount: fen,
-      status: status.describe("the order's, after it"),
+      status: status.describe('the status of the order after the refund'),
       amount,
     }),
   },
   'profit_sharing.finished': {
-    summary: 'WeChat Pay has decided on each receiver of a profit sharing; that is not success',
+    summary: 'A profit sharing has ended; `result` says of each receiver whether it was paid',
     payload: envelope('profit_sharing.finished', {
       ...order,
       out_order_no: z.string(),
       transaction_id: transactionId,
       receivers: z.array(
         z.object({
-          line: z.int().describe('which receiver: its place in the request, from 1'),
+          line: z.int().describe('the place of the receiver in the request, from 1'),
           type: z.enum(RECEIVER_TYPES),
           amount: fen,
           result: z.enum(RECEIVER_RESULTS).exclude(['PENDING']),
-          fail_reason: z.string().nullable().describe("WeChat Pay's, of one that is CLOSED"),
+          fail_reason: z.string().nullable().describe("WeChat Pay's reason for the result CLOSED"),
         }),
       ),
       status,

@@ -1,12 +1,14 @@
+// The metric of the patrol: how long ago the last complete run ended.
 import { Gauge, type Registry } from 'prom-client';
 import { inTime } from '../http/deadline';
 
-/** A scrape waits this long for the database; a hanging one must not take the other numbers with it. */
+/** A scrape waits this long for the database, so that its other metrics arrive in any case. */
 const SCRAPE_DEADLINE_MS = 1_000;
 
 /**
- * How old the last patrol is that got through all of its sections; counted from this process's start
- * while there was none. It is read at each scrape and is not a number (NaN) when the database can't say.
+ * Registers the age of the last patrol that completed all its sections. While there is none, the
+ * age counts from the start of this process. It is read at each scrape, and is NaN when the
+ * database does not respond.
  */
 export function createPatrolMetrics(options: {
   readonly registry: Registry;
@@ -17,7 +19,7 @@ export function createPatrolMetrics(options: {
   const startedMs = now();
   new Gauge({
     name: 'oncepay_patrol_age_seconds',
-    help: 'Seconds since the last whole patrol ended',
+    help: 'Seconds since the last complete patrol ended',
     registers: [registry],
     async collect() {
       try {

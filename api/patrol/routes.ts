@@ -1,43 +1,39 @@
+// The route of the patrol's runs and their findings.
 import type { z } from 'zod';
 import type { Database } from '../../database/database';
-import { readCursor, writeCursor } from '../http/cursor';
-import { inTime } from '../http/deadline';
-import { ALL_ROLES, type Call, type Operation, type Reply } from '../http/operations';
-import { patrolRunQuery, patrolRunReply, renderPatrolRun } from './schemas';
+import { UUID } from '../http/fields';
+import { ALL_ROLES, operation, type Call, type Operation, type Reply } from '../http/operations';
+import { page } from '../http/page';
+import { patrolRunReply, renderPatrolRun } from './replies';
+import { patrolRunQuery } from './schemas';
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const DEFAULT_LIMIT = 50;
-
-/** What the patrols found. */
+/** Makes the operation that lists the runs of the patrol with their findings. */
 export function patrolOperations({ patrol }: Pick<Database, 'patrol'>): Operation[] {
   return [
-    {
+    operation({
       id: 'listPatrolRuns',
       method: 'get',
       path: '/v1/patrol/runs',
-      summary: 'The reports of the patrol, newest first',
+      summary: 'Lists the runs of the patrol with their findings, newest first',
       roles: ALL_ROLES,
       query: patrolRunQuery,
       reply: patrolRunReply,
-      replies: { 200: 'A page' },
+      replies: { 200: 'A page of runs' },
       handle: (call) => listRuns(patrol, call),
-    },
+    }),
   ];
 }
 
-async function listRuns(patrol: Pick<Database['patrol'], 'list'>, call: Call): Promise<Reply> {
-  const query = call.query as z.output<typeof patrolRunQuery>;
-  const limit = query.limit ?? DEFAULT_LIMIT;
-  const place = query.cursor === undefined ? null : readCursor(query.cursor, UUID);
-  const after = place && { startedAt: place.at, id: place.id };
-  const rows = await inTime(patrol.list({ after, limit: limit + 1 }));
-  const page = rows.slice(0, limit);
-  const last = rows.length > limit ? page.at(-1) : undefined;
-  return {
-    status: 200,
-    body: {
-      data: page.map(renderPatrolRun),
-      next_cursor: last ? writeCursor({ at: last.startedAt, id: last.id }) : null,
-    },
-  };
+function listRuns(
+  patrol: Pick<Database['patrol'], 'list'>,
+  { query }: Call<{ query: z.output<typeof patrolRunQuery> }>,
+): Promise<Reply> {
+  return page({
+    query,
+    idShape: UUID,
+    read: (after, limit) =>
+      patrol.list({ after: after && { startedAt: after.at, id: after.id }, limit }),
+    placeOf: ({ startedAt, id }) => ({ at: startedAt, id }),
+    render: renderPatrolRun,
+  });
 }

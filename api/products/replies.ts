@@ -1,7 +1,9 @@
-import type { PointsView, ProductView } from '../../database/fulfilment/change-products';
+// Schemas and renderings of the replies for products and points.
 import { z } from 'zod';
+import type { PointsView, ProductView } from '../../database/fulfilment/change-products';
 import { time } from '../http/reply-fields';
 
+/** A product with its stock. */
 export const productReply = z.object({
   sku: z.string(),
   name: z.string(),
@@ -11,15 +13,21 @@ export const productReply = z.object({
   sold: z.int(),
   codes_left: z.int(),
 });
+
+/** Renders a product. */
 export function renderProduct({ codesLeft, ...product }: ProductView) {
   return { ...product, codes_left: codesLeft };
 }
+
+/** The points of a user. */
 export const pointsReply = z.object({
   balance: z.int(),
   entries: z.array(
     z.object({ out_trade_no: z.string(), effect: z.string(), delta: z.int(), at: time }),
   ),
 });
+
+/** Renders the points of a user. */
 export function renderPoints({ balance, entries }: PointsView) {
   return {
     balance,

@@ -1,9 +1,11 @@
-import type { RefundView } from '../../database/views/read-order-details';
-import { REFUND_STATUSES, REFUND_ORIGINS } from '../../domain/refunds/refund-state';
+// Schema and rendering of a refund in replies.
 import { z } from 'zod';
+import type { RefundView } from '../../database/views/read-order-details';
+import { REFUND_ORIGINS, REFUND_STATUSES } from '../../domain/refunds/refund-state';
 import { fen } from '../http/fields';
 import { iso, time } from '../http/reply-fields';
 
+/** A refund. */
 export const refundReply = z.object({
   out_refund_no: z.string(),
   out_trade_no: z.string(),
@@ -14,11 +16,19 @@ export const refundReply = z.object({
   reason: z.string().nullable(),
   origin: z
     .enum(REFUND_ORIGINS)
-    .describe("api: on request; resolution: by an answer; external: WeChat Pay's platform"),
-  replaces: z.string().nullable().describe('the refund, closed by WeChat Pay, that it stands for'),
+    .describe(
+      'api: requested here; resolution: an operator resolved an intervention with it; ' +
+        'external: made on the merchant platform of WeChat Pay',
+    ),
+  replaces: z
+    .string()
+    .nullable()
+    .describe('the refund that WeChat Pay closed and that this one replaces'),
   created_at: time,
   succeeded_at: time.nullable(),
 });
+
+/** Renders a refund. */
 export function renderRefund(refund: RefundView) {
   return {
     out_refund_no: refund.outRefundNo,

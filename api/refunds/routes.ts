@@ -1,3 +1,5 @@
+// The routes of an order's refunds.
+import { z } from 'zod';
 import type { Database } from '../../database/database';
 import { REFUND_LIMIT_TEXTS } from '../../database/refunds/wechat-limits';
 import type { RefundRequestResult } from '../../database/refunds/request-refund';
@@ -5,71 +7,82 @@ import { isSettled } from '../../domain/refunds/refund-state';
 import { formatFen } from '../../domain/money';
 import { inTime } from '../http/deadline';
 import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';
-import { ApiError, invalidField } from '../http/problem';
 import {
   ALL_ROLES,
   CLOSING_ROLES,
+  operation,
   type Call,
   type Operation,
   type Reply,
 } from '../http/operations';
-import { renderRefund } from './replies';
-import { refundReply } from './replies';
-import type { NewRefundBody } from './schemas';
-import { newRefund } from './schemas';
+import { orderPath, type OrderPath } from '../http/order-number';
+import { ApiError, invalidField, keyReused, noSuchOrder } from '../http/problem';
 import type { OrderRuns } from '../temporal/order-runs';
-import { numberOf } from '../http/order-number';
+import type { WakeOrLeaveToSweep } from '../temporal/wake-later';
+import { refundReply, renderRefund } from './replies';
+import { newRefund, type NewRefundBody } from './schemas';
 
 export interface RefundRouteDeps {
   readonly database: Pick<Database, 'orders' | 'refundRequests'>;
   readonly runs: Pick<OrderRuns, 'ensureRefundRun'>;
+  readonly wakeOrLeaveToSweep: WakeOrLeaveToSweep;
   readonly now: () => number;
 }
 
+/** Part of every number that is derived from a key, so it never changes. */
 const ROUTE = 'POST /v1/orders/{no}/refunds';
 
-/** The refunds of an order. */
+const refundPath = orderPath.extend({ refund_no: z.string() });
+
+/** Makes the operations on the refunds of an order. */
 export function refundOperations(deps: RefundRouteDeps): Operation[] {
   return [
-    {
+    operation({
       id: 'createRefund',
       method: 'post',
       path: '/v1/orders/:no/refunds',
-      summary: 'Gives some or all of a payment back',
+      summary: 'Refunds a payment, or a part of it',
       roles: CLOSING_ROLES,
+      params: orderPath,
       headers: [KEY_FOR_NUMBER],
       body: newRefund,
       reply: refundReply,
       replies: {
-        200: 'The same refund was asked for before, and it has ended',
-        202: 'Reserved; WeChat Pay carries it out',
-        404: 'No such order',
-        409: 'Not paid, more than is left, or a limit of WeChat Pay',
-        422: 'The number or the Idempotency-Key came with other content',
+        200: 'The refund of an earlier request with the same content; it has ended',
+        202: 'The refund is accepted and in progress: read it later',
+        404: 'There is no order with this number',
+        409: 'Not paid, more than is left of the payment, or over a limit of WeChat Pay',
+        422: 'An earlier request had this number or Idempotency-Key with other content',
       },
       handle: (call) => createRefund(deps, call),
-    },
-    {
+    }),
+    operation({
       id: 'getRefund',
       method: 'get',
       path: '/v1/orders/:no/refunds/:refund_no',
-      summary: 'A refund of an order',
+      summary: 'Reads a refund of an order',
       roles: ALL_ROLES,
+      params: refundPath,
       reply: refundReply,
-      replies: { 200: 'The refund', 404: 'No such refund of this order' },
-      handle: async (call) => {
-        const refundNo = call.params['refund_no'] ?? '';
-        const refund = await inTime(deps.database.orders.findRefund(numberOf(call), refundNo));
-        if (!refund) throw new ApiError('NOT_FOUND', 'The order has no such refund');
+      replies: { 200: 'The refund', 404: 'The order has no refund with this number' },
+      handle: async ({ params: { no, refund_no: refundNo } }) => {
+        const refund = await inTime(deps.database.orders.findRefund(no, refundNo));
+        if (!refund) {
+          const detail = `Order ${no} has no refund with this number; check its refunds`;
+          throw new ApiError('NOT_FOUND', detail);
+        }
         return { status: 200, body: renderRefund(refund) };
       },
-    },
+    }),
   ];
 }
 
-async function createRefund(deps: RefundRouteDeps, call: Call): Promise<Reply> {
-  const outTradeNo = numberOf(call);
-  const body = call.body as NewRefundBody;
+async function createRefund(
+  deps: RefundRouteDeps,
+  call: Call<{ params: OrderPath; body: NewRefundBody }>,
+): Promise<Reply> {
+  const { body } = call;
+  const outTradeNo = call.params.no;
   const guard = guardOf(call, ROUTE, { out_trade_no: outTradeNo, ...body });
   if (body.out_refund_no === undefined && guard === null) {
     throw invalidField('out_refund_no', 'is required without an Idempotency-Key');
@@ -83,42 +96,44 @@ async function createRefund(deps: RefundRouteDeps, call: Call): Promise<Reply> {
     revokeCodes: body.revoke_codes ?? false,
   };
   const { refundRequests } = deps.database;
-  const asked = refundRequests.request(request, guard, call.caller, deps.now());
-  const result = await inTime(asked);
+  const result = await inTime(refundRequests.request(request, guard, call.caller, deps.now()));
   if (!('refund' in result)) throw refusalOf(result, outTradeNo);
   const { refund } = result;
-  // Its row is due: should this get lost, the sweep starts the run.
-  if (result.kind === 'reserved')
-    deps.runs.ensureRefundRun(refund.outRefundNo).catch(() => undefined);
+  if (result.kind === 'reserved') {
+    deps.wakeOrLeaveToSweep(deps.runs.ensureRefundRun(refund.outRefundNo));
+  }
   const hasEnded = result.kind === 'repeat' && isSettled(refund.status);
   return { status: hasEnded ? 200 : 202, body: renderRefund(refund) };
 }
 
 type Refusal = Exclude<RefundRequestResult, { refund: unknown }>;
 
+/** The problem that tells a caller why its refund is refused. */
 function refusalOf(refusal: Refusal, outTradeNo: string): ApiError {
   const extra = { out_trade_no: outTradeNo };
   switch (refusal.kind) {
     case 'unknown_order':
-      return new ApiError('NOT_FOUND', `There is no order ${outTradeNo}`);
+      return noSuchOrder(outTradeNo);
     case 'key_reused':
-      return new ApiError(
-        'IDEMPOTENCY_KEY_REUSED',
-        'This Idempotency-Key was used with another body; nothing was done',
-      );
+      return keyReused();
     case 'number_used':
       return new ApiError(
         'OUT_REFUND_NO_USED',
-        'This number is a refund of another order or with other content; nothing was done',
+        'This out_refund_no belongs to a refund of another order or with other content, so ' +
+          'nothing was done; choose a new number, or repeat the earlier content',
       );
-    case 'not_refundable':
-      return new ApiError('ORDER_NOT_REFUNDABLE', `Order ${outTradeNo} is ${refusal.status}`, {
+    case 'not_refundable': {
+      const detail =
+        `Order ${outTradeNo} has the status ${refusal.status}; only orders that are paid, ` +
+        'fulfilled or paid_late are refunded';
+      return new ApiError('ORDER_NOT_REFUNDABLE', detail, {
         extra: { ...extra, order_status: refusal.status },
       });
+    }
     case 'exceeds':
       return new ApiError(
         'REFUND_EXCEEDS_PAYMENT',
-        `${formatFen(refusal.leftFen)} is left to refund`,
+        `Only ${formatFen(refusal.leftFen)} of the payment is left to refund; refund at most that`,
         { extra: { ...extra, left: refusal.leftFen } },
       );
     case 'too_many':

@@ -1,9 +1,11 @@
-import { MAX_FEN } from '../../domain/money';
-import { OWN_PREFIX } from '../../domain/refunds/refund-number';
+// Schemas of the requests for refunds.
 import { z } from 'zod';
-import { count, line } from '../http/fields';
+import { OWN_PREFIX } from '../../domain/refunds/refund-number';
+import { amountFen, line } from '../http/fields';
 
-export const REASON_LENGTH = 80;
+const REASON_LENGTH = 80;
+
+/** `POST /v1/orders/{no}/refunds`. */
 export const newRefund = z.strictObject({
   out_refund_no: z
     .string()
@@ -11,11 +13,13 @@ export const newRefund = z.strictObject({
     .refine((text) => !text.startsWith(OWN_PREFIX), `must not begin with ${OWN_PREFIX}`)
     .optional()
     .describe(
-      `yours; needed without an Idempotency-Key. A repeat keeps it. Must not begin with ${OWN_PREFIX}: such numbers are Oncepay's`,
+      'your number of the refund, required without an Idempotency-Key. A repeat has the same ' +
+        `number. It must not begin with ${OWN_PREFIX}: such numbers are reserved for Oncepay`,
     ),
-  amount: count(MAX_FEN).describe('in 分; at most what is left of the payment'),
-  reason: line(1, REASON_LENGTH).optional().describe('shown to the user'),
-  restock: z.boolean().optional().describe('physical goods are on hand again'),
-  revoke_codes: z.boolean().optional().describe('codes not yet used are taken back'),
+  amount: amountFen.describe('in 分; at most what is left of the payment'),
+  reason: line(1, REASON_LENGTH).optional().describe('why the money is returned; the user sees it'),
+  restock: z.boolean().optional().describe('true when the physical goods are back in stock'),
+  revoke_codes: z.boolean().optional().describe('true to revoke the codes that are not yet used'),
 });
+
 export type NewRefundBody = z.output<typeof newRefund>;

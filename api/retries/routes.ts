@@ -1,84 +1,98 @@
-import type { z } from 'zod';
+// The routes of the retry policies.
+import { z } from 'zod';
 import type { Database } from '../../database/database';
 import { isRetryOperation, type RetryOperation } from '../../domain/retries/retry-policy';
 import { inTime } from '../http/deadline';
-import { ApiError, invalidField } from '../http/problem';
-import { ALL_ROLES, type Call, type Operation, type Reply } from '../http/operations';
-import { policyBody, policyListReply, policyReply, renderPolicy, toRetryPolicy } from './schemas';
+import { ALL_ROLES, operation, type Call, type Operation, type Reply } from '../http/operations';
+import { ApiError, invalidField, versionConflict } from '../http/problem';
+import { policyListReply, policyReply, renderPolicy } from './replies';
+import { policyBody, toRetryPolicy } from './schemas';
 
-/** How operations are retried, changed while everything runs. */
+const policyPath = z.object({ operation: z.string() });
+
+/** Makes the operations that read and replace retry policies while Oncepay runs. */
 export function retryPolicyOperations({ policies }: Pick<Database, 'policies'>): Operation[] {
   return [
-    {
+    operation({
       id: 'listRetryPolicies',
       method: 'get',
       path: '/v1/retry-policies',
-      summary: 'The retry policies, one per operation',
+      summary: 'Lists the retry policies, one for each operation',
       roles: ALL_ROLES,
       reply: policyListReply,
-      replies: { 200: 'All of them' },
+      replies: { 200: 'All retry policies' },
       handle: async () => {
         const list = await inTime(policies.list());
         return { status: 200, body: { data: list.map(renderPolicy) } };
       },
-    },
-    {
+    }),
+    operation({
       id: 'getRetryPolicy',
       method: 'get',
       path: '/v1/retry-policies/:operation',
-      summary: 'How an operation is retried',
+      summary: 'Reads the retry policy of an operation',
       roles: ALL_ROLES,
+      params: policyPath,
       reply: policyReply,
-      replies: { 200: 'The policy', 404: 'No such operation' },
-      handle: async (call) => {
-        const operation = operationOf(call);
+      replies: { 200: 'The policy', 404: 'There is no operation with this name' },
+      handle: async ({ params }) => {
+        const name = operationOf(params.operation);
         const list = await inTime(policies.list());
-        const policy = list.find((one) => one.operation === operation);
-        if (!policy) throw unknownOperation(operation);
+        const policy = list.find((one) => one.operation === name);
+        if (!policy) throw unknownOperation(name);
         return { status: 200, body: renderPolicy(policy) };
       },
-    },
-    {
+    }),
+    operation({
       id: 'putRetryPolicy',
       method: 'put',
       path: '/v1/retry-policies/:operation',
-      summary: 'Replaces a policy; counts from the next attempt on, also of what is being retried',
+      summary:
+        'Replaces a retry policy; it holds from the next attempt on, also for pending retries',
       roles: ['admin'],
+      params: policyPath,
       body: policyBody,
       reply: policyReply,
-      replies: { 200: 'The policy', 404: 'No such operation', 409: 'Not this version any more' },
+      replies: {
+        200: 'The policy',
+        404: 'There is no operation with this name',
+        409: 'This version is no longer the current one',
+      },
       handle: (call) => putPolicy(policies, call),
-    },
+    }),
   ];
 }
 
-async function putPolicy(policies: Database['policies'], call: Call): Promise<Reply> {
-  const operation = operationOf(call);
-  const body = call.body as z.output<typeof policyBody>;
-  if (body.operation !== undefined && body.operation !== operation) {
-    throw invalidField('operation', 'must be that of the address');
+async function putPolicy(
+  policies: Database['policies'],
+  {
+    params,
+    body,
+    caller,
+  }: Call<{
+    params: z.output<typeof policyPath>;
+    body: z.output<typeof policyBody>;
+  }>,
+): Promise<Reply> {
+  const name = operationOf(params.operation);
+  if (body.operation !== undefined && body.operation !== name) {
+    throw invalidField('operation', 'must be the operation of the path');
   }
   const policy = toRetryPolicy(body);
   const change = await inTime(
-    policies.put(operation, {
-      policy,
-      expectedVersion: body.version ?? null,
-      actor: call.caller,
-    }),
+    policies.put(name, { policy, expectedVersion: body.version ?? null, actor: caller }),
   );
   if (change.kind === 'ok') return { status: 200, body: renderPolicy(change.policy) };
-  throw new ApiError('VERSION_CONFLICT', `The policy has version ${change.version} now`, {
-    errors: [{ field: 'version', message: 'is not the current one' }],
-  });
+  throw versionConflict('policy', change.version);
 }
 
 /** @throws ApiError 404 */
-function operationOf(call: Call): RetryOperation {
-  const operation = call.params['operation'];
-  if (isRetryOperation(operation)) return operation;
-  throw unknownOperation(operation ?? '');
+function operationOf(name: string): RetryOperation {
+  if (isRetryOperation(name)) return name;
+  throw unknownOperation(name);
 }
 
-function unknownOperation(operation: string): ApiError {
-  return new ApiError('NOT_FOUND', `There is no operation ${operation.slice(0, 64)}`);
+function unknownOperation(name: string): ApiError {
+  const detail = `There is no operation ${name.slice(0, 64)}; GET /v1/retry-policies lists them`;
+  return new ApiError('NOT_FOUND', detail);
 }

@@ -1,47 +1,54 @@
+// Schema of the request that replaces a retry policy.
 import { z } from 'zod';
-import type { StoredPolicy } from '../../database/retries/retry-policies';
 import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
 import { POLICY_BOUNDS } from '../../domain/retries/retry-policy';
 import { version } from '../http/fields';
 
-/** Input and replies of what operators change while everything runs. */
-
 const { maxDelayMs, maxFactor, maxJitter, maxAttempts } = POLICY_BOUNDS;
 
 const delay = z
-  .int('must be whole milliseconds')
+  .int('must be an integer of milliseconds')
   .min(1, 'must be at least 1')
   .max(maxDelayMs, `must be at most ${maxDelayMs}`);
 
-const code = z.string().refine(isErrorCode, 'must be a code of the error catalogue');
+const code = z.string().refine(isErrorCode, 'must be an error code of Oncepay');
 
 const codes = z
   .array(code)
   .max(100, 'must have at most 100 entries')
   .superRefine((list, context) => {
     const again = list.findIndex((one, index) => list.indexOf(one) !== index);
-    if (again >= 0) context.addIssue({ code: 'custom', path: [again], message: 'is there twice' });
+    if (again >= 0)
+      context.addIssue({ code: 'custom', path: [again], message: 'must not be listed twice' });
   });
 
 const policyFields = {
   base_delay_ms: delay,
-  factor: z.number('must be a number').min(1, 'must be at least 1').max(maxFactor, 'is too large'),
+  factor: z
+    .number('must be a number')
+    .min(1, 'must be at least 1')
+    .max(maxFactor, `must be at most ${maxFactor}`),
   jitter: z.number('must be a number').min(0, 'must be 0 to 1').max(maxJitter, 'must be 0 to 1'),
   max_delay_ms: delay,
   max_attempts: z
     .int('must be an integer')
     .min(1, 'must be at least 1')
     .max(maxAttempts, `must be at most ${maxAttempts}`),
-  retryable_codes: codes.min(1, 'must not be empty: nothing would ever be tried again'),
+  retryable_codes: codes.min(1, 'must not be empty: the operation would never be retried'),
   non_retryable_codes: codes,
 };
 
-/** What a GET answers can be sent back as it is: the operation must match, the version is checked. */
+/**
+ * `PUT /v1/retry-policies/{operation}`. It accepts the reply of a GET unchanged: the operation must
+ * be that of the path, the version is checked, and `updated_by` and `updated_at` are ignored.
+ */
 export const policyBody = z
   .strictObject({
     ...policyFields,
-    operation: z.string().optional().describe('must be that of the address'),
-    version: version.optional().describe('when given, only this version is replaced'),
+    operation: z.string().optional().describe('must be the operation of the path'),
+    version: version
+      .optional()
+      .describe('when sent, the change is refused unless this is the current version'),
     updated_by: z.unknown().optional().describe('ignored'),
     updated_at: z.unknown().optional().describe('ignored'),
   })
@@ -56,27 +63,11 @@ export const policyBody = z
     policy.non_retryable_codes.forEach((one, index) => {
       if (!policy.retryable_codes.includes(one)) return;
       const path = ['non_retryable_codes', index];
-      context.addIssue({ code: 'custom', path, message: 'is in both lists' });
+      context.addIssue({ code: 'custom', path, message: 'must not be in retryable_codes too' });
     });
   });
 
-export const policyReply = z.object({
-  operation: z.string(),
-  base_delay_ms: z.int(),
-  factor: z.number(),
-  jitter: z.number(),
-  max_delay_ms: z.int(),
-  max_attempts: z.int(),
-  retryable_codes: z.array(z.string()),
-  non_retryable_codes: z.array(z.string()),
-  version: z.int(),
-  updated_by: z.string(),
-  updated_at: z.iso.datetime(),
-});
-
-export const policyListReply = z.object({ data: z.array(policyReply) });
-
-/** The policy that a body describes. */
+/** The policy that a request describes. */
 export function toRetryPolicy(body: z.output<typeof policyBody>) {
   return {
     baseDelayMs: body.base_delay_ms,
@@ -84,24 +75,8 @@ export function toRetryPolicy(body: z.output<typeof policyBody>) {
     jitter: body.jitter,
     maxDelayMs: body.max_delay_ms,
     maxAttempts: body.max_attempts,
-    // Checked above; a refinement doesn't narrow the type.
+    // The schema has checked them; a refinement does not narrow the type.
     retryableCodes: body.retryable_codes.filter(isErrorCode) satisfies ErrorCode[],
     nonRetryableCodes: body.non_retryable_codes.filter(isErrorCode) satisfies ErrorCode[],
-  };
-}
-
-export function renderPolicy(policy: StoredPolicy): z.output<typeof policyReply> {
-  return {
-    operation: policy.operation,
-    base_delay_ms: policy.baseDelayMs,
-    factor: policy.factor,
-    jitter: policy.jitter,
-    max_delay_ms: policy.maxDelayMs,
-    max_attempts: policy.maxAttempts,
-    retryable_codes: [...policy.retryableCodes],
-    non_retryable_codes: [...policy.nonRetryableCodes],
-    version: policy.version,
-    updated_by: policy.updatedBy,
-    updated_at: policy.updatedAt.toISOString(),
   };
 }

@@ -1,3 +1,4 @@
+// The routes of the settings that can be changed while Oncepay runs.
 import { z } from 'zod';
 import { formatDuration } from '../../config/durations';
 import * as field from '../../config/fields';
@@ -14,26 +15,25 @@ import {
   type RuntimeSettingName,
 } from '../../domain/settings/runtime-settings';
 import { inTime } from '../http/deadline';
-import { ApiError } from '../http/problem';
+import { ALL_ROLES, operation, type Call, type Operation, type Reply } from '../http/operations';
+import { ApiError, versionConflict } from '../http/problem';
 import { parse } from '../http/validation';
-import { ALL_ROLES, type Call, type Operation, type Reply } from '../http/operations';
-import { settingListReply } from './schemas';
-import { settingReply } from './schemas';
+import { settingListReply, settingReply } from './replies';
 import { settingBody } from './schemas';
 
 export interface SettingRouteDeps {
   readonly database: Pick<Database, 'settings'>;
-  readonly settings: EnvironmentTimes;
-  /** This process goes by the new value at once; others within seconds. */
+  readonly settings: EnvironmentSettings;
+  /** Makes this process read the new value at once; other processes read it within seconds. */
   readonly forget: () => void;
 }
 
-type EnvironmentTimes = Pick<
+type EnvironmentSettings = Pick<
   Settings,
   'paymentWindowMs' | 'queryGapsMs' | 'refundSpacingMs' | 'patrolIntervalMs' | 'sharing' | 'given'
 >;
 
-/** How the text of each setting is read; the same checks as for the environment. */
+/** The schema of each setting's text, with the same checks as for the environment. */
 const VALUES = {
   payment_window: field.paymentWindow,
   query_schedule: field.durations,
@@ -48,75 +48,94 @@ const VALUES = {
   keep_delivery_logs: field.keptTime,
 } as const satisfies Record<RuntimeSettingName, z.ZodType>;
 
-/** What the environment says, unless somebody overrides it while everything runs. */
+const settingPath = z.object({ name: z.string() });
+
+/**
+ * Makes the operations on settings. An override takes the place of the environment's value, without
+ * a restart.
+ */
 export function settingOperations(deps: SettingRouteDeps): Operation[] {
   const { database } = deps;
   return [
-    {
+    operation({
       id: 'listSettings',
       method: 'get',
       path: '/v1/settings',
-      summary: 'The settings that can be changed while everything runs',
+      summary: 'Lists the settings that can be changed at runtime',
       roles: ALL_ROLES,
       reply: settingListReply,
-      replies: { 200: 'All of them' },
+      replies: { 200: 'All settings that can be changed at runtime' },
       handle: async () => {
         const rows = await inTime(database.settings.list());
         const data = RUNTIME_SETTING_NAMES.map((name) => render(deps, name, rows));
         return { status: 200, body: { data } };
       },
-    },
-    {
+    }),
+    operation({
       id: 'getSetting',
       method: 'get',
       path: '/v1/settings/:name',
-      summary: 'A setting, and where its value comes from',
+      summary: 'Reads a setting and the source of its value',
       roles: ALL_ROLES,
+      params: settingPath,
       reply: settingReply,
-      replies: { 200: 'The setting', 404: 'No such setting' },
-      handle: async (call) => {
-        const name = nameOf(call);
+      replies: { 200: 'The setting', 404: 'There is no setting with this name' },
+      handle: async ({ params }) => {
+        const name = nameOf(params.name);
         const rows = await inTime(database.settings.list());
         return { status: 200, body: render(deps, name, rows) };
       },
-    },
-    {
+    }),
+    operation({
       id: 'putSetting',
       method: 'put',
       path: '/v1/settings/:name',
-      summary: 'Overrides a setting, or, with null, goes back to the environment',
+      summary: 'Overrides a setting; null removes the override',
       roles: ['admin'],
+      params: settingPath,
       body: settingBody,
       reply: settingReply,
-      replies: { 200: 'The setting', 404: 'No such setting', 409: 'Not this version any more' },
+      replies: {
+        200: 'The setting',
+        404: 'There is no setting with this name',
+        409: 'This version is no longer the current one',
+      },
       handle: (call) => putSetting(deps, call),
-    },
+    }),
   ];
 }
 
-async function putSetting(deps: SettingRouteDeps, call: Call): Promise<Reply> {
-  const name = nameOf(call);
-  const { value: text, version } = call.body as z.output<typeof settingBody>;
+async function putSetting(
+  deps: SettingRouteDeps,
+  {
+    params,
+    body,
+    caller,
+  }: Call<{
+    params: z.output<typeof settingPath>;
+    body: z.output<typeof settingBody>;
+  }>,
+): Promise<Reply> {
+  const name = nameOf(params.name);
+  const { value: text, version } = body;
   const value =
     text === null ? null : parse(z.object({ value: VALUES[name] }), { value: text }).value;
   const { settings } = deps.database;
   const change = await inTime(
-    settings.put(name, { value, expectedVersion: version ?? null, actor: call.caller }),
+    settings.put(name, { value, expectedVersion: version ?? null, actor: caller }),
   );
   if (change.kind === 'version_conflict') {
-    throw new ApiError('VERSION_CONFLICT', `The setting has version ${change.version} now`, {
-      errors: [{ field: 'version', message: 'is not the current one' }],
-    });
+    throw versionConflict('setting', change.version);
   }
   deps.forget();
   return { status: 200, body: render(deps, name, [change.setting]) };
 }
 
 /** @throws ApiError 404 */
-function nameOf(call: Call): RuntimeSettingName {
-  const name = call.params['name'];
+function nameOf(name: string): RuntimeSettingName {
   if (isRuntimeSettingName(name)) return name;
-  throw new ApiError('NOT_FOUND', `There is no setting ${(name ?? '').slice(0, 64)}`);
+  const detail = `There is no setting ${name.slice(0, 64)}; GET /v1/settings lists them`;
+  throw new ApiError('NOT_FOUND', detail);
 }
 
 function render(
@@ -137,7 +156,8 @@ function render(
   };
 }
 
-function inEnvironment(settings: EnvironmentTimes): Required<RuntimeOverrides> {
+/** The values without overrides: from the environment, else the defaults. */
+function inEnvironment(settings: EnvironmentSettings): Required<RuntimeOverrides> {
   return {
     payment_window: settings.paymentWindowMs,
     query_schedule: settings.queryGapsMs,
@@ -151,6 +171,7 @@ function inEnvironment(settings: EnvironmentTimes): Required<RuntimeOverrides> {
   };
 }
 
+/** Writes a value as the text that a PUT accepts. */
 function toText(
   name: RuntimeSettingName,
   value: NonNullable<RuntimeOverrides[RuntimeSettingName]>,

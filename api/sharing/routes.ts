@@ -1,90 +1,118 @@
+// The routes of an order's profit sharings.
+import { z } from 'zod';
 import type { Database } from '../../database/database';
+import type { SharingView } from '../../database/sharing/reading';
 import type { SharingRequest } from '../../database/sharing/requests';
 import { DEFAULT_RELATION } from '../../domain/sharing/profit-sharing';
 import { inTime } from '../http/deadline';
 import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';
+import {
+  ALL_ROLES,
+  operation,
+  SHOP_ROLES,
+  type Call,
+  type Operation,
+  type Reply,
+} from '../http/operations';
+import { orderPath, type OrderPath } from '../http/order-number';
 import { ApiError, invalidField } from '../http/problem';
-import { ALL_ROLES, SHOP_ROLES, type Call, type Operation, type Reply } from '../http/operations';
-import { newSharing, renderSharing, sharingReply, type NewSharingBody } from './schemas';
 import type { OrderRuns } from '../temporal/order-runs';
-import { numberOf } from '../http/order-number';
+import type { WakeOrLeaveToSweep } from '../temporal/wake-later';
+import { renderSharing, sharingReply } from './replies';
+import { newSharing, type NewSharingBody } from './schemas';
 
 export interface SharingRouteDeps {
   readonly database: Pick<Database, 'sharings'>;
   readonly runs: Pick<OrderRuns, 'ensureSharingRun'>;
+  readonly wakeOrLeaveToSweep: WakeOrLeaveToSweep;
   readonly now: () => number;
 }
 
-/** Part of every number that is made from a key: never changed. */
+/** Part of every number that is derived from a key, so it never changes. */
 const ROUTE = 'POST /v1/orders/:no/profit-sharing';
 
-/** The profit sharings of an order. */
+const sharingPath = orderPath.extend({ out_order_no: z.string() });
+
+type SharingCall = Call<{ params: OrderPath; body: NewSharingBody }>;
+
+/** Makes the operations on the profit sharings of an order. */
 export function sharingOperations(deps: SharingRouteDeps): Operation[] {
   return [
-    {
+    operation({
       id: 'shareProfit',
       method: 'post',
       path: '/v1/orders/:no/profit-sharing',
-      summary: 'Shares a payment with others, or unfreezes what is left of it',
+      summary: 'Shares a payment with receivers, or unfreezes the rest of it',
       roles: SHOP_ROLES,
+      params: orderPath,
       headers: [KEY_FOR_NUMBER],
       body: newSharing,
       reply: sharingReply,
       replies: {
-        200: 'The same was asked for before, and is settled',
-        202: 'Reserved; or asked for before and under way',
-        404: 'No such order',
-        409: 'Not for sharing, not paid, or more than may be shared or is left',
-        422: 'The number or key came with another order or content',
+        200: 'The sharing of an earlier request with the same content; it is settled',
+        202: 'The sharing is accepted and in progress: read it later',
+        404: 'There is no order with this number',
+        409: 'Created without profit sharing, not paid, or more than is allowed or left',
+        422: 'An earlier request had this number or Idempotency-Key with other content',
       },
       handle: (call) => share(deps, call),
-    },
-    {
+    }),
+    operation({
       id: 'getProfitSharing',
       method: 'get',
       path: '/v1/orders/:no/profit-sharing/:out_order_no',
-      summary: 'A profit sharing, with the result of each receiver',
+      summary: 'Reads a profit sharing with the result of each receiver',
       roles: ALL_ROLES,
+      params: sharingPath,
       reply: sharingReply,
-      replies: { 200: 'The profit sharing', 404: 'No such profit sharing of this order' },
-      handle: async (call) => {
-        const outOrderNo = call.params['out_order_no'] ?? '';
-        const sharing = await inTime(deps.database.sharings.find(numberOf(call), outOrderNo));
-        if (!sharing) throw new ApiError('NOT_FOUND', 'The order has no such profit sharing');
-        return { status: 200, body: render(call, sharing) };
+      replies: {
+        200: 'The profit sharing',
+        404: 'The order has no profit sharing with this number',
       },
-    },
+      handle: async (call) => {
+        const { no, out_order_no: outOrderNo } = call.params;
+        const sharing = await inTime(deps.database.sharings.find(no, outOrderNo));
+        if (!sharing) {
+          const detail = `Order ${no} has no profit sharing with this number; check its sharings`;
+          throw new ApiError('NOT_FOUND', detail);
+        }
+        return { status: 200, body: render(call.caller, sharing) };
+      },
+    }),
   ];
 }
 
-async function share(deps: SharingRouteDeps, call: Call): Promise<Reply> {
+async function share(deps: SharingRouteDeps, call: SharingCall): Promise<Reply> {
   const { database, now } = deps;
-  const answer = await inTime(database.sharings.request(toRequest(call), call.caller, now()));
-  switch (answer.kind) {
+  const result = await inTime(database.sharings.request(toRequest(call), call.caller, now()));
+  switch (result.kind) {
     case 'refused':
-      throw new ApiError(answer.code, answer.detail, { extra: answer.extra });
+      throw new ApiError(result.code, result.detail, { extra: result.extra });
     case 'repeated':
-      return { status: answer.settled ? 200 : 202, body: render(call, answer.sharing) };
-    case 'created': {
-      // Nobody waits for Temporal: should this get lost, the sweep starts the run.
-      const { outOrderNo } = answer.sharing;
-      if (answer.startsNow) deps.runs.ensureSharingRun(outOrderNo).catch(() => undefined);
-      return { status: 202, body: render(call, answer.sharing) };
-    }
+      return { status: result.settled ? 200 : 202, body: render(call.caller, result.sharing) };
+    case 'created':
+      if (result.startsNow) {
+        deps.wakeOrLeaveToSweep(deps.runs.ensureSharingRun(result.sharing.outOrderNo));
+      }
+      return { status: 202, body: render(call.caller, result.sharing) };
   }
 }
 
-const render = ({ caller }: Call, sharing: Parameters<typeof renderSharing>[0]) =>
+const render = (caller: Call['caller'], sharing: SharingView) =>
   renderSharing(sharing, SHOP_ROLES.includes(caller.role));
 
-/** @throws ApiError 400 with neither number nor key: a repeat could not be told from a second sharing */
-function toRequest(call: Call): SharingRequest {
-  const body = call.body as NewSharingBody;
+/**
+ * The request that a call describes.
+ * @throws ApiError 400 with neither a number nor a key, because a repeat of the call could not be
+ * distinguished from a second sharing
+ */
+function toRequest(call: SharingCall): SharingRequest {
+  const { body } = call;
   const { out_order_no: outOrderNo, receivers, unfreeze_rest: rest } = body;
-  const outTradeNo = numberOf(call);
+  const outTradeNo = call.params.no;
   const guard = guardOf(call, ROUTE, { out_trade_no: outTradeNo, ...body });
   if (outOrderNo === undefined && guard === null) {
-    throw invalidField('out_order_no', 'is required, or an Idempotency-Key');
+    throw invalidField('out_order_no', 'is required without an Idempotency-Key');
   }
   return {
     outTradeNo,

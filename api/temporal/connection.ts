@@ -1,17 +1,19 @@
+// Connects the api to Temporal, and checks whether Temporal can be used.
 import { Client, Connection } from '@temporalio/client';
 import type { TemporalSettings } from '../../config/settings';
 import { SEARCH_ATTRIBUTES } from '../../domain/temporal/task-queues';
 
-/** gRPC's own default lets two minutes pass before it tries again; orders may wait for one. */
+/** gRPC's default waits up to two minutes before it reconnects; orders can't wait that long. */
 const RECONNECT_MS = { initial: 250, max: 3_000 };
 const CHECK_TIMEOUT_MS = 1_500;
 
+/** What `/readyz` shows of Temporal. */
 export interface TemporalHealth {
   readonly temporal: 'up' | 'down';
   readonly searchAttributes: 'registered' | 'missing' | 'unknown';
 }
 
-/** Connects with the first call, so the api starts and accepts callbacks while Temporal is away (P1). */
+/** Connects with the first call, so that the api accepts callbacks while Temporal is away (P1). */
 export function connectTemporal({ connection: options, namespace }: TemporalSettings) {
   const connection = Connection.lazy({
     ...options,
@@ -24,7 +26,7 @@ export function connectTemporal({ connection: options, namespace }: TemporalSett
   return {
     client: new Client({ connection, namespace }),
 
-    /** For `/readyz`: an unregistered search attribute would hang every order without a word. */
+    /** For `/readyz`: while a search attribute is not registered, no order's run can start. */
     async health(): Promise<TemporalHealth> {
       try {
         const { customAttributes } = await connection.withDeadline(
@@ -40,7 +42,7 @@ export function connectTemporal({ connection: options, namespace }: TemporalSett
       }
     },
 
-    /** Asks the server for something small. @throws when it does not answer */
+    /** Makes a small request to the server. @throws when the server does not respond in time */
     ping: (): Promise<unknown> =>
       connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () =>
         connection.workflowService.describeNamespace({ namespace }),

@@ -1,9 +1,11 @@
+// Tells an unreachable Temporal from a request that Temporal refused.
+
 /** gRPC: CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE. https://grpc.io/docs/guides/status-codes/ */
 const AWAY = new Set<unknown>([1, 4, 14]);
-/** The client wraps what gRPC says once or twice. */
+/** The client wraps the errors of gRPC once or twice. */
 const MAX_DEPTH = 5;
 
-/** True when Temporal could not be reached, as opposed to having refused this one request. */
+/** True when Temporal could not be reached; false when it refused this one request. */
 export function isTemporalAway(error: unknown): boolean {
   let current: unknown = error;
   for (let depth = 0; depth < MAX_DEPTH; depth += 1) {

@@ -1,3 +1,4 @@
+// Starts, wakes and updates the runs of orders, refunds and profit sharings.
 import { parseSubject } from '../../domain/interventions/subjects';
 import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { InterventionReason } from '../../domain/interventions/reasons';
@@ -21,51 +22,73 @@ import {
   resolutionUpdate,
 } from '../../workflows/messages';
 
-/** A run is told of its inbox row within this, or the sweep does it later. */
+/** How long Temporal may take to accept a wake; after that the sweep wakes the run. */
 const SIGNAL_TIMEOUT_MS = 5_000;
 const STUCK: InterventionReason = 'stuck';
 
-/** What the question is about that an answer is given to. */
+/** The intervention that a resolution resolves. */
 export interface ResolvedIntervention {
   readonly reason: string;
   readonly subject: string;
 }
 
-/** What the api says to the runs of orders. Every message starts the run if there is none (P5). */
+/** Every message of the api to a run. Each starts the run if it does not exist (P5). */
 export interface OrderRuns {
-  /** @throws when Temporal did not take it in time */
-  wakeForNotice(outTradeNo: string, inboxId: string): Promise<void>;
-  /** Makes sure that there is a run. @throws when Temporal did not take it in time */
+  /**
+   * Wakes an order's run to read its rows.
+   * @param cause an inbox row's id, or `close` after a request to close
+   * @throws when Temporal does not accept it in time
+   */
+  wakeForNotice(outTradeNo: string, cause: string): Promise<void>;
+  /**
+   * Starts an order's run if it does not exist.
+   * @throws when Temporal does not accept it in time
+   */
   ensureOrderRun(outTradeNo: string): Promise<void>;
-  /** Makes sure that a refund has its run. @throws when Temporal did not take it in time */
+  /**
+   * Starts a refund's run if it does not exist.
+   * @throws when Temporal does not accept it in time
+   */
   ensureRefundRun(outRefundNo: string): Promise<void>;
-  /** Makes sure that a profit sharing has its run. @throws when Temporal did not take it in time */
+  /** The same for the run of a profit sharing. @throws when Temporal does not accept it in time */
   ensureSharingRun(outOrderNo: string): Promise<void>;
-  /** Tells the run of a sharing, if there is one, to ask WeChat now: its row is due in any case. */
+  /**
+   * Wakes the run of a profit sharing to query WeChat now. Without a run it does nothing: the row
+   * is due in any case. @throws when Temporal does not accept it in time
+   */
   wakeSharing(outOrderNo: string): Promise<void>;
   /**
-   * Tells an order's run of a person's approved answer.
-   * @throws when Temporal did not take it in time
+   * Wakes an order's run to carry out an approved resolution.
+   * @throws when Temporal does not accept it in time
    */
   wakeForResolution(
     outTradeNo: string,
     resolutionId: string,
-    question: ResolvedIntervention,
+    intervention: ResolvedIntervention,
   ): Promise<void>;
-  /** @returns null when there is no answer in time */
+  /**
+   * Requests a prepay round and waits until anything decides the order.
+   * @returns null when the run does not reply in time
+   */
   prepay(outTradeNo: string, round: number, timeoutMs: number): Promise<PrepayReply | null>;
-  /** As `answer`, and waits until it is carried out or refused, at most `timeoutMs`. */
+  /** As `wakeForResolution`, and waits until it is carried out or refused, at most `timeoutMs`. */
   resolve(
     outTradeNo: string,
     resolutionId: string,
-    question: ResolvedIntervention,
+    intervention: ResolvedIntervention,
     timeoutMs: number,
   ): Promise<void>;
-  /** @returns null when there is no answer in time */
+  /**
+   * Requests a close and waits until the order is closed or can't be closed.
+   * @returns null when the run does not reply in time
+   */
   close(outTradeNo: string, timeoutMs: number): Promise<string | null>;
 }
 
-/** @param onFailure gets what a bounded wait ended with, for the log */
+/**
+ * Makes the messages to the runs from a client of Temporal.
+ * @param onFailure is called with the error that ended a wait for a run's reply, for the log
+ */
 export function createOrderRuns(
   client: Client,
   onFailure: (error: unknown, outTradeNo: string) => void,
@@ -79,10 +102,10 @@ export function createOrderRuns(
   async function replyWithin<T>(
     outTradeNo: string,
     timeoutMs: number,
-    ask: () => Promise<T>,
+    update: () => Promise<T>,
   ): Promise<T | null> {
     try {
-      return await client.connection.withDeadline(Date.now() + timeoutMs, ask);
+      return await client.connection.withDeadline(Date.now() + timeoutMs, update);
     } catch (error) {
       onFailure(error, outTradeNo);
       return null;
@@ -99,9 +122,9 @@ export function createOrderRuns(
           updateId: prepayUpdateId(round),
         }),
       ),
-    async resolve(outTradeNo, resolutionId, question, timeoutMs) {
+    async resolve(outTradeNo, resolutionId, intervention, timeoutMs) {
       await replyWithin(outTradeNo, timeoutMs, async () => {
-        await endStuckRun(client, outTradeNo, question);
+        await endStuckRun(client, outTradeNo, intervention);
         await client.workflow.executeUpdateWithStart(resolutionUpdate, {
           startWorkflowOperation: operation(outTradeNo),
           args: [resolutionId],
@@ -120,7 +143,7 @@ export function createOrderRuns(
   };
 }
 
-/** What needs no answer of the run: done when Temporal has it. */
+/** The messages that need no reply of the run: they end when Temporal has accepted them. */
 function createMessages(
   client: Client,
 ): Pick<
@@ -132,55 +155,55 @@ function createMessages(
   | 'wakeSharing'
   | 'wakeForResolution'
 > {
-  const taken = async (tell: () => Promise<unknown>): Promise<void> => {
-    await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, tell);
+  const accepted = async (send: () => Promise<unknown>): Promise<void> => {
+    await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, send);
   };
 
-  const wakeForNotice = (outTradeNo: string, hint: string) =>
-    taken(() =>
+  const wakeForNotice = (outTradeNo: string, cause: string) =>
+    accepted(() =>
       client.workflow.signalWithStart(ORDER_WORKFLOW_TYPE, {
         ...orderRunStart(outTradeNo),
         signal: noticeSignal,
-        signalArgs: [hint],
+        signalArgs: [cause],
       }),
     );
 
   return {
-    wakeForNotice: wakeForNotice,
+    wakeForNotice,
     ensureOrderRun: (outTradeNo) =>
-      taken(() =>
+      accepted(() =>
         client.workflow.start(ORDER_WORKFLOW_TYPE, {
           ...orderRunStart(outTradeNo),
           workflowIdConflictPolicy: 'USE_EXISTING',
         }),
       ),
     ensureRefundRun: (outRefundNo) =>
-      taken(() =>
+      accepted(() =>
         client.workflow.start(REFUND_WORKFLOW_TYPE, {
           ...refundRunStart(outRefundNo),
           workflowIdConflictPolicy: 'USE_EXISTING',
         }),
       ),
     ensureSharingRun: (outOrderNo) =>
-      taken(() =>
+      accepted(() =>
         client.workflow.start(SHARING_WORKFLOW_TYPE, {
           ...sharingRunStart(outOrderNo),
           workflowIdConflictPolicy: 'USE_EXISTING',
         }),
       ),
     wakeSharing: (outOrderNo) =>
-      taken(() => {
+      accepted(() => {
         const run = client.workflow.getHandle(sharingWorkflowId(outOrderNo));
         return run.signal(noticeSignal, outOrderNo).catch(unlessGone);
       }),
-    async wakeForResolution(outTradeNo, resolutionId, question) {
-      await taken(() => endStuckRun(client, outTradeNo, question));
+    async wakeForResolution(outTradeNo, resolutionId, intervention) {
+      await accepted(() => endStuckRun(client, outTradeNo, intervention));
       await wakeForNotice(outTradeNo, resolutionUpdateId(resolutionId));
     },
   };
 }
 
-/** A run that can't go on can't hear either: the next one begins with what the rows say (P5). */
+/** A stuck run can't read messages either. It is ended; the next run begins from the rows (P5). */
 async function endStuckRun(
   client: Client,
   outTradeNo: string,
@@ -194,7 +217,9 @@ async function endStuckRun(
       : kind === 'sharing'
         ? sharingWorkflowId(id)
         : orderWorkflowId(outTradeNo);
-  await client.workflow.getHandle(workflowId).terminate('A person said: again').catch(unlessGone);
+  const run = client.workflow.getHandle(workflowId);
+  const why = 'The intervention "stuck" is resolved; the next run continues from the rows';
+  await run.terminate(why).catch(unlessGone);
 }
 
 function unlessGone(error: unknown): void {

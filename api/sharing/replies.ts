@@ -1,0 +1,79 @@
+// Schema and rendering of a profit sharing in replies.
+import { z } from 'zod';
+import type { SharingView } from '../../database/sharing/reading';
+import {
+  RECEIVER_RESULTS,
+  RECEIVER_TYPES,
+  SHARING_KINDS,
+  SHARING_ORIGINS,
+  SHARING_STATUSES,
+} from '../../domain/sharing/profit-sharing';
+import { fen } from '../http/fields';
+import { iso, time } from '../http/reply-fields';
+
+/** A profit sharing with the result of each receiver. */
+export const sharingReply = z.object({
+  out_order_no: z.string(),
+  out_trade_no: z.string(),
+  kind: z.enum(SHARING_KINDS),
+  status: z.enum(SHARING_STATUSES),
+  origin: z
+    .enum(SHARING_ORIGINS)
+    .describe(
+      'api: requested here; deadline, rest: Oncepay unfreezes the money by itself; ' +
+        'resolution: an operator resolved an intervention with it',
+    ),
+  replaces: z
+    .string()
+    .nullable()
+    .describe('the sharing whose closed receivers this one pays instead'),
+  unfreeze_rest: z.boolean(),
+  receivers: z.array(
+    z.object({
+      line: z.int().describe('its place in the request, from 1; webhooks name the receiver by it'),
+      type: z.enum(RECEIVER_TYPES),
+      account: z
+        .string()
+        .describe('an openid is shown in full only to the roles merchant and admin'),
+      amount: fen,
+      description: z.string(),
+      result: z.enum(RECEIVER_RESULTS),
+      fail_reason: z.string().nullable().describe("WeChat Pay's reason for the result CLOSED"),
+      returned: fen.describe('in 分; how much was taken back for refunds'),
+    }),
+  ),
+  created_at: time,
+  finished_at: time.nullable(),
+});
+
+/** Characters of an openid: enough to recognise it, too few to use it. */
+const SHOWN = 4;
+
+/**
+ * Renders a profit sharing.
+ * @param withOpenids shows the openids of its receivers in full
+ */
+export function renderSharing(sharing: SharingView, withOpenids: boolean) {
+  return {
+    out_order_no: sharing.outOrderNo,
+    out_trade_no: sharing.outTradeNo,
+    kind: sharing.kind,
+    status: sharing.status,
+    origin: sharing.origin,
+    replaces: sharing.replaces,
+    unfreeze_rest: sharing.unfreezeRest,
+    receivers: sharing.receivers.map(({ amountFen, failReason, returnedFen, ...one }) => ({
+      line: one.line,
+      type: one.type,
+      account:
+        withOpenids || one.type === 'MERCHANT_ID' ? one.account : `${one.account.slice(0, SHOWN)}…`,
+      amount: amountFen,
+      description: one.description,
+      result: one.result,
+      fail_reason: failReason,
+      returned: returnedFen,
+    })),
+    created_at: sharing.createdAt.toISOString(),
+    finished_at: iso(sharing.finishedAt),
+  };
+}
