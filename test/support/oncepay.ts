@@ -27,7 +27,10 @@ export interface TestOncepay extends Oncepay {
   readonly sql: Pool;
   readonly apis: (Managed & { readonly port: number })[];
   readonly workers: (Managed & { readonly port: number })[];
-  /** Creates an order and expects it to be payable. @returns its number */
+  /**
+   * Creates an order and waits until WeChat knows it, so that it can be paid: on a busy machine the
+   * api replies before, with `payment: null`. @returns its number
+   */
   newOrder(body?: Record<string, unknown>): Promise<string>;
   order(no: string): Promise<OrderView>;
   /** Waits until the order has this status and nothing of it is under way. */
@@ -167,7 +170,12 @@ export async function startTestOncepay(options: TestOptions = {}): Promise<TestO
     async newOrder(body) {
       const answer = await oncepay.call('POST', '/v1/orders', { body: orderBody(body) });
       if (answer.status !== 201) throw new Error(`${answer.status} ${JSON.stringify(answer.body)}`);
-      return (answer.body as { out_trade_no: string }).out_trade_no;
+      const { out_trade_no: no, payment } = answer.body as {
+        out_trade_no: string;
+        payment: object | null;
+      };
+      if (payment === null) await untilOrder(no, 'WeChat took the order', wasTakenByWechat);
+      return no;
     },
     untilStatus: (no, status, timeoutMs) =>
       untilOrder(
@@ -189,6 +197,10 @@ async function startAll<T>(count: number, start: () => Promise<T>): Promise<T[]>
   const started: T[] = [];
   for (let index = 0; index < count; index += 1) started.push(await start());
   return started;
+}
+
+function wasTakenByWechat({ status }: OrderView): boolean {
+  return status !== 'created';
 }
 
 /** A valid order; what is given replaces what is here. */
