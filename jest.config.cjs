@@ -17,5 +17,7 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 60_000,
-  maxWorkers: 2,
+  testSequencer: '<rootDir>/test/support/longest-first.cjs',
+  // More than the two cores of CI: most of the time, a file waits for a time-out of the product.
+  maxWorkers: 4,
 };

@@ -1,7 +1,7 @@
 // A whole Oncepay for one test file: gives tests what start-oncepay.ts has, loaded outside the sandbox.
 import type * as outside from './start-oncepay';
 
-export type { OrderView, TestOncepay, TestOptions } from './start-oncepay';
+export type { OrderView, TestOncepay } from './start-oncepay';
 
 declare global {
   /** Set by the test environment (environment.ts). */
