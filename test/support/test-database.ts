@@ -1,13 +1,9 @@
+// Databases of a test's own, on the Postgres server of the test run.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { databaseUrlFor } from '../../stack/stack';
-
-function published(name: string): string {
-  const value = process.env[name];
-  if (value === undefined) throw new Error(`${name} is not set: run the tests with \`npm test\`.`);
-  return value;
-}
+import { published } from './servers';
 
 async function onServer<T>(use: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ connectionString: published('ONCEPAY_TEST_DATABASE_URL') });

@@ -1,13 +1,9 @@
+// Hands out the Temporal namespaces of the test run, each to one caller.
 import { Client } from 'pg';
 import { z } from 'zod';
+import { published } from './servers';
 
 const rowsSchema = z.tuple([z.object({ taken: z.coerce.number() })]);
-
-function published(name: string): string {
-  const value = process.env[name];
-  if (value === undefined) throw new Error(`${name} is not set: run the tests with \`npm test\`.`);
-  return value;
-}
 
 /**
  * The test run's Temporal server and a namespace that no other caller of this run gets.

@@ -1,4 +1,6 @@
-const POLL_MS = 25;
+// Waits for a condition, with pauses that grow.
+/** The first pauses are short, so that a quick answer is seen quickly; a long wait costs little CPU. */
+const PAUSE_MS = { first: 25, factor: 1.3, longest: 250 };
 
 /**
  * Waits until `look` answers with something that is not null or undefined.
@@ -10,10 +12,13 @@ export async function until<T>(
   timeoutMs = 20_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
+  let pauseMs = PAUSE_MS.first;
   for (;;) {
     const seen = await look();
     if (seen !== null && seen !== undefined) return seen;
     if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    const waitMs = pauseMs;
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    pauseMs = Math.min(pauseMs * PAUSE_MS.factor, PAUSE_MS.longest);
   }
 }

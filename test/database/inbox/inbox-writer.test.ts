@@ -177,10 +177,12 @@ describe('with the table locked', () => {
   let holder: Client;
   let own: InboxWriter;
   beforeEach(async () => {
+    own = createInboxWriter({ url: database.url, ...secrets });
+    // Both connections are open before the lock, so that no add below waits for a connection.
+    await Promise.all([own.add(notice()), own.add(notice())]);
     holder = new Client({ connectionString: database.url });
     await holder.connect();
     await holder.query('BEGIN; LOCK TABLE notification_inbox IN ACCESS EXCLUSIVE MODE');
-    own = createInboxWriter({ url: database.url, ...secrets });
   });
   afterEach(async () => {
     await holder.end();
@@ -189,15 +191,27 @@ describe('with the table locked', () => {
 
   test('what waits is bounded: more is refused at once, and what waited is stored', async () => {
     const notices = Array.from({ length: 4_200 }, () => notice());
-    const adds = notices.map((one) => own.add(one).catch((error: unknown) => error));
+    const adds = notices.map((one) =>
+      own.add(one).then(
+        ({ kind }) => kind,
+        (error: unknown) => (error instanceof InboxOverloadedError ? 'refused' : String(error)),
+      ),
+    );
     await holder.query('ROLLBACK');
-    const results = await Promise.all(adds);
-    const refused = results.filter((result) => result instanceof InboxOverloadedError);
+    const outcomes = await Promise.all(adds);
+    const idsOf = (outcome: string) =>
+      notices.filter((_, n) => outcomes[n] === outcome).map((one) => one.notificationId);
+    const refused = idsOf('refused');
+    const added = idsOf('added');
     expect(refused.length).toBeGreaterThan(0);
     expect(refused.length).toBeLessThanOrEqual(200);
-    expect(await stored(notices.map(({ notificationId }) => notificationId))).toBe(
-      4_200 - refused.length,
-    );
+    expect(await stored(refused)).toBe(0);
+    expect(await stored(added)).toBe(added.length);
+    // The two statements that met the lock hold one row each. On a busy machine they can time out
+    // before the lock is gone: their rows may be stored or not, and the caller has to come again.
+    const failed = outcomes.filter((outcome) => !['refused', 'added'].includes(outcome));
+    expect(failed.filter((outcome) => !/timeout/i.test(outcome))).toEqual([]);
+    expect(failed.length).toBeLessThanOrEqual(2);
   });
 
   test('a statement that hangs ends within 2.5 s, and the writer goes on after it', async () => {

@@ -17,10 +17,13 @@ const LARGE = { items: [{ sku: 'ring', quantity: 1, unit_price: 200_000 }] };
 const LARGE_ORDER = { ...LARGE, amount: { total: 200_000, currency: 'CNY' } };
 
 let oncepay: TestOncepay;
+/** The worker that runs now: a test may stop it and start another one. */
+let worker: TestOncepay['workers'][number] | undefined;
 beforeAll(async () => {
   oncepay = await startTestOncepay({
     env: { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' },
   });
+  [worker] = oncepay.workers;
 });
 afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
@@ -189,7 +192,7 @@ test('an answer given while no worker runs is kept, and carried out when one is 
   const { no, sku } = await orderOf(oncepay, { kind: 'virtual' });
   await oncepay.simulator.pay({ outTradeNo: no });
   const { id } = await untilOpened(oncepay, no, 'no_codes');
-  await oncepay.workers[0]?.kill();
+  await worker?.kill();
   const codes = [`${sku}-1`, `${sku}-2`];
   await oncepay.call('POST', `/v1/products/${sku}/codes`, { body: { codes } });
   const kept = await resolve(oncepay, id, 'retry');
@@ -201,7 +204,7 @@ test('an answer given while no worker runs is kept, and carried out when one is 
   );
   const other = await resolve(oncepay, id, 'skip');
   expect(other).toMatchObject({ status: 409, body: { code: 'ANSWER_UNDER_WAY' } });
-  await oncepay.startWorker();
+  worker = await oncepay.startWorker();
   const order = await oncepay.untilStatus(no, 'fulfilled', 60_000);
   expect(order.codes?.map(({ code }) => code).sort()).toEqual(codes);
   expect(order.attention).toBeNull();
@@ -343,7 +346,7 @@ test('a late payment can not be accepted once the stock is sold, nor after its r
   expect(body).toMatchObject({ stock: 2, reserved: 0, sold: 0 });
 });
 
-test('a question that ends by itself withdraws the answer that nobody has carried out', async () => {
+test('an answer that no worker has carried out is refused once a payment ends its question', async () => {
   oncepay.simulator.setFault({
     operation: 'close',
     kind: 'error',
@@ -354,11 +357,20 @@ test('a question that ends by itself withdraws the answer that nobody has carrie
   const no = await oncepay.newOrder({ expires_in_seconds: 3_600 });
   await oncepay.call('POST', `/v1/orders/${no}/close`);
   const { id } = await untilOpened(oncepay, no, 'wechat_failed');
+  await worker?.kill();
+  const given = await resolve(oncepay, id, 'retry');
+  expect([given.status, resolutionOf(given.body).status]).toEqual([202, 'approved']);
   await oncepay.simulator.pay({ outTradeNo: no });
-  await oncepay.untilStatus(no, 'fulfilled');
+  worker = await oncepay.startWorker();
+  await oncepay.untilStatus(no, 'fulfilled', 60_000);
   await untilResolved(oncepay, id);
+  const { rows } = await oncepay.sql.query(
+    'SELECT status, refusal_code FROM intervention_resolutions WHERE intervention_id = $1',
+    [id],
+  );
+  expect(rows).toEqual([{ status: 'refused', refusal_code: 'MOOT' }]);
   expect(await resolve(oncepay, id, 'retry')).toMatchObject({
     status: 409,
     body: { code: 'INTERVENTION_RESOLVED', resolution: 'moot' },
   });
-});
+}, 120_000);

@@ -21,7 +21,7 @@ beforeAll(async () => {
       ONCEPAY_LOG_LEVEL: 'info',
       ONCEPAY_QUERY_SCHEDULE: '3s,3s,3s,3s',
       // Ends in the outage: long enough to make the orders of it, on a busy machine too.
-      ONCEPAY_PAYMENT_WINDOW: '45s',
+      ONCEPAY_PAYMENT_WINDOW: '30s',
     },
   });
   for (const operation of ['prepay', 'query', 'close', 'refund', 'refund_query']) {

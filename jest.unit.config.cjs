@@ -1,0 +1,42 @@
+// The unit tier (S22): the rooms of test/ that need no server and no build. See CONTRIBUTING.md.
+const {
+  testPathIgnorePatterns,
+  transform,
+  modulePathIgnorePatterns,
+} = require('./jest.config.cjs');
+
+/**
+ * Every test file below these paths runs in the unit tier, new ones too. A test here that asks for
+ * Postgres, Temporal or a process of Oncepay fails and names this list.
+ */
+const ROOMS = [
+  'activities/wechat',
+  'api/dispatcher/breaker',
+  'api/health',
+  'config',
+  'database/core/field-encryption',
+  'database/core/keyed-hash',
+  'docker-compose',
+  'docs',
+  'domain',
+  'providers',
+  'tidy',
+];
+
+/** Tests in those rooms that start a server, so only `npm test` runs them. */
+const ON_SERVERS = ['docs/readme', 'docs/runbook-shell', '.*-at-simulator'];
+
+/** @type {import('jest').Config} */
+module.exports = {
+  testMatch: ROOMS.flatMap((room) => [
+    `<rootDir>/test/${room}.test.ts`,
+    `<rootDir>/test/${room}/**/*.test.ts`,
+  ]),
+  testPathIgnorePatterns: [
+    ...testPathIgnorePatterns,
+    ...ON_SERVERS.map((one) => `<rootDir>/test/${one}`),
+  ],
+  transform,
+  modulePathIgnorePatterns,
+  testTimeout: 10_000,
+};
