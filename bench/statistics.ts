@@ -13,6 +13,6 @@ export function quantile(values: readonly number[], q: number): number {
 }
 
 /** The median over turns of a number that each turn has. */
-export function medianOf<T>(turns: readonly T[], of: (turn: T) => number): number {
-  return median(turns.map(of));
+export function medianOf<T>(turns: readonly T[], valueOf: (turn: T) => number): number {
+  return median(turns.map(valueOf));
 }

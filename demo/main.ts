@@ -1,23 +1,23 @@
 // `npm run demo`: everything on this machine, the scenarios, a table of what happened.
 import { parseArgs } from 'node:util';
 import { isNpmScript } from '../stack/processes/system-environment';
-import { playAll, type Result } from './play';
+import { playScenarios, type Result } from './play-scenarios';
 import { allScenarios } from './scenarios/all';
-import { startDemo, type Demo } from './start';
-import { MARKS, renderTable } from './table';
-import { renderWelcome } from './welcome';
+import { startDemo, type Demo } from './start-demo';
+import { MARKS, renderTable } from './render-table';
+import { renderWelcome } from './render-welcome';
 
 const HELP = `npm run demo [-- --once]
 
 Starts Postgres, Temporal, a WeChat Pay simulator and Oncepay on this machine, plays the scenarios,
-prints what happened, and stays up until Ctrl-C.
+prints a table of the results, and stays up until Ctrl-C.
 
-  --once   ends after the table; the exit code is 1 if any scenario went wrong
+  --once   ends after the table; the exit code is 1 if a result is not as expected
 `;
 const DEFAULT_COLUMNS = 140;
 const PARENT_CHECK_MS = 250;
-const LEGEND = `ms: from a scenario’s first request to the last thing it waited for. The first one also warms
-everything up; the callback that never comes and the order that nobody pays wait beside the others.`;
+const LEGEND = `ms: the time from a scenario’s first request until its result was seen. The first scenario takes longer
+because it warms everything up. The lost callback and the unpaid order run beside the others.`;
 /** What a shell sees of a program that a signal ended. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof EXIT_CODES;
@@ -51,7 +51,7 @@ async function run(demo: Demo, once: boolean): Promise<number> {
   printStep('Everything runs.');
   if (world.webUiUrl !== null) printStep(`Watch the orders’ workflows at ${world.webUiUrl}`);
   printStep(`Playing ${allScenarios.length} scenarios …`);
-  const results = await playAll(allScenarios, world, printResult);
+  const results = await playScenarios(allScenarios, world, printResult);
   const columns = process.stdout.isTTY ? process.stdout.columns : DEFAULT_COLUMNS;
   print(`\n${renderTable(results, columns)}\n\n${LEGEND}\n\n${summary(results)}\n`);
   const code = results.some(({ verdict }) => verdict === 'wrong') ? 1 : 0;

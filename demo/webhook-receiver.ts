@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
-import { webhookPayload } from './answers';
+import { webhookPayload } from './replies';
 
 /** The newest are kept. */
 const MAX_KEPT = 1_000;

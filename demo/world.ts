@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Simulator } from '../simulator/wechatpay/control/simulator';
 import type { Oncepay } from '../stack/oncepay';
 import type { Stack } from '../stack/stack';
-import type { Desk } from './desk';
+import type { OperatorDesk } from './operator-desk';
 import type { Shop } from './shop';
 import type { WebhookReceiver } from './webhook-receiver';
 
@@ -11,7 +11,7 @@ export interface World {
   readonly stack: Stack;
   readonly oncepay: Oncepay;
   readonly shop: Shop;
-  readonly desk: Desk;
+  readonly desk: OperatorDesk;
   /** WeChat Pay. */
   readonly simulator: Simulator;
   readonly webhooks: WebhookReceiver;

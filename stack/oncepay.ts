@@ -127,7 +127,7 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
       const url = other === undefined ? apiUrl : `http://127.0.0.1:${other}`;
       const sent = rawBody ?? (body === undefined ? undefined : JSON.stringify(body));
       const started = performance.now();
-      const answer = await fetch(`${url}${path}`, {
+      const response = await fetch(`${url}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${keys[as]}`,
@@ -136,9 +136,9 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
         },
         ...(sent === undefined ? {} : { body: sent }),
       });
-      const text = await answer.text();
+      const text = await response.text();
       const ms = performance.now() - started;
-      return { status: answer.status, body: readJson(text), headers: answer.headers, ms };
+      return { status: response.status, body: readJson(text), headers: response.headers, ms };
     },
   };
 }

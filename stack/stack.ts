@@ -1,5 +1,5 @@
 // What demo, tests and bench run on: a real Postgres, a real Temporal server and our own processes,
-// on free ports, with nothing left behind. docs: README "Run modes".
+// on free ports, with nothing left behind. docs: docs/operate/running.md.
 import { chmod, mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -109,10 +109,10 @@ async function createDatabase(serverUrl: string, name: string, template?: string
   return databaseUrlFor(serverUrl, name);
 }
 
-async function answersOk(url: string): Promise<boolean> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(READY_CALL_TIMEOUT_MS) });
-  await answer.arrayBuffer();
-  return answer.ok;
+async function repliesOk(url: string): Promise<boolean> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(READY_CALL_TIMEOUT_MS) });
+  await response.arrayBuffer();
+  return response.ok;
 }
 
 async function spawnProcess(
@@ -133,7 +133,7 @@ async function spawnProcess(
   const { ready } = options;
   if (ready !== undefined) {
     const timeoutMs = ready.timeoutMs ?? READY_TIMEOUT_MS;
-    await waitUntilReady(child, timeoutMs, () => answersOk(ready.url)).catch(
+    await waitUntilReady(child, timeoutMs, () => repliesOk(ready.url)).catch(
       async (error: unknown) => {
         await child.signal('SIGKILL').catch(() => undefined);
         throw error;

@@ -34,9 +34,9 @@ const outbound = proxyActivities<Pick<BareActivities, 'deliver'>>({
 /** Under the name of Oncepay's own, so that the same client code drives both. */
 export async function orderWorkflow(outTradeNo: string): Promise<string> {
   let prepaid = false;
-  let told = false;
+  let paid = false;
   setHandler(noticeSignal, () => {
-    told = true;
+    paid = true;
   });
   setHandler(prepayUpdate, async (): Promise<PrepayReply> => {
     await condition(() => prepaid);
@@ -50,7 +50,7 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
   await prepay;
   prepaid = true;
   show('awaiting_payment');
-  await condition(() => told);
+  await condition(() => paid);
   await steps.applyNotices(outTradeNo);
   await steps.runEffects(outTradeNo);
   const delivered = outbound.deliver(outTradeNo);

@@ -22,12 +22,12 @@ const ORDERS_THAT_ARE_NOT = {
   'done with each effect': `(SELECT array_agg(effect || ' ' || status ORDER BY effect)
     FROM order_effects e WHERE e.out_trade_no = o.out_trade_no)
     = ARRAY['points done', 'sales done', 'stock done']`,
-  'told once of each event': `(SELECT array_agg(event || ' ' || kind || ' ' || status
+  'announced once for each event': `(SELECT array_agg(event || ' ' || kind || ' ' || status
       ORDER BY event, kind) FROM deliveries d WHERE d.out_trade_no = o.out_trade_no)
     = ARRAY['order.fulfilled webhook done', 'order.paid message done', 'order.paid webhook done']`,
-  'judged in the inbox': `(SELECT array_agg(verdict) FROM notification_inbox n
+  'applied in the inbox': `(SELECT array_agg(verdict) FROM notification_inbox n
     WHERE n.out_trade_no = o.out_trade_no) = ARRAY['applied']`,
-  'without a question': `NOT EXISTS (SELECT 1 FROM interventions i
+  'without an intervention': `NOT EXISTS (SELECT 1 FROM interventions i
     WHERE i.out_trade_no = o.out_trade_no)`,
 };
 

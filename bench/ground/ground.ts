@@ -8,7 +8,7 @@ import { createOncepay, type Oncepay } from '../../stack/oncepay';
 import { freePort } from '../../stack/processes/free-port';
 import { startStack, type Managed, type Stack } from '../../stack/stack';
 import { randomBytes } from 'node:crypto';
-import type { OutsideConfig } from './outside';
+import type { OutsideWorldConfig } from './outside-world';
 import type { Platform } from './signed-callbacks';
 
 const TEMPLATE = 'bench_template';
@@ -30,14 +30,14 @@ export interface Ground {
   createOncepay(databaseUrl: string, temporalAddress?: string): Promise<Oncepay>;
 }
 
-async function startOutside(
+async function startOutsideWorld(
   startScript: Ground['startScript'],
   platform: Platform,
 ): Promise<string> {
   const port = await freePort();
   const privateKeyPem = platform.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const config: OutsideConfig = { port, keyId: platform.keyId, privateKeyPem };
-  await startScript(require.resolve('./outside'), config);
+  const config: OutsideWorldConfig = { port, keyId: platform.keyId, privateKeyPem };
+  await startScript(require.resolve('./outside-world'), config);
   return `http://127.0.0.1:${port}`;
 }
 
@@ -76,7 +76,7 @@ export async function prepareGround(
       ready: { url: `http://127.0.0.1:${config.port}/readyz` },
     });
   };
-  const outsideUrl = await startOutside(startScript, platform);
+  const outsideUrl = await startOutsideWorld(startScript, platform);
   const publicKeyOf = () => ({ id: platform.keyId, pem: platform.publicKeyPem });
   return {
     stack,

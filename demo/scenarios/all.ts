@@ -1,11 +1,11 @@
 import type { Scenario } from '../world';
 import { callbackScenarios } from './callbacks';
 import { channelScenarios } from './channels';
-import { moneyScenarios } from './money';
+import { paymentScenarios } from './payments';
 import { orderScenarios } from './orders';
 import { outageScenarios } from './outages';
 import { patrolScenarios } from './patrol';
-import { personScenarios } from './persons';
+import { interventionScenarios } from './interventions';
 import { refundScenarios } from './refunds';
 import { sharingScenarios } from './sharing';
 import { webhookScenarios } from './webhooks';
@@ -15,10 +15,10 @@ export const allScenarios: readonly Scenario[] = [
   ...channelScenarios,
   ...webhookScenarios,
   ...callbackScenarios,
-  ...moneyScenarios,
+  ...paymentScenarios,
   ...refundScenarios,
   ...sharingScenarios,
-  ...personScenarios,
+  ...interventionScenarios,
   ...orderScenarios,
   ...patrolScenarios,
   ...outageScenarios,

@@ -76,7 +76,10 @@ async function unprivilegedUser(): Promise<{ uid: number; gid: number }> {
       // Not a user of this machine: try the next.
     }
   }
-  throw new Error('Postgres refuses to run as root, and there is no user "postgres" or "nobody".');
+  throw new Error(
+    'Postgres refuses to run as root, and this machine has no user "postgres" or "nobody": ' +
+      'create one of them, or run this command as another user.',
+  );
 }
 
 /** @throws one sentence that says what is missing. */

@@ -63,7 +63,7 @@ function urlOf(cluster: Cluster, port: number): string {
   return `postgresql://postgres:${cluster.password}@127.0.0.1:${port}/postgres`;
 }
 
-async function answers(url: string): Promise<boolean> {
+async function isReady(url: string): Promise<boolean> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   client.on('error', () => undefined);
   try {
@@ -86,7 +86,7 @@ async function launch(cluster: Cluster, port: number): Promise<OwnedChild> {
     stopSignal: 'SIGINT',
     ...cluster.binaries.user,
   });
-  await waitUntilReady(child, START_TIMEOUT_MS, () => answers(urlOf(cluster, port)));
+  await waitUntilReady(child, START_TIMEOUT_MS, () => isReady(urlOf(cluster, port)));
   return child;
 }
 

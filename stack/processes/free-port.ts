@@ -29,5 +29,7 @@ export async function freePort(preferred?: number): Promise<number> {
     const port = randomInt(FIRST_PORT, LAST_PORT);
     if (await canListen(port)) return port;
   }
-  throw new Error(`No free port between ${FIRST_PORT} and ${LAST_PORT} on 127.0.0.1.`);
+  throw new Error(
+    `Found no free port between ${FIRST_PORT} and ${LAST_PORT} on 127.0.0.1: end some programs.`,
+  );
 }

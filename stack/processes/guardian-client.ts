@@ -40,20 +40,20 @@ export interface Guardian {
   stop(): Promise<void>;
 }
 
-interface Answer {
+interface PendingReply {
   readonly resolve: (pid: number) => void;
   readonly reject: (error: Error) => void;
 }
 
-interface Line {
+interface Channel {
   readonly process: ChildProcess;
-  readonly answers: Map<number, Answer>;
+  readonly pending: Map<number, PendingReply>;
   readonly exits: Map<number, (exit: ChildExit) => void>;
   readonly gone: Promise<void>;
 }
 
-function listen(guardian: ChildProcess, dataDir: string): Line {
-  const answers = new Map<number, Answer>();
+function listen(guardian: ChildProcess, dataDir: string): Channel {
+  const pending = new Map<number, PendingReply>();
   const exits = new Map<number, (exit: ChildExit) => void>();
   guardian.on('message', (raw) => {
     const message = messageSchema.parse(raw);
@@ -62,23 +62,23 @@ function listen(guardian: ChildProcess, dataDir: string): Line {
       exits.delete(message.child);
       return;
     }
-    const answer = answers.get(message.id);
-    answers.delete(message.id);
-    if (message.type === 'done') answer?.resolve(message.pid);
-    else answer?.reject(new Error(message.message));
+    const reply = pending.get(message.id);
+    pending.delete(message.id);
+    if (message.type === 'done') reply?.resolve(message.pid);
+    else reply?.reject(new Error(message.message));
   });
   const gone = new Promise<void>((resolve) => {
     guardian.once('exit', () => {
       // A guardian that was itself killed leaves its process group: end that here.
       killGroup(guardian.pid);
       for (const exited of exits.values()) exited({ code: null, signal: 'SIGKILL' });
-      for (const { reject } of answers.values()) reject(new Error('The stack was stopped.'));
-      answers.clear();
+      for (const { reject } of pending.values()) reject(new Error('The stack was stopped.'));
+      pending.clear();
       exits.clear();
       void rm(dataDir, { recursive: true, force: true, maxRetries: 5 }).then(resolve, resolve);
     });
   });
-  return { process: guardian, answers, exits, gone };
+  return { process: guardian, pending, exits, gone };
 }
 
 function killGroup(leader: number | undefined): void {
@@ -104,33 +104,33 @@ export function forkGuardian(dataDir: string): Guardian {
   const forked = fork(script, [dataDir], { detached: true, execArgv: [], stdio: 'ignore' });
   const line = listen(forked, dataDir);
   let lastId = 0;
-  const ask = (request: GuardianRequest): Promise<number> =>
+  const request = (message: GuardianRequest): Promise<number> =>
     new Promise((resolve, reject) => {
       if (!forked.connected) {
         reject(new Error('The stack was stopped.'));
         return;
       }
-      line.answers.set(request.id, { resolve, reject });
-      forked.send(request);
+      line.pending.set(message.id, { resolve, reject });
+      forked.send(message);
     });
   return {
     pid: forked.pid ?? 0,
     async spawn(name, spec) {
       const id = (lastId += 1);
       const exited = new Promise<ChildExit>((resolve) => line.exits.set(id, resolve));
-      const pid = await ask({ type: 'spawn', id, spec });
+      const pid = await request({ type: 'spawn', id, spec });
       return {
         name,
         pid,
         logFile: spec.logFile,
         exited,
         async signal(signal) {
-          await ask({ type: 'signal', id: (lastId += 1), child: id, signal });
+          await request({ type: 'signal', id: (lastId += 1), child: id, signal });
         },
       };
     },
     async stop() {
-      await ask({ type: 'stop', id: (lastId += 1) }).catch(() => undefined);
+      await request({ type: 'stop', id: (lastId += 1) }).catch(() => undefined);
       await line.gone;
     },
   };

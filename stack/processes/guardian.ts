@@ -24,7 +24,7 @@ const dataDir = process.argv[2];
 const children = new Map<number, Owned>();
 let stopping: Promise<void> | undefined;
 
-function tell(message: GuardianMessage): Promise<void> {
+function send(message: GuardianMessage): Promise<void> {
   return new Promise((resolve) => {
     if (process.send === undefined || !process.connected) {
       resolve();
@@ -49,7 +49,7 @@ async function start(id: number, spec: ChildSpec): Promise<number> {
   const exited = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
       children.delete(id);
-      void tell({ type: 'exit', child: id, code, signal });
+      void send({ type: 'exit', child: id, code, signal });
       resolve();
     });
   });
@@ -72,11 +72,11 @@ async function stopAll(): Promise<void> {
   if (dataDir !== undefined) await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
 }
 
-function shutDown(answer?: GuardianMessage): void {
+function shutDown(reply?: GuardianMessage): void {
   stopping ??= stopAll();
   void stopping
     .catch((error: unknown) => console.error(error))
-    .then(() => (answer === undefined ? undefined : tell(answer)))
+    .then(() => (reply === undefined ? undefined : send(reply)))
     .then(() => {
       // The guardian leads its own process group: this also ends what a child may have left behind.
       if (process.platform === 'win32') process.exit(0);
@@ -88,12 +88,12 @@ async function handle(request: GuardianRequest): Promise<void> {
   switch (request.type) {
     case 'spawn': {
       const pid = await start(request.id, request.spec);
-      await tell({ type: 'done', id: request.id, pid });
+      await send({ type: 'done', id: request.id, pid });
       return;
     }
     case 'signal':
       children.get(request.child)?.process.kill(request.signal);
-      await tell({ type: 'done', id: request.id, pid: 0 });
+      await send({ type: 'done', id: request.id, pid: 0 });
       return;
     case 'stop':
       shutDown({ type: 'done', id: request.id, pid: 0 });
@@ -105,7 +105,7 @@ process.on('message', (raw) => {
   const request = requestSchema.parse(raw);
   handle(request).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
-    void tell({ type: 'failed', id: request.id, message });
+    void send({ type: 'failed', id: request.id, message });
   });
 });
 process.on('disconnect', () => shutDown());

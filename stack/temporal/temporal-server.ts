@@ -69,7 +69,7 @@ async function withConnection<T>(
 }
 
 /** Whether the frontend answers for every namespace. @throws when it does not. */
-function answersFor(address: string, namespaces: readonly string[]): Promise<boolean> {
+function isReadyFor(address: string, namespaces: readonly string[]): Promise<boolean> {
   return withConnection(address, async ({ workflowService }) => {
     for (const namespace of namespaces) await workflowService.describeNamespace({ namespace });
     // A namespace's first visibility query is slower than the rest and fails while the store opens.
@@ -102,7 +102,7 @@ async function launch(plan: Plan, ports: Ports): Promise<OwnedChild> {
   });
   const namespaces = ['default', ...(plan.options.namespaces ?? [])];
   const address = `127.0.0.1:${ports.frontend}`;
-  await waitUntilReady(child, START_TIMEOUT_MS, () => answersFor(address, namespaces));
+  await waitUntilReady(child, START_TIMEOUT_MS, () => isReadyFor(address, namespaces));
   return child;
 }
 
@@ -142,9 +142,11 @@ async function ensureNamespaces(address: string, namespaces: readonly string[]):
     }
   });
   const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await answersFor(address, namespaces).catch(() => false))) {
+  while (!(await isReadyFor(address, namespaces).catch(() => false))) {
     if (Date.now() > deadline)
-      throw new Error(`Temporal at ${address} doesn't list ${namespaces.join()}.`);
+      throw new Error(
+        `Temporal at ${address} doesn't serve the namespaces ${namespaces.join(', ')}. Look at its log.`,
+      );
     await delay(POLL_MS);
   }
 }
@@ -152,7 +154,9 @@ async function ensureNamespaces(address: string, namespaces: readonly string[]):
 function running(address: string): TemporalServer {
   const refuse = () =>
     Promise.reject(
-      new Error(`Temporal at ${address} (TEMPORAL_ADDRESS) isn't ours to stop or start.`),
+      new Error(
+        `Temporal at ${address} (TEMPORAL_ADDRESS) isn't ours to stop or start: unset the variable.`,
+      ),
     );
   return { address, uiUrl: null, start: refuse, stop: refuse };
 }

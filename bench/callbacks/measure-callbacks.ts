@@ -3,7 +3,7 @@ import { freePort } from '../../stack/processes/free-port';
 import { countInbox } from '../ground/closing-queries';
 import type { FloorConfig } from './floor';
 import type { Ground } from '../ground/ground';
-import { hammer, pace, type Burst } from './load';
+import { hammer, pace, type Burst } from './send-load';
 import { cpuMsOf, findPostmaster, postgresCpuMs } from '../ground/processes';
 import { forged, signCallbacks, type SignedCallback } from '../ground/signed-callbacks';
 import { medianOf, quantile } from '../statistics';
@@ -48,7 +48,7 @@ export interface CallbackResult {
   readonly of: (side: 'oncepay' | 'floor', kind: CallbackKind, callers: Callers) => SideResult;
   /** p50 and p99 in ms at half of the load that 16 callers reached. */
   readonly halfLoad: readonly {
-    readonly what: string;
+    readonly kind: string;
     readonly p50: number;
     readonly p99: number;
   }[];
@@ -99,7 +99,7 @@ async function createSide(
   };
 }
 
-function keep(side: Side, burst: Burst, expected: 204 | 401 = 204): Burst {
+function countReplies(side: Side, burst: Burst, expected: 204 | 401 = 204): Burst {
   side.accepted.push(...burst.acceptedIds);
   for (const [status, count] of burst.statuses) {
     if (status === expected) continue;
@@ -115,7 +115,7 @@ async function takeTurn(
 ): Promise<Turn> {
   const total = async () => (await side.cpuMs()) + (await side.postgresCpuMs());
   const before = await total();
-  const burst = keep(side, await hammer(side.origin, callbacks, callers));
+  const burst = countReplies(side, await hammer(side.origin, callbacks, callers));
   const cpuMs = (await total()) - before;
   return {
     perSecond: callbacks.length / burst.seconds,
@@ -158,37 +158,38 @@ function summarise(turns: readonly Turn[]): SideResult {
 async function measureHalfLoad(ground: Ground, side: Side, perSecond: number) {
   const { platform, credentials } = ground;
   const callbacks = signCallbacks(platform, credentials, Math.round(perSecond * PACED_SECONDS));
-  const first = keep(side, await pace(side.origin, callbacks, perSecond));
-  const duplicate = keep(side, await pace(side.origin, callbacks, perSecond));
-  const rejected = keep(side, await pace(side.origin, forged(callbacks), perSecond), 401);
-  return Object.entries({ first, duplicate, rejected }).map(([what, { latenciesMs }]) => ({
-    what,
+  const first = countReplies(side, await pace(side.origin, callbacks, perSecond));
+  const duplicate = countReplies(side, await pace(side.origin, callbacks, perSecond));
+  const rejected = countReplies(side, await pace(side.origin, forged(callbacks), perSecond), 401);
+  return Object.entries({ first, duplicate, rejected }).map(([kind, { latenciesMs }]) => ({
+    kind,
     p50: quantile(latenciesMs, 0.5),
     p99: quantile(latenciesMs, 0.99),
   }));
 }
 
 /** The same rate at both, well below what Temporal drains, so that the answers alone are compared. */
-async function compareAway(ground: Ground, away: Side, up: Side) {
+async function compareWithoutTemporal(ground: Ground, away: Side, up: Side) {
   const { platform, credentials } = ground;
   const perSecond = 60;
   const p99 = async (side: Side) => {
     const callbacks = signCallbacks(platform, credentials, perSecond * PACED_SECONDS);
-    const burst = keep(side, await pace(side.origin, callbacks, perSecond));
+    const burst = countReplies(side, await pace(side.origin, callbacks, perSecond));
     return quantile(burst.latenciesMs, 0.99);
   };
   return { perSecond, p99Away: await p99(away), p99Up: await p99(up) };
 }
 
 /** The closing query: every answer as expected, and as many rows as ids were answered 204. */
-async function close(sides: Readonly<Record<string, Side>>): Promise<string[]> {
+async function checkSides(sides: Readonly<Record<string, Side>>): Promise<string[]> {
   const problems: string[] = [];
   for (const [name, side] of Object.entries(sides)) {
     const [rows, ids] = [await side.countRows(), new Set(side.accepted).size];
     for (const [status, count] of side.unexpected) {
-      problems.push(`${name}: ${count} callbacks were answered ${status}`);
+      problems.push(`${name}: ${count} callbacks got the reply ${status}`);
     }
-    if (rows !== ids) problems.push(`${name}: ${rows} rows for ${ids} ids answered 204`);
+    if (rows !== ids)
+      problems.push(`${name}: ${rows} rows stored for ${ids} ids that got the reply 204`);
   }
   return problems;
 }
@@ -211,13 +212,13 @@ export async function measureCallbacks(
   const of: CallbackResult['of'] = (side, kind, callers) =>
     bySide.get(`${side} ${kind} ${callers}`) ?? summarise([]);
 
-  log('callbacks: half load, and Temporal away against Temporal up …');
+  log('callbacks: half load, then Temporal down against Temporal up …');
   const halfLoad = await measureHalfLoad(ground, oncepay, of('oncepay', 'first', 16).perSecond / 2);
   const up = await startApi(ground, 'bench_callbacks_up');
   await takeTurn(up, signCallbacks(platform, credentials, 200), 4);
-  const away = await compareAway(ground, oncepay, up);
+  const away = await compareWithoutTemporal(ground, oncepay, up);
   const burst = signCallbacks(platform, credentials, CALLBACKS_PER_TURN);
   const { perSecond: upPerSecond } = await takeTurn(up, burst, 16);
-  const problems = await close({ oncepay, floor, 'oncepay with Temporal': up });
+  const problems = await checkSides({ oncepay, floor, 'oncepay with Temporal': up });
   return { bySide, of, halfLoad, away, upPerSecond, problems };
 }

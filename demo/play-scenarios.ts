@@ -10,7 +10,7 @@ export interface Result {
   readonly ms: number;
 }
 
-async function perform(scenario: Scenario, world: World): Promise<Result> {
+async function playOne(scenario: Scenario, world: World): Promise<Result> {
   const { name, expected } = scenario;
   const hindrance = scenario.hindrance?.(world) ?? null;
   if (hindrance !== null) {
@@ -33,7 +33,7 @@ async function perform(scenario: Scenario, world: World): Promise<Result> {
  * Plays one after the other; those that take time start first and go on beside the others.
  * @param onResult is told of each as soon as it is over
  */
-export async function playAll(
+export async function playScenarios(
   scenarios: readonly Scenario[],
   world: World,
   onResult: (result: Result) => void,
@@ -41,11 +41,11 @@ export async function playAll(
   const ahead = new Map(
     scenarios
       .filter(({ takesTime }) => takesTime === true)
-      .map((scenario) => [scenario, perform(scenario, world)]),
+      .map((scenario) => [scenario, playOne(scenario, world)]),
   );
   const results: Result[] = [];
   for (const scenario of scenarios) {
-    const result = await (ahead.get(scenario) ?? perform(scenario, world));
+    const result = await (ahead.get(scenario) ?? playOne(scenario, world));
     onResult(result);
     results.push(result);
   }

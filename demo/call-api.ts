@@ -10,15 +10,15 @@ export type Call = <T>(
 ) => Promise<T>;
 
 /** @throws an error that names the call for every answer but 200 and 201 */
-export function told(answer: Reply, what: string): Reply {
-  if (answer.status === 200 || answer.status === 201) return answer;
-  throw new Error(`${what} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+export function expectSuccess(reply: Reply, call: string): Reply {
+  if (reply.status === 200 || reply.status === 201) return reply;
+  throw new Error(`${call} got the reply ${reply.status}: ${JSON.stringify(reply.body)}`);
 }
 
 /** The API with the key of a role. */
 export function createCall(oncepay: Pick<Oncepay, 'call'>, role: RoleName): Call {
   return async (schema, method, path, options = {}) => {
-    const answer = await oncepay.call(method, path, { as: role, ...options });
-    return schema.parse(told(answer, `${method} ${path}`).body);
+    const reply = await oncepay.call(method, path, { as: role, ...options });
+    return schema.parse(expectSuccess(reply, `${method} ${path}`).body);
   };
 }

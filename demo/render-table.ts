@@ -1,4 +1,4 @@
-import type { Result } from './play';
+import type { Result } from './play-scenarios';
 
 export const MARKS: Readonly<Record<Result['verdict'], string>> = {
   ok: '✓',
@@ -59,7 +59,7 @@ export function renderTable(results: readonly Result[], columns: number): string
   const expected = Math.floor((free - scenario) / 2);
   const widths = [MARK_WIDTH, scenario, expected, free - scenario - expected, MS_WIDTH];
   const rule = widths.map((width) => '─'.repeat(width)).join('─┼─');
-  const head = row([[''], ['scenario'], ['expected'], ['seen'], ['ms']], widths);
+  const head = row([[''], ['scenario'], ['expected'], ['actual'], ['ms']], widths);
   const body = results.map((result) =>
     row(
       [

@@ -9,7 +9,7 @@ import {
 import { startSimulator } from '../simulator/wechatpay/server';
 import { createOncepay, type Oncepay } from '../stack/oncepay';
 import { startStack, type Managed, type Stack } from '../stack/stack';
-import { createDesk } from './desk';
+import { createOperatorDesk } from './operator-desk';
 import { createShop } from './shop';
 import { startWebhookReceiver } from './webhook-receiver';
 import type { World } from './world';
@@ -49,7 +49,7 @@ async function startServers(
   log: (line: string) => void,
   undo: Undo[],
 ): Promise<Stack> {
-  log('Postgres and Temporal, with its Web UI …');
+  log('Starting Postgres, and Temporal with its Web UI …');
   const temporal = { persistent: true, ui: true, namespaces: [namespace] };
   const starting = startStack({ temporal, log });
   undo.push(() => Promise.race([starting.then((stack) => stack.stop()), delay(START_GRACE_MS)]));
@@ -78,11 +78,11 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
   // Of its own, so that the demo's worker can't take another Oncepay's work from a shared Temporal.
   const namespace = `oncepay-demo-${randomBytes(3).toString('hex')}`;
   const stack = await startServers(namespace, log, undo);
-  log('The database and its migrations …');
+  log('Creating the database and running the migrations …');
   const databaseUrl = await stack.createDatabase('oncepay');
   await migrate(stack, databaseUrl);
 
-  log('The WeChat Pay simulator and a receiver for webhooks …');
+  log('Starting the WeChat Pay simulator and a receiver of webhooks …');
   const credentials = await createMerchantCredentials();
   const simulator = await startSimulator({ merchants: [merchantFor(credentials)] });
   undo.push(simulator.close);
@@ -90,7 +90,7 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
   const webhooks = await startWebhookReceiver();
   undo.push(() => webhooks.close());
 
-  log('Oncepay: api and worker …');
+  log('Starting Oncepay’s api and worker …');
   const oncepay = await createOncepay({
     stack,
     databaseUrl,
@@ -117,7 +117,7 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
     stack,
     oncepay,
     shop: createShop(oncepay),
-    desk: createDesk(oncepay),
+    desk: createOperatorDesk(oncepay),
     simulator,
     webhooks,
     temporal: new Client({ connection, namespace }),

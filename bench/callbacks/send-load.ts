@@ -24,13 +24,13 @@ function record(expected: readonly SignedCallback[]) {
   const startedMs = performance.now();
   return {
     startedMs,
-    answered(callback: SignedCallback, status: number, latencyMs: number) {
+    recordReply(callback: SignedCallback, status: number, latencyMs: number) {
       latenciesMs.push(latencyMs);
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       if (status === 204) acceptedIds.push(callback.id);
     },
     finish(): Burst {
-      if (latenciesMs.length !== expected.length) throw new Error('Some callbacks had no answer');
+      if (latenciesMs.length !== expected.length) throw new Error('Some callbacks got no reply');
       const seconds = (performance.now() - startedMs) / 1_000;
       return { seconds, latenciesMs, statuses, acceptedIds };
     },
@@ -38,9 +38,9 @@ function record(expected: readonly SignedCallback[]) {
 }
 
 async function post(pool: Pool, { headers, body }: SignedCallback): Promise<number> {
-  const answer = await pool.request({ method: 'POST', path: PATH, headers, body });
-  await answer.body.dump();
-  return answer.statusCode;
+  const response = await pool.request({ method: 'POST', path: PATH, headers, body });
+  await response.body.dump();
+  return response.statusCode;
 }
 
 /** Sends them all as fast as `callers` keep-alive connections get answers (closed loop). */
@@ -56,7 +56,7 @@ export async function hammer(
     for (const callback of left) {
       const sentMs = performance.now();
       const status = await post(pool, callback);
-      log.answered(callback, status, performance.now() - sentMs);
+      log.recordReply(callback, status, performance.now() - sentMs);
     }
   };
   await Promise.all(Array.from({ length: callers }, call));
@@ -80,7 +80,7 @@ export async function pace(
     if (waitMs > 0.5) await delay(waitMs);
     underWay.push(
       post(pool, callback).then((status) =>
-        log.answered(callback, status, performance.now() - dueMs),
+        log.recordReply(callback, status, performance.now() - dueMs),
       ),
     );
   }

@@ -11,8 +11,8 @@ export const RECOVERY_MS = 60_000;
  * @param look undefined: not yet
  * @throws with `what` when it isn't there in time
  */
-export async function until<T>(
-  what: string,
+export async function waitUntil<T>(
+  condition: string,
   deadlineMs: number,
   look: () => T | undefined | Promise<T | undefined>,
 ): Promise<T> {
@@ -20,7 +20,8 @@ export async function until<T>(
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`not within ${deadlineMs / 1_000} s: ${what}`);
+    if (Date.now() > deadline)
+      throw new Error(`not seen within ${deadlineMs / 1_000} s: ${condition}`);
     await delay(POLL_MS);
   }
 }

@@ -5,7 +5,7 @@ import type { Oncepay } from '../stack/oncepay';
 import type { Managed } from '../stack/stack';
 import { checkOrders } from './ground/closing-queries';
 import type { Ground } from './ground/ground';
-import { hammer } from './callbacks/load';
+import { hammer } from './callbacks/send-load';
 import { residentMibOf } from './ground/processes';
 import { signCallback } from './ground/signed-callbacks';
 
@@ -40,9 +40,10 @@ async function order(oncepay: Oncepay, user: string): Promise<string> {
     items: [{ sku: SKU, quantity: 1, unit_price: TOTAL_FEN }],
     amount: { total: TOTAL_FEN, currency: 'CNY' },
   };
-  const answer = await oncepay.call('POST', '/v1/orders', { body });
-  if (answer.status !== 201) throw new Error(`${answer.status} ${JSON.stringify(answer.body)}`);
-  return placed.parse(answer.body).out_trade_no;
+  const reply = await oncepay.call('POST', '/v1/orders', { body });
+  if (reply.status !== 201)
+    throw new Error(`POST /v1/orders got ${reply.status}: ${JSON.stringify(reply.body)}`);
+  return placed.parse(reply.body).out_trade_no;
 }
 
 async function watch({ pid }: Managed) {
