@@ -1,4 +1,4 @@
-// `npm run bench`: what Oncepay costs, as ratios measured in turns in one run.
+// `npm run bench`: measures the cost of Oncepay, as ratios, in turns in one run.
 import { parseArgs } from 'node:util';
 import { measureCallbacks } from './callbacks/measure-callbacks';
 import { startGround, type Ground } from './ground/ground';
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   const log: Log = (line) => process.stderr.write(`${line}\n`);
   const reports: Report[] = [];
   for (const name of names) {
-    // Each on servers of its own, so that none pays for what another left behind.
+    // Each measurement has its own servers, so that none is slowed by what another left behind.
     const ground = await startGround(log);
     try {
       const report = await MEASUREMENTS[name]?.(ground, log, orders);

@@ -1,3 +1,4 @@
+// Measures the memory that api and worker hold while they process some thousand orders.
 import { Client, Connection } from '@temporalio/client';
 import { Pool } from 'pg';
 import { z } from 'zod';
@@ -9,7 +10,7 @@ import { hammer } from './callbacks/send-load';
 import { residentMibOf } from './ground/processes';
 import { signCallback } from './ground/signed-callbacks';
 
-/** Unless told otherwise. */
+/** The default of `--orders`. */
 export const MEMORY_ORDERS = 5_000;
 const CALLERS = 16;
 const TOTAL_FEN = 4_200;
@@ -61,7 +62,7 @@ async function watch({ pid }: Managed) {
   };
 }
 
-/** The whole way, api and worker: order, callback, fulfilled, `orders` times. */
+/** Takes `orders` orders the whole way through api and worker: order, callback, fulfilled. */
 export async function measureMemory(
   ground: Ground,
   log: (line: string) => void,

@@ -1,8 +1,9 @@
+// Renders the results of the measurements as lines and tables.
 import { CALLERS, type CallbackKind, type CallbackResult } from './callbacks/measure-callbacks';
 import type { MemoryResult } from './measure-memory';
 import type { OrderResult } from './orders/measure-orders';
 
-/** What one measurement prints. */
+/** The printed result of one measurement. */
 export interface Report {
   readonly line: string;
   readonly table: string;
@@ -13,7 +14,7 @@ function show(value: number, digits = 0): string {
   return Number.isFinite(value) ? value.toFixed(digits) : '–';
 }
 
-/** The first column left-aligned, the others right. */
+/** Aligns the first column left and the others right. */
 function table(rows: readonly (readonly string[])[]): string {
   const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
   return rows

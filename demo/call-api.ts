@@ -1,7 +1,11 @@
+// Calls Oncepay's API with the key of a role, and fails with the call's name.
 import type { z } from 'zod';
 import type { Reply, CallOptions, Oncepay, RoleName } from '../stack/oncepay';
 
-/** @returns the body as the schema reads it. @throws an error that names the call unless 200 or 201 */
+/**
+ * @returns the body, parsed by the schema. @throws an error that names the call unless it gets 200
+ * or 201
+ */
 export type Call = <T>(
   schema: z.ZodType<T>,
   method: string,
@@ -9,13 +13,13 @@ export type Call = <T>(
   options?: CallOptions,
 ) => Promise<T>;
 
-/** @throws an error that names the call for every answer but 200 and 201 */
+/** @throws an error that names the call unless its reply is 200 or 201 */
 export function expectSuccess(reply: Reply, call: string): Reply {
   if (reply.status === 200 || reply.status === 201) return reply;
   throw new Error(`${call} got the reply ${reply.status}: ${JSON.stringify(reply.body)}`);
 }
 
-/** The API with the key of a role. */
+/** Creates a function that calls the API with the key of a role. */
 export function createCall(oncepay: Pick<Oncepay, 'call'>, role: RoleName): Call {
   return async (schema, method, path, options = {}) => {
     const reply = await oncepay.call(method, path, { as: role, ...options });

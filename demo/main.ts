@@ -1,4 +1,4 @@
-// `npm run demo`: everything on this machine, the scenarios, a table of what happened.
+// `npm run demo`: starts everything on this machine, plays the scenarios, prints a table.
 import { parseArgs } from 'node:util';
 import { isNpmScript } from '../stack/processes/system-environment';
 import { playScenarios, type Result } from './play-scenarios';
@@ -18,7 +18,7 @@ const DEFAULT_COLUMNS = 140;
 const PARENT_CHECK_MS = 250;
 const LEGEND = `ms: the time from a scenario’s first request until its result was seen. The first scenario takes longer
 because it warms everything up. The lost callback and the unpaid order run beside the others.`;
-/** What a shell sees of a program that a signal ended. */
+/** The exit code that a shell sees of a program that a signal ended. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof EXIT_CODES;
 
@@ -45,7 +45,7 @@ function summary(results: readonly Result[]): string {
   return `${of('ok')} of ${results.length} scenarios as expected, ${of('wrong')} wrong${skipped}.`;
 }
 
-/** @returns the exit code, once the demo is over by itself */
+/** @returns the exit code, when the demo ends without a signal */
 async function run(demo: Demo, once: boolean): Promise<number> {
   const world = await demo.started;
   printStep('Everything runs.');
@@ -62,8 +62,9 @@ async function run(demo: Demo, once: boolean): Promise<number> {
 }
 
 /**
- * Resolves with the first signal that asks us to end; a second one ends at once. A signal to npm ends
- * npm and its shell but doesn't come through to us: a parent that is gone counts as one.
+ * Resolves with the first signal that ends the demo; a second signal ends it at once. A signal to
+ * npm ends npm and its shell but isn't passed on, so a parent process that is gone counts as
+ * SIGTERM.
  */
 function nextSignal(): Promise<StopSignal> {
   return new Promise((resolve) => {
@@ -73,7 +74,7 @@ function nextSignal(): Promise<StopSignal> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       let again = false;
       process.on(signal, () => {
-        // The stack's guardian stops what is left as soon as this process is gone.
+        // The stack's guardian stops the rest as soon as this process has ended.
         if (again) process.exit(EXIT_CODES[signal]);
         again = true;
         resolve(signal);

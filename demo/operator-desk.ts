@@ -1,3 +1,4 @@
+// The people who resolve interventions: an operator and an admin, each with a key.
 import type { InterventionAction, InterventionReason } from '../domain/interventions/reasons';
 import type { RetryOperation } from '../domain/retries/retry-policy';
 import type { Oncepay } from '../stack/oncepay';
@@ -13,13 +14,18 @@ import {
 import { createCall } from './call-api';
 import { SOON_MS, waitUntil } from './wait-until';
 
-/** The desk of those who are asked: an operator and an admin, each with a key. */
+/** The calls that an operator and an admin make. */
 export interface OperatorDesk {
-  /** The open questions about an order. */
+  /** The open interventions of an order. */
   interventions(outTradeNo: string): Promise<Intervention[]>;
-  /** Waits until there is a question of this reason about an order. @throws when there never is */
+  /**
+   * Waits until an intervention with this reason is open on an order. @throws when none is opened
+   * in time
+   */
   waitForIntervention(outTradeNo: string, reason: InterventionReason): Promise<Intervention>;
-  /** `POST /v1/interventions/{id}/resolution`. @returns `200 done`, `202 proposed`, `409 <code>` … */
+  /**
+   * `POST /v1/interventions/{id}/resolution`. @returns `200 done`, `202 proposed`, `409 <code>` …
+   */
   resolve(
     intervention: Intervention,
     action: InterventionAction,
@@ -27,13 +33,13 @@ export interface OperatorDesk {
     params?: object,
   ): Promise<string>;
   policy(operation: RetryOperation): Promise<PolicyReply>;
-  /** Takes the place of the policy that is there now, whatever its version. */
+  /** Replaces the current policy, whatever its version. */
   putPolicy(operation: RetryOperation, policy: PolicyReply): Promise<void>;
-  /** The newest first. */
+  /** The patrol's runs, the newest first. */
   patrols(): Promise<PatrolReply[]>;
 }
 
-/** @throws an error that names the call where something other than an answer is refused */
+/** Creates the desk. @throws from its calls: an error that names the call, except for `resolve` */
 export function createOperatorDesk(oncepay: Pick<Oncepay, 'call'>): OperatorDesk {
   const call = createCall(oncepay, 'operator');
 

@@ -1,12 +1,13 @@
+// Plays the scenarios and compares what was seen with what was expected.
 import type { Scenario, World } from './world';
 
-/** What came of a scenario. */
+/** The result of one scenario. */
 export interface Result {
   readonly name: string;
   readonly expected: string;
   readonly seen: string;
   readonly verdict: 'ok' | 'wrong' | 'not_played';
-  /** From its first request to the last thing it waited for. */
+  /** The time from its first request to the last thing it waited for. */
   readonly ms: number;
 }
 
@@ -30,8 +31,9 @@ async function playOne(scenario: Scenario, world: World): Promise<Result> {
 }
 
 /**
- * Plays one after the other; those that take time start first and go on beside the others.
- * @param onResult is told of each as soon as it is over
+ * Plays the scenarios one after the other. Those that take time start first and run beside the
+ * others.
+ * @param onResult gets each result as soon as its scenario is over
  */
 export async function playScenarios(
   scenarios: readonly Scenario[],

@@ -1,3 +1,4 @@
+// Renders the text that the demo ends with: addresses, keys and the first calls to try.
 import { join } from 'node:path';
 import { orderBody } from './shop';
 import type { World } from './world';
@@ -8,7 +9,7 @@ function line(label: string, text: string): string {
   return `  ${label.padEnd(LABEL_WIDTH)}${text}`;
 }
 
-/** Where everything is, and the calls that a newcomer tries first. */
+/** The addresses of everything that runs, and the calls that a newcomer tries first. */
 export function renderWelcome({ oncepay, simulator, stack, webUiUrl }: World): string {
   const { apiUrl, keys } = oncepay;
   const control = `${simulator.url}/_control`;

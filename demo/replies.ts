@@ -1,4 +1,5 @@
-// What the demo reads of the API's answers, and of the webhooks; the whole of it is in /openapi.json.
+// The parts of the API's replies and of the webhooks that the demo reads; /openapi.json has them
+// all.
 import { z } from 'zod';
 import { ORDER_STATUSES } from '../domain/orders/order-state';
 import { PATROL_KIND_NAMES } from '../domain/patrol/findings';
@@ -9,7 +10,7 @@ export const placedReply = z.object({
   out_trade_no: z.string(),
   status,
   expires_at: z.string(),
-  /** WeChat's own names; null when WeChat has not answered. */
+  /** The fields have WeChat's own names; null until WeChat has returned a prepay id. */
   payment: z.record(z.string(), z.string()).nullable(),
 });
 export type PlacedReply = z.infer<typeof placedReply>;
@@ -63,13 +64,15 @@ export type Intervention = z.infer<typeof interventionList>['data'][number];
 /** Only a refusal has a code. */
 export const refusalReply = z.looseObject({ code: z.string().optional() });
 
-/** What came of an answer to a question; a refusal has a code. */
+/** The reply to a resolution; only a refusal has a code. */
 export const resolutionReply = z.object({
   resolution: z.object({ status: z.string() }).optional(),
   code: z.string().optional(),
 });
 
-/** Sent back as it came, with what shall be different; more fields than the demo looks at. */
+/**
+ * The demo sends a policy back as it came, with some changes, so fields it doesn't read are kept.
+ */
 export const policyReply = z.looseObject({ version: z.int(), max_attempts: z.int() });
 export type PolicyReply = z.infer<typeof policyReply>;
 

@@ -1,3 +1,4 @@
+// The merchant's shop: calls the API as its backend would, with the merchant's key.
 import { CHANNELS, type Channel } from '../domain/orders/channels';
 import type { OrderStatus } from '../domain/orders/order-state';
 import type { Oncepay } from '../stack/oncepay';
@@ -14,16 +15,16 @@ import {
 import { createCall, expectSuccess } from './call-api';
 import { SOON_MS, waitUntil } from './wait-until';
 
-/** One line of goods for one user. */
+/** An order of one product for one user. */
 export interface OrderWish {
   readonly channel?: Channel;
   readonly user: string;
   readonly sku: string;
   readonly quantity?: number;
   readonly unitFen: number;
-  /** Tells two orders apart that are otherwise the same. */
+  /** Makes an order different from one that is otherwise the same. */
   readonly shopOrderNo?: string;
-  /** The payment is frozen, and others can have a part of it. */
+  /** The payment is frozen, so that it can be shared. */
   readonly profitSharing?: boolean;
 }
 
@@ -31,14 +32,20 @@ export interface PlacedOrder extends PlacedReply {
   readonly httpStatus: number;
 }
 
-/** The merchant's shop: calls the API as its backend would, with the merchant's key. */
+/** The calls of the shop's backend. */
 export interface Shop {
-  /** `POST /v1/orders`. @param port another api process. @throws unless the answer is 200 or 201 */
+  /**
+   * `POST /v1/orders`. @param port the port of another api process. @throws unless it gets 200 or
+   * 201
+   */
   order(wish: OrderWish, port?: number): Promise<PlacedOrder>;
   read(outTradeNo: string): Promise<OrderReply>;
-  /** `POST /v1/orders/{no}/close`. @throws unless it is closed at once */
+  /** `POST /v1/orders/{no}/close`. @throws unless the order is closed at once */
   close(outTradeNo: string): Promise<void>;
-  /** Waits until the order is as it should be. @throws with its last status when it never is */
+  /**
+   * Waits until the order is in the wanted state. @throws with its last status when that takes too
+   * long
+   */
   waitFor(
     outTradeNo: string,
     wanted: OrderStatus | 'with attention' | 'with money back',
@@ -48,25 +55,25 @@ export interface Shop {
   refund(outTradeNo: string, body: RefundWish): Promise<string>;
   /** `POST /v1/orders/{no}/profit-sharing`. @returns `202`, `409 <code>` … */
   share(outTradeNo: string, body: object): Promise<string>;
-  /** Waits until a refund's money is with the payer. @throws when it never is */
+  /** Waits until a refund has succeeded. @throws when that takes too long */
   waitForRefund(outTradeNo: string, outRefundNo: string): Promise<void>;
   putProduct(
     sku: string,
     product: { readonly name: string; readonly stock?: number; readonly codes?: readonly string[] },
   ): Promise<ProductReply>;
   product(sku: string): Promise<ProductReply>;
-  /** The balance of a user. */
+  /** The user's balance of points. */
   points(user: string): Promise<number>;
 }
 
-/** What `POST /v1/orders/{no}/refunds` takes. */
+/** The body of `POST /v1/orders/{no}/refunds`. */
 export interface RefundWish {
   readonly out_refund_no: string;
   readonly amount: number;
   readonly restock?: boolean;
 }
 
-/** What `POST /v1/orders` takes for a wish. */
+/** The body of `POST /v1/orders` for a wish. */
 export function orderBody(wish: OrderWish): object {
   const { channel = 'miniprogram', quantity = 1 } = wish;
   const { needsOpenid, needsClientIp } = CHANNELS[channel];
@@ -83,7 +90,9 @@ export function orderBody(wish: OrderWish): object {
   };
 }
 
-/** @throws an error that names the call for every answer but 200 and 201 */
+/**
+ * Creates the shop. @throws from its calls: an error that names the call unless it gets 200 or 201
+ */
 export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
   const call = createCall(oncepay, 'merchant');
   const read = (outTradeNo: string) => call(orderReply, 'GET', `/v1/orders/${outTradeNo}`);

@@ -1,15 +1,16 @@
+// Polls until a condition holds, or fails with its name.
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 20;
-/** What goes well takes a second or two; a slow machine gets ten times that. */
+/** A step that goes well takes a second or two; a slow machine gets ten times that. */
 export const SOON_MS = 20_000;
-/** When a worker or Temporal is back, everything open goes on within 60 s. */
+/** When a worker or Temporal is back, all open work goes on within 60 s. */
 export const RECOVERY_MS = 60_000;
 
 /**
- * Looks again and again until there is something to see.
- * @param look undefined: not yet
- * @throws with `what` when it isn't there in time
+ * Calls `look` again and again until it returns a value.
+ * @param look returns undefined while the condition doesn't hold yet
+ * @throws an error with `condition` when the deadline passes
  */
 export async function waitUntil<T>(
   condition: string,

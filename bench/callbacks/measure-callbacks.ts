@@ -1,3 +1,4 @@
+// Measures callbacks per second, latency and CPU of Oncepay's api against the bare floor.
 import { Pool } from 'pg';
 import { freePort } from '../../stack/processes/free-port';
 import { countInbox } from '../ground/closing-queries';
@@ -12,26 +13,26 @@ export const CALLERS = [16, 32] as const;
 type Callers = (typeof CALLERS)[number];
 const PAIRS_OF_TURNS = 3;
 const CALLBACKS_PER_TURN = 2_500;
-/** Until the just-in-time compiler is done with both sides. */
+/** Callbacks until the just-in-time compiler has compiled both sides. */
 const WARM_UP = 1_500;
 const PACED_SECONDS = 6;
 
-/** One server on the callback path and how to watch it. */
+/** A server that takes callbacks, and how to measure it. */
 interface Side {
   readonly origin: string;
   readonly cpuMs: () => Promise<number>;
   readonly postgresCpuMs: () => Promise<number>;
   readonly countRows: () => Promise<number>;
-  /** Ids answered 204, each as often as it was. */
+  /** The ids of the callbacks with the reply 204, once for each reply. */
   readonly accepted: string[];
-  /** Answers that were not the expected one: a refusal is cheap and would make a fast number. */
+  /** Counts of unexpected replies. A refusal is cheap and would make the server look fast. */
   readonly unexpected: Map<number, number>;
 }
 
 interface Turn {
   readonly perSecond: number;
   readonly p50Ms: number;
-  /** Of the server and the database, for one callback. */
+  /** CPU of the server and the database, for one callback. */
   readonly cpuMicros: number;
 }
 
@@ -52,9 +53,9 @@ export interface CallbackResult {
     readonly p50: number;
     readonly p99: number;
   }[];
-  /** Temporal away against Temporal up, at one rate. */
+  /** p99 with Temporal down and with Temporal up, at the same rate. */
   readonly away: { readonly perSecond: number; readonly p99Away: number; readonly p99Up: number };
-  /** With Temporal up: callbacks/s at 16 callers, signals of the same cores included. */
+  /** Callbacks per second at 16 callers with Temporal up; the signals use the same cores. */
   readonly upPerSecond: number;
   readonly problems: readonly string[];
 }
@@ -168,7 +169,10 @@ async function measureHalfLoad(ground: Ground, side: Side, perSecond: number) {
   }));
 }
 
-/** The same rate at both, well below what Temporal drains, so that the answers alone are compared. */
+/**
+ * Sends to both at the same rate, well below the rate that Temporal can drain, so that only the
+ * replies are compared.
+ */
 async function compareWithoutTemporal(ground: Ground, away: Side, up: Side) {
   const { platform, credentials } = ground;
   const perSecond = 60;
@@ -180,7 +184,10 @@ async function compareWithoutTemporal(ground: Ground, away: Side, up: Side) {
   return { perSecond, p99Away: await p99(away), p99Up: await p99(up) };
 }
 
-/** The closing query: every answer as expected, and as many rows as ids were answered 204. */
+/**
+ * The closing query: each reply is the expected one, and there is one row for each id with the
+ * reply 204.
+ */
 async function checkSides(sides: Readonly<Record<string, Side>>): Promise<string[]> {
   const problems: string[] = [];
   for (const [name, side] of Object.entries(sides)) {
@@ -194,7 +201,7 @@ async function checkSides(sides: Readonly<Record<string, Side>>): Promise<string
   return problems;
 }
 
-/** First and repeated callbacks at Oncepay's api and at the bare floor, in turns. */
+/** Sends first and repeated callbacks to Oncepay's api and to the bare floor, in turns. */
 export async function measureCallbacks(
   ground: Ground,
   log: (line: string) => void,

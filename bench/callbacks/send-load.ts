@@ -1,19 +1,20 @@
+// Sends callbacks as fast as the server replies, or at a fixed rate, and records each reply.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
 import type { SignedCallback } from '../ground/signed-callbacks';
 
 const PATH = '/callbacks/wechat';
-/** More than any open-loop run here has under way unless the server has stopped answering. */
+/** Enough for each run here, as long as the server replies at all. */
 const MAX_CONNECTIONS = 256;
 
-/** What a load of callbacks came to. */
+/** The result of sending many callbacks. */
 export interface Burst {
   readonly seconds: number;
-  /** Of each callback, in ms; of a paced one from the time it was due. */
+  /** Of each callback, in ms. At a fixed rate it counts from the time the callback was due. */
   readonly latenciesMs: readonly number[];
-  /** How often each status was answered. */
+  /** How often each status came as a reply. */
   readonly statuses: ReadonlyMap<number, number>;
-  /** Ids of the callbacks answered 204. */
+  /** The ids of the callbacks with the reply 204. */
   readonly acceptedIds: readonly string[];
 }
 
@@ -43,7 +44,7 @@ async function post(pool: Pool, { headers, body }: SignedCallback): Promise<numb
   return response.statusCode;
 }
 
-/** Sends them all as fast as `callers` keep-alive connections get answers (closed loop). */
+/** Sends all callbacks as fast as `callers` keep-alive connections get replies (closed loop). */
 export async function hammer(
   origin: string,
   callbacks: readonly SignedCallback[],
@@ -65,7 +66,7 @@ export async function hammer(
   return burst;
 }
 
-/** Sends them at a fixed rate, whatever the answers do (open loop). */
+/** Sends all callbacks at a fixed rate, however slowly the replies come (open loop). */
 export async function pace(
   origin: string,
   callbacks: readonly SignedCallback[],

@@ -1,5 +1,5 @@
-// The world outside, a process of its own and as cheap as it can be: WeChat Pay, which accepts every
-// prepay, and the shop, which takes every webhook. Argument: an OutsideWorldConfig as JSON.
+// The stub for WeChat Pay, which accepts each prepay, and for the shop, which takes each webhook.
+// A process of its own and as cheap as possible. Its argument is an OutsideWorldConfig as JSON.
 import { createPrivateKey } from 'node:crypto';
 import { createServer } from 'node:http';
 import { randomToken } from '../../simulator/wechatpay/keys/crypto';
@@ -11,7 +11,7 @@ export interface OutsideWorldConfig {
   readonly privateKeyPem: string;
 }
 
-/** An answer is signed once and given again: signing is WeChat's cost, not the product's. */
+/** A signed response is reused this long: signing is WeChat's cost, not Oncepay's. */
 const SIGNED_FOR_MS = 60_000;
 
 const config = JSON.parse(process.argv[2] ?? '{}') as OutsideWorldConfig;

@@ -1,3 +1,4 @@
+// Measures orders per second, CPU and history events of Oncepay against the bare workflow.
 import { Pool } from 'pg';
 import { checkOrders } from '../ground/closing-queries';
 import type { Ground } from '../ground/ground';
@@ -10,7 +11,7 @@ const PAIRS_OF_TURNS = 3;
 const ORDERS_PER_TURN = 160;
 const WARM_UP = 64;
 const PREPAY_TIMEOUT_MS = 30_000;
-/** Histories looked at after each turn. */
+/** How many histories are read after each turn. */
 const SAMPLES = 4;
 
 interface OrderTurn {
@@ -24,13 +25,13 @@ interface OrderTurn {
 export interface OrderResult {
   readonly oncepay: OrderTurn;
   readonly bare: OrderTurn;
-  /** Largest seen: of the whole order, and from the signal on. */
+  /** The largest counts seen: of the whole history, and from the signal on. */
   readonly events: Readonly<Record<OrderSide['name'], { whole: number; fromSignal: number }>>;
   readonly orders: number;
   readonly problems: readonly string[];
 }
 
-/** From the prepay's update to the end of the run. @returns ms */
+/** Takes one order from the prepay's update to the end of its run. @returns the time in ms */
 async function completeOrder(side: OrderSide, outTradeNo: string): Promise<number> {
   const startedMs = performance.now();
   const reply = await side.runs.prepay(outTradeNo, 1, PREPAY_TIMEOUT_MS);
@@ -93,7 +94,10 @@ function summarise(turns: readonly OrderTurn[]): OrderTurn {
   };
 }
 
-/** Orders from prepay to fulfilled by Oncepay's worker, and through the bare workflow, in turns. */
+/**
+ * Takes orders from prepay to fulfilled through Oncepay's worker and through the bare workflow, in
+ * turns.
+ */
 export async function measureOrders(
   ground: Ground,
   log: (line: string) => void,

@@ -1,3 +1,4 @@
+// Lists all scenarios in the order in which they are played.
 import type { Scenario } from '../world';
 import { callbackScenarios } from './callbacks';
 import { channelScenarios } from './channels';
@@ -10,7 +11,7 @@ import { refundScenarios } from './refunds';
 import { sharingScenarios } from './sharing';
 import { webhookScenarios } from './webhooks';
 
-/** In the order they are played; the outages come last, because the others would feel them. */
+/** The outages come last, because they would disturb the others. */
 export const allScenarios: readonly Scenario[] = [
   ...channelScenarios,
   ...webhookScenarios,

@@ -1,3 +1,4 @@
+// Scenarios of callbacks: repeated, early, late, lost and forged ones.
 import { isDeepStrictEqual } from 'node:util';
 import type { Delivery } from '../../simulator/wechatpay/callbacks/deliveries';
 import type { SendRawRequest } from '../../simulator/wechatpay/control/raw-callbacks';
@@ -8,7 +9,7 @@ import { statusPath } from './channels';
 
 const COPIES = 20;
 
-/** `20 × 204`, or what else there was. */
+/** Counts the replies by status, such as `20 × 204`. */
 export function countReplies(deliveries: readonly Pick<Delivery, 'status'>[]): string {
   const counts = new Map<string, number>();
   for (const { status } of deliveries) {
@@ -53,7 +54,7 @@ async function playAfterTheEnd(world: World): Promise<Seen> {
   });
   const order = await shop.read(outTradeNo);
   const replies = countReplies(await simulator.notify({ outTradeNo }));
-  // Callbacks are passed on in order: when one that came later is done, this one has been looked at.
+  // Oncepay processes callbacks in their order: when a later one is done, this one is done too.
   const later = await shop.order({ user: 'latecomer', sku: 'postcard', unitFen: 700 });
   await simulator.pay({ outTradeNo: later.out_trade_no });
   await shop.waitFor(later.out_trade_no, 'fulfilled');
@@ -67,7 +68,7 @@ async function playAfterTheEnd(world: World): Promise<Seen> {
 
 async function playBeforePrepay({ shop, simulator }: World): Promise<Seen> {
   const sku = 'early-bird';
-  // WeChat takes the prepay, its replies get lost: the order stays `created`.
+  // WeChat accepts the prepay, but its responses get lost: the order stays `created`.
   simulator.setFault({ operation: 'prepay', kind: 'cut_after', times: 1_000 });
   try {
     const known = new Set(simulator.orders().map(({ outTradeNo }) => outTradeNo));
@@ -130,7 +131,7 @@ async function playForgeries({ shop, simulator }: World): Promise<Seen> {
   return { seen: `${replies.join(', ')}; order ${same}; then paid: ${paid.status}, ${stored}` };
 }
 
-/** WeChat repeats itself, comes early, and others pretend to be WeChat. */
+/** WeChat repeats callbacks or sends them early, and others pretend to be WeChat. */
 export const callbackScenarios: readonly Scenario[] = [
   {
     name: 'WeChat sends the same callback 20 times at once',

@@ -1,10 +1,11 @@
+// Scenarios of the five payment channels, with stock and with virtual goods.
 import type { Channel } from '../../domain/orders/channels';
 import type { OrderReply } from '../replies';
 import type { Scenario, World } from '../world';
 
 const WHOLE_WAY = 'created → awaiting_payment → paid → fulfilled';
 
-/** The statuses an order went through. */
+/** The statuses of an order, in the order in which it had them. */
 export function statusPath(order: OrderReply): string {
   return order.history.map(({ to }) => to).join(' → ');
 }
@@ -13,7 +14,7 @@ function fieldsOf(payment: Readonly<Record<string, string>> | null): string {
   return payment === null ? 'no payment' : `payment {${Object.keys(payment).sort().join(', ')}}`;
 }
 
-/** An order of goods that Oncepay knows nothing of: only points and sales are its affair. */
+/** An order of goods that Oncepay has no product for: it only counts points and sales. */
 function paidThrough(channel: Channel, fields: string): Scenario {
   return {
     name: `An order through ${channel} is paid and fulfilled`,
@@ -57,7 +58,7 @@ async function playCodes({ shop, simulator }: World): Promise<{ seen: string }> 
   return { seen: `${fieldsOf(placed.payment)}; ${order.status}: ${codes}` };
 }
 
-/** The five ways to pay, with stock and with virtual goods among them. */
+/** The five payment channels, with stock and with virtual goods among them. */
 export const channelScenarios: readonly Scenario[] = [
   {
     name: 'An order reserves goods with stock, then takes them',

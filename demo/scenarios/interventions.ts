@@ -1,17 +1,18 @@
+// Scenario of an intervention: an effect fails until its retry limit, an operator retries it.
 import type { PolicyReply } from '../replies';
 import { refusePoints } from '../disturb-database';
 import { SOON_MS, waitUntil } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
 
 /**
- * The most that points are tried, once the policy is lowered: not fewer, because the second try may
- * come before a worker has read the change.
+ * The lowered limit of attempts for points. It is not lower, because the second attempt may come
+ * before a worker has read the change.
  */
 const LOWERED_ATTEMPTS = 3;
-/** What a new database starts with. */
+/** The limit of attempts in a new database. */
 const USUAL_ATTEMPTS = 6;
 
-/** @returns the policy of the points as it was before */
+/** Lowers the limit of attempts for points. @returns the policy as it was before */
 async function lowerPolicy({ desk }: World): Promise<PolicyReply> {
   const usual = await desk.policy('fulfilment.points');
   await desk.putPolicy('fulfilment.points', { ...usual, max_attempts: LOWERED_ATTEMPTS });
@@ -47,7 +48,7 @@ async function playSpentBudget(world: World): Promise<Seen> {
   }
 }
 
-/** What Oncepay can't do alone. */
+/** Failures that Oncepay can't repair alone. */
 export const interventionScenarios: readonly Scenario[] = [
   {
     name: 'An effect fails until its lowered retry limit, then the operator retries it',

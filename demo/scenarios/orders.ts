@@ -1,8 +1,9 @@
+// Scenarios before a payment: repeated requests, and an order that nobody pays.
 import { RECOVERY_MS } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
 
 const TWINS = 20;
-/** An expired order is closed within this of its end. */
+/** Oncepay closes an expired order at most this long after its expiry. */
 const CLOSED_WITHIN_MS = 45_000;
 
 async function playTwins({ shop }: World): Promise<Seen> {
@@ -34,7 +35,7 @@ async function playExpiry({ shop, simulator, shortWindowPort }: World): Promise<
   };
 }
 
-/** What users do before they pay, or instead. */
+/** Shops repeat requests, and users don't pay. */
 export const orderScenarios: readonly Scenario[] = [
   {
     name: 'The shop places the same order 20 times at once',

@@ -1,3 +1,4 @@
+// Scenarios of outages: the worker is killed, no worker runs, Temporal is down.
 import type { PayResult } from '../../simulator/wechatpay/payments/payments';
 import type { OrderReply } from '../replies';
 import { lockProduct } from '../disturb-database';
@@ -7,13 +8,15 @@ import type { Scenario, Seen, World } from '../world';
 import { countReplies } from './callbacks';
 
 const ORDERS = 10;
-/** So many are between payment and fulfilment when the worker is killed. */
+/** The worker is killed when at least so many orders are paid but not fulfilled. */
 const PAID_AT_THE_KILL = 3;
 const UNIT_FEN = 1_000;
 const POINTS_EACH = UNIT_FEN / 100;
 const EACH_ONCE = `${ORDERS} fulfilled; ${ORDERS} sold, 0 left, ${ORDERS * POINTS_EACH} points`;
 
-/** Orders of one user for all that is left of one product, so that anything done twice shows. */
+/**
+ * Places orders of one user for the whole stock of one product, so that anything done twice shows.
+ */
 async function placeOrders(shop: Shop, sku: string): Promise<string[]> {
   await shop.putProduct(sku, { name: sku, stock: ORDERS });
   const placed = await Promise.all(
@@ -24,7 +27,7 @@ async function placeOrders(shop: Shop, sku: string): Promise<string[]> {
   return placed.map((order) => order.out_trade_no);
 }
 
-/** Waits until all are fulfilled, and tells what came of them together. */
+/** Waits until all orders are fulfilled. @returns their sums as text */
 async function waitForOutcome(
   shop: Shop,
   sku: string,
@@ -37,7 +40,7 @@ async function waitForOutcome(
   return `${fulfilled} fulfilled; ${sold} sold, ${stock ?? 0} left, ${points} points`;
 }
 
-/** Paid by one transaction, and every step taken once. */
+/** True if one transaction paid the order and it passed through each status once. */
 function isFulfilledOnce(order: OrderReply): boolean {
   const way = order.history.map(({ to }) => to);
   return (
@@ -104,7 +107,7 @@ async function playResolutionWithoutWorker(world: World): Promise<Seen> {
       `the resolution of the intervention on ${no} is stored`,
       SOON_MS,
       async () => {
-        const [intervention] = await desk.interventions(no);
+        const [open] = await desk.interventions(no);
         return open?.pending ?? undefined;
       },
     );
@@ -136,7 +139,7 @@ async function playTemporalDown({ stack, shop, simulator }: World): Promise<Seen
   };
 }
 
-/** Parts of Oncepay die while money comes in. */
+/** Parts of Oncepay fail while payments arrive. */
 export const outageScenarios: readonly Scenario[] = [
   {
     name: 'The worker is killed between payment and fulfilment',

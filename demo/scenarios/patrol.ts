@@ -1,3 +1,4 @@
+// Scenario of the patrol: it runs on its schedule and finds no broken invariant.
 import { PATROL_KINDS } from '../../domain/patrol/findings';
 import type { PatrolReply } from '../replies';
 import { RECOVERY_MS, waitUntil } from '../wait-until';
@@ -33,7 +34,7 @@ async function playPatrol({ desk }: World): Promise<Seen> {
   };
 }
 
-/** Whoever looks after everything, again and again. */
+/** The patrol, which checks all orders again and again. */
 export const patrolScenarios: readonly Scenario[] = [
   {
     name: 'The patrol runs on its schedule',

@@ -1,3 +1,4 @@
+// Scenarios of payments that don't fit their order: wrong amount, second or late payment.
 import { isDeepStrictEqual } from 'node:util';
 import type { PayResult } from '../../simulator/wechatpay/payments/payments';
 import type { OrderReply } from '../replies';
@@ -5,7 +6,7 @@ import { SOON_MS, waitUntil } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
 import { statusPath } from './channels';
 
-/** Above `ONCEPAY_TWO_PERSON_FEN` of 1,000 元: one person alone can't say what happens to it. */
+/** Above `ONCEPAY_TWO_PERSON_FEN` (1,000 元): two persons must agree what happens to the payment. */
 const LARGE_FEN = 200_000;
 
 function transactionStatuses(order: OrderReply): string {
@@ -16,7 +17,7 @@ function callbackReply({ callback }: PayResult): string {
   return String(callback?.status ?? 'no reply');
 }
 
-/** What WeChat has paid back of a payment, once the shop has heard of it. */
+/** Waits until the shop got the refund's webhook. @returns the refunds that WeChat made, as text */
 async function waitForMoneyBack(
   { simulator, webhooks }: World,
   payment: PayResult,
@@ -58,7 +59,7 @@ async function playTwoKeys({ shop, simulator, desk }: World): Promise<Seen> {
   return { seen: `${keys}: ${order.status}; transactions: ${transactionStatuses(order)}` };
 }
 
-/** What a second payment must not change. */
+/** The part of an order that a second payment must not change. */
 function unchangedPart({ status, transaction_id, amount, history, effects }: OrderReply): object {
   return { status, transaction_id, amount, history, effects };
 }
@@ -91,7 +92,7 @@ async function playLate(world: World): Promise<Seen> {
   return { seen: `${callbackReply(payment)}; ${state}; ${await waitForMoneyBack(world, payment)}` };
 }
 
-/** Money that is not what the order asked for. */
+/** Payments that don't fit their order. */
 export const paymentScenarios: readonly Scenario[] = [
   {
     name: 'A user pays the wrong amount',

@@ -1,7 +1,8 @@
+// Scenarios of refunds that the shop requests: in parts, repeated, abnormal.
 import { SOON_MS, waitUntil } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
 
-/** A fulfilled order of two T-shirts for 60 元. */
+/** Buys two T-shirts for 60 元 and waits until the order is fulfilled. */
 async function buyShirts(
   { shop, simulator }: World,
   user: string,
@@ -15,7 +16,10 @@ async function buyShirts(
   return { outTradeNo, sku };
 }
 
-/** What is left once all that a refund takes back is back. */
+/**
+ * Waits until the refunds' effects are compensated. @returns status, refunded amount, points and
+ * stock as text
+ */
 async function readState({ shop }: World, outTradeNo: string, sku: string, user: string) {
   const order = await waitUntil(`the effects of ${outTradeNo} compensated`, SOON_MS, async () => {
     const seen = await shop.read(outTradeNo);
@@ -80,7 +84,7 @@ async function playAbnormal(world: World): Promise<Seen> {
   };
 }
 
-/** Money that goes back because somebody asks for it. */
+/** Refunds that the shop requests. */
 export const refundScenarios: readonly Scenario[] = [
   {
     name: 'The shop refunds a part of the money, then the rest with the goods',

@@ -1,10 +1,11 @@
+// Scenarios of profit sharing: a receiver that fails, and a refund of a shared payment.
 import { SOON_MS, waitUntil } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
 
 const SHOP = '1900000109';
 const CLOSED_ACCOUNT = '1900000110';
 
-/** A fulfilled order of 100 元 whose payment is frozen for sharing. */
+/** Buys goods for 100 元, frozen for sharing, and waits until the order is fulfilled. */
 async function buyFrozen({ shop, simulator }: World, user: string): Promise<string> {
   const wish = { user, sku: `craft-of-${user}`, unitFen: 10_000, profitSharing: true };
   const { out_trade_no: outTradeNo } = await shop.order(wish);
@@ -65,7 +66,7 @@ async function playRefundOfShared(world: World): Promise<Seen> {
   return { seen: `${returnedFen} taken back, then ${refundedFen} refunded; ${status}` };
 }
 
-/** A payment that others have a part in. */
+/** Payments that are shared with others. */
 export const sharingScenarios: readonly Scenario[] = [
   {
     name: 'A payment is shared with two receivers, one share fails, the rest is unfrozen',

@@ -1,3 +1,4 @@
+// Scenario of webhooks: the shop receives them signed, each under a stable id.
 import { SOON_MS, waitUntil } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
 
@@ -20,7 +21,7 @@ async function playWebhooks({ shop, simulator, webhooks }: World): Promise<Seen>
   return { seen: `${events.join(', ')}; ${signatures}; ${ids}` };
 }
 
-/** What the shop hears. */
+/** Webhooks that the shop receives. */
 export const webhookScenarios: readonly Scenario[] = [
   {
     name: 'The shop receives signed webhooks',

@@ -1,4 +1,4 @@
-// The owner's side of the guardian: start children, hear when they end, stop them all.
+// The owner's side of the guardian: starts children, learns when they end, stops them all.
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
@@ -34,9 +34,9 @@ export interface OwnedChild {
 /** Owns the children of one stack; see guardian.ts. */
 export interface Guardian {
   readonly pid: number;
-  /** Starts a process. @throws when the program can't be executed or the stack is being stopped. */
+  /** Starts a process. @throws when the program can't be executed or the stack is being stopped */
   spawn(name: string, spec: ChildSpec): Promise<OwnedChild>;
-  /** Stops every child, removes the data folder, and resolves when the guardian itself is gone. */
+  /** Stops each child, removes the data folder, and resolves when the guardian itself has ended. */
   stop(): Promise<void>;
 }
 
@@ -69,7 +69,7 @@ function listen(guardian: ChildProcess, dataDir: string): Channel {
   });
   const gone = new Promise<void>((resolve) => {
     guardian.once('exit', () => {
-      // A guardian that was itself killed leaves its process group: end that here.
+      // A killed guardian can't end its process group, so the owner does.
       killGroup(guardian.pid);
       for (const exited of exits.values()) exited({ code: null, signal: 'SIGKILL' });
       for (const { reject } of pending.values()) reject(new Error('The stack was stopped.'));
@@ -92,15 +92,16 @@ function killGroup(leader: number | undefined): void {
 
 /**
  * Forks the guardian of one stack.
- * @param dataDir an absolute path; the guardian removes it at the end.
- * @throws when dist/ has not been built.
+ * @param dataDir an absolute path; the guardian removes it at the end
+ * @throws when dist/ has not been built
  */
 export function forkGuardian(dataDir: string): Guardian {
   const script = join(packageRoot(), 'dist', 'stack', 'processes', 'guardian.js');
   if (!existsSync(script)) {
     throw new Error('dist/stack/processes/guardian.js is missing: run `npm run build` first.');
   }
-  // Its own process group: the terminal's Ctrl-C reaches the owner alone, which stops things in order.
+  // The guardian has its own process group, so the terminal's Ctrl-C reaches only the owner, which
+  // stops the children in the right order.
   const forked = fork(script, [dataDir], { detached: true, execArgv: [], stdio: 'ignore' });
   const line = listen(forked, dataDir);
   let lastId = 0;
@@ -136,7 +137,7 @@ export function forkGuardian(dataDir: string): Guardian {
   };
 }
 
-/** The last lines a child wrote, or a dash when it wrote nothing. */
+/** Returns the last lines that a child wrote, or a dash if it wrote nothing. */
 export async function logTail(logFile: string): Promise<string> {
   const text = await readFile(logFile, 'utf8').catch(() => '');
   return text.trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n') || '-';
@@ -144,7 +145,7 @@ export async function logTail(logFile: string): Promise<string> {
 
 /**
  * Polls until `isReady` resolves to true.
- * @throws when the child ends first (with its last log lines) or the time is over.
+ * @throws when the child ends first (with its last log lines) or after `timeoutMs`
  */
 export async function waitUntilReady(
   child: OwnedChild,
@@ -167,7 +168,7 @@ export async function waitUntilReady(
   }
 }
 
-/** Runs a short program to its end. @throws when it fails or takes longer than `timeoutMs`. */
+/** Runs a short program to its end. @throws when it fails or takes longer than `timeoutMs` */
 export async function runToEnd(
   guardian: Guardian,
   name: string,

@@ -1,6 +1,8 @@
-// A process of its own: owns every child of one stack, so that none outlives the stack's owner.
-// It stops them all when the owner says so, when it gets a signal, and when the IPC channel closes,
-// which the kernel does for an owner that was killed. Last of all it removes the data folder.
+// The guardian, a process of its own: owns each child of one stack, so that none outlives the
+// owner.
+// It stops them all when the owner requests it, on a signal, and when the IPC channel closes,
+// which
+// the kernel does when the owner is killed. At the end it removes the data folder.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
@@ -45,7 +47,7 @@ async function start(id: number, spec: ChildSpec): Promise<number> {
   });
   closeSync(log);
   await once(child, 'spawn');
-  // No await between here and the map: a child that lives is always in it.
+  // There must be no await between here and the map, so that each living child is in the map.
   const exited = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
       children.delete(id);
@@ -78,7 +80,8 @@ function shutDown(reply?: GuardianMessage): void {
     .catch((error: unknown) => console.error(error))
     .then(() => (reply === undefined ? undefined : send(reply)))
     .then(() => {
-      // The guardian leads its own process group: this also ends what a child may have left behind.
+      // The guardian leads its own process group, so this also ends processes that a child left
+      // behind.
       if (process.platform === 'win32') process.exit(0);
       process.kill(-process.pid, 'SIGKILL');
     });
