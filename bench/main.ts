@@ -9,10 +9,10 @@ import { renderCallbacks, renderMemory, renderOrders, type Report } from './rend
 const HELP = `npm run bench [-- --only callbacks|orders|memory]
 
 Measures on this machine, in turns and as ratios: the callback path against a bare floor (G1), an
-order against a bare workflow (G5). Takes about four minutes. The exit code is 1 only when a closing query
-fails (rows are missing or wrong). A missed target is printed, but is no failure.
+order against a bare workflow (G5). Takes about four minutes. The exit code is 1 only when a
+closing query fails (rows are missing or wrong). A missed target is printed, but is no failure.
 
-  --only memory   sends ${MEMORY_ORDERS} orders through api and worker and prints the memory they hold
+  --only memory   sends ${MEMORY_ORDERS} orders through api and worker, prints their memory
   --orders <n>    sends n orders instead
 `;
 

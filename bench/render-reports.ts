@@ -97,8 +97,9 @@ export function renderOrders({ oncepay, bare, events, orders, problems }: OrderR
   ];
   return {
     line:
-      `G5  orders until fulfilled, Oncepay / bare workflow: ${show(oncepay.perSecond / bare.perSecond, 2)} × orders/s ` +
-      `(target ≥ 0.85), ${show(oncepay.workerCpuMs / bare.workerCpuMs, 2)} × worker CPU; ` +
+      `G5  orders until fulfilled, Oncepay / bare workflow: ` +
+      `${show(oncepay.perSecond / bare.perSecond, 2)} × orders/s (target ≥ 0.85), ` +
+      `${show(oncepay.workerCpuMs / bare.workerCpuMs, 2)} × worker CPU; ` +
       `${events.oncepay.whole} events (≤ 36), ${events.oncepay.fromSignal} from the signal (≤ 20)`,
     table: `${table([['', ...heads], ...rows])}\n${orders} orders through Oncepay`,
     problems,

@@ -34,7 +34,8 @@ const ORDERS_THAT_ARE_NOT = {
 /** Sums over all orders; the first three must be equal, and so on (see `checkOrders`). */
 const SUMS = `SELECT
   (SELECT coalesce(sum(total_fen), 0)::text FROM orders) AS ordered,
-  (SELECT coalesce(sum(total_fen), 0)::text FROM payment_transactions WHERE status = 'applied') AS paid,
+  (SELECT coalesce(sum(total_fen), 0)::text FROM payment_transactions
+    WHERE status = 'applied') AS paid,
   (SELECT coalesce(sum(revenue_fen), 0)::text FROM sales_statistics) AS sold,
   (SELECT count(*)::int FROM orders) AS orders,
   (SELECT coalesce(sum(quantity), 0)::int FROM order_items) AS units,

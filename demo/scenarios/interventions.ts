@@ -33,13 +33,14 @@ async function playSpentBudget(world: World): Promise<Seen> {
     usual = await lowerPolicy(world);
     const intervention = await desk.waitForIntervention(no, 'effect_failed');
     const { subject, evidence } = intervention;
+    const code = evidence.code ?? 'no code';
     const { status } = await shop.read(no);
     await repair();
     repair = null;
     const resolved = await desk.resolve(intervention, 'retry');
     const order = await shop.waitFor(no, 'fulfilled');
     const attempts = `${evidence.attempts ?? 0} attempts, not ${usual.max_attempts}`;
-    const opened = `still ${status}; intervention effect_failed: ${subject}, ${evidence.code ?? 'no code'}`;
+    const opened = `still ${status}; intervention effect_failed: ${subject}, ${code}`;
     const points = `${await shop.points(user)} points`;
     return { seen: `${attempts}; ${opened}; retry ${resolved}: ${order.status}, ${points}` };
   } finally {

@@ -27,7 +27,8 @@ async function readState({ shop }: World, outTradeNo: string, sku: string, user:
   });
   const { stock } = await shop.product(sku);
   const { status, amount } = order;
-  return `${status}, ${amount.refunded} refunded, ${await shop.points(user)} points, stock ${stock ?? '–'}`;
+  const points = await shop.points(user);
+  return `${status}, ${amount.refunded} refunded, ${points} points, stock ${stock ?? '–'}`;
 }
 
 async function playPartThenRest(world: World): Promise<Seen> {
@@ -61,7 +62,9 @@ async function playLostResponse(world: World): Promise<Seen> {
   const backFen = refunds.reduce((sum, { refundFen }) => sum + refundFen, 0);
   const distinct = [...new Set(replies)].join(', ');
   return {
-    seen: `requested three times: ${distinct}; at WeChat ${refunds.length} refund of ${backFen} fen`,
+    seen:
+      `requested three times: ${distinct}; ` +
+      `at WeChat ${refunds.length} refund of ${backFen} fen`,
   };
 }
 

