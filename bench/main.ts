@@ -1,19 +1,19 @@
-// `npm run bench`: what Oncepay costs, as ratios measured in turns in one run.
+// `npm run bench`: measures the cost of Oncepay, as ratios, in turns in one run.
 import { parseArgs } from 'node:util';
-import { measureCallbacks } from './callbacks/callback-line';
+import { measureCallbacks } from './callbacks/measure-callbacks';
 import { startGround, type Ground } from './ground/ground';
-import { measureMemory, MEMORY_ORDERS } from './memory-run';
-import { measureOrders } from './orders/order-line';
-import { renderCallbacks, renderMemory, renderOrders, type Report } from './report';
+import { measureMemory, MEMORY_ORDERS } from './measure-memory';
+import { measureOrders } from './orders/measure-orders';
+import { renderCallbacks, renderMemory, renderOrders, type Report } from './render-reports';
 
 const HELP = `npm run bench [-- --only callbacks|orders|memory]
 
 Measures on this machine, in turns and as ratios: the callback path against a bare floor (G1), an
-order against a bare workflow (G5). Takes some four minutes. The exit code is 1 only when a closing query
-doesn't hold: a missed target is a number, not a failure.
+order against a bare workflow (G5). Takes about four minutes. The exit code is 1 only when a
+closing query fails (rows are missing or wrong). A missed target is printed, but is no failure.
 
-  --only memory   ${MEMORY_ORDERS} orders through api and worker, and what memory they keep
-  --orders <n>    that many instead
+  --only memory   sends ${MEMORY_ORDERS} orders through api and worker, prints their memory
+  --orders <n>    sends n orders instead
 `;
 
 type Log = (line: string) => void;
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   const log: Log = (line) => process.stderr.write(`${line}\n`);
   const reports: Report[] = [];
   for (const name of names) {
-    // Each on servers of its own, so that none pays for what another left behind.
+    // Each measurement has its own servers, so that none is slowed by what another left behind.
     const ground = await startGround(log);
     try {
       const report = await MEASUREMENTS[name]?.(ground, log, orders);

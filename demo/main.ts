@@ -1,24 +1,25 @@
-// `npm run demo`: everything on this machine, the scenarios, a table of what happened.
+// `npm run demo`: starts everything on this machine, plays the scenarios, prints a table.
 import { parseArgs } from 'node:util';
 import { isNpmScript } from '../stack/processes/system-environment';
-import { playAll, type Result } from './play';
+import { playScenarios, type Result } from './play-scenarios';
 import { allScenarios } from './scenarios/all';
-import { startDemo, type Demo } from './start';
-import { MARKS, renderTable } from './table';
-import { renderWelcome } from './welcome';
+import { startDemo, type Demo } from './start-demo';
+import { MARKS, renderTable } from './render-table';
+import { renderWelcome } from './render-welcome';
 
 const HELP = `npm run demo [-- --once]
 
 Starts Postgres, Temporal, a WeChat Pay simulator and Oncepay on this machine, plays the scenarios,
-prints what happened, and stays up until Ctrl-C.
+prints a table of the results, and stays up until Ctrl-C.
 
-  --once   ends after the table; the exit code is 1 if any scenario went wrong
+  --once   ends after the table; the exit code is 1 if a result is not as expected
 `;
 const DEFAULT_COLUMNS = 140;
 const PARENT_CHECK_MS = 250;
-const LEGEND = `ms: from a scenario’s first request to the last thing it waited for. The first one also warms
-everything up; the callback that never comes and the order that nobody pays wait beside the others.`;
-/** What a shell sees of a program that a signal ended. */
+const LEGEND = `ms: the time from a scenario’s first request until its result was seen. The first scenario
+takes longer because it warms everything up. The lost callback and the unpaid order run beside the
+others.`;
+/** The exit code that a shell sees of a program that a signal ended. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof EXIT_CODES;
 
@@ -45,13 +46,13 @@ function summary(results: readonly Result[]): string {
   return `${of('ok')} of ${results.length} scenarios as expected, ${of('wrong')} wrong${skipped}.`;
 }
 
-/** @returns the exit code, once the demo is over by itself */
+/** @returns the exit code, when the demo ends without a signal */
 async function run(demo: Demo, once: boolean): Promise<number> {
   const world = await demo.started;
   printStep('Everything runs.');
   if (world.webUiUrl !== null) printStep(`Watch the orders’ workflows at ${world.webUiUrl}`);
   printStep(`Playing ${allScenarios.length} scenarios …`);
-  const results = await playAll(allScenarios, world, printResult);
+  const results = await playScenarios(allScenarios, world, printResult);
   const columns = process.stdout.isTTY ? process.stdout.columns : DEFAULT_COLUMNS;
   print(`\n${renderTable(results, columns)}\n\n${LEGEND}\n\n${summary(results)}\n`);
   const code = results.some(({ verdict }) => verdict === 'wrong') ? 1 : 0;
@@ -62,8 +63,9 @@ async function run(demo: Demo, once: boolean): Promise<number> {
 }
 
 /**
- * Resolves with the first signal that asks us to end; a second one ends at once. A signal to npm ends
- * npm and its shell but doesn't come through to us: a parent that is gone counts as one.
+ * Resolves with the first signal that ends the demo; a second signal ends it at once. A signal to
+ * npm ends npm and its shell but isn't passed on, so a parent process that is gone counts as
+ * SIGTERM.
  */
 function nextSignal(): Promise<StopSignal> {
   return new Promise((resolve) => {
@@ -73,7 +75,7 @@ function nextSignal(): Promise<StopSignal> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       let again = false;
       process.on(signal, () => {
-        // The stack's guardian stops what is left as soon as this process is gone.
+        // The stack's guardian stops the rest as soon as this process has ended.
         if (again) process.exit(EXIT_CODES[signal]);
         again = true;
         resolve(signal);

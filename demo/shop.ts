@@ -1,73 +1,80 @@
+// The merchant's shop: calls the API as its backend would, with the merchant's key.
 import { CHANNELS, type Channel } from '../domain/orders/channels';
 import type { OrderStatus } from '../domain/orders/order-state';
 import type { Oncepay } from '../stack/oncepay';
 import {
-  orderAnswer,
-  placedAnswer,
-  pointsAnswer,
-  productAnswer,
-  refusedAnswer,
-  type OrderAnswer,
-  type PlacedAnswer,
-  type ProductAnswer,
-} from './answers';
-import { createCall, told } from './call';
-import { SOON_MS, until } from './until';
+  orderReply,
+  placedReply,
+  pointsReply,
+  productReply,
+  refusalReply,
+  type OrderReply,
+  type PlacedReply,
+  type ProductReply,
+} from './replies';
+import { createCall, expectSuccess } from './call-api';
+import { SOON_MS, waitUntil } from './wait-until';
 
-/** One line of goods for one user. */
-export interface Wish {
+/** An order of one product for one user. */
+export interface OrderWish {
   readonly channel?: Channel;
   readonly user: string;
   readonly sku: string;
   readonly quantity?: number;
   readonly unitFen: number;
-  /** Tells two orders apart that are otherwise the same. */
+  /** Makes an order different from one that is otherwise the same. */
   readonly shopOrderNo?: string;
-  /** The payment is frozen, and others can have a part of it. */
+  /** The payment is frozen, so that it can be shared. */
   readonly profitSharing?: boolean;
 }
 
-export interface Placed extends PlacedAnswer {
+export interface PlacedOrder extends PlacedReply {
   readonly httpStatus: number;
 }
 
-/** The merchant's shop: calls the API as its backend would, with the merchant's key. */
+/** The calls of the shop's backend. */
 export interface Shop {
-  /** `POST /v1/orders`. @param port another api process. @throws unless the answer is 200 or 201 */
-  order(wish: Wish, port?: number): Promise<Placed>;
-  read(outTradeNo: string): Promise<OrderAnswer>;
-  /** `POST /v1/orders/{no}/close`. @throws unless it is closed at once */
+  /**
+   * `POST /v1/orders`. @param port the port of another api process. @throws unless it gets 200 or
+   * 201
+   */
+  order(wish: OrderWish, port?: number): Promise<PlacedOrder>;
+  read(outTradeNo: string): Promise<OrderReply>;
+  /** `POST /v1/orders/{no}/close`. @throws unless the order is closed at once */
   close(outTradeNo: string): Promise<void>;
-  /** Waits until the order is as it should be. @throws with its last status when it never is */
+  /**
+   * Waits until the order is in the wanted state. @throws with its last status when that takes too
+   * long
+   */
   waitFor(
     outTradeNo: string,
     wanted: OrderStatus | 'with attention' | 'with money back',
     deadlineMs?: number,
-  ): Promise<OrderAnswer>;
+  ): Promise<OrderReply>;
   /** `POST /v1/orders/{no}/refunds`. @returns `202`, `409 <code>` … */
   refund(outTradeNo: string, body: RefundWish): Promise<string>;
   /** `POST /v1/orders/{no}/profit-sharing`. @returns `202`, `409 <code>` … */
   share(outTradeNo: string, body: object): Promise<string>;
-  /** Waits until a refund's money is with the payer. @throws when it never is */
-  moneyBack(outTradeNo: string, outRefundNo: string): Promise<void>;
+  /** Waits until a refund has succeeded. @throws when that takes too long */
+  waitForRefund(outTradeNo: string, outRefundNo: string): Promise<void>;
   putProduct(
     sku: string,
     product: { readonly name: string; readonly stock?: number; readonly codes?: readonly string[] },
-  ): Promise<ProductAnswer>;
-  product(sku: string): Promise<ProductAnswer>;
-  /** The balance of a user. */
+  ): Promise<ProductReply>;
+  product(sku: string): Promise<ProductReply>;
+  /** The user's balance of points. */
   points(user: string): Promise<number>;
 }
 
-/** What `POST /v1/orders/{no}/refunds` takes. */
+/** The body of `POST /v1/orders/{no}/refunds`. */
 export interface RefundWish {
   readonly out_refund_no: string;
   readonly amount: number;
   readonly restock?: boolean;
 }
 
-/** What `POST /v1/orders` takes for a wish. */
-export function orderBody(wish: Wish): object {
+/** The body of `POST /v1/orders` for a wish. */
+export function orderBody(wish: OrderWish): object {
   const { channel = 'miniprogram', quantity = 1 } = wish;
   const { needsOpenid, needsClientIp } = CHANNELS[channel];
   return {
@@ -83,14 +90,16 @@ export function orderBody(wish: Wish): object {
   };
 }
 
-/** @throws an error that names the call for every answer but 200 and 201 */
+/**
+ * Creates the shop. @throws from its calls: an error that names the call unless it gets 200 or 201
+ */
 export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
   const call = createCall(oncepay, 'merchant');
-  const read = (outTradeNo: string) => call(orderAnswer, 'GET', `/v1/orders/${outTradeNo}`);
+  const read = (outTradeNo: string) => call(orderReply, 'GET', `/v1/orders/${outTradeNo}`);
 
-  const asked = async (path: string, body: object) => {
-    const { status, body: said } = await oncepay.call('POST', path, { as: 'merchant', body });
-    const { code } = refusedAnswer.parse(said);
+  const post = async (path: string, body: object) => {
+    const { status, body: reply } = await oncepay.call('POST', path, { as: 'merchant', body });
+    const { code } = refusalReply.parse(reply);
     return code === undefined ? `${status}` : `${status} ${code}`;
   };
 
@@ -99,34 +108,34 @@ export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
       const path = '/v1/orders';
       const other = port === undefined ? {} : { port };
       const body = orderBody(wish);
-      const answer = await oncepay.call('POST', path, { as: 'merchant', body, ...other });
-      const placed = placedAnswer.parse(told(answer, `POST ${path}`).body);
-      return { ...placed, httpStatus: answer.status };
+      const reply = await oncepay.call('POST', path, { as: 'merchant', body, ...other });
+      const placed = placedReply.parse(expectSuccess(reply, `POST ${path}`).body);
+      return { ...placed, httpStatus: reply.status };
     },
     read,
     async close(outTradeNo) {
-      await call(placedAnswer.pick({ status: true }), 'POST', `/v1/orders/${outTradeNo}/close`);
+      await call(placedReply.pick({ status: true }), 'POST', `/v1/orders/${outTradeNo}/close`);
     },
     async waitFor(outTradeNo, wanted, deadlineMs = SOON_MS) {
       let last = 'unknown';
-      const isSo = ({ status, attention, refunds }: OrderAnswer) => {
+      const isReached = ({ status, attention, refunds }: OrderReply) => {
         if (wanted === 'with attention') return attention !== null;
         if (wanted !== 'with money back') return status === wanted;
         return refunds.some((refund) => refund.status === 'succeeded');
       };
-      return until(`order ${outTradeNo} ${wanted}`, deadlineMs, async () => {
+      return waitUntil(`order ${outTradeNo} ${wanted}`, deadlineMs, async () => {
         const order = await read(outTradeNo);
         last = order.status;
-        return isSo(order) ? order : undefined;
+        return isReached(order) ? order : undefined;
       }).catch((error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
-        throw new Error(`${message} (its status: ${last})`);
+        throw new Error(`${message} (its last status: ${last})`);
       });
     },
-    refund: (outTradeNo, body) => asked(`/v1/orders/${outTradeNo}/refunds`, body),
-    share: (outTradeNo, body) => asked(`/v1/orders/${outTradeNo}/profit-sharing`, body),
-    async moneyBack(outTradeNo, outRefundNo) {
-      await until(`refund ${outRefundNo} succeeded`, SOON_MS, async () => {
+    refund: (outTradeNo, body) => post(`/v1/orders/${outTradeNo}/refunds`, body),
+    share: (outTradeNo, body) => post(`/v1/orders/${outTradeNo}/profit-sharing`, body),
+    async waitForRefund(outTradeNo, outRefundNo) {
+      await waitUntil(`refund ${outRefundNo} succeeded`, SOON_MS, async () => {
         const { refunds } = await read(outTradeNo);
         return refunds.find(
           (refund) => refund.out_refund_no === outRefundNo && refund.status === 'succeeded',
@@ -137,13 +146,13 @@ export function createShop(oncepay: Pick<Oncepay, 'call'>): Shop {
       const path = `/v1/products/${sku}`;
       const kind = codes === undefined ? 'physical' : 'virtual';
       const body = { name, kind, ...(stock === undefined ? {} : { stock }) };
-      const made = await call(productAnswer, 'PUT', path, { body });
+      const made = await call(productReply, 'PUT', path, { body });
       if (codes === undefined) return made;
-      return call(productAnswer, 'POST', `${path}/codes`, { body: { codes } });
+      return call(productReply, 'POST', `${path}/codes`, { body: { codes } });
     },
-    product: (sku) => call(productAnswer, 'GET', `/v1/products/${sku}`),
+    product: (sku) => call(productReply, 'GET', `/v1/products/${sku}`),
     async points(user) {
-      return (await call(pointsAnswer, 'GET', `/v1/users/${user}/points`)).balance;
+      return (await call(pointsReply, 'GET', `/v1/users/${user}/points`)).balance;
     },
   };
 }

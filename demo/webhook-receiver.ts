@@ -1,15 +1,16 @@
+// Receives Oncepay's webhooks as the shop would, and verifies their signatures.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
-import { webhookPayload } from './answers';
+import { webhookPayload } from './replies';
 
-/** The newest are kept. */
+/** It keeps the newest webhooks, up to this many. */
 const MAX_KEPT = 1_000;
 const SECRET_BYTES = 32;
 
-/** A webhook that came and whose signature is right. */
+/** A received webhook with a valid signature. */
 export interface ReceivedWebhook {
   readonly id: string;
   readonly event: string;
@@ -18,16 +19,16 @@ export interface ReceivedWebhook {
   readonly rawBody: string;
 }
 
-/** The shop's side of Oncepay's webhooks. */
+/** The shop's endpoint for Oncepay's webhooks. */
 export interface WebhookReceiver {
   /** For `ONCEPAY_WEBHOOK_URL`. */
   readonly url: string;
   /** For `ONCEPAY_WEBHOOK_SECRET`. */
   readonly secret: string;
   of(outTradeNo: string): readonly ReceivedWebhook[];
-  /** How many came with a signature that is not right; they were answered 401. */
+  /** How many webhooks came with an invalid signature; their reply was 401. */
   refused(): number;
-  /** Whether the signature fits these bytes, as the package `standardwebhooks` says. */
+  /** True if the signature fits the body, by the package `standardwebhooks`. */
   verify(rawBody: string, headers: Readonly<Record<string, string>>): boolean;
   close(): Promise<void>;
 }
@@ -38,7 +39,7 @@ function flatHeaders(request: IncomingMessage): Record<string, string> {
   );
 }
 
-/** Listens on this machine at any free port and takes what is signed with its own fresh secret. */
+/** Listens on a free port of this machine and accepts webhooks signed with its own new secret. */
 export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
   const webhook = new Webhook(secret);

@@ -1,8 +1,9 @@
+// The things that a scenario works with, and the form of a scenario.
 import type { Client } from '@temporalio/client';
 import type { Simulator } from '../simulator/wechatpay/control/simulator';
 import type { Oncepay } from '../stack/oncepay';
 import type { Stack } from '../stack/stack';
-import type { Desk } from './desk';
+import type { OperatorDesk } from './operator-desk';
 import type { Shop } from './shop';
 import type { WebhookReceiver } from './webhook-receiver';
 
@@ -11,34 +12,37 @@ export interface World {
   readonly stack: Stack;
   readonly oncepay: Oncepay;
   readonly shop: Shop;
-  readonly desk: Desk;
-  /** WeChat Pay. */
+  readonly desk: OperatorDesk;
+  /** The simulator of WeChat Pay. */
   readonly simulator: Simulator;
   readonly webhooks: WebhookReceiver;
   readonly temporal: Client;
-  /** Null when Temporal was running already (TEMPORAL_ADDRESS). */
+  /** Null when the demo uses a Temporal server that was running already (TEMPORAL_ADDRESS). */
   readonly webUiUrl: string | null;
-  /** An api process whose orders end after `SHORT_WINDOW`, for the order that nobody pays. */
+  /**
+   * The port of an api process whose orders expire after `SHORT_WINDOW`, for the order that nobody
+   * pays.
+   */
   readonly shortWindowPort: number;
-  /** As when its machine dies: SIGKILL. */
+  /** Ends the worker with SIGKILL, as when its machine fails. */
   killWorker(): Promise<void>;
   startWorker(): Promise<void>;
 }
 
 export interface Seen {
-  /** Worded as `expected`; equal texts are a success. */
+  /** In the words of `expected`: the scenario succeeds when the two texts are equal. */
   readonly seen: string;
-  /** Measured on the way; decides nothing. */
+  /** A measurement; it has no influence on success. */
   readonly note?: string;
 }
 
-/** Something that happens to a payment service, and what should come of it. */
+/** Something that happens to a payment service, and the result it should have. */
 export interface Scenario {
   readonly name: string;
   readonly expected: string;
-  /** Starts before all others and goes on beside them, because it has to wait. */
+  /** The scenario starts before all others and runs beside them, because it has to wait. */
   readonly takesTime?: boolean;
-  /** Why it can't be played here; null when it can. */
+  /** The reason why the scenario can't be played here; null when it can. */
   readonly hindrance?: (world: World) => string | null;
   readonly play: (world: World) => Promise<Seen>;
 }

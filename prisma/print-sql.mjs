@@ -19,7 +19,7 @@ instance.exports.__wbindgen_start();
 // On connecting the engine sends one query (is there a schema, which server is it); the comparison of
 // two texts sends no more. The numbers are Prisma's column types boolean, text and int32.
 const refuse = () => Promise.reject(new Error('print-sql opens no database.'));
-const answerVersion = () =>
+const respondVersion = () =>
   Promise.resolve({
     ok: true,
     value: {
@@ -31,7 +31,7 @@ const answerVersion = () =>
 const connection = {
   provider: 'postgres',
   adapterName: '@prisma/adapter-pg',
-  queryRaw: answerVersion,
+  queryRaw: respondVersion,
   executeRaw: refuse,
   executeScript: refuse,
   startTransaction: refuse,

@@ -1,17 +1,18 @@
+// Starts one merchant's Oncepay on a stack: api and worker processes with made-up secrets.
 import { randomBytes } from 'node:crypto';
 import { freePort } from './processes/free-port';
 import type { Managed, Stack } from './stack';
 
-/** Where an Oncepay of its own runs, and what it talks to. */
+/** The servers that an Oncepay uses, and its configuration. */
 export interface OncepayOptions {
   /** Owns the processes. */
   readonly stack: Pick<Stack, 'spawn'>;
   readonly databaseUrl: string;
   readonly temporalAddress: string;
   readonly temporalNamespace?: string;
-  /** The `WECHATPAY_*` variables for callbacks to this address. */
+  /** Returns the `WECHATPAY_*` variables for callbacks to this address. */
   readonly wechatpay: (notifyUrl: string) => Readonly<Record<string, string>>;
-  /** More variables, or others. */
+  /** Additional variables; they win over the usual ones. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -19,7 +20,7 @@ export type RoleName = 'merchant' | 'operator' | 'admin' | 'viewer';
 
 export interface Reply {
   readonly status: number;
-  // The tests and scenarios look into answers of every shape.
+  // Tests and scenarios read replies of any shape.
   readonly body: Json;
   readonly headers: Headers;
   readonly ms: number;
@@ -33,26 +34,26 @@ export interface CallOptions {
   readonly rawBody?: string | Uint8Array<ArrayBuffer>;
   readonly as?: RoleName;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Another api process than the first. */
+  /** The port of another api process than the first. */
   readonly port?: number;
 }
 
-/** One merchant's Oncepay: its configuration, and as many of its processes as are started. */
+/** One merchant's Oncepay: its configuration, and the processes that were started. */
 export interface Oncepay {
   readonly apiUrl: string;
   readonly notifyUrl: string;
   readonly databaseUrl: string;
-  /** The whole environment but `PORT`. */
+  /** All variables except `PORT`. */
   readonly env: Readonly<Record<string, string>>;
   /** The API key of each role. */
   readonly keys: Readonly<Record<RoleName, string>>;
   /**
-   * The first one listens at `apiUrl`, others at ports of their own.
+   * Starts an api. The first one listens at `apiUrl`, each other one at a port of its own.
    * @param own variables of this process alone
    */
   startApi(own?: Readonly<Record<string, string>>): Promise<Managed & { readonly port: number }>;
   /**
-   * Its health and metrics are at a port of its own.
+   * Starts a worker. Its health and metrics are at a port of its own.
    * @param own variables of this process alone
    */
   startWorker(own?: Readonly<Record<string, string>>): Promise<Managed & { readonly port: number }>;
@@ -60,7 +61,7 @@ export interface Oncepay {
 }
 
 const READY_MS = 60_000;
-/** As `npm run start:api` and `start:worker` have it, which bounds their memory. */
+/** The same as in `npm run start:api` and `start:worker`; they bound the memory. */
 const NODE_ARGS = ['--max-semi-space-size=8', '--max-old-space-size=192'];
 
 function environment(
@@ -84,7 +85,7 @@ function environment(
   };
 }
 
-/** Made-up secrets, as an operator would make them; every Oncepay has its own. */
+/** Creates an Oncepay with new secrets, as an operator would make them. It starts no process. */
 export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
   const port = await freePort();
   const apiUrl = `http://127.0.0.1:${port}`;
@@ -127,7 +128,7 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
       const url = other === undefined ? apiUrl : `http://127.0.0.1:${other}`;
       const sent = rawBody ?? (body === undefined ? undefined : JSON.stringify(body));
       const started = performance.now();
-      const answer = await fetch(`${url}${path}`, {
+      const response = await fetch(`${url}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${keys[as]}`,
@@ -136,9 +137,9 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
         },
         ...(sent === undefined ? {} : { body: sent }),
       });
-      const text = await answer.text();
+      const text = await response.text();
       const ms = performance.now() - started;
-      return { status: answer.status, body: readJson(text), headers: answer.headers, ms };
+      return { status: response.status, body: readJson(text), headers: response.headers, ms };
     },
   };
 }

@@ -1,5 +1,5 @@
-// What demo, tests and bench run on: a real Postgres, a real Temporal server and our own processes,
-// on free ports, with nothing left behind. docs: docs/operate/running.md.
+// Starts the servers for demo, tests and bench: a real Postgres, a real Temporal and our own processes,
+// all on free ports, with nothing left behind at the end. docs: docs/operate/running.md.
 import { chmod, mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -19,15 +19,15 @@ import {
 const READY_TIMEOUT_MS = 60_000;
 const READY_CALL_TIMEOUT_MS = 2_000;
 
-/** What a stack consists of. */
+/** The parts of a stack. */
 export interface StackOptions {
-  /** Default true. */
+  /** Starts Postgres. Default true. */
   readonly postgres?: boolean;
-  /** Default true: Postgres keeps fsync on. Tests turn it off. */
+  /** Postgres keeps fsync on. Default true; tests turn it off. */
   readonly durable?: boolean;
   /** Default: an in-memory server without Web UI. */
   readonly temporal?: false | TemporalOptions;
-  /** Gets a line for what takes long. */
+  /** Gets a line for each step that takes long. */
   readonly log?: (line: string) => void;
 }
 
@@ -36,11 +36,13 @@ export interface ProcessOptions {
   /** Relative to the package's folder, such as `dist/api/main.js`. */
   readonly script: string;
   readonly argv?: readonly string[];
-  /** Of node itself. */
+  /** Options of node itself. */
   readonly nodeArgs?: readonly string[];
-  /** The whole configuration: of the owner's environment only PATH and its like are passed on. */
+  /**
+   * The whole configuration: from the owner's environment the process gets only PATH and the like.
+   */
   readonly env: Readonly<Record<string, string>>;
-  /** Waits until this URL answers 2xx. `timeoutMs` is 60,000 by default. */
+  /** Waits until this URL replies 2xx. `timeoutMs` is 60,000 by default. */
   readonly ready?: { readonly url: string; readonly timeoutMs?: number };
 }
 
@@ -49,38 +51,40 @@ export interface Managed {
   readonly name: string;
   readonly pid: number;
   readonly logFile: string;
-  /** The exit code, or null when a signal ended it. */
+  /** The exit code, or null when a signal ended the process. */
   readonly exited: Promise<number | null>;
-  /** Sends the signal (default SIGTERM) and, for one that ends processes, waits for the exit. */
+  /** Sends the signal (default SIGTERM). If it is one that ends processes, waits for the exit. */
   kill(signal?: StackSignal): Promise<void>;
-  /** What it wrote to stdout and stderr so far. */
+  /** Its stdout and stderr so far. */
   output(): Promise<string>;
 }
 
-/** Servers and processes that live until `stop()`, or until the process that started them ends. */
+/** Servers and processes that run until `stop()`, or until the process that started them ends. */
 export interface Stack {
-  /** Of Postgres's maintenance database. @throws without Postgres. */
+  /** The URL of Postgres's maintenance database. @throws without Postgres */
   readonly databaseUrl: string;
-  /** host:port. @throws without Temporal. */
+  /** host:port. @throws without Temporal */
   readonly temporalAddress: string;
   readonly temporalUiUrl: string | null;
   readonly dataDir: string;
-  /** Creates a database and returns its URL; as a copy of `template` if given. */
+  /** Creates a database, as a copy of `template` if given. @returns its URL */
   createDatabase(name: string, template?: string): Promise<string>;
-  /** Stops Postgres at once: SIGINT ends it in order, SIGKILL as a crash would. */
+  /** Stops Postgres at once: SIGINT shuts it down in order, SIGKILL ends it as a crash would. */
   stopPostgres(signal?: 'SIGINT' | 'SIGKILL'): Promise<void>;
-  /** Starts it again on its port with its data. */
+  /** Starts Postgres again on its port with its data. */
   startPostgres(): Promise<void>;
   stopTemporal(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
-  /** Starts it again on its port: with its data if it is persistent, else empty. */
+  /** Starts Temporal again on its port: with its data if it is persistent, else empty. */
   startTemporal(): Promise<void>;
-  /** @throws with the process's last 30 log lines when it ends before it is ready. */
+  /** Starts a process. @throws with its last 30 log lines when it ends before it is ready */
   spawn(name: string, options: ProcessOptions): Promise<Managed>;
   /** Stops our processes first, then the servers, and removes the data folder. */
   stop(): Promise<void>;
 }
 
-/** The same server, another database. @param databaseUrl a `postgresql://` URL. */
+/**
+ * Returns the URL of another database on the same server. @param databaseUrl a `postgresql://` URL
+ */
 export function databaseUrlFor(databaseUrl: string, database: string): string {
   const url = new URL(databaseUrl);
   url.pathname = `/${encodeURIComponent(database)}`;
@@ -90,7 +94,7 @@ export function databaseUrlFor(databaseUrl: string, database: string): string {
 async function makeDataDir(): Promise<string> {
   const folder = join(packageRoot(), '.data');
   await mkdir(folder, { recursive: true });
-  // Root starts Postgres as another user, who must be able to reach the folder.
+  // Root starts Postgres as another user, who must be able to enter the folder.
   const closed = process.getuid?.() === 0 && !isOpenToAll(folder);
   const dataDir = await mkdtemp(join(closed ? tmpdir() : folder, closed ? 'oncepay-' : 'stack-'));
   await chmod(dataDir, 0o755);
@@ -109,10 +113,10 @@ async function createDatabase(serverUrl: string, name: string, template?: string
   return databaseUrlFor(serverUrl, name);
 }
 
-async function answersOk(url: string): Promise<boolean> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(READY_CALL_TIMEOUT_MS) });
-  await answer.arrayBuffer();
-  return answer.ok;
+async function repliesOk(url: string): Promise<boolean> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(READY_CALL_TIMEOUT_MS) });
+  await response.arrayBuffer();
+  return response.ok;
 }
 
 async function spawnProcess(
@@ -133,7 +137,7 @@ async function spawnProcess(
   const { ready } = options;
   if (ready !== undefined) {
     const timeoutMs = ready.timeoutMs ?? READY_TIMEOUT_MS;
-    await waitUntilReady(child, timeoutMs, () => answersOk(ready.url)).catch(
+    await waitUntilReady(child, timeoutMs, () => repliesOk(ready.url)).catch(
       async (error: unknown) => {
         await child.signal('SIGKILL').catch(() => undefined);
         throw error;
@@ -185,8 +189,8 @@ function assemble(
 }
 
 /**
- * Starts the servers side by side and waits until they answer.
- * @throws one sentence that says what is missing; nothing is left running then.
+ * Starts the servers at the same time and waits until they are ready.
+ * @throws one sentence that says what is missing; then nothing is left running
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const log = options.log ?? (() => undefined);

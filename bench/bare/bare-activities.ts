@@ -1,3 +1,4 @@
+// The activities of the bare workflow: the names of Oncepay's, with no work in them.
 import { ApplicationFailure } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
 
@@ -15,7 +16,7 @@ export interface BareActivities extends BareSteps {
 
 const nothing = () => Promise.resolve();
 
-/** The activities of Oncepay's order workflow, all of them doing nothing. */
+/** Creates the activities. None of them does anything; the query always fails with "not yet". */
 export function createBareActivities(queryGapMs: number): BareActivities {
   return {
     loadRun: nothing,

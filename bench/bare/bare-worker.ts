@@ -1,5 +1,5 @@
-// The worker of the bare workflow, a process of its own, set up as Oncepay's is: one worker for each
-// of the four task queues. Argument: a BareWorkerConfig as JSON.
+// The worker process of the bare workflow, set up as Oncepay's: one worker for each of the four
+// task queues. Its argument is a BareWorkerConfig as JSON.
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createLogger } from '../../config/logger';
 import { TASK_QUEUES } from '../../domain/temporal/task-queues';
@@ -15,7 +15,7 @@ export interface BareWorkerConfig {
   readonly queryGapMs: number;
 }
 
-/** As in workers/create-workers. */
+/** The same number as in workers/create-workers. */
 const MAX_CACHED_WORKFLOWS = 400;
 
 async function main(): Promise<void> {

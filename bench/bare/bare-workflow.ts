@@ -1,5 +1,5 @@
-// Sandbox: deterministic only. What Oncepay's order workflow is measured against: the same messages,
-// the same activities as no-ops, the same search attributes, and no decision.
+// The workflow that Oncepay's order workflow is compared with: same messages, empty activities.
+// Sandbox: deterministic only. It sets the same search attributes and makes no decision.
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import {
   condition,
@@ -31,12 +31,12 @@ const outbound = proxyActivities<Pick<BareActivities, 'deliver'>>({
   taskQueue: TASK_QUEUES.outbound,
 });
 
-/** Under the name of Oncepay's own, so that the same client code drives both. */
+/** Has the name of Oncepay's workflow, so that the same client code drives both. */
 export async function orderWorkflow(outTradeNo: string): Promise<string> {
   let prepaid = false;
-  let told = false;
+  let paid = false;
   setHandler(noticeSignal, () => {
-    told = true;
+    paid = true;
   });
   setHandler(prepayUpdate, async (): Promise<PrepayReply> => {
     await condition(() => prepaid);
@@ -44,13 +44,13 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
   });
   await steps.loadRun(outTradeNo);
   const prepay = wechatpay.prepay(outTradeNo);
-  // Left behind when the run ends, as Oncepay's is.
+  // The query still waits when the run ends, as Oncepay's does.
   queries.queryPayment(outTradeNo).catch(() => undefined);
   show('created');
   await prepay;
   prepaid = true;
   show('awaiting_payment');
-  await condition(() => told);
+  await condition(() => paid);
   await steps.applyNotices(outTradeNo);
   await steps.runEffects(outTradeNo);
   const delivered = outbound.deliver(outTradeNo);

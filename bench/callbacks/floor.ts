@@ -1,5 +1,5 @@
 // The floor of the callback path, a process of its own: bare node:http that verifies, decrypts,
-// parses and commits one plain insert, and nothing else. Argument: a FloorConfig as JSON.
+// parses and commits one plain insert, and nothing else. Its argument is a FloorConfig as JSON.
 import { createDecipheriv, createPublicKey, createSecretKey, verify } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Pool } from 'pg';
@@ -16,7 +16,7 @@ interface Envelope {
   readonly resource: { ciphertext: string; nonce: string; associated_data: string };
 }
 
-/** As many as there are callers: PostgreSQL commits what comes together together. */
+/** As many as callers, so that PostgreSQL can commit their inserts as one group. */
 const CONNECTIONS = 16;
 const TAG_BYTES = 16;
 

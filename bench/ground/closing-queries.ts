@@ -1,7 +1,7 @@
-// A number counts only when the closing query of its run holds.
+// The closing queries: a run's numbers count only when its rows are complete and right.
 import type { Pool } from 'pg';
 
-/** Rows of the callbacks that were stored. */
+/** Counts the rows of the callbacks that were stored. */
 export async function countInbox(
   sql: Pool,
   table: 'floor_callbacks' | 'notification_inbox',
@@ -12,7 +12,7 @@ export async function countInbox(
   return rows[0]?.count ?? Number.NaN;
 }
 
-/** Each line counts the orders that are not as they must be; the names say how they should be. */
+/** Each condition must hold for each order. The name completes the sentence "orders are not …". */
 const ORDERS_THAT_ARE_NOT = {
   fulfilled: `status = 'fulfilled'`,
   'paid once, by the amount ordered': `(SELECT array_agg(total_fen) FROM payment_transactions t
@@ -22,19 +22,20 @@ const ORDERS_THAT_ARE_NOT = {
   'done with each effect': `(SELECT array_agg(effect || ' ' || status ORDER BY effect)
     FROM order_effects e WHERE e.out_trade_no = o.out_trade_no)
     = ARRAY['points done', 'sales done', 'stock done']`,
-  'told once of each event': `(SELECT array_agg(event || ' ' || kind || ' ' || status
+  'announced once for each event': `(SELECT array_agg(event || ' ' || kind || ' ' || status
       ORDER BY event, kind) FROM deliveries d WHERE d.out_trade_no = o.out_trade_no)
     = ARRAY['order.fulfilled webhook done', 'order.paid message done', 'order.paid webhook done']`,
-  'judged in the inbox': `(SELECT array_agg(verdict) FROM notification_inbox n
+  'applied in the inbox': `(SELECT array_agg(verdict) FROM notification_inbox n
     WHERE n.out_trade_no = o.out_trade_no) = ARRAY['applied']`,
-  'without a question': `NOT EXISTS (SELECT 1 FROM interventions i
+  'without an intervention': `NOT EXISTS (SELECT 1 FROM interventions i
     WHERE i.out_trade_no = o.out_trade_no)`,
 };
 
-/** Sums over all orders that must be equal. */
+/** Sums over all orders; the first three must be equal, and so on (see `checkOrders`). */
 const SUMS = `SELECT
   (SELECT coalesce(sum(total_fen), 0)::text FROM orders) AS ordered,
-  (SELECT coalesce(sum(total_fen), 0)::text FROM payment_transactions WHERE status = 'applied') AS paid,
+  (SELECT coalesce(sum(total_fen), 0)::text FROM payment_transactions
+    WHERE status = 'applied') AS paid,
   (SELECT coalesce(sum(revenue_fen), 0)::text FROM sales_statistics) AS sold,
   (SELECT count(*)::int FROM orders) AS orders,
   (SELECT coalesce(sum(quantity), 0)::int FROM order_items) AS units,
@@ -53,7 +54,10 @@ interface Sums {
   readonly unjudged: number;
 }
 
-/** Everything of `expected` orders happened once and adds up. @returns what does not */
+/**
+ * Checks that each of `expected` orders was processed once and that the sums are equal.
+ * @returns one sentence for each check that fails
+ */
 export async function checkOrders(sql: Pool, expected: number): Promise<string[]> {
   const problems: string[] = [];
   for (const [how, condition] of Object.entries(ORDERS_THAT_ARE_NOT)) {

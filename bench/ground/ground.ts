@@ -1,3 +1,4 @@
+// Starts the servers and stubs that each measurement runs on.
 import { randomDigits, createKeyPair } from '../../simulator/wechatpay/keys/crypto';
 import {
   createMerchantCredentials,
@@ -8,36 +9,40 @@ import { createOncepay, type Oncepay } from '../../stack/oncepay';
 import { freePort } from '../../stack/processes/free-port';
 import { startStack, type Managed, type Stack } from '../../stack/stack';
 import { randomBytes } from 'node:crypto';
-import type { OutsideConfig } from './outside';
+import type { OutsideWorldConfig } from './outside-world';
 import type { Platform } from './signed-callbacks';
 
 const TEMPLATE = 'bench_template';
-/** The next query of an order comes after the run of a benchmark, on both sides. */
+/** Longer than a measurement, so that no order is queried while it is measured, on both sides. */
 export const QUERY_GAP_MS = 30 * 60_000;
 
-/** What every benchmark stands on: durable Postgres, Temporal, WeChat and the shop as one stub. */
+/**
+ * The base of each measurement: durable Postgres, Temporal, and one stub for WeChat and the shop.
+ */
 export interface Ground {
   readonly stack: Stack;
   readonly credentials: MerchantCredentials;
   readonly platform: Platform;
   /** Namespaces of this run alone; each has one kind of worker. */
   readonly namespaces: { readonly real: string; readonly bare: string };
-  /** A database of its own with every migration applied. */
+  /** Creates a database with every migration applied. */
   createDatabase(name: string): Promise<string>;
-  /** Starts a script of this folder and waits until it answers at its port. */
+  /** Starts a script of this folder and waits until it replies at its port. */
   startScript(script: string, config: object & { readonly port: number }): Promise<Managed>;
-  /** @param temporalAddress an address where nobody listens stands for a Temporal that is away */
+  /**
+   * @param temporalAddress an address without a listener simulates a Temporal server that is down
+   */
   createOncepay(databaseUrl: string, temporalAddress?: string): Promise<Oncepay>;
 }
 
-async function startOutside(
+async function startOutsideWorld(
   startScript: Ground['startScript'],
   platform: Platform,
 ): Promise<string> {
   const port = await freePort();
   const privateKeyPem = platform.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const config: OutsideConfig = { port, keyId: platform.keyId, privateKeyPem };
-  await startScript(require.resolve('./outside'), config);
+  const config: OutsideWorldConfig = { port, keyId: platform.keyId, privateKeyPem };
+  await startScript(require.resolve('./outside-world'), config);
   return `http://127.0.0.1:${port}`;
 }
 
@@ -56,7 +61,10 @@ async function createTemplate(stack: Stack): Promise<void> {
   if ((await migration.exited) !== 0) throw new Error(await migration.output());
 }
 
-/** @param stack from {@link startStack}, with Postgres and Temporal. */
+/**
+ * Creates the template database and starts the stub.
+ * @param stack from {@link startStack}, with Postgres and Temporal
+ */
 export async function prepareGround(
   stack: Stack,
   namespaces: Ground['namespaces'],
@@ -76,7 +84,7 @@ export async function prepareGround(
       ready: { url: `http://127.0.0.1:${config.port}/readyz` },
     });
   };
-  const outsideUrl = await startOutside(startScript, platform);
+  const outsideUrl = await startOutsideWorld(startScript, platform);
   const publicKeyOf = () => ({ id: platform.keyId, pem: platform.publicKeyPem });
   return {
     stack,
@@ -103,7 +111,10 @@ export async function prepareGround(
   };
 }
 
-/** Postgres with fsync on, an in-memory Temporal (or the one that TEMPORAL_ADDRESS names). */
+/**
+ * Starts Postgres with fsync on, and an in-memory Temporal (or uses the one that TEMPORAL_ADDRESS
+ * names).
+ */
 export async function startGround(log: (line: string) => void): Promise<Ground> {
   const own = randomBytes(3).toString('hex');
   const namespaces = { real: `bench-real-${own}`, bare: `bench-bare-${own}` };

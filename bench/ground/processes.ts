@@ -1,25 +1,25 @@
-// CPU and memory of other processes, from Linux's /proc; NaN where there is none.
+// Reads the CPU and memory of other processes from Linux's /proc; NaN where there is no /proc.
 import { readdir, readFile } from 'node:fs/promises';
 import type { Pool } from 'pg';
 
 /** Linux counts a process's CPU in ticks of USER_HZ, which is 100 on every platform it runs on. */
 const TICK_MS = 10;
 const BYTES_PER_MIB = 1024 * 1024;
-/** proc(5): fields of /proc/<pid>/stat, counted from the one behind the name. */
+/** proc(5): the fields of /proc/<pid>/stat, counted from the one after the name. */
 const FIELD = { parent: 1, user: 11, system: 12, reapedUser: 13, reapedSystem: 14 } as const;
 
 interface ProcessStat {
   readonly name: string;
   readonly parent: number;
   readonly cpuMs: number;
-  /** Of children that have ended. */
+  /** CPU of children that have ended. */
   readonly reapedCpuMs: number;
 }
 
 async function statOf(pid: number): Promise<ProcessStat | null> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   if (text === null) return null;
-  // The name stands in brackets and may hold spaces and brackets itself.
+  // The name stands in brackets and may itself contain spaces and brackets.
   const end = text.lastIndexOf(')');
   const fields = text.slice(end + 2).split(' ');
   const field = (index: number) => Number(fields[index]);
@@ -38,33 +38,36 @@ async function childrenOf(parent: number): Promise<{ pid: number; stat: ProcessS
   return stats.flatMap(({ pid, stat }) => (stat?.parent === parent ? [{ pid, stat }] : []));
 }
 
-/** CPU that a process has used so far, in ms: user and system, all threads. */
+/** The CPU that a process has used so far, in ms: user and system time of all threads. */
 export async function cpuMsOf(pid: number): Promise<number> {
   return (await statOf(pid))?.cpuMs ?? Number.NaN;
 }
 
-/** CPU of a Postgres server so far, in ms: the postmaster and all its children, also ended ones. */
+/**
+ * The CPU of a Postgres server so far, in ms: the postmaster and all its children, also those that
+ * ended.
+ */
 export async function postgresCpuMs(postmaster: number): Promise<number> {
   const [own, children] = await Promise.all([statOf(postmaster), childrenOf(postmaster)]);
   if (own === null) return Number.NaN;
   return children.reduce((sum, { stat }) => sum + stat.cpuMs, own.cpuMs + own.reapedCpuMs);
 }
 
-/** The postmaster's process id: the parent of any session. */
+/** Finds the postmaster's process id: the parent of any session. */
 export async function findPostmaster(sql: Pool): Promise<number> {
   const { rows } = await sql.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   const stat = await statOf(rows[0]?.pid ?? 0);
   return stat?.parent ?? 0;
 }
 
-/** The Temporal server started beside one of our processes; 0 when it is somebody else's. */
+/** Finds the Temporal server that the same stack started; 0 when the stack didn't start one. */
 export async function findTemporalBeside(pid: number): Promise<number> {
   const stat = await statOf(pid);
   const siblings = stat === null ? [] : await childrenOf(stat.parent);
   return siblings.find(({ stat: { name } }) => name.startsWith('temporal'))?.pid ?? 0;
 }
 
-/** Resident memory in MiB. */
+/** The resident memory in MiB. */
 export async function residentMibOf(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1];

@@ -1,10 +1,11 @@
+// Makes payment callbacks as WeChat does: encrypted, signed now, or with a wrong signature.
 import { randomUUID, type KeyObject } from 'node:crypto';
 import { beijingTime } from '../../simulator/wechatpay/time/beijing-time';
 import { encryptResource, randomDigits, randomToken } from '../../simulator/wechatpay/keys/crypto';
 import type { MerchantCredentials } from '../../simulator/wechatpay/keys/credentials';
 import { signAsWechat } from '../../providers/wechatpay/crypto/signature';
 
-/** WeChat's side of a made-up merchant: what it signs callbacks and answers with. */
+/** WeChat's keys for a made-up merchant: they sign callbacks and responses. */
 export interface Platform {
   readonly keyId: string;
   readonly privateKey: KeyObject;
@@ -22,7 +23,7 @@ export interface Paid {
   readonly totalFen: number;
 }
 
-/** The text of a payment's notice, of the fields and the length WeChat sends. */
+/** The text of a payment's notice, with the fields and the length of WeChat's. */
 export function paymentText({ appId, merchantId }: MerchantCredentials, paid: Paid): string {
   return JSON.stringify({
     mchid: merchantId,
@@ -45,7 +46,7 @@ export function paymentText({ appId, merchantId }: MerchantCredentials, paid: Pa
   });
 }
 
-/** A callback of its own for a payment, signed now: it is fresh for five minutes. */
+/** Makes one callback for a payment and signs it now. Oncepay accepts it for five minutes. */
 export function signCallback(
   platform: Platform,
   credentials: MerchantCredentials,
@@ -74,7 +75,7 @@ export function signCallback(
   return { id, body, headers: { 'content-type': 'application/json', ...signature } };
 }
 
-/** `count` payments of orders that nobody has; none is like another. */
+/** Makes `count` callbacks for payments of orders that don't exist; no two are alike. */
 export function signCallbacks(
   platform: Platform,
   credentials: MerchantCredentials,
@@ -88,7 +89,7 @@ export function signCallbacks(
   );
 }
 
-/** The same callbacks with a body their signature doesn't fit. */
+/** The same callbacks with a body that their signature doesn't fit. */
 export function forged(callbacks: readonly SignedCallback[]): SignedCallback[] {
   return callbacks.map(({ id, headers, body }) => ({ id, headers, body: `${body} ` }));
 }

@@ -1,3 +1,4 @@
+// The two sides that are compared: Oncepay's order workflow and the bare one.
 import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import { Pool } from 'pg';
@@ -13,15 +14,15 @@ import { QUERY_GAP_MS, type Ground } from '../ground/ground';
 import { paymentText } from '../ground/signed-callbacks';
 import { fen } from '../../domain/money';
 
-/** Both have an order that can be paid, and tell a run of its payment; the same code drives them. */
+/** Places orders, pays them and wakes their runs. The same code drives both sides. */
 export interface OrderSide {
   readonly name: 'oncepay' | 'bare';
   readonly worker: Managed;
   readonly temporal: Client;
   readonly runs: OrderRuns;
-  /** Makes the numbers of orders, with their rows where there are any. Not measured. */
+  /** Makes order numbers, and their rows on the side that has rows. This is not measured. */
   place(count: number): Promise<string[]>;
-  /** What there is to tell of when the order is paid: the id for the signal. */
+  /** Stores a payment, on the side that has rows. @returns the id for the signal */
   pay(outTradeNo: string): Promise<string>;
   close(): Promise<void>;
 }
@@ -31,7 +32,7 @@ export interface RealSide extends OrderSide {
 }
 
 const TOTAL_FEN = 4_200;
-/** Goods with tracked stock; enough of them that orders seldom wait for each other's row. */
+/** Goods with tracked stock: so many that orders seldom wait for each other's row. */
 const SKUS = Array.from({ length: 100 }, (_, index) => `bench-${index}`);
 const STOCK = 1_000_000;
 const ACTOR = { name: 'bench', role: 'admin' };
@@ -103,7 +104,7 @@ function createPlacing({ settings, database }: Rooms): (count: number) => Promis
   };
 }
 
-/** Oncepay's worker and rooms on a database of their own. */
+/** Starts Oncepay's worker on a database of its own. */
 export async function startRealSide(ground: Ground): Promise<RealSide> {
   const databaseUrl = await ground.createDatabase('bench_orders');
   const oncepay = await ground.createOncepay(databaseUrl);
@@ -141,7 +142,7 @@ export async function startRealSide(ground: Ground): Promise<RealSide> {
   };
 }
 
-/** The bare workflow and its worker in a namespace of their own. */
+/** Starts the bare workflow's worker in a namespace of its own. */
 export async function startBareSide(ground: Ground): Promise<OrderSide> {
   const namespace = ground.namespaces.bare;
   const config: BareWorkerConfig = {

@@ -1,24 +1,25 @@
+// Lists all scenarios in the order in which they are played.
 import type { Scenario } from '../world';
 import { callbackScenarios } from './callbacks';
 import { channelScenarios } from './channels';
-import { moneyScenarios } from './money';
+import { paymentScenarios } from './payments';
 import { orderScenarios } from './orders';
 import { outageScenarios } from './outages';
 import { patrolScenarios } from './patrol';
-import { personScenarios } from './persons';
+import { interventionScenarios } from './interventions';
 import { refundScenarios } from './refunds';
 import { sharingScenarios } from './sharing';
 import { webhookScenarios } from './webhooks';
 
-/** In the order they are played; the outages come last, because the others would feel them. */
+/** The outages come last, because they would disturb the others. */
 export const allScenarios: readonly Scenario[] = [
   ...channelScenarios,
   ...webhookScenarios,
   ...callbackScenarios,
-  ...moneyScenarios,
+  ...paymentScenarios,
   ...refundScenarios,
   ...sharingScenarios,
-  ...personScenarios,
+  ...interventionScenarios,
   ...orderScenarios,
   ...patrolScenarios,
   ...outageScenarios,

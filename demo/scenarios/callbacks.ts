@@ -1,21 +1,22 @@
+// Scenarios of callbacks: repeated, early, late, lost and forged ones.
 import { isDeepStrictEqual } from 'node:util';
 import type { Delivery } from '../../simulator/wechatpay/callbacks/deliveries';
 import type { SendRawRequest } from '../../simulator/wechatpay/control/raw-callbacks';
 import { orderWorkflowId } from '../../domain/temporal/workflow-ids';
-import { SOON_MS, until } from '../until';
+import { SOON_MS, waitUntil } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
-import { wayOf } from './channels';
+import { statusPath } from './channels';
 
 const COPIES = 20;
 
-/** `20 × 204`, or what else there was. */
-export function tally(deliveries: readonly Pick<Delivery, 'status'>[]): string {
+/** Counts the replies by status, such as `20 × 204`. */
+export function countReplies(deliveries: readonly Pick<Delivery, 'status'>[]): string {
   const counts = new Map<string, number>();
   for (const { status } of deliveries) {
-    const answer = String(status ?? 'no answer');
-    counts.set(answer, (counts.get(answer) ?? 0) + 1);
+    const reply = String(status ?? 'no reply');
+    counts.set(reply, (counts.get(reply) ?? 0) + 1);
   }
-  return [...counts].map(([answer, count]) => `${count} × ${answer}`).join(', ');
+  return [...counts].map(([reply, count]) => `${count} × ${reply}`).join(', ');
 }
 
 async function playTwentyAtOnce({ shop, simulator }: World): Promise<Seen> {
@@ -27,13 +28,16 @@ async function playTwentyAtOnce({ shop, simulator }: World): Promise<Seen> {
   const order = await shop.waitFor(outTradeNo, 'fulfilled');
   const { sold, stock } = await shop.product('poster');
   const points = await shop.points(user);
-  const answers = tally(simulator.deliveries(outTradeNo));
-  const kept = `${order.notices.length} notice kept`;
+  const replies = countReplies(simulator.deliveries(outTradeNo));
+  const stored = `${order.notices.length} notice stored`;
   const effects = `${sold} sold, ${stock ?? 0} left, ${points} points`;
-  return { seen: `${answers}; ${kept}; ${effects}` };
+  return { seen: `${replies}; ${stored}; ${effects}` };
 }
 
-async function run(world: World, outTradeNo: string): Promise<{ id: string; status: string }> {
+async function describeRun(
+  world: World,
+  outTradeNo: string,
+): Promise<{ id: string; status: string }> {
   const described = await world.temporal.workflow.getHandle(orderWorkflowId(outTradeNo)).describe();
   return { id: described.runId, status: described.status.name };
 }
@@ -44,33 +48,33 @@ async function playAfterTheEnd(world: World): Promise<Seen> {
   const outTradeNo = placed.out_trade_no;
   await simulator.pay({ outTradeNo });
   await shop.waitFor(outTradeNo, 'fulfilled');
-  const before = await until(`the run of ${outTradeNo} has ended`, SOON_MS, async () => {
-    const now = await run(world, outTradeNo);
+  const before = await waitUntil(`the run of ${outTradeNo} has ended`, SOON_MS, async () => {
+    const now = await describeRun(world, outTradeNo);
     return now.status === 'COMPLETED' ? now : undefined;
   });
   const order = await shop.read(outTradeNo);
-  const answers = tally(await simulator.notify({ outTradeNo }));
-  // Callbacks are passed on in order: when one that came later is done, this one has been looked at.
+  const replies = countReplies(await simulator.notify({ outTradeNo }));
+  // Oncepay processes callbacks in their order: when a later one is done, this one is done too.
   const later = await shop.order({ user: 'latecomer', sku: 'postcard', unitFen: 700 });
   await simulator.pay({ outTradeNo: later.out_trade_no });
   await shop.waitFor(later.out_trade_no, 'fulfilled');
   const same = isDeepStrictEqual(await shop.read(outTradeNo), order);
-  const after = await run(world, outTradeNo);
+  const after = await describeRun(world, outTradeNo);
   const points = await shop.points('patient');
   const state = `order ${same ? 'unchanged' : 'changed'}, ${points} points`;
   const newRun = after.id === before.id ? 'no new run' : 'a new run';
-  return { seen: `${answers}; ${state}; ${newRun}` };
+  return { seen: `${replies}; ${state}; ${newRun}` };
 }
 
 async function playBeforePrepay({ shop, simulator }: World): Promise<Seen> {
   const sku = 'early-bird';
-  // WeChat takes the prepay, its answers get lost: the order stays `created`.
+  // WeChat accepts the prepay, but its responses get lost: the order stays `created`.
   simulator.setFault({ operation: 'prepay', kind: 'cut_after', times: 1_000 });
   try {
     const known = new Set(simulator.orders().map(({ outTradeNo }) => outTradeNo));
     const placing = shop.order({ user: 'early-bird', sku, unitFen: 900 });
     const outTradeNo = await Promise.race([
-      until('the order is known to WeChat', SOON_MS, () =>
+      waitUntil('the order is known to WeChat', SOON_MS, () =>
         simulator
           .orders()
           .map((order) => order.outTradeNo)
@@ -82,8 +86,8 @@ async function playBeforePrepay({ shop, simulator }: World): Promise<Seen> {
     const { callback } = await simulator.pay({ outTradeNo });
     const order = await shop.waitFor(outTradeNo, 'fulfilled');
     await placing;
-    const answers = callback === null ? 'no callback' : tally([callback]);
-    return { seen: `${answers} while ${status}; ${wayOf(order)}` };
+    const replies = callback === null ? 'no callback' : countReplies([callback]);
+    return { seen: `${replies} while ${status}; ${statusPath(order)}` };
   } finally {
     simulator.clearFaults();
   }
@@ -114,47 +118,47 @@ async function playForgeries({ shop, simulator }: World): Promise<Seen> {
   const placed = await shop.order({ user: 'target', sku: 'postcard', unitFen: 800 });
   const outTradeNo = placed.out_trade_no;
   const before = await shop.read(outTradeNo);
-  const answers: string[] = [];
+  const replies: string[] = [];
   for (const [kind] of FORGERIES) {
     const { status } = await simulator.sendRaw({ kind, outTradeNo });
-    answers.push(`${kind} ${status ?? 'no answer'}`);
+    replies.push(`${kind} ${status ?? 'no reply'}`);
   }
   const after = await shop.read(outTradeNo);
   const same = isDeepStrictEqual(after, before) ? 'unchanged' : 'changed';
   await simulator.pay({ outTradeNo });
   const paid = await shop.waitFor(outTradeNo, 'fulfilled');
-  const kept = `${paid.notices.length} notice kept`;
-  return { seen: `${answers.join(', ')}; order ${same}; then paid: ${paid.status}, ${kept}` };
+  const stored = `${paid.notices.length} notice stored`;
+  return { seen: `${replies.join(', ')}; order ${same}; then paid: ${paid.status}, ${stored}` };
 }
 
-/** WeChat repeats itself, comes early, and others pretend to be WeChat. */
+/** WeChat repeats callbacks or sends them early, and others pretend to be WeChat. */
 export const callbackScenarios: readonly Scenario[] = [
   {
-    name: 'The same callback 20 times at once',
-    expected: `${COPIES} × 204; 1 notice kept; 1 sold, 4 left, 10 points`,
+    name: 'WeChat sends the same callback 20 times at once',
+    expected: `${COPIES} × 204; 1 notice stored; 1 sold, 4 left, 10 points`,
     play: playTwentyAtOnce,
   },
   {
-    name: 'The callback again, after the order’s workflow has ended',
+    name: 'WeChat repeats the callback after the order’s workflow has ended',
     expected: '1 × 204; order unchanged, 7 points; no new run',
     play: playAfterTheEnd,
   },
   {
-    name: 'A callback before WeChat’s answer to the prepay',
+    name: 'WeChat’s callback comes before its response to the prepay',
     expected: '1 × 204 while created; created → paid → fulfilled',
     play: playBeforePrepay,
   },
   {
-    name: 'A callback that never comes: WeChat is asked',
+    name: 'The callback is lost, so Oncepay queries WeChat',
     expected: '0 callbacks; payment_found_by_query; fulfilled, 14 points',
     takesTime: true,
     play: playLost,
   },
   {
-    name: 'Forged, stale and broken callbacks',
+    name: 'Somebody sends forged, stale and broken callbacks',
     expected:
       `${FORGERIES.map((pair) => pair.join(' ')).join(', ')}; ` +
-      'order unchanged; then paid: fulfilled, 1 notice kept',
+      'order unchanged; then paid: fulfilled, 1 notice stored',
     play: playForgeries,
   },
 ];

@@ -1,11 +1,12 @@
+// Scenarios of the five payment channels, with stock and with virtual goods.
 import type { Channel } from '../../domain/orders/channels';
-import type { OrderAnswer } from '../answers';
+import type { OrderReply } from '../replies';
 import type { Scenario, World } from '../world';
 
 const WHOLE_WAY = 'created → awaiting_payment → paid → fulfilled';
 
-/** The statuses an order went through. */
-export function wayOf(order: OrderAnswer): string {
+/** The statuses of an order, in the order in which it had them. */
+export function statusPath(order: OrderReply): string {
   return order.history.map(({ to }) => to).join(' → ');
 }
 
@@ -13,17 +14,17 @@ function fieldsOf(payment: Readonly<Record<string, string>> | null): string {
   return payment === null ? 'no payment' : `payment {${Object.keys(payment).sort().join(', ')}}`;
 }
 
-/** An order of goods that Oncepay knows nothing of: only points and sales are its affair. */
+/** An order of goods that Oncepay has no product for: it only counts points and sales. */
 function paidThrough(channel: Channel, fields: string): Scenario {
   return {
-    name: `${channel}: paid and fulfilled`,
+    name: `An order through ${channel} is paid and fulfilled`,
     expected: `payment {${fields}}; ${WHOLE_WAY}`,
     async play({ shop, simulator }) {
       const user = `${channel}-user`;
       const placed = await shop.order({ channel, user, sku: 'postcard', unitFen: 500 });
       await simulator.pay({ outTradeNo: placed.out_trade_no });
       const order = await shop.waitFor(placed.out_trade_no, 'fulfilled');
-      return { seen: `${fieldsOf(placed.payment)}; ${wayOf(order)}` };
+      return { seen: `${fieldsOf(placed.payment)}; ${statusPath(order)}` };
     },
   };
 }
@@ -57,10 +58,10 @@ async function playCodes({ shop, simulator }: World): Promise<{ seen: string }> 
   return { seen: `${fieldsOf(placed.payment)}; ${order.status}: ${codes}` };
 }
 
-/** The five ways to pay, with stock and with virtual goods among them. */
+/** The five payment channels, with stock and with virtual goods among them. */
 export const channelScenarios: readonly Scenario[] = [
   {
-    name: 'miniprogram: goods with a stock',
+    name: 'An order reserves goods with stock, then takes them',
     expected: '2 of 10 reserved; fulfilled: 8 left, 2 sold, 30 points',
     play: playStock,
   },
@@ -69,7 +70,7 @@ export const channelScenarios: readonly Scenario[] = [
   paidThrough('h5', 'h5_url'),
   paidThrough('app', 'appId, nonceStr, packageValue, partnerId, prepayId, sign, timeStamp'),
   {
-    name: 'admin (QR code): virtual goods',
+    name: 'An order of virtual goods by QR code gets its codes when it is paid',
     expected: 'payment {code_url}; fulfilled: 0 codes before, 2 after, 1 left',
     play: playCodes,
   },

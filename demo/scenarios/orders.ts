@@ -1,17 +1,18 @@
-import { RECOVERY_MS } from '../until';
+// Scenarios before a payment: repeated requests, and an order that nobody pays.
+import { RECOVERY_MS } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
 
 const TWINS = 20;
-/** An expired order is closed within this of its end. */
+/** Oncepay closes an expired order at most this long after its expiry. */
 const CLOSED_WITHIN_MS = 45_000;
 
 async function playTwins({ shop }: World): Promise<Seen> {
   await shop.putProduct('lamp', { name: 'A lamp', stock: 5 });
   const wish = { user: 'impatient', sku: 'lamp', unitFen: 9_900 };
-  const answers = await Promise.all(Array.from({ length: TWINS }, () => shop.order(wish)));
-  const numbers = new Set(answers.map((answer) => answer.out_trade_no));
-  const created = answers.filter(({ httpStatus }) => httpStatus === 201).length;
-  const found = answers.filter(({ httpStatus }) => httpStatus === 200).length;
+  const placed = await Promise.all(Array.from({ length: TWINS }, () => shop.order(wish)));
+  const numbers = new Set(placed.map((order) => order.out_trade_no));
+  const created = placed.filter(({ httpStatus }) => httpStatus === 201).length;
+  const found = placed.filter(({ httpStatus }) => httpStatus === 200).length;
   const { reserved } = await shop.product('lamp');
   const count = `${numbers.size} order number`;
   return { seen: `${created} × 201, ${found} × 200; ${count}; ${reserved} reserved` };
@@ -30,19 +31,19 @@ async function playExpiry({ shop, simulator, shortWindowPort }: World): Promise<
   const stock = `reserved ${before.reserved} → ${after.reserved} of ${after.stock ?? 0}`;
   return {
     seen: `${order.status} ${inTime}; at WeChat ${atWechat}; ${stock}`,
-    note: `${(lateMs / 1_000).toFixed(1)} s after its end`,
+    note: `${(lateMs / 1_000).toFixed(1)} s after its expiry`,
   };
 }
 
-/** What users do before they pay, or instead. */
+/** Shops repeat requests, and users don't pay. */
 export const orderScenarios: readonly Scenario[] = [
   {
-    name: 'The same order 20 times at once',
+    name: 'The shop places the same order 20 times at once',
     expected: `1 × 201, ${TWINS - 1} × 200; 1 order number; 1 reserved`,
     play: playTwins,
   },
   {
-    name: 'An order that nobody pays',
+    name: 'An order that nobody pays is closed',
     expected: 'closed in time; at WeChat CLOSED; reserved 3 → 0 of 3',
     takesTime: true,
     play: playExpiry,

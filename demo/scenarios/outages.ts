@@ -1,19 +1,22 @@
+// Scenarios of outages: the worker is killed, no worker runs, Temporal is down.
 import type { PayResult } from '../../simulator/wechatpay/payments/payments';
-import type { OrderAnswer } from '../answers';
-import { lockProduct } from '../trouble';
+import type { OrderReply } from '../replies';
+import { lockProduct } from '../disturb-database';
 import type { Shop } from '../shop';
-import { RECOVERY_MS, SOON_MS, until } from '../until';
+import { RECOVERY_MS, SOON_MS, waitUntil } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
-import { tally } from './callbacks';
+import { countReplies } from './callbacks';
 
 const ORDERS = 10;
-/** So many are between payment and fulfilment when the worker is killed. */
-const CAUGHT = 3;
+/** The worker is killed when at least so many orders are paid but not fulfilled. */
+const PAID_AT_THE_KILL = 3;
 const UNIT_FEN = 1_000;
 const POINTS_EACH = UNIT_FEN / 100;
 const EACH_ONCE = `${ORDERS} fulfilled; ${ORDERS} sold, 0 left, ${ORDERS * POINTS_EACH} points`;
 
-/** Orders of one user for all that is left of one product, so that anything done twice shows. */
+/**
+ * Places orders of one user for the whole stock of one product, so that anything done twice shows.
+ */
 async function placeOrders(shop: Shop, sku: string): Promise<string[]> {
   await shop.putProduct(sku, { name: sku, stock: ORDERS });
   const placed = await Promise.all(
@@ -24,17 +27,21 @@ async function placeOrders(shop: Shop, sku: string): Promise<string[]> {
   return placed.map((order) => order.out_trade_no);
 }
 
-/** Waits until all are fulfilled, and tells what came of them together. */
-async function outcome(shop: Shop, sku: string, numbers: readonly string[]): Promise<string> {
+/** Waits until all orders are fulfilled. @returns their sums as text */
+async function waitForOutcome(
+  shop: Shop,
+  sku: string,
+  numbers: readonly string[],
+): Promise<string> {
   const orders = await Promise.all(numbers.map((no) => shop.waitFor(no, 'fulfilled', RECOVERY_MS)));
-  const fulfilled = orders.filter(wentThereOnce).length;
+  const fulfilled = orders.filter(isFulfilledOnce).length;
   const { sold, stock } = await shop.product(sku);
   const points = await shop.points(`${sku}-buyer`);
   return `${fulfilled} fulfilled; ${sold} sold, ${stock ?? 0} left, ${points} points`;
 }
 
-/** Paid by one transaction, and every step taken once. */
-function wentThereOnce(order: OrderAnswer): boolean {
+/** True if one transaction paid the order and it passed through each status once. */
+function isFulfilledOnce(order: OrderReply): boolean {
   const way = order.history.map(({ to }) => to);
   return (
     order.status === 'fulfilled' &&
@@ -44,13 +51,13 @@ function wentThereOnce(order: OrderAnswer): boolean {
   );
 }
 
-function answersTo(payments: readonly PayResult[]): { tally: string; slowestMs: number } {
+function summariseReplies(payments: readonly PayResult[]): { counts: string; slowestMs: number } {
   const callbacks = payments.flatMap(({ callback }) => (callback === null ? [] : [callback]));
   const slowestMs = Math.max(0, ...callbacks.map(({ durationMs }) => durationMs));
-  return { tally: tally(callbacks), slowestMs: Math.round(slowestMs) };
+  return { counts: countReplies(callbacks), slowestMs: Math.round(slowestMs) };
 }
 
-function statusCounts(orders: readonly OrderAnswer[]): string {
+function statusCounts(orders: readonly OrderReply[]): string {
   const statuses = [...new Set(orders.map(({ status }) => status))].sort();
   return statuses
     .map((status) => `${orders.filter((order) => order.status === status).length} ${status}`)
@@ -66,9 +73,9 @@ async function playWorkerKilled(world: World): Promise<Seen> {
   let payments: PayResult[];
   try {
     payments = await Promise.all(numbers.map((outTradeNo) => simulator.pay({ outTradeNo })));
-    await until('orders that are paid and not fulfilled', SOON_MS, async () => {
+    await waitUntil('orders that are paid and not fulfilled', SOON_MS, async () => {
       const paid = (await readAll()).filter(({ status }) => status === 'paid');
-      return paid.length >= CAUGHT ? true : undefined;
+      return paid.length >= PAID_AT_THE_KILL ? true : undefined;
     });
     await world.killWorker();
   } finally {
@@ -79,35 +86,39 @@ async function playWorkerKilled(world: World): Promise<Seen> {
   const fulfilled = orders.filter(({ status }) => status === 'fulfilled').length;
   const restartedAt = performance.now();
   await world.startWorker();
-  const result = await outcome(shop, sku, numbers);
+  const result = await waitForOutcome(shop, sku, numbers);
   const seconds = ((performance.now() - restartedAt) / 1_000).toFixed(1);
   const atTheKill = `killed with ${paid}, ${fulfilled} fulfilled`;
   return {
-    seen: `${answersTo(payments).tally}; ${atTheKill}; then ${result}`,
-    note: `at the kill ${statusCounts(orders)}; done ${seconds} s after the new start`,
+    seen: `${summariseReplies(payments).counts}; ${atTheKill}; then ${result}`,
+    note: `at the kill ${statusCounts(orders)}; all done ${seconds} s after the worker’s restart`,
   };
 }
 
-async function playAnswerWithoutWorker(world: World): Promise<Seen> {
+async function playResolutionWithoutWorker(world: World): Promise<Seen> {
   const { shop, simulator, desk } = world;
-  const user = 'early-answer';
+  const user = 'early-resolution';
   const { out_trade_no: no } = await shop.order({ user, sku: 'postcard', unitFen: 1_500 });
   await simulator.pay({ outTradeNo: no, totalFen: 1_499 });
-  const question = await desk.asked(no, 'amount_mismatch');
+  const intervention = await desk.waitForIntervention(no, 'amount_mismatch');
   await world.killWorker();
   const carryOn = async () => {
-    const kept = await until(`the answer about ${no} is kept`, SOON_MS, async () => {
-      const [asked] = await desk.questions(no);
-      return asked?.pending ?? undefined;
-    });
+    const kept = await waitUntil(
+      `the resolution of the intervention on ${no} is stored`,
+      SOON_MS,
+      async () => {
+        const [open] = await desk.interventions(no);
+        return open?.pending ?? undefined;
+      },
+    );
     const { status } = await shop.read(no);
     await world.startWorker();
     const order = await shop.waitFor(no, 'fulfilled', RECOVERY_MS);
-    const before = `${kept.action} kept as ${kept.status}, still ${status}`;
+    const before = `${kept.action} stored as ${kept.status}, still ${status}`;
     return `${before}; then ${order.status}, ${await shop.points(user)} points`;
   };
-  const [answer, seen] = await Promise.all([desk.answer(question, 'accept'), carryOn()]);
-  return { seen, note: `answered ${answer}` };
+  const [resolved, seen] = await Promise.all([desk.resolve(intervention, 'accept'), carryOn()]);
+  return { seen, note: `the api replied ${resolved}` };
 }
 
 async function playTemporalDown({ stack, shop, simulator }: World): Promise<Seen> {
@@ -119,16 +130,16 @@ async function playTemporalDown({ stack, shop, simulator }: World): Promise<Seen
   const waiting = orders.filter(({ status }) => status === 'awaiting_payment').length;
   await stack.startTemporal();
   const backAt = performance.now();
-  const result = await outcome(shop, sku, numbers);
+  const result = await waitForOutcome(shop, sku, numbers);
   const seconds = ((performance.now() - backAt) / 1_000).toFixed(1);
-  const { tally: answers, slowestMs } = answersTo(payments);
+  const { counts, slowestMs } = summariseReplies(payments);
   return {
-    seen: `${answers}; ${waiting} wait; then ${result}`,
-    note: `slowest 204: ${slowestMs} ms; done ${seconds} s after Temporal was back`,
+    seen: `${counts}; ${waiting} orders wait; then ${result}`,
+    note: `slowest 204: ${slowestMs} ms; all done ${seconds} s after Temporal’s restart`,
   };
 }
 
-/** Parts of Oncepay die while money comes in. */
+/** Parts of Oncepay fail while payments arrive. */
 export const outageScenarios: readonly Scenario[] = [
   {
     name: 'The worker is killed between payment and fulfilment',
@@ -136,15 +147,17 @@ export const outageScenarios: readonly Scenario[] = [
     play: playWorkerKilled,
   },
   {
-    name: 'A person answers while no worker runs',
-    expected: 'accept kept as approved, still awaiting_payment; then fulfilled, 15 points',
-    play: playAnswerWithoutWorker,
+    name: 'An operator resolves an intervention while no worker runs',
+    expected: 'accept stored as approved, still awaiting_payment; then fulfilled, 15 points',
+    play: playResolutionWithoutWorker,
   },
   {
-    name: 'Temporal is down while callbacks come',
-    expected: `${ORDERS} × 204; ${ORDERS} wait; then ${EACH_ONCE}`,
+    name: 'Temporal is down while callbacks arrive',
+    expected: `${ORDERS} × 204; ${ORDERS} orders wait; then ${EACH_ONCE}`,
     hindrance: ({ webUiUrl }) =>
-      webUiUrl === null ? 'the Temporal of TEMPORAL_ADDRESS is not ours to stop' : null,
+      webUiUrl === null
+        ? 'the demo can’t stop the Temporal server that TEMPORAL_ADDRESS names'
+        : null,
     play: playTemporalDown,
   },
 ];

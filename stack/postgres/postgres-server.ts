@@ -1,4 +1,4 @@
-// Starts a real Postgres of its own on a free port.
+// Starts a real Postgres server on a free port.
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,19 +17,22 @@ import { systemEnvironment } from '../processes/system-environment';
 const INITDB_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 1_000;
-/** Another process may take the port between our look and Postgres's bind. */
+/** Another process may take the port between our check and the server's bind. */
 const MAX_START_TRIES = 3;
-/** Enough for api, worker, simulator and a run of tests side by side. */
+/** Enough for api, worker, simulator and a test run side by side. */
 const MAX_CONNECTIONS = 200;
-/** A crash of the machine loses rows, a crash of Postgres doesn't: synchronous_commit stays on. */
+/**
+ * With these settings a crash of the machine loses rows; a crash of Postgres doesn't, because
+ * synchronous_commit stays on.
+ */
 const NOT_DURABLE = ['fsync=off', 'full_page_writes=off'];
 
-/** A Postgres cluster that can be stopped and started again on the same port. */
+/** A Postgres server that can be stopped and started again on the same port. */
 export interface PostgresServer {
-  /** Of the maintenance database `postgres`. */
+  /** The URL of the maintenance database `postgres`. */
   readonly url: string;
   start(): Promise<void>;
-  /** SIGINT is Postgres's fast shutdown; resolves when the server is gone. */
+  /** SIGINT is Postgres's fast shutdown. Resolves when the server has ended. */
   stop(signal?: 'SIGINT' | 'SIGKILL'): Promise<void>;
 }
 
@@ -63,7 +66,7 @@ function urlOf(cluster: Cluster, port: number): string {
   return `postgresql://postgres:${cluster.password}@127.0.0.1:${port}/postgres`;
 }
 
-async function answers(url: string): Promise<boolean> {
+async function isReady(url: string): Promise<boolean> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   client.on('error', () => undefined);
   try {
@@ -86,7 +89,7 @@ async function launch(cluster: Cluster, port: number): Promise<OwnedChild> {
     stopSignal: 'SIGINT',
     ...cluster.binaries.user,
   });
-  await waitUntilReady(child, START_TIMEOUT_MS, () => answers(urlOf(cluster, port)));
+  await waitUntilReady(child, START_TIMEOUT_MS, () => isReady(urlOf(cluster, port)));
   return child;
 }
 
@@ -102,9 +105,9 @@ async function launchOnFreePort(cluster: Cluster): Promise<{ child: OwnedChild; 
 }
 
 /**
- * Makes a cluster in `<dataDir>/postgres` and starts it.
- * @param durable false turns fsync off: faster, and honest only where no crash of the machine is meant.
- * @throws one sentence that says what is missing, or the server's last log lines.
+ * Creates a cluster in `<dataDir>/postgres` and starts it.
+ * @param durable false turns fsync off: faster, but a crash of the machine may lose rows
+ * @throws one sentence that says what is missing, or the server's last log lines
  */
 export async function startPostgres(
   guardian: Guardian,

@@ -1,9 +1,11 @@
+// Finds a free TCP port on this machine.
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * Below the range from which Linux and macOS take the ports of outgoing connections: a server that is
- * down for a while finds its port still free, and a client that calls it can't get itself on the line.
+ * These ports lie below the range from which Linux and macOS take the ports of outgoing
+ * connections. So a server that is down for a while finds its port still free, and a client that
+ * calls the port can't connect to itself by accident.
  */
 const FIRST_PORT = 15_000;
 const LAST_PORT = 32_000;
@@ -20,8 +22,9 @@ function canListen(port: number): Promise<boolean> {
 }
 
 /**
- * A TCP port on 127.0.0.1 that nobody listens on at this moment; `preferred` if it is free.
- * Another process may take it before its user does: retry with another one then.
+ * Returns a TCP port on 127.0.0.1 that is free at this moment; `preferred` if it is free. Another
+ * process may take the port before the caller uses it: then try another one.
+ * @throws when it finds no free port
  */
 export async function freePort(preferred?: number): Promise<number> {
   if (preferred !== undefined && (await canListen(preferred))) return preferred;
@@ -29,5 +32,7 @@ export async function freePort(preferred?: number): Promise<number> {
     const port = randomInt(FIRST_PORT, LAST_PORT);
     if (await canListen(port)) return port;
   }
-  throw new Error(`No free port between ${FIRST_PORT} and ${LAST_PORT} on 127.0.0.1.`);
+  throw new Error(
+    `Found no free port between ${FIRST_PORT} and ${LAST_PORT} on 127.0.0.1: end some programs.`,
+  );
 }

@@ -1,4 +1,4 @@
-// The owner's side of the guardian: start children, hear when they end, stop them all.
+// The owner's side of the guardian: starts children, learns when they end, stops them all.
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
@@ -34,26 +34,26 @@ export interface OwnedChild {
 /** Owns the children of one stack; see guardian.ts. */
 export interface Guardian {
   readonly pid: number;
-  /** Starts a process. @throws when the program can't be executed or the stack is being stopped. */
+  /** Starts a process. @throws when the program can't be executed or the stack is being stopped */
   spawn(name: string, spec: ChildSpec): Promise<OwnedChild>;
-  /** Stops every child, removes the data folder, and resolves when the guardian itself is gone. */
+  /** Stops each child, removes the data folder, and resolves when the guardian itself has ended. */
   stop(): Promise<void>;
 }
 
-interface Answer {
+interface PendingReply {
   readonly resolve: (pid: number) => void;
   readonly reject: (error: Error) => void;
 }
 
-interface Line {
+interface Channel {
   readonly process: ChildProcess;
-  readonly answers: Map<number, Answer>;
+  readonly pending: Map<number, PendingReply>;
   readonly exits: Map<number, (exit: ChildExit) => void>;
   readonly gone: Promise<void>;
 }
 
-function listen(guardian: ChildProcess, dataDir: string): Line {
-  const answers = new Map<number, Answer>();
+function listen(guardian: ChildProcess, dataDir: string): Channel {
+  const pending = new Map<number, PendingReply>();
   const exits = new Map<number, (exit: ChildExit) => void>();
   guardian.on('message', (raw) => {
     const message = messageSchema.parse(raw);
@@ -62,23 +62,23 @@ function listen(guardian: ChildProcess, dataDir: string): Line {
       exits.delete(message.child);
       return;
     }
-    const answer = answers.get(message.id);
-    answers.delete(message.id);
-    if (message.type === 'done') answer?.resolve(message.pid);
-    else answer?.reject(new Error(message.message));
+    const reply = pending.get(message.id);
+    pending.delete(message.id);
+    if (message.type === 'done') reply?.resolve(message.pid);
+    else reply?.reject(new Error(message.message));
   });
   const gone = new Promise<void>((resolve) => {
     guardian.once('exit', () => {
-      // A guardian that was itself killed leaves its process group: end that here.
+      // A killed guardian can't end its process group, so the owner does.
       killGroup(guardian.pid);
       for (const exited of exits.values()) exited({ code: null, signal: 'SIGKILL' });
-      for (const { reject } of answers.values()) reject(new Error('The stack was stopped.'));
-      answers.clear();
+      for (const { reject } of pending.values()) reject(new Error('The stack was stopped.'));
+      pending.clear();
       exits.clear();
       void rm(dataDir, { recursive: true, force: true, maxRetries: 5 }).then(resolve, resolve);
     });
   });
-  return { process: guardian, answers, exits, gone };
+  return { process: guardian, pending, exits, gone };
 }
 
 function killGroup(leader: number | undefined): void {
@@ -92,51 +92,52 @@ function killGroup(leader: number | undefined): void {
 
 /**
  * Forks the guardian of one stack.
- * @param dataDir an absolute path; the guardian removes it at the end.
- * @throws when dist/ has not been built.
+ * @param dataDir an absolute path; the guardian removes it at the end
+ * @throws when dist/ has not been built
  */
 export function forkGuardian(dataDir: string): Guardian {
   const script = join(packageRoot(), 'dist', 'stack', 'processes', 'guardian.js');
   if (!existsSync(script)) {
     throw new Error('dist/stack/processes/guardian.js is missing: run `npm run build` first.');
   }
-  // Its own process group: the terminal's Ctrl-C reaches the owner alone, which stops things in order.
+  // The guardian has its own process group, so the terminal's Ctrl-C reaches only the owner, which
+  // stops the children in the right order.
   const forked = fork(script, [dataDir], { detached: true, execArgv: [], stdio: 'ignore' });
   const line = listen(forked, dataDir);
   let lastId = 0;
-  const ask = (request: GuardianRequest): Promise<number> =>
+  const request = (message: GuardianRequest): Promise<number> =>
     new Promise((resolve, reject) => {
       if (!forked.connected) {
         reject(new Error('The stack was stopped.'));
         return;
       }
-      line.answers.set(request.id, { resolve, reject });
-      forked.send(request);
+      line.pending.set(message.id, { resolve, reject });
+      forked.send(message);
     });
   return {
     pid: forked.pid ?? 0,
     async spawn(name, spec) {
       const id = (lastId += 1);
       const exited = new Promise<ChildExit>((resolve) => line.exits.set(id, resolve));
-      const pid = await ask({ type: 'spawn', id, spec });
+      const pid = await request({ type: 'spawn', id, spec });
       return {
         name,
         pid,
         logFile: spec.logFile,
         exited,
         async signal(signal) {
-          await ask({ type: 'signal', id: (lastId += 1), child: id, signal });
+          await request({ type: 'signal', id: (lastId += 1), child: id, signal });
         },
       };
     },
     async stop() {
-      await ask({ type: 'stop', id: (lastId += 1) }).catch(() => undefined);
+      await request({ type: 'stop', id: (lastId += 1) }).catch(() => undefined);
       await line.gone;
     },
   };
 }
 
-/** The last lines a child wrote, or a dash when it wrote nothing. */
+/** Returns the last lines that a child wrote, or a dash if it wrote nothing. */
 export async function logTail(logFile: string): Promise<string> {
   const text = await readFile(logFile, 'utf8').catch(() => '');
   return text.trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n') || '-';
@@ -144,7 +145,7 @@ export async function logTail(logFile: string): Promise<string> {
 
 /**
  * Polls until `isReady` resolves to true.
- * @throws when the child ends first (with its last log lines) or the time is over.
+ * @throws when the child ends first (with its last log lines) or after `timeoutMs`
  */
 export async function waitUntilReady(
   child: OwnedChild,
@@ -167,7 +168,7 @@ export async function waitUntilReady(
   }
 }
 
-/** Runs a short program to its end. @throws when it fails or takes longer than `timeoutMs`. */
+/** Runs a short program to its end. @throws when it fails or takes longer than `timeoutMs` */
 export async function runToEnd(
   guardian: Guardian,
   name: string,

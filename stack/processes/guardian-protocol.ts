@@ -1,7 +1,7 @@
-// What the owner of a stack and its guardian say to each other over the IPC channel.
+// The messages between the owner of a stack and its guardian, over the IPC channel.
 import { z } from 'zod';
 
-/** The signals a stack sends. SIGSTOP and SIGCONT make a process hang and go on. */
+/** The signals that a stack sends. SIGSTOP makes a process hang, SIGCONT lets it go on. */
 export const stackSignalSchema = z.enum(['SIGTERM', 'SIGINT', 'SIGKILL', 'SIGSTOP', 'SIGCONT']);
 export type StackSignal = z.infer<typeof stackSignalSchema>;
 
@@ -9,16 +9,16 @@ const childSpecSchema = z.object({
   command: z.string(),
   args: z.array(z.string()),
   env: z.record(z.string(), z.string()),
-  /** stdout and stderr are appended here. */
+  /** The child's stdout and stderr are appended to this file. */
   logFile: z.string(),
   uid: z.number().optional(),
   gid: z.number().optional(),
-  /** Programs are stopped before the servers they talk to. */
+  /** Programs are stopped before the servers they use. */
   stage: z.enum(['program', 'server']),
-  /** What asks this child to end; SIGKILL follows after STOP_GRACE_MS. */
+  /** The signal that stops this child; SIGKILL follows after STOP_GRACE_MS. */
   stopSignal: stackSignalSchema,
 });
-/** How one child process is started and stopped. */
+/** How a child process is started and stopped. */
 export type ChildSpec = z.infer<typeof childSpecSchema>;
 
 export const requestSchema = z.discriminatedUnion('type', [
@@ -45,5 +45,5 @@ export const messageSchema = z.discriminatedUnion('type', [
 ]);
 export type GuardianMessage = z.infer<typeof messageSchema>;
 
-/** Milliseconds between a child's stop signal and SIGKILL. */
+/** The milliseconds between a child's stop signal and SIGKILL. */
 export const STOP_GRACE_MS = 5_000;

@@ -1,6 +1,8 @@
-// A process of its own: owns every child of one stack, so that none outlives the stack's owner.
-// It stops them all when the owner says so, when it gets a signal, and when the IPC channel closes,
-// which the kernel does for an owner that was killed. Last of all it removes the data folder.
+// The guardian, a process of its own: owns each child of one stack, so that none outlives the
+// owner.
+// It stops them all when the owner requests it, on a signal, and when the IPC channel closes,
+// which
+// the kernel does when the owner is killed. At the end it removes the data folder.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
@@ -24,7 +26,7 @@ const dataDir = process.argv[2];
 const children = new Map<number, Owned>();
 let stopping: Promise<void> | undefined;
 
-function tell(message: GuardianMessage): Promise<void> {
+function send(message: GuardianMessage): Promise<void> {
   return new Promise((resolve) => {
     if (process.send === undefined || !process.connected) {
       resolve();
@@ -45,11 +47,11 @@ async function start(id: number, spec: ChildSpec): Promise<number> {
   });
   closeSync(log);
   await once(child, 'spawn');
-  // No await between here and the map: a child that lives is always in it.
+  // There must be no await between here and the map, so that each living child is in the map.
   const exited = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
       children.delete(id);
-      void tell({ type: 'exit', child: id, code, signal });
+      void send({ type: 'exit', child: id, code, signal });
       resolve();
     });
   });
@@ -72,13 +74,14 @@ async function stopAll(): Promise<void> {
   if (dataDir !== undefined) await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
 }
 
-function shutDown(answer?: GuardianMessage): void {
+function shutDown(reply?: GuardianMessage): void {
   stopping ??= stopAll();
   void stopping
     .catch((error: unknown) => console.error(error))
-    .then(() => (answer === undefined ? undefined : tell(answer)))
+    .then(() => (reply === undefined ? undefined : send(reply)))
     .then(() => {
-      // The guardian leads its own process group: this also ends what a child may have left behind.
+      // The guardian leads its own process group, so this also ends processes that a child left
+      // behind.
       if (process.platform === 'win32') process.exit(0);
       process.kill(-process.pid, 'SIGKILL');
     });
@@ -88,12 +91,12 @@ async function handle(request: GuardianRequest): Promise<void> {
   switch (request.type) {
     case 'spawn': {
       const pid = await start(request.id, request.spec);
-      await tell({ type: 'done', id: request.id, pid });
+      await send({ type: 'done', id: request.id, pid });
       return;
     }
     case 'signal':
       children.get(request.child)?.process.kill(request.signal);
-      await tell({ type: 'done', id: request.id, pid: 0 });
+      await send({ type: 'done', id: request.id, pid: 0 });
       return;
     case 'stop':
       shutDown({ type: 'done', id: request.id, pid: 0 });
@@ -105,7 +108,7 @@ process.on('message', (raw) => {
   const request = requestSchema.parse(raw);
   handle(request).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
-    void tell({ type: 'failed', id: request.id, message });
+    void send({ type: 'failed', id: request.id, message });
   });
 });
 process.on('disconnect', () => shutDown());

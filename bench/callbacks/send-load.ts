@@ -1,19 +1,20 @@
+// Sends callbacks as fast as the server replies, or at a fixed rate, and records each reply.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
 import type { SignedCallback } from '../ground/signed-callbacks';
 
 const PATH = '/callbacks/wechat';
-/** More than any open-loop run here has under way unless the server has stopped answering. */
+/** Enough for each run here, as long as the server replies at all. */
 const MAX_CONNECTIONS = 256;
 
-/** What a load of callbacks came to. */
+/** The result of sending many callbacks. */
 export interface Burst {
   readonly seconds: number;
-  /** Of each callback, in ms; of a paced one from the time it was due. */
+  /** Of each callback, in ms. At a fixed rate it counts from the time the callback was due. */
   readonly latenciesMs: readonly number[];
-  /** How often each status was answered. */
+  /** How often each status came as a reply. */
   readonly statuses: ReadonlyMap<number, number>;
-  /** Ids of the callbacks answered 204. */
+  /** The ids of the callbacks with the reply 204. */
   readonly acceptedIds: readonly string[];
 }
 
@@ -24,13 +25,13 @@ function record(expected: readonly SignedCallback[]) {
   const startedMs = performance.now();
   return {
     startedMs,
-    answered(callback: SignedCallback, status: number, latencyMs: number) {
+    recordReply(callback: SignedCallback, status: number, latencyMs: number) {
       latenciesMs.push(latencyMs);
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       if (status === 204) acceptedIds.push(callback.id);
     },
     finish(): Burst {
-      if (latenciesMs.length !== expected.length) throw new Error('Some callbacks had no answer');
+      if (latenciesMs.length !== expected.length) throw new Error('Some callbacks got no reply');
       const seconds = (performance.now() - startedMs) / 1_000;
       return { seconds, latenciesMs, statuses, acceptedIds };
     },
@@ -38,12 +39,12 @@ function record(expected: readonly SignedCallback[]) {
 }
 
 async function post(pool: Pool, { headers, body }: SignedCallback): Promise<number> {
-  const answer = await pool.request({ method: 'POST', path: PATH, headers, body });
-  await answer.body.dump();
-  return answer.statusCode;
+  const response = await pool.request({ method: 'POST', path: PATH, headers, body });
+  await response.body.dump();
+  return response.statusCode;
 }
 
-/** Sends them all as fast as `callers` keep-alive connections get answers (closed loop). */
+/** Sends all callbacks as fast as `callers` keep-alive connections get replies (closed loop). */
 export async function hammer(
   origin: string,
   callbacks: readonly SignedCallback[],
@@ -56,7 +57,7 @@ export async function hammer(
     for (const callback of left) {
       const sentMs = performance.now();
       const status = await post(pool, callback);
-      log.answered(callback, status, performance.now() - sentMs);
+      log.recordReply(callback, status, performance.now() - sentMs);
     }
   };
   await Promise.all(Array.from({ length: callers }, call));
@@ -65,7 +66,7 @@ export async function hammer(
   return burst;
 }
 
-/** Sends them at a fixed rate, whatever the answers do (open loop). */
+/** Sends all callbacks at a fixed rate, however slowly the replies come (open loop). */
 export async function pace(
   origin: string,
   callbacks: readonly SignedCallback[],
@@ -80,7 +81,7 @@ export async function pace(
     if (waitMs > 0.5) await delay(waitMs);
     underWay.push(
       post(pool, callback).then((status) =>
-        log.answered(callback, status, performance.now() - dueMs),
+        log.recordReply(callback, status, performance.now() - dueMs),
       ),
     );
   }

@@ -1,8 +1,9 @@
-import { CALLERS, type CallbackKind, type CallbackResult } from './callbacks/callback-line';
-import type { MemoryResult } from './memory-run';
-import type { OrderResult } from './orders/order-line';
+// Renders the results of the measurements as lines and tables.
+import { CALLERS, type CallbackKind, type CallbackResult } from './callbacks/measure-callbacks';
+import type { MemoryResult } from './measure-memory';
+import type { OrderResult } from './orders/measure-orders';
 
-/** What one measurement prints. */
+/** The printed result of one measurement. */
 export interface Report {
   readonly line: string;
   readonly table: string;
@@ -13,7 +14,7 @@ function show(value: number, digits = 0): string {
   return Number.isFinite(value) ? value.toFixed(digits) : '–';
 }
 
-/** The first column left-aligned, the others right. */
+/** Aligns the first column left and the others right. */
 function table(rows: readonly (readonly string[])[]): string {
   const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
   return rows
@@ -53,15 +54,15 @@ export function renderCallbacks(result: CallbackResult): Report {
   );
   return {
     line:
-      `G1  callbacks / bare floor: ${list(throughput)} × throughput (target ≥ 0.8), ` +
+      `G1  callbacks, Oncepay / bare floor: ${list(throughput)} × throughput (target ≥ 0.8), ` +
       `${list(cpu)} × CPU (target ≤ 1.3), at ${CALLERS.join(' and ')} callers`,
     table: [
       table([['', 'per s', 'p50 ms', 'CPU µs'], ...rows]),
-      `G4  a duplicate's CPU / a first's: ${list(repeats)} (target ≤ 0.7)`,
+      `G4  CPU of a duplicate / of a first callback: ${list(repeats)} (target ≤ 0.7)`,
       `G7  half load: ${halfLoad
-        .map(({ what, p50, p99 }) => `${what} p50 ${show(p50, 1)} p99 ${show(p99, 1)} ms`)
+        .map(({ kind, p50, p99 }) => `${kind} p50 ${show(p50, 1)} p99 ${show(p99, 1)} ms`)
         .join(' · ')} (targets p99 < 100, 20, 50)`,
-      `G3  p99 with Temporal away / up at ${away.perSecond}/s: ${show(away.p99Away, 1)} / ` +
+      `G3  p99 with Temporal down / up at ${away.perSecond}/s: ${show(away.p99Away, 1)} / ` +
         `${show(away.p99Up, 1)} ms = ${show(away.p99Away / away.p99Up, 2)} (target ≤ 1.2)`,
       `    with Temporal up on the same cores, signals included: ${show(upPerSecond)} callbacks/s`,
     ].join('\n'),
@@ -96,8 +97,9 @@ export function renderOrders({ oncepay, bare, events, orders, problems }: OrderR
   ];
   return {
     line:
-      `G5  order to fulfilled / bare workflow: ${show(oncepay.perSecond / bare.perSecond, 2)} × orders/s ` +
-      `(target ≥ 0.85), ${show(oncepay.workerCpuMs / bare.workerCpuMs, 2)} × worker CPU; ` +
+      `G5  orders until fulfilled, Oncepay / bare workflow: ` +
+      `${show(oncepay.perSecond / bare.perSecond, 2)} × orders/s (target ≥ 0.85), ` +
+      `${show(oncepay.workerCpuMs / bare.workerCpuMs, 2)} × worker CPU; ` +
       `${events.oncepay.whole} events (≤ 36), ${events.oncepay.fromSignal} from the signal (≤ 20)`,
     table: `${table([['', ...heads], ...rows])}\n${orders} orders through Oncepay`,
     problems,
@@ -108,7 +110,7 @@ export function renderMemory({ orders, perSecond, api, worker, problems }: Memor
   return {
     line:
       `RSS after ${orders} orders: api ${show(api.after)} MiB, worker ${show(worker.after)} MiB ` +
-      `(target < 400 each)`,
+      `(target < 400 MiB each)`,
     table: table([
       ['', 'at start', `after ${orders}`, 'peak'],
       ['api', show(api.start), show(api.after), show(api.peak)],

@@ -1,20 +1,21 @@
-// What the demo reads of the API's answers, and of the webhooks; the whole of it is in /openapi.json.
+// The parts of the API's replies and of the webhooks that the demo reads; /openapi.json has them
+// all.
 import { z } from 'zod';
 import { ORDER_STATUSES } from '../domain/orders/order-state';
 import { PATROL_KIND_NAMES } from '../domain/patrol/findings';
 
 const status = z.enum(ORDER_STATUSES);
 
-export const placedAnswer = z.object({
+export const placedReply = z.object({
   out_trade_no: z.string(),
   status,
   expires_at: z.string(),
-  /** WeChat's own names; null when WeChat has not answered. */
+  /** The fields have WeChat's own names; null until WeChat has returned a prepay id. */
   payment: z.record(z.string(), z.string()).nullable(),
 });
-export type PlacedAnswer = z.infer<typeof placedAnswer>;
+export type PlacedReply = z.infer<typeof placedReply>;
 
-export const orderAnswer = z.object({
+export const orderReply = z.object({
   out_trade_no: z.string(),
   status,
   amount: z.object({ total: z.int(), refunded: z.int() }),
@@ -32,22 +33,22 @@ export const orderAnswer = z.object({
   refunds: z.array(z.object({ out_refund_no: z.string(), status: z.string() })),
   codes: z.array(z.object({ sku: z.string(), code: z.string() })),
 });
-export type OrderAnswer = z.infer<typeof orderAnswer>;
+export type OrderReply = z.infer<typeof orderReply>;
 
-export const productAnswer = z.object({
+export const productReply = z.object({
   stock: z.int().nullable(),
   reserved: z.int(),
   sold: z.int(),
   codes_left: z.int(),
 });
-export type ProductAnswer = z.infer<typeof productAnswer>;
+export type ProductReply = z.infer<typeof productReply>;
 
-export const pointsAnswer = z.object({
+export const pointsReply = z.object({
   balance: z.int(),
   entries: z.array(z.object({ out_trade_no: z.string(), delta: z.int() })),
 });
 
-export const questionList = z.object({
+export const interventionList = z.object({
   data: z.array(
     z.object({
       id: z.string(),
@@ -58,20 +59,22 @@ export const questionList = z.object({
     }),
   ),
 });
-export type Question = z.infer<typeof questionList>['data'][number];
+export type Intervention = z.infer<typeof interventionList>['data'][number];
 
 /** Only a refusal has a code. */
-export const refusedAnswer = z.looseObject({ code: z.string().optional() });
+export const refusalReply = z.looseObject({ code: z.string().optional() });
 
-/** What came of an answer to a question; a refusal has a code. */
-export const resolvedAnswer = z.object({
+/** The reply to a resolution; only a refusal has a code. */
+export const resolutionReply = z.object({
   resolution: z.object({ status: z.string() }).optional(),
   code: z.string().optional(),
 });
 
-/** Sent back as it came, with what shall be different; more fields than the demo looks at. */
-export const policyAnswer = z.looseObject({ version: z.int(), max_attempts: z.int() });
-export type PolicyAnswer = z.infer<typeof policyAnswer>;
+/**
+ * The demo sends a policy back as it came, with some changes, so fields it doesn't read are kept.
+ */
+export const policyReply = z.looseObject({ version: z.int(), max_attempts: z.int() });
+export type PolicyReply = z.infer<typeof policyReply>;
 
 export const patrolList = z.object({
   data: z.array(
@@ -90,7 +93,7 @@ export const patrolList = z.object({
     }),
   ),
 });
-export type PatrolAnswer = z.infer<typeof patrolList>['data'][number];
+export type PatrolReply = z.infer<typeof patrolList>['data'][number];
 
 export const webhookPayload = z.object({
   type: z.string(),

@@ -1,3 +1,4 @@
+// Measures the memory that api and worker hold while they process some thousand orders.
 import { Client, Connection } from '@temporalio/client';
 import { Pool } from 'pg';
 import { z } from 'zod';
@@ -5,11 +6,11 @@ import type { Oncepay } from '../stack/oncepay';
 import type { Managed } from '../stack/stack';
 import { checkOrders } from './ground/closing-queries';
 import type { Ground } from './ground/ground';
-import { hammer } from './callbacks/load';
+import { hammer } from './callbacks/send-load';
 import { residentMibOf } from './ground/processes';
 import { signCallback } from './ground/signed-callbacks';
 
-/** Unless told otherwise. */
+/** The default of `--orders`. */
 export const MEMORY_ORDERS = 5_000;
 const CALLERS = 16;
 const TOTAL_FEN = 4_200;
@@ -40,9 +41,10 @@ async function order(oncepay: Oncepay, user: string): Promise<string> {
     items: [{ sku: SKU, quantity: 1, unit_price: TOTAL_FEN }],
     amount: { total: TOTAL_FEN, currency: 'CNY' },
   };
-  const answer = await oncepay.call('POST', '/v1/orders', { body });
-  if (answer.status !== 201) throw new Error(`${answer.status} ${JSON.stringify(answer.body)}`);
-  return placed.parse(answer.body).out_trade_no;
+  const reply = await oncepay.call('POST', '/v1/orders', { body });
+  if (reply.status !== 201)
+    throw new Error(`POST /v1/orders got ${reply.status}: ${JSON.stringify(reply.body)}`);
+  return placed.parse(reply.body).out_trade_no;
 }
 
 async function watch({ pid }: Managed) {
@@ -60,7 +62,7 @@ async function watch({ pid }: Managed) {
   };
 }
 
-/** The whole way, api and worker: order, callback, fulfilled, `orders` times. */
+/** Takes `orders` orders the whole way through api and worker: order, callback, fulfilled. */
 export async function measureMemory(
   ground: Ground,
   log: (line: string) => void,

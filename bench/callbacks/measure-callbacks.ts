@@ -1,9 +1,10 @@
+// Measures callbacks per second, latency and CPU of Oncepay's api against the bare floor.
 import { Pool } from 'pg';
 import { freePort } from '../../stack/processes/free-port';
 import { countInbox } from '../ground/closing-queries';
 import type { FloorConfig } from './floor';
 import type { Ground } from '../ground/ground';
-import { hammer, pace, type Burst } from './load';
+import { hammer, pace, type Burst } from './send-load';
 import { cpuMsOf, findPostmaster, postgresCpuMs } from '../ground/processes';
 import { forged, signCallbacks, type SignedCallback } from '../ground/signed-callbacks';
 import { medianOf, quantile } from '../statistics';
@@ -12,26 +13,26 @@ export const CALLERS = [16, 32] as const;
 type Callers = (typeof CALLERS)[number];
 const PAIRS_OF_TURNS = 3;
 const CALLBACKS_PER_TURN = 2_500;
-/** Until the just-in-time compiler is done with both sides. */
+/** Callbacks until the just-in-time compiler has compiled both sides. */
 const WARM_UP = 1_500;
 const PACED_SECONDS = 6;
 
-/** One server on the callback path and how to watch it. */
+/** A server that takes callbacks, and how to measure it. */
 interface Side {
   readonly origin: string;
   readonly cpuMs: () => Promise<number>;
   readonly postgresCpuMs: () => Promise<number>;
   readonly countRows: () => Promise<number>;
-  /** Ids answered 204, each as often as it was. */
+  /** The ids of the callbacks with the reply 204, once for each reply. */
   readonly accepted: string[];
-  /** Answers that were not the expected one: a refusal is cheap and would make a fast number. */
+  /** Counts of unexpected replies. A refusal is cheap and would make the server look fast. */
   readonly unexpected: Map<number, number>;
 }
 
 interface Turn {
   readonly perSecond: number;
   readonly p50Ms: number;
-  /** Of the server and the database, for one callback. */
+  /** CPU of the server and the database, for one callback. */
   readonly cpuMicros: number;
 }
 
@@ -48,13 +49,13 @@ export interface CallbackResult {
   readonly of: (side: 'oncepay' | 'floor', kind: CallbackKind, callers: Callers) => SideResult;
   /** p50 and p99 in ms at half of the load that 16 callers reached. */
   readonly halfLoad: readonly {
-    readonly what: string;
+    readonly kind: string;
     readonly p50: number;
     readonly p99: number;
   }[];
-  /** Temporal away against Temporal up, at one rate. */
+  /** p99 with Temporal down and with Temporal up, at the same rate. */
   readonly away: { readonly perSecond: number; readonly p99Away: number; readonly p99Up: number };
-  /** With Temporal up: callbacks/s at 16 callers, signals of the same cores included. */
+  /** Callbacks per second at 16 callers with Temporal up; the signals use the same cores. */
   readonly upPerSecond: number;
   readonly problems: readonly string[];
 }
@@ -99,7 +100,7 @@ async function createSide(
   };
 }
 
-function keep(side: Side, burst: Burst, expected: 204 | 401 = 204): Burst {
+function countReplies(side: Side, burst: Burst, expected: 204 | 401 = 204): Burst {
   side.accepted.push(...burst.acceptedIds);
   for (const [status, count] of burst.statuses) {
     if (status === expected) continue;
@@ -115,7 +116,7 @@ async function takeTurn(
 ): Promise<Turn> {
   const total = async () => (await side.cpuMs()) + (await side.postgresCpuMs());
   const before = await total();
-  const burst = keep(side, await hammer(side.origin, callbacks, callers));
+  const burst = countReplies(side, await hammer(side.origin, callbacks, callers));
   const cpuMs = (await total()) - before;
   return {
     perSecond: callbacks.length / burst.seconds,
@@ -158,42 +159,49 @@ function summarise(turns: readonly Turn[]): SideResult {
 async function measureHalfLoad(ground: Ground, side: Side, perSecond: number) {
   const { platform, credentials } = ground;
   const callbacks = signCallbacks(platform, credentials, Math.round(perSecond * PACED_SECONDS));
-  const first = keep(side, await pace(side.origin, callbacks, perSecond));
-  const duplicate = keep(side, await pace(side.origin, callbacks, perSecond));
-  const rejected = keep(side, await pace(side.origin, forged(callbacks), perSecond), 401);
-  return Object.entries({ first, duplicate, rejected }).map(([what, { latenciesMs }]) => ({
-    what,
+  const first = countReplies(side, await pace(side.origin, callbacks, perSecond));
+  const duplicate = countReplies(side, await pace(side.origin, callbacks, perSecond));
+  const rejected = countReplies(side, await pace(side.origin, forged(callbacks), perSecond), 401);
+  return Object.entries({ first, duplicate, rejected }).map(([kind, { latenciesMs }]) => ({
+    kind,
     p50: quantile(latenciesMs, 0.5),
     p99: quantile(latenciesMs, 0.99),
   }));
 }
 
-/** The same rate at both, well below what Temporal drains, so that the answers alone are compared. */
-async function compareAway(ground: Ground, away: Side, up: Side) {
+/**
+ * Sends to both at the same rate, well below the rate that Temporal can drain, so that only the
+ * replies are compared.
+ */
+async function compareWithoutTemporal(ground: Ground, away: Side, up: Side) {
   const { platform, credentials } = ground;
   const perSecond = 60;
   const p99 = async (side: Side) => {
     const callbacks = signCallbacks(platform, credentials, perSecond * PACED_SECONDS);
-    const burst = keep(side, await pace(side.origin, callbacks, perSecond));
+    const burst = countReplies(side, await pace(side.origin, callbacks, perSecond));
     return quantile(burst.latenciesMs, 0.99);
   };
   return { perSecond, p99Away: await p99(away), p99Up: await p99(up) };
 }
 
-/** The closing query: every answer as expected, and as many rows as ids were answered 204. */
-async function close(sides: Readonly<Record<string, Side>>): Promise<string[]> {
+/**
+ * The closing query: each reply is the expected one, and there is one row for each id with the
+ * reply 204.
+ */
+async function checkSides(sides: Readonly<Record<string, Side>>): Promise<string[]> {
   const problems: string[] = [];
   for (const [name, side] of Object.entries(sides)) {
     const [rows, ids] = [await side.countRows(), new Set(side.accepted).size];
     for (const [status, count] of side.unexpected) {
-      problems.push(`${name}: ${count} callbacks were answered ${status}`);
+      problems.push(`${name}: ${count} callbacks got the reply ${status}`);
     }
-    if (rows !== ids) problems.push(`${name}: ${rows} rows for ${ids} ids answered 204`);
+    if (rows !== ids)
+      problems.push(`${name}: ${rows} rows stored for ${ids} ids that got the reply 204`);
   }
   return problems;
 }
 
-/** First and repeated callbacks at Oncepay's api and at the bare floor, in turns. */
+/** Sends first and repeated callbacks to Oncepay's api and to the bare floor, in turns. */
 export async function measureCallbacks(
   ground: Ground,
   log: (line: string) => void,
@@ -211,13 +219,13 @@ export async function measureCallbacks(
   const of: CallbackResult['of'] = (side, kind, callers) =>
     bySide.get(`${side} ${kind} ${callers}`) ?? summarise([]);
 
-  log('callbacks: half load, and Temporal away against Temporal up …');
+  log('callbacks: half load, then Temporal down against Temporal up …');
   const halfLoad = await measureHalfLoad(ground, oncepay, of('oncepay', 'first', 16).perSecond / 2);
   const up = await startApi(ground, 'bench_callbacks_up');
   await takeTurn(up, signCallbacks(platform, credentials, 200), 4);
-  const away = await compareAway(ground, oncepay, up);
+  const away = await compareWithoutTemporal(ground, oncepay, up);
   const burst = signCallbacks(platform, credentials, CALLBACKS_PER_TURN);
   const { perSecond: upPerSecond } = await takeTurn(up, burst, 16);
-  const problems = await close({ oncepay, floor, 'oncepay with Temporal': up });
+  const problems = await checkSides({ oncepay, floor, 'oncepay with Temporal': up });
   return { bySide, of, halfLoad, away, upPerSecond, problems };
 }

@@ -1,6 +1,5 @@
+// Disturbs Oncepay's database on purpose, and undoes it: a slow transaction, a broken table.
 import { Client } from 'pg';
-
-/** Trouble that only somebody beside Oncepay can make: through the database, and taken back again. */
 
 async function connect(databaseUrl: string): Promise<Client> {
   const client = new Client({ connectionString: databaseUrl });
@@ -9,9 +8,9 @@ async function connect(databaseUrl: string): Promise<Client> {
 }
 
 /**
- * Locks a product's row as a slow transaction of somebody else would: payments still commit, but their
- * effects on stock and sales wait, so that an order stays `paid` for as long as this is held.
- * @returns lets go of it
+ * Locks a product's row, as a slow transaction of another program would. Payments still commit,
+ * but their effects on stock and sales wait, so that an order stays `paid` while the lock is held.
+ * @returns a function that releases the lock
  */
 export async function lockProduct(databaseUrl: string, sku: string): Promise<() => Promise<void>> {
   const client = await connect(databaseUrl);
@@ -24,8 +23,8 @@ export async function lockProduct(databaseUrl: string, sku: string): Promise<() 
 }
 
 /**
- * The database refuses the points of one order, and of no other, as a broken table would.
- * @returns mends it
+ * Makes the database refuse the points of one order, and of no other, as a broken table would.
+ * @returns a function that repairs it
  */
 export async function refusePoints(
   databaseUrl: string,

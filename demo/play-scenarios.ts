@@ -1,16 +1,17 @@
+// Plays the scenarios and compares what was seen with what was expected.
 import type { Scenario, World } from './world';
 
-/** What came of a scenario. */
+/** The result of one scenario. */
 export interface Result {
   readonly name: string;
   readonly expected: string;
   readonly seen: string;
   readonly verdict: 'ok' | 'wrong' | 'not_played';
-  /** From its first request to the last thing it waited for. */
+  /** The time from its first request to the last thing it waited for. */
   readonly ms: number;
 }
 
-async function perform(scenario: Scenario, world: World): Promise<Result> {
+async function playOne(scenario: Scenario, world: World): Promise<Result> {
   const { name, expected } = scenario;
   const hindrance = scenario.hindrance?.(world) ?? null;
   if (hindrance !== null) {
@@ -30,10 +31,11 @@ async function perform(scenario: Scenario, world: World): Promise<Result> {
 }
 
 /**
- * Plays one after the other; those that take time start first and go on beside the others.
- * @param onResult is told of each as soon as it is over
+ * Plays the scenarios one after the other. Those that take time start first and run beside the
+ * others.
+ * @param onResult gets each result as soon as its scenario is over
  */
-export async function playAll(
+export async function playScenarios(
   scenarios: readonly Scenario[],
   world: World,
   onResult: (result: Result) => void,
@@ -41,11 +43,11 @@ export async function playAll(
   const ahead = new Map(
     scenarios
       .filter(({ takesTime }) => takesTime === true)
-      .map((scenario) => [scenario, perform(scenario, world)]),
+      .map((scenario) => [scenario, playOne(scenario, world)]),
   );
   const results: Result[] = [];
   for (const scenario of scenarios) {
-    const result = await (ahead.get(scenario) ?? perform(scenario, world));
+    const result = await (ahead.get(scenario) ?? playOne(scenario, world));
     onResult(result);
     results.push(result);
   }

@@ -1,25 +1,25 @@
-// The world outside, a process of its own and as cheap as it can be: WeChat Pay, which accepts every
-// prepay, and the shop, which takes every webhook. Argument: an OutsideConfig as JSON.
+// The stub for WeChat Pay, which accepts each prepay, and for the shop, which takes each webhook.
+// A process of its own and as cheap as possible. Its argument is an OutsideWorldConfig as JSON.
 import { createPrivateKey } from 'node:crypto';
 import { createServer } from 'node:http';
 import { randomToken } from '../../simulator/wechatpay/keys/crypto';
 import { signAsWechat } from '../../providers/wechatpay/crypto/signature';
 
-export interface OutsideConfig {
+export interface OutsideWorldConfig {
   readonly port: number;
   readonly keyId: string;
   readonly privateKeyPem: string;
 }
 
-/** An answer is signed once and given again: signing is WeChat's cost, not the product's. */
+/** A signed response is reused this long: signing is WeChat's cost, not Oncepay's. */
 const SIGNED_FOR_MS = 60_000;
 
-const config = JSON.parse(process.argv[2] ?? '{}') as OutsideConfig;
+const config = JSON.parse(process.argv[2] ?? '{}') as OutsideWorldConfig;
 const privateKey = createPrivateKey(config.privateKeyPem);
 const body = JSON.stringify({ code_url: `weixin://wxpay/bizpayurl?pr=${randomToken(12)}` });
 let signed = { untilMs: 0, headers: {} as Record<string, string> };
 
-function answerHeaders(): Record<string, string> {
+function responseHeaders(): Record<string, string> {
   const nowMs = Date.now();
   if (nowMs >= signed.untilMs) {
     const headers = signAsWechat({
@@ -38,7 +38,7 @@ createServer((request, response) => {
   request.resume();
   request.on('end', () => {
     const isPrepay = request.method === 'POST' && request.url?.startsWith('/v3/pay/') === true;
-    if (isPrepay) response.writeHead(200, answerHeaders()).end(body);
+    if (isPrepay) response.writeHead(200, responseHeaders()).end(body);
     else response.writeHead(request.method === 'GET' ? 200 : 204).end();
   });
 }).listen(config.port, '127.0.0.1');

@@ -1,3 +1,4 @@
+// Measures orders per second, CPU and history events of Oncepay against the bare workflow.
 import { Pool } from 'pg';
 import { checkOrders } from '../ground/closing-queries';
 import type { Ground } from '../ground/ground';
@@ -10,7 +11,7 @@ const PAIRS_OF_TURNS = 3;
 const ORDERS_PER_TURN = 160;
 const WARM_UP = 64;
 const PREPAY_TIMEOUT_MS = 30_000;
-/** Histories looked at after each turn. */
+/** How many histories are read after each turn. */
 const SAMPLES = 4;
 
 interface OrderTurn {
@@ -24,28 +25,29 @@ interface OrderTurn {
 export interface OrderResult {
   readonly oncepay: OrderTurn;
   readonly bare: OrderTurn;
-  /** Largest seen: of the whole order, and from the signal on. */
+  /** The largest counts seen: of the whole history, and from the signal on. */
   readonly events: Readonly<Record<OrderSide['name'], { whole: number; fromSignal: number }>>;
   readonly orders: number;
   readonly problems: readonly string[];
 }
 
-/** From the prepay's update to the end of the run. @returns ms */
-async function carryThrough(side: OrderSide, outTradeNo: string): Promise<number> {
+/** Takes one order from the prepay's update to the end of its run. @returns the time in ms */
+async function completeOrder(side: OrderSide, outTradeNo: string): Promise<number> {
   const startedMs = performance.now();
-  const answer = await side.runs.prepay(outTradeNo, 1, PREPAY_TIMEOUT_MS);
-  if (answer !== 'awaiting_payment') throw new Error(`The prepay was answered ${String(answer)}`);
+  const reply = await side.runs.prepay(outTradeNo, 1, PREPAY_TIMEOUT_MS);
+  if (reply !== 'awaiting_payment')
+    throw new Error(`The prepay of ${outTradeNo} got the reply ${String(reply)}`);
   await side.runs.wakeForNotice(outTradeNo, await side.pay(outTradeNo));
   const result: unknown = await side.temporal.workflow.getHandle(outTradeNo).result();
   if (result !== 'fulfilled') throw new Error(`Order ${outTradeNo} ended ${String(result)}`);
   return performance.now() - startedMs;
 }
 
-async function carryAll(side: OrderSide, numbers: readonly string[]): Promise<number[]> {
+async function completeOrders(side: OrderSide, numbers: readonly string[]): Promise<number[]> {
   const left = numbers[Symbol.iterator]();
   const latenciesMs: number[] = [];
   const caller = async () => {
-    for (const outTradeNo of left) latenciesMs.push(await carryThrough(side, outTradeNo));
+    for (const outTradeNo of left) latenciesMs.push(await completeOrder(side, outTradeNo));
   };
   await Promise.all(Array.from({ length: CALLERS }, caller));
   return latenciesMs;
@@ -68,7 +70,7 @@ async function createMeasure(ground: Ground, anyWorker: number) {
       Promise.all([cpuMsOf(side.worker.pid), cpuMsOf(temporal), postgresCpuMs(postmaster)]);
     const before = await cpu();
     const startedMs = performance.now();
-    const latenciesMs = await carryAll(side, numbers);
+    const latenciesMs = await completeOrders(side, numbers);
     const seconds = (performance.now() - startedMs) / 1_000;
     const after = await cpu();
     const perOrder = (index: 0 | 1 | 2) => (after[index] - before[index]) / numbers.length;
@@ -92,7 +94,10 @@ function summarise(turns: readonly OrderTurn[]): OrderTurn {
   };
 }
 
-/** Orders from prepay to fulfilled by Oncepay's worker, and through the bare workflow, in turns. */
+/**
+ * Takes orders from prepay to fulfilled through Oncepay's worker and through the bare workflow, in
+ * turns.
+ */
 export async function measureOrders(
   ground: Ground,
   log: (line: string) => void,
@@ -106,7 +111,7 @@ export async function measureOrders(
     oncepay: { whole: 0, fromSignal: 0 },
     bare: { whole: 0, fromSignal: 0 },
   };
-  for (const side of [oncepay, bare]) await carryAll(side, await side.place(WARM_UP));
+  for (const side of [oncepay, bare]) await completeOrders(side, await side.place(WARM_UP));
   log(`orders: ${PAIRS_OF_TURNS} pairs of turns of ${ORDERS_PER_TURN} at ${CALLERS} callers …`);
   for (let pair = 0; pair < PAIRS_OF_TURNS; pair += 1) {
     for (const name of pair % 2 === 0

@@ -1,3 +1,4 @@
+// Starts and stops everything the demo runs: servers, simulator, api and worker.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
@@ -9,31 +10,37 @@ import {
 import { startSimulator } from '../simulator/wechatpay/server';
 import { createOncepay, type Oncepay } from '../stack/oncepay';
 import { startStack, type Managed, type Stack } from '../stack/stack';
-import { createDesk } from './desk';
+import { createOperatorDesk } from './operator-desk';
 import { createShop } from './shop';
 import { startWebhookReceiver } from './webhook-receiver';
 import type { World } from './world';
 
-/** How long the order that nobody pays can be paid. */
+/** The payment window of the order that nobody pays. */
 const SHORT_WINDOW = '8s';
-/** The first question comes soon, for the payment whose callback gets lost; then about as usual. */
+/**
+ * The first query comes soon, for the payment whose callback gets lost; the others come at about
+ * their usual times.
+ */
 const QUERY_SCHEDULE = '4s,30s,1m,2m,5m,10m';
-/** Often enough to see one, and not so often that the Web UI shows little else. */
+/** Often enough to see a run, and seldom enough that the Web UI shows other things too. */
 const PATROL_INTERVAL = '10s';
-/** WeChat's minute between two refunds of one payment is long to watch. */
+/** WeChat wants a minute between two refunds of one payment, which is long to watch. */
 const REFUND_SPACING = '1s';
-/** So is the minute after a payment in which nothing is shared. */
+/** Oncepay shares nothing in the minute after a payment, which is long to watch too. */
 const SHARING_DELAY = '1s';
-/** A stop in the middle of the start waits this long; then the stack's guardian does it alone. */
+/**
+ * A stop in the middle of the start waits this long; after that the stack's guardian stops the
+ * rest.
+ */
 const START_GRACE_MS = 10_000;
 
 /** Stops one thing that was started. */
 type Undo = () => Promise<unknown>;
 
 export interface Demo {
-  /** Resolves when everything runs; rejects with a sentence that says what is missing. */
+  /** Resolves when everything runs; rejects with a sentence that names the missing part. */
   readonly started: Promise<World>;
-  /** Stops what runs, also in the middle of the start; leaves no process behind. */
+  /** Stops everything, also in the middle of the start; leaves no process behind. */
   stop(): Promise<void>;
 }
 
@@ -49,7 +56,7 @@ async function startServers(
   log: (line: string) => void,
   undo: Undo[],
 ): Promise<Stack> {
-  log('Postgres and Temporal, with its Web UI …');
+  log('Starting Postgres, and Temporal with its Web UI …');
   const temporal = { persistent: true, ui: true, namespaces: [namespace] };
   const starting = startStack({ temporal, log });
   undo.push(() => Promise.race([starting.then((stack) => stack.stop()), delay(START_GRACE_MS)]));
@@ -75,14 +82,14 @@ function manageWorker(oncepay: Oncepay): Workers {
 }
 
 async function startAll(log: (line: string) => void, undo: Undo[]): Promise<World> {
-  // Of its own, so that the demo's worker can't take another Oncepay's work from a shared Temporal.
+  // A new namespace: the demo's worker must not take work of another Oncepay on a shared Temporal.
   const namespace = `oncepay-demo-${randomBytes(3).toString('hex')}`;
   const stack = await startServers(namespace, log, undo);
-  log('The database and its migrations …');
+  log('Creating the database and running the migrations …');
   const databaseUrl = await stack.createDatabase('oncepay');
   await migrate(stack, databaseUrl);
 
-  log('The WeChat Pay simulator and a receiver for webhooks …');
+  log('Starting the WeChat Pay simulator and a receiver of webhooks …');
   const credentials = await createMerchantCredentials();
   const simulator = await startSimulator({ merchants: [merchantFor(credentials)] });
   undo.push(simulator.close);
@@ -90,7 +97,7 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
   const webhooks = await startWebhookReceiver();
   undo.push(() => webhooks.close());
 
-  log('Oncepay: api and worker …');
+  log('Starting Oncepay’s api and worker …');
   const oncepay = await createOncepay({
     stack,
     databaseUrl,
@@ -117,7 +124,7 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
     stack,
     oncepay,
     shop: createShop(oncepay),
-    desk: createDesk(oncepay),
+    desk: createOperatorDesk(oncepay),
     simulator,
     webhooks,
     temporal: new Client({ connection, namespace }),
@@ -130,14 +137,14 @@ async function startAll(log: (line: string) => void, undo: Undo[]): Promise<Worl
 
 /**
  * Starts everything on this machine, on free ports.
- * @param log gets a line per step
+ * @param log gets a line for each step
  */
 export function startDemo(log: (line: string) => void): Demo {
   const undo: Undo[] = [];
   return {
     started: startAll(log, undo),
     async stop() {
-      // In the order of the start: Oncepay's processes end before the WeChat they talk to.
+      // In the order of the start: Oncepay's processes end before the simulator they call.
       for (const one of undo.splice(0)) await one().catch(() => undefined);
     },
   };
