@@ -148,7 +148,7 @@ function composeFlow(deps: {
     onState: (state) => {
       // With the database away too, the next probe notes it.
       outages
-        .note('temporal', state, {})
+        .report('temporal', state, {})
         .catch((error: unknown) => logger.warn({ err: error }, 'dependency.not_noted'));
     },
   });

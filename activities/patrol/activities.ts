@@ -56,14 +56,14 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
         deps.runs.wakeOrder(one.outTradeNo, one.id),
       );
       const numbers = told.map(({ outTradeNo }) => outTradeNo);
-      await patrol.notices.told(numbers, now());
+      await patrol.notices.recordWoken(numbers, now());
       const healed = keys.filter((key) => numbers.includes(key)).length;
       return found(finding('notice_without_verdict', keys, { healed }));
     },
 
     async patrolOverdue() {
       const deadlineMs = now() + SECTION_MS;
-      const attended = await patrol.overdue.attend(now());
+      const attended = await patrol.overdue.makeUnattendedDue(now());
       const moved = await patrol.overdue.endMoved(now());
       // A run with an open question waits for its answer; told, it sees that there is none to wait for.
       await wakeEach(deps, deadlineMs, moved, (no) => deps.runs.wakeOrder(no, HINT));
@@ -80,7 +80,7 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
       ];
       for (const { kind, keys, toWake, stuck } of rounds) {
         const woken = await wakeEach(deps, deadlineMs, toWake, (one) => wake(deps, kind, one));
-        await patrol.overdue.woken(kind, woken, now());
+        await patrol.overdue.recordWoken(kind, woken, now());
         const opened = asks ? await openStuck(deps, deadlineMs, kind, stuck) : 0;
         findings.push(finding(kind, keys, { healed: woken.length, opened }));
       }
@@ -89,8 +89,8 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
 
     async patrolInvariants(start) {
       const deadlineMs = now() + SECTION_MS;
-      const { asked, ...result } = await patrol.invariants.check(start, deadlineMs, now);
-      await showInterventions(deps, deadlineMs, asked);
+      const { opened, ...result } = await patrol.invariants.check(start, deadlineMs, now);
+      await showInterventions(deps, deadlineMs, opened);
       return result;
     },
 

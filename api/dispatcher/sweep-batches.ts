@@ -21,7 +21,7 @@ export interface SweepDeps {
     | 'wakeForResolution'
   >;
   readonly breaker: Breaker;
-  readonly outages: Pick<Outages, 'note'>;
+  readonly outages: Pick<Outages, 'report'>;
   readonly logger: Logger;
   readonly now: () => number;
 }
@@ -83,7 +83,7 @@ function createGivingUp(deps: SweepDeps): SweepBatches['escalateNotices'] {
   return async (limit) => {
     const spent = await overdue.spentNotices(limit, now());
     const tooMany = spent.length > MAX_ESCALATED;
-    await outages.note('workers_notices', tooMany ? 'down' : 'up', { found: spent.length });
+    await outages.report('workers_notices', tooMany ? 'down' : 'up', { found: spent.length });
     // The last of a backlog that workers take at last have a round of their own.
     const isDraining = nobodyTook && !tooMany;
     nobodyTook = tooMany;

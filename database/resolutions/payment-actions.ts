@@ -6,7 +6,7 @@ import { becomePaid } from '../payments/apply-payment';
 import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/wechat-limits';
 import { freeHold, lockRefund, holdRefund } from '../refunds/settle-refund';
 import { watchAbnormal } from '../refunds/abnormal-watch';
-import { reserveAgain } from '../fulfilment/reserve-stock';
+import { reserveStockAgain } from '../fulfilment/reserve-stock';
 import { resetBudgets } from '../retries/spend-retry-budgets';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
@@ -162,7 +162,7 @@ export async function acceptLate(answering: ResolutionScope): Promise<Outcome> {
   if (order.status !== 'paid_late') {
     return refused('ORDER_NOT_PAYABLE', `The order is ${order.status}`);
   }
-  if (!(await reserveAgain(scope.tx, order))) {
+  if (!(await reserveStockAgain(scope.tx, order))) {
     return refused('OUT_OF_STOCK', 'The stock was given back with the close and is not there now');
   }
   await becomePaid(context, scope, order, {
