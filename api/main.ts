@@ -154,7 +154,7 @@ function composeAfterReply(deps: {
     onState: (state) => {
       // When the database is away too, the next probe notes the state.
       outages
-        .note('temporal', state, {})
+        .report('temporal', state, {})
         .catch((error: unknown) => logger.warn({ err: error }, 'dependency.not_noted'));
     },
   });

@@ -19,7 +19,7 @@ import { createKeyedHash } from './core/keyed-hash';
 import { createNoticeApplication } from './inbox/apply-notices';
 import { createOrderCreation } from './orders/create-order';
 import { createOrderReading } from './views/read-orders';
-import { createOverdue } from './sweep/lease-due-rows';
+import { createLeases } from './sweep/lease-due-rows';
 import { createPatrol } from './patrol/patrol';
 import { createPrepays } from './orders/record-prepays';
 import { createProducts } from './fulfilment/change-products';
@@ -108,7 +108,7 @@ export function openDatabase(options: DatabaseOptions) {
     deliveries: createDeliveries(context),
     inbox: createInbox(context),
     callbackDeliveries: createCallbackDeliveries(context),
-    overdue: createOverdue(context),
+    overdue: createLeases(context),
     patrol: createPatrol(context),
     products: createProducts(context),
     interventions: createInterventionList(context),

@@ -98,7 +98,7 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
           database,
           runs,
           describeRun,
-          outage: (...outage) => outages.note(...outage),
+          outage: (...outage) => outages.report(...outage),
           now,
         }),
       },

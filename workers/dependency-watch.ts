@@ -29,7 +29,7 @@ export function createWechatWatch({
     if ((await control.wechatIsDown()) === (state === 'down')) return;
     const { unconnected, undecided } = health;
     try {
-      await outages.note('wechatpay', state, { unconnected, undecided });
+      await outages.report('wechatpay', state, { unconnected, undecided });
     } finally {
       control.forget();
     }

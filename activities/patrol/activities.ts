@@ -57,14 +57,14 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
         deps.runs.wakeOrder(one.outTradeNo, one.id),
       );
       const numbers = woken.map(({ outTradeNo }) => outTradeNo);
-      await patrol.notices.told(numbers, now());
+      await patrol.notices.recordWoken(numbers, now());
       const healed = keys.filter((key) => numbers.includes(key)).length;
       return found(finding('notice_without_verdict', keys, { healed }));
     },
 
     async patrolOverdue() {
       const deadlineMs = now() + SECTION_MS;
-      const attended = await patrol.overdue.attend(now());
+      const attended = await patrol.overdue.makeUnattendedDue(now());
       const moved = await patrol.overdue.endMoved(now());
       // A run waits for the resolution of an open intervention. Woken, it sees that none is open.
       await wakeEach(deps, deadlineMs, moved, (no) => deps.runs.wakeOrder(no, HINT));
@@ -81,7 +81,7 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
       ];
       for (const { kind, keys, toWake, stuck } of rounds) {
         const woken = await wakeEach(deps, deadlineMs, toWake, (one) => wake(deps, kind, one));
-        await patrol.overdue.woken(kind, woken, now());
+        await patrol.overdue.recordWoken(kind, woken, now());
         const opened = mayOpen ? await openStuck(deps, deadlineMs, kind, stuck) : 0;
         findings.push(finding(kind, keys, { healed: woken.length, opened }));
       }
@@ -90,8 +90,8 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
 
     async patrolInvariants(start) {
       const deadlineMs = now() + SECTION_MS;
-      const { asked, ...result } = await patrol.invariants.check(start, deadlineMs, now);
-      await showInterventions(deps, deadlineMs, asked);
+      const { opened, ...result } = await patrol.invariants.check(start, deadlineMs, now);
+      await showInterventions(deps, deadlineMs, opened);
       return result;
     },
 

@@ -97,7 +97,7 @@ async function decideOne(
   const attempts = failure.attempts ?? (await database.budgets.spend(key, series, now()));
   const delayMs = delayAfterFailure(policy, { attempts, code }, random());
   if (delayMs !== null) return { kind: 'again', delayMs, attempts };
-  const result = await database.escalations.open({ ...key, code, attempts, evidence }, now());
+  const result = await database.escalations.escalate({ ...key, code, attempts, evidence }, now());
   deps.log('retry.spent', { operation, number, subject, code, attempts, result });
   if (result === 'open' && afterSpent) {
     return { kind: 'again', delayMs: afterSpent.delayMs, attempts };

@@ -26,7 +26,7 @@ export interface SweepDeps {
     | 'wakeForResolution'
   >;
   readonly breaker: Breaker;
-  readonly outages: Pick<Outages, 'note'>;
+  readonly outages: Pick<Outages, 'report'>;
   readonly logger: Logger;
   readonly now: () => number;
 }
@@ -90,7 +90,7 @@ function createEscalation(deps: SweepDeps): SweepBatches['escalateNotices'] {
   return async (limit) => {
     const spent = await overdue.spentNotices(limit, now());
     const tooMany = spent.length > MAX_ESCALATED;
-    await outages.note('workers_notices', tooMany ? 'down' : 'up', { found: spent.length });
+    await outages.report('workers_notices', tooMany ? 'down' : 'up', { found: spent.length });
     // When workers run again, the last rows of the backlog get one more round before they escalate.
     const isDraining = noWorkerRan && !tooMany;
     noWorkerRan = tooMany;

@@ -33,7 +33,7 @@ export async function claimKey(
 }
 
 /** What the key has made. With its body: what an earlier one asked for was refused, and left nothing. */
-export async function rememberKey(
+export async function recordKey(
   { hash }: DatabaseContext,
   tx: Tx,
   { apiKeyName, route, key, body }: IdempotencyGuard,

@@ -52,7 +52,7 @@ interface StockChange {
 /** Products, their stock and pool of codes, and the points that orders earned. */
 export function createProducts(context: DatabaseContext) {
   return {
-    find: (sku: string) => view(context.prisma, sku),
+    find: (sku: string) => readProduct(context.prisma, sku),
 
     /** Makes a product, or gives it another name. Stock counts at creation only; the kind stays. */
     put: (product: NewProduct, actor: Actor) => putProduct(context, product, actor),
@@ -95,7 +95,7 @@ function putProduct(
       subject: sku,
       details: { name, kind, stock, created: count === 1 },
     });
-    return viewed(tx, sku);
+    return changed(tx, sku);
   });
 }
 
@@ -121,7 +121,7 @@ function changeStock(
     await tx.product.updateMany({ where: { sku }, data: { stock } });
     await tx.stockMovement.createMany({ data: [{ sku, delta, reason, actor: actor.name }] });
     await audit(tx, actor, { action: 'product.stock', subject: sku, details: { delta, reason } });
-    return viewed(tx, sku);
+    return changed(tx, sku);
   });
 }
 
@@ -163,7 +163,7 @@ async function addCodes(
         subject: sku,
         details: { given: codes.length, added: count },
       });
-      return viewed(tx, sku);
+      return changed(tx, sku);
     });
   } catch (error) {
     if (!(error instanceof CodesTaken)) throw error;
@@ -196,14 +196,14 @@ async function useCodes(
     if (unknown.length > 0) return { kind: 'code_unknown', indexes: unknown };
     const revoked = indexesOf((one) => found.get(one) === true);
     if (revoked.length > 0) return { kind: 'code_revoked', indexes: revoked };
-    const noted = await tx.$executeRaw`
+    const marked = await tx.$executeRaw`
       UPDATE product_codes SET used_at = now() WHERE code_hash = ANY(${hashes}) AND used_at IS NULL`;
     await audit(tx, actor, {
       action: 'product.codes_used',
       subject: sku,
-      details: { given: codes.length, noted },
+      details: { given: codes.length, marked: marked },
     });
-    return viewed(tx, sku);
+    return changed(tx, sku);
   });
 }
 
@@ -229,7 +229,7 @@ async function readPoints({ prisma }: DatabaseContext, userId: string): Promise<
   return { balance: balance?.balance ?? 0, entries };
 }
 
-async function view(tx: Tx, sku: string): Promise<ProductView | null> {
+async function readProduct(tx: Tx, sku: string): Promise<ProductView | null> {
   const row = await tx.product.findUnique({
     where: { sku },
     select: { sku: true, name: true, kind: true, stock: true, reserved: true, sold: true },
@@ -239,7 +239,7 @@ async function view(tx: Tx, sku: string): Promise<ProductView | null> {
   return { ...row, kind: row.kind as ItemKind, codesLeft };
 }
 
-async function viewed(tx: Tx, sku: string): Promise<ProductChange> {
-  const product = await view(tx, sku);
+async function changed(tx: Tx, sku: string): Promise<ProductChange> {
+  const product = await readProduct(tx, sku);
   return product ? { kind: 'ok', product } : { kind: 'not_found' };
 }

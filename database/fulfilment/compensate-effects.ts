@@ -66,12 +66,12 @@ export async function compensate(
     WHERE r.out_refund_no = ${outRefundNo} AND r.order_no = ${order.outTradeNo}
       AND EXISTS (SELECT 1 FROM order_effects e WHERE e.out_trade_no = r.order_no
         AND e.effect = ${effect} AND e.status = 'done')`;
-  if (refund) await TAKE_BACK[effect](tx, order, refund, now);
+  if (refund) await COMPENSATIONS[effect](tx, order, refund, now);
 }
 
 type Compensation = (tx: Tx, order: LockedOrder, refund: Refunded, now: Date) => Promise<void>;
 
-const TAKE_BACK: Record<DatabaseEffect, Compensation> = {
+const COMPENSATIONS: Record<DatabaseEffect, Compensation> = {
   async points(tx, order, refund, now) {
     const { outTradeNo, userId } = order;
     const [sums] = await tx.$queryRaw<{ given: number; taken: number }[]>`
@@ -79,7 +79,7 @@ const TAKE_BACK: Record<DatabaseEffect, Compensation> = {
         coalesce(-sum(delta) FILTER (WHERE effect <> 'points'), 0)::int AS taken
       FROM points_entries WHERE out_trade_no = ${outTradeNo}`;
     if (!sums) return;
-    const refunded = (await takenBefore(tx, order, 'points', refund)) + refund.amountFen;
+    const refunded = (await compensatedBefore(tx, order, 'points', refund)) + refund.amountFen;
     const delta = sums.taken - proportion(sums.given, refunded, refund.paidFen);
     if (delta >= 0) return;
     const effect = compensationOf('points', refund.outRefundNo);
@@ -99,7 +99,7 @@ const TAKE_BACK: Record<DatabaseEffect, Compensation> = {
       SELECT sku, sum(quantity)::float8 AS units,
         sum(quantity::bigint * unit_price_fen)::float8 AS "revenueFen"
       FROM order_items WHERE out_trade_no = ${outTradeNo} GROUP BY sku ORDER BY sku`;
-    const before = await takenBefore(tx, order, 'sales', refund);
+    const before = await compensatedBefore(tx, order, 'sales', refund);
     const refunded = before + refund.amountFen;
     const share = (parts: number[]) => {
       const earlier = proportions(parts, before, refund.paidFen);
@@ -166,7 +166,7 @@ const TAKE_BACK: Record<DatabaseEffect, Compensation> = {
 };
 
 /** What other refunds have taken back of an effect, as the money they stand for. */
-async function takenBefore(
+async function compensatedBefore(
   tx: Tx,
   order: LockedOrder,
   effect: DatabaseEffect,

@@ -90,7 +90,7 @@ export async function releaseStock(tx: Tx, { outTradeNo }: LockedOrder): Promise
  * is locked.
  * @returns false when there is not enough any more; nothing is reserved then
  */
-export async function reserveAgain(tx: Tx, { outTradeNo }: LockedOrder): Promise<boolean> {
+export async function reserveStockAgain(tx: Tx, { outTradeNo }: LockedOrder): Promise<boolean> {
   const wanted = await tx.$queryRaw<{ sku: string; enough: boolean }[]>`
     SELECT p.sku, p.stock IS NULL OR p.stock - p.reserved >= r.quantity AS enough
     FROM products p JOIN stock_reservations r USING (sku)

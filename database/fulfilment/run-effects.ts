@@ -96,12 +96,12 @@ async function runLocked(
   await lockProducts(tx, order.outTradeNo);
   const ahead = rows.filter(({ effect }) => FORWARD.includes(effect));
   const back = rows.filter(({ effect }) => !FORWARD.includes(effect));
-  const failed = await runAhead(context, tx, order, { rows: ahead, now });
-  return [...failed, ...(await runBack(tx, order, back, now))];
+  const failed = await runForward(context, tx, order, { rows: ahead, now });
+  return [...failed, ...(await runCompensations(tx, order, back, now))];
 }
 
 /** What the payment sets off. */
-async function runAhead(
+async function runForward(
   context: DatabaseContext,
   tx: Tx,
   order: LockedOrder,
@@ -125,7 +125,7 @@ async function runAhead(
  * What refunds take back. Each waits until its effect is done or never will be: whichever comes first,
  * the sums are the same.
  */
-async function runBack(
+async function runCompensations(
   tx: Tx,
   order: LockedOrder,
   rows: readonly EffectRow[],

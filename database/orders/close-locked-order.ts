@@ -24,6 +24,6 @@ export async function closeLocked(
   if (change.kind !== 'moved') return;
   await endInterventions(tx, { outTradeNo, reasons: ['wechat_failed'], now });
   await releaseStock(tx, order);
-  const told = { event: 'order.closed', status: 'closed', transactionId: null, now } as const;
-  await addDeliveries(context, tx, order, told);
+  const delivery = { event: 'order.closed', status: 'closed', transactionId: null, now } as const;
+  await addDeliveries(context, tx, order, delivery);
 }

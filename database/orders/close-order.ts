@@ -12,7 +12,7 @@ export type CloseStart =
   | { readonly kind: 'decided' }
   /** WeChat may know the order: it has to be asked. */
   | {
-      readonly kind: 'ask_wechat';
+      readonly kind: 'query_wechat';
       readonly merchantId: string;
       /** From this moment, Unix ms, an order that WeChat doesn't know can't come to exist any more. */
       readonly absentMeansClosedAtMs: number;
@@ -97,7 +97,7 @@ function beginClose(
       _max: { deadlineAt: true },
     });
     return {
-      kind: 'ask_wechat',
+      kind: 'query_wechat',
       merchantId: order.merchantId,
       absentMeansClosedAtMs: Math.max(
         Date.parse(order.timeExpire),

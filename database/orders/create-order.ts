@@ -89,7 +89,7 @@ export function createOrderCreation(context: DatabaseContext) {
       try {
         return await prisma.$transaction(async (tx) => {
           const existing = guard
-            ? await claimed(tx, guard, hash.hex('body', guard.body))
+            ? await claimGuard(tx, guard, hash.hex('body', guard.body))
             : await claimFingerprint(tx, fingerprint, nowMs);
           if (existing) return existing;
           const reserved = await reserveStock(tx, order.items);
@@ -122,7 +122,7 @@ export function createOrderCreation(context: DatabaseContext) {
   };
 }
 
-async function claimed(
+async function claimGuard(
   tx: Tx,
   guard: IdempotencyGuard,
   bodyHash: string,

@@ -17,7 +17,7 @@ export type QueryTurn =
   | { readonly kind: 'gone' }
   | { readonly kind: 'expired' }
   | { readonly kind: 'wait'; readonly delayMs: number }
-  | { readonly kind: 'ask'; readonly merchantId: string; readonly nextDelayMs: number };
+  | { readonly kind: 'query'; readonly merchantId: string; readonly nextDelayMs: number };
 
 /** What a query told, as it is kept. */
 export interface FoundPayment {
@@ -45,7 +45,7 @@ interface TurnRow {
   /** WeChat will not close it until a person acts: it may still be paid, whatever the time. */
   closeFailed: boolean;
   /** A person is asked about queries that WeChat refuses, or money that a query may explain. */
-  asked: boolean;
+  mayFindPayment: boolean;
 }
 
 /** The rows behind the order's one query activity: when to ask, and what was found. */
@@ -107,7 +107,10 @@ async function takeTurn(
     const wakeAt = Math.min(due, expiresAt);
     await setDue(prisma, outTradeNo, { dueAt: new Date(wakeAt + DUE_GRACE_MS) });
     const delayMs = wakeAt - nowMs;
-    return { kind: 'wait', delayMs: row.asked ? Math.min(delayMs, PAUSED_POLL_MS) : delayMs };
+    return {
+      kind: 'wait',
+      delayMs: row.mayFindPayment ? Math.min(delayMs, PAUSED_POLL_MS) : delayMs,
+    };
   }
   const from = row.firstPrepaidAt?.getTime() ?? nowMs;
   const next = nextQueryAt(from, nowMs + EARLY_MS, gapsMs);
@@ -116,7 +119,7 @@ async function takeTurn(
     dueAt: new Date(wakeAt + DUE_GRACE_MS),
     nextQueryAt: new Date(next),
   });
-  return { kind: 'ask', merchantId: row.merchantId, nextDelayMs: wakeAt - nowMs };
+  return { kind: 'query', merchantId: row.merchantId, nextDelayMs: wakeAt - nowMs };
 }
 
 async function keepFound(
@@ -127,13 +130,13 @@ async function keepFound(
   const { prisma, hash } = context;
   const { outTradeNo, transactionId, tradeState, totalFen, currency, appId } = notice;
   // WeChat may word the same answer anew each time: what counts is what it says of the money.
-  const said = [transactionId, tradeState, totalFen, currency, appId, notice.merchantId];
-  const contentHash = hash.hex('notice', JSON.stringify(said));
+  const report = [transactionId, tradeState, totalFen, currency, appId, notice.merchantId];
+  const contentHash = hash.hex('notice', JSON.stringify(report));
   // After a person's "again" the same answer is judged anew.
-  const again = await prisma.intervention.count({
+  const retries = await prisma.intervention.count({
     where: { outTradeNo, reason: 'amount_mismatch', resolution: 'retry' },
   });
-  const parts = [transactionId ?? 'none', contentHash.slice(0, 16), ...(again ? [again] : [])];
+  const parts = [transactionId ?? 'none', contentHash.slice(0, 16), ...(retries ? [retries] : [])];
   const of = { merchantId, outTradeNo, nowMs };
   const payment = { kind: 'payment', contentHash, raw, id: `query:${parts.join(':')}` } as const;
   const rows = [foundRow(context, of, payment)];
@@ -162,7 +165,7 @@ async function keepFound(
 function foundRow(
   { cipher }: DatabaseContext,
   of: { readonly merchantId: string; readonly outTradeNo: string; readonly nowMs: number },
-  said: {
+  report: {
     readonly kind: 'payment' | 'refund';
     readonly contentHash: string;
     readonly raw: string;
@@ -174,12 +177,12 @@ function foundRow(
   return {
     id,
     merchantId: of.merchantId,
-    notificationId: said.id,
+    notificationId: report.id,
     source: 'query',
-    kind: said.kind,
+    kind: report.kind,
     outTradeNo: of.outTradeNo,
-    contentHash: said.contentHash,
-    resourceEncrypted: cipher.encrypt(place, said.raw),
+    contentHash: report.contentHash,
+    resourceEncrypted: cipher.encrypt(place, report.raw),
     receivedAt: new Date(of.nowMs),
     nextAttemptAt: new Date(of.nowMs + DUE_GRACE_MS),
   };

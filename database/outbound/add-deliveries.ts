@@ -8,7 +8,7 @@ import type { DatabaseContext, Tx } from '../core/context';
 import type { LockedOrder } from '../core/lock-order';
 
 /** What each event is told by: the shop hears of all, the user of the payment. */
-const TOLD_BY: Readonly<Record<OrderEventName, readonly DeliveryKind[]>> = {
+const KINDS_OF_EVENT: Readonly<Record<OrderEventName, readonly DeliveryKind[]>> = {
   'order.paid': ['webhook', 'message'],
   'order.fulfilled': ['webhook'],
   'order.closed': ['webhook'],
@@ -23,9 +23,9 @@ export async function addDeliveries(
   { webhooks }: Pick<DatabaseContext, 'webhooks'>,
   tx: Tx,
   order: LockedOrder,
-  told: { event: OrderEventName; status: string; transactionId: string | null; now: Date },
+  delivery: { event: OrderEventName; status: string; transactionId: string | null; now: Date },
 ): Promise<void> {
-  const { event, status, transactionId, now } = told;
+  const { event, status, transactionId, now } = delivery;
   const payload = {
     type: event,
     timestamp: now.toISOString(),
@@ -44,7 +44,7 @@ export async function addDeliveries(
       metadata: order.metadata,
     },
   };
-  const kinds = TOLD_BY[event].filter((kind) => kind !== 'webhook' || webhooks);
+  const kinds = KINDS_OF_EVENT[event].filter((kind) => kind !== 'webhook' || webhooks);
   const id = deliveryId(order.outTradeNo, event);
   await insert(tx, { id, kinds, outTradeNo: order.outTradeNo, event, payload, now });
 }
@@ -135,7 +135,7 @@ export async function addSharingDelivery(
 
 async function insert(
   tx: Tx,
-  told: {
+  delivery: {
     id: string;
     kinds: readonly DeliveryKind[];
     outTradeNo: string;
@@ -144,7 +144,7 @@ async function insert(
     now: Date;
   },
 ): Promise<void> {
-  const { id, kinds, outTradeNo, event, payload, now } = told;
+  const { id, kinds, outTradeNo, event, payload, now } = delivery;
   if (kinds.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO deliveries (id, kind, out_trade_no, event, payload, next_attempt_at, created_at)

@@ -30,7 +30,7 @@ export function createDeliveries(context: DatabaseContext) {
     pending: (outTradeNo: string) => pendingDeliveries(context, outTradeNo),
 
     /** The receiver took them. */
-    done: (sent: readonly SentDelivery[], nowMs: number) => noteDelivered(context, sent, nowMs),
+    done: (sent: readonly SentDelivery[], nowMs: number) => recordDelivered(context, sent, nowMs),
 
     /** It did not: again later. What is given up is written with the question it opens (give-up). */
     failed: async ({ id, kind }: SentDelivery, failure: DeliveryFailure): Promise<void> => {
@@ -74,7 +74,7 @@ async function pendingDeliveries(
   }));
 }
 
-async function noteDelivered(
+async function recordDelivered(
   { prisma }: DatabaseContext,
   sent: readonly SentDelivery[],
   nowMs: number,

@@ -33,7 +33,7 @@ export interface InvariantResult {
   readonly findings: readonly PatrolFinding[];
   readonly position: PatrolPosition;
   /** Orders that a person is asked about now. */
-  readonly asked: readonly Violation[];
+  readonly opened: readonly Violation[];
 }
 
 /**
@@ -51,22 +51,22 @@ export function createInvariants(context: DatabaseContext) {
       now: () => number,
     ): Promise<InvariantResult> {
       const broken = new Map<string, Violation>();
-      const look = async (check: Prisma.Sql) => {
+      const runCheck = async (check: Prisma.Sql) => {
         for (const one of await context.prisma.$queryRaw<Violation[]>(check)) {
           broken.set(`${subjectOf(one)} ${one.outTradeNo}`, one);
         }
       };
       const checkOrders = async (numbers: string[]) => {
-        for (const check of ORDER_CHECKS) await look(check(numbers));
+        for (const check of ORDER_CHECKS) await runCheck(check(numbers));
       };
       const checking: Checking = { hasTime: () => now() < deadlineMs, now, checkOrders };
       const history = await checkChangedOrders(context, start, checking);
       const order = await checkSlice(context, start, checking);
       const since = new Date(start.sinceMs);
       await checkRefundedOrders(context, since, checking);
-      await look(refundedCheck(since, MAX_REFUNDS));
-      await look(stockCheck());
-      const settled = await settle(context, [...broken.values()], now);
+      await runCheck(refundedCheck(since, MAX_REFUNDS));
+      await runCheck(stockCheck());
+      const settled = await healOrOpen(context, [...broken.values()], now);
       return { ...settled, position: { history, order } };
     },
   };
@@ -153,27 +153,27 @@ async function checkRefundedOrders(
 }
 
 /** Heals what can be healed without moving money or guessing; a person is asked about the rest. */
-async function settle(
+async function healOrOpen(
   context: DatabaseContext,
   broken: readonly Violation[],
   now: () => number,
-): Promise<Pick<InvariantResult, 'findings' | 'asked'>> {
+): Promise<Pick<InvariantResult, 'findings' | 'opened'>> {
   const byKind = new Map<InvariantKind, Violation[]>();
   for (const one of broken) byKind.set(one.kind, [...(byKind.get(one.kind) ?? []), one]);
   const findings: PatrolFinding[] = [];
-  const asked: Violation[] = [];
+  const opened: Violation[] = [];
   for (const [kind, all] of byKind) {
     let healed = 0;
-    const before = asked.length;
+    const before = opened.length;
     for (const one of all) {
-      if (asked.length - before >= MAX_OPENED) break;
-      if (kind === 'reservation_leaked' && (await giveBack(context, one))) healed += 1;
-      else if (await ask(context, one, new Date(now()))) asked.push(one);
+      if (opened.length - before >= MAX_OPENED) break;
+      if (kind === 'reservation_leaked' && (await releaseLeakedStock(context, one))) healed += 1;
+      else if (await openViolation(context, one, new Date(now()))) opened.push(one);
     }
     const keys = all.map(({ outTradeNo }) => outTradeNo);
-    findings.push(finding(kind, keys, { healed, opened: asked.length - before }));
+    findings.push(finding(kind, keys, { healed, opened: opened.length - before }));
   }
-  return { findings, asked };
+  return { findings, opened };
 }
 
 /**
@@ -182,10 +182,13 @@ async function settle(
  * held should have been taken.
  * @returns true when the order holds nothing any more
  */
-function giveBack({ prisma }: DatabaseContext, { outTradeNo }: Violation): Promise<boolean> {
+function releaseLeakedStock(
+  { prisma }: DatabaseContext,
+  { outTradeNo }: Violation,
+): Promise<boolean> {
   return prisma.$transaction(async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
-    if (order === null || !(await goodsStayed(tx, order))) return false;
+    if (order === null || !(await hasKeptGoods(tx, order))) return false;
     const products = await tx.$queryRaw<{ sku: string }[]>`
       SELECT sku FROM products WHERE sku IN (SELECT sku FROM stock_reservations
         WHERE out_trade_no = ${outTradeNo} AND status = 'reserved')
@@ -201,7 +204,7 @@ function giveBack({ prisma }: DatabaseContext, { outTradeNo }: Violation): Promi
 }
 
 /** True where the order's end says that its goods were not handed out. */
-async function goodsStayed(tx: Tx, { outTradeNo, status }: LockedOrder): Promise<boolean> {
+async function hasKeptGoods(tx: Tx, { outTradeNo, status }: LockedOrder): Promise<boolean> {
   const stock = await tx.orderEffect.findFirst({
     where: { outTradeNo, effect: 'stock' },
     select: { status: true },
@@ -225,7 +228,11 @@ async function goodsStayed(tx: Tx, { outTradeNo, status }: LockedOrder): Promise
  * one moment: who dismisses it meanwhile is not asked again.
  * @returns true when it is news
  */
-function ask({ prisma }: DatabaseContext, violation: Violation, now: Date): Promise<boolean> {
+function openViolation(
+  { prisma }: DatabaseContext,
+  violation: Violation,
+  now: Date,
+): Promise<boolean> {
   const { outTradeNo, ours, expected, seen } = violation;
   const subject = subjectOf(violation);
   const evidence = { expected, seen };

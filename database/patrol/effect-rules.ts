@@ -7,7 +7,7 @@ import { MAX_VIOLATIONS, row, type OrderCheck } from './violation';
 const MAX_ENTRIES = 10_000;
 const effects = [...DATABASE_EFFECTS] as string[];
 /** What a refund takes back unasked. */
-const takenBack = effectsTakenBack({ restock: false, revokeCodes: false }) as string[];
+const compensatedEffects = effectsTakenBack({ restock: false, revokeCodes: false }) as string[];
 
 /** What order, effects, points, codes and stock must say of each other. */
 export const EFFECT_CHECKS: readonly OrderCheck[] = [
@@ -66,7 +66,7 @@ export const EFFECT_CHECKS: readonly OrderCheck[] = [
       FROM (
         SELECT e.effect || ${BACK} || r.out_refund_no AS name
         FROM refunds r JOIN order_effects e ON e.out_trade_no = o.out_trade_no
-        WHERE r.transaction_key = t.id AND r.status = 'succeeded' AND (e.effect = ANY(${takenBack})
+        WHERE r.transaction_key = t.id AND r.status = 'succeeded' AND (e.effect = ANY(${compensatedEffects})
           OR (e.effect = 'stock' AND r.restock) OR (e.effect = 'delivery' AND r.revoke_codes))
       ) w FULL JOIN (
         SELECT effect AS name FROM order_effects

@@ -84,8 +84,8 @@ export function createOverdueRows(context: DatabaseContext) {
     find: (kind: OverdueKind, nowMs: number) => findOverdue(context, kind, nowMs),
 
     /** Notes that runs were woken, where what is due has not moved meanwhile. */
-    woken: (kind: OverdueKind, rows: readonly OverdueRow[], nowMs: number) =>
-      noteWoken(context, kind, rows, nowMs),
+    recordWoken: (kind: OverdueKind, rows: readonly OverdueRow[], nowMs: number) =>
+      recordWoken(context, kind, rows, nowMs),
 
     /** Asks a person about a row, unless it has moved. @returns true when it is news */
     openStuck: (kind: OverdueKind, row: OverdueRow, run: object, nowMs: number) =>
@@ -116,7 +116,7 @@ export function createOverdueRows(context: DatabaseContext) {
      * patrol take it from there. A paid one with nothing to do, or that waits for a person, is left.
      * @returns their numbers
      */
-    async attend(nowMs: number): Promise<string[]> {
+    async makeUnattendedDue(nowMs: number): Promise<string[]> {
       const rows = await prisma.$queryRaw<{ outTradeNo: string }[]>`
         UPDATE orders SET due_at = ${new Date(nowMs)}
         WHERE due_at IS NULL AND out_trade_no IN (
@@ -161,7 +161,7 @@ async function findOverdue(
   return { keys, toWake, stuck };
 }
 
-async function noteWoken(
+async function recordWoken(
   { prisma }: DatabaseContext,
   kind: OverdueKind,
   rows: readonly OverdueRow[],

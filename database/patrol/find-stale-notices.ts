@@ -42,7 +42,7 @@ export function createStaleNotices({ prisma }: DatabaseContext) {
     },
 
     /** Their runs were told: the next patrol gives them some time. */
-    async told(outTradeNos: readonly string[], nowMs: number): Promise<void> {
+    async recordWoken(outTradeNos: readonly string[], nowMs: number): Promise<void> {
       if (outTradeNos.length === 0) return;
       await prisma.inboxNotification.updateMany({
         where: { outTradeNo: { in: [...outTradeNos] }, verdict: null },

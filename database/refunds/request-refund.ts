@@ -3,7 +3,7 @@ import { refundNumberFromKey } from '../../domain/refunds/refund-number';
 import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { sqlStateOf } from '../core/classify-errors';
-import { claimKey, rememberKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
+import { claimKey, recordKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
 import { endInterventions } from '../interventions/open-intervention';
 import { findRefund, type RefundView } from '../views/read-order-details';
 import { refundLimit, type RefundLimit } from './wechat-limits';
@@ -75,7 +75,7 @@ function reserve(
     const order = await lockOrder(tx, outTradeNo);
     if (!order) return { kind: 'unknown_order' };
     const known = await repeated(tx, request, outRefundNo);
-    if (known?.kind === 'repeat' && guard) await rememberKey(context, tx, guard, outTradeNo);
+    if (known?.kind === 'repeat' && guard) await recordKey(context, tx, guard, outTradeNo);
     if (known) return known;
     if (!REFUNDABLE.includes(order.status)) {
       return { kind: 'not_refundable', status: order.status };
@@ -109,7 +109,7 @@ function reserve(
     // Whether the order goes on with late money is no question once all of it goes back.
     if (amountFen === leftFen)
       await endInterventions(tx, { outTradeNo, reasons: ['late_payment'], now });
-    if (guard) await rememberKey(context, tx, guard, outTradeNo);
+    if (guard) await recordKey(context, tx, guard, outTradeNo);
     const details = { out_refund_no: outRefundNo, amount: amountFen, restock, revokeCodes };
     await audit(tx, actor, { action: 'refund.request', subject: outTradeNo, details });
     return { kind: 'reserved', refund: await viewOf(tx, outTradeNo, outRefundNo) };

@@ -3,7 +3,7 @@ import { fen, type Fen } from '../../domain/money';
 import { canBePaid } from '../../domain/orders/order-state';
 import { refundNumberOf, replacementNumber } from '../../domain/refunds/refund-number';
 import { currentOrder } from '../core/scope';
-import { reserveAgain } from '../fulfilment/reserve-stock';
+import { reserveStockAgain } from '../fulfilment/reserve-stock';
 import { closeLocked } from '../orders/close-locked-order';
 import { markOrderPaid } from '../payments/mark-order-paid';
 import { holdRefund } from '../refunds/settle-refund';
@@ -181,7 +181,7 @@ export async function acceptLate(resolution: ResolutionScope): Promise<Outcome> 
   if (!order || !payment) return refused('NOT_FOUND', NO_PAYMENT);
   if (payment.heldFen > 0) return refused('REFUND_RESERVED', BEING_REFUNDED);
   if (order.status !== 'paid_late') return refused('ORDER_NOT_PAYABLE', isInStatus(order.status));
-  if (!(await reserveAgain(scope.tx, order))) {
+  if (!(await reserveStockAgain(scope.tx, order))) {
     const detail = 'The close released the stock, and too little is left: refund, or restock first';
     return refused('OUT_OF_STOCK', detail);
   }

@@ -27,7 +27,7 @@ export interface Escalation {
 /** `opened`: news; `open`: the question was open already; `moot`: nobody needs the answer any more. */
 export type EscalationResult = 'opened' | 'open' | 'moot';
 
-interface Question {
+interface NewIntervention {
   readonly outTradeNo: string;
   readonly ours: boolean;
   readonly reason: InterventionReason;
@@ -43,14 +43,14 @@ const EFFECT_REASONS: Partial<Record<ErrorCode, InterventionReason>> = {
 /** What follows a spent budget: the row that was tried says so, and a person is asked, in one transaction. */
 export function createEscalations({ prisma }: DatabaseContext) {
   return {
-    open: (given: Escalation, nowMs: number): Promise<EscalationResult> =>
+    escalate: (escalation: Escalation, nowMs: number): Promise<EscalationResult> =>
       prisma.$transaction(async (tx): Promise<EscalationResult> => {
-        const question = await interventionOf(tx, given, nowMs);
-        if (question === null) return 'moot';
-        const { operation, code, attempts, evidence } = given;
+        const intervention = await interventionFor(tx, escalation, nowMs);
+        if (intervention === null) return 'moot';
+        const { operation, code, attempts, evidence } = escalation;
         const now = new Date(nowMs);
         const isNews = await openIntervention(tx, {
-          ...question,
+          ...intervention,
           evidence: { operation, code, attempts, last_at: now.toISOString(), ...evidence },
           now,
         });
@@ -60,44 +60,54 @@ export function createEscalations({ prisma }: DatabaseContext) {
 }
 
 /** What is asked, with the order locked; null when it is no question any more. */
-function interventionOf(tx: Tx, given: Escalation, nowMs: number): Promise<Question | null> {
-  switch (given.operation) {
+function interventionFor(
+  tx: Tx,
+  escalation: Escalation,
+  nowMs: number,
+): Promise<NewIntervention | null> {
+  switch (escalation.operation) {
     case 'wechat.prepay':
     case 'wechat.query':
     case 'wechat.close':
-      return aboutWechat(tx, given);
+      return interventionForOrder(tx, escalation);
     case 'wechat.refund':
     case 'wechat.refund_query':
-      return aboutRefund(tx, given);
+      return interventionForRefund(tx, escalation);
     case 'wechat.sharing':
     case 'wechat.sharing_query':
-      return aboutSharing(tx, given);
+      return interventionForSharing(tx, escalation);
     case 'wechat.return':
-      return aboutReturn(tx, given, nowMs);
+      return interventionForShareReturn(tx, escalation, nowMs);
     case 'inventory.stock':
     case 'fulfilment.points':
     case 'fulfilment.sales':
     case 'fulfilment.delivery':
-      return aboutEffect(tx, given);
+      return interventionForEffect(tx, escalation);
     case 'notification.webhook':
     case 'notification.message':
-      return aboutDelivery(tx, given);
+      return interventionForDelivery(tx, escalation);
     case 'database.read':
     case 'database.write':
-      return aboutStep(tx, given);
+      return interventionForStep(tx, escalation);
   }
 }
 
 /** Paid or closed meanwhile: there is nothing to ask any more. */
-async function aboutWechat(tx: Tx, given: Escalation): Promise<Question | null> {
-  const { number: outTradeNo, subject } = given;
+async function interventionForOrder(
+  tx: Tx,
+  escalation: Escalation,
+): Promise<NewIntervention | null> {
+  const { number: outTradeNo, subject } = escalation;
   const order = await lockOrder(tx, outTradeNo);
   if (!order || !canBePaid(order.status)) return null;
   return { outTradeNo, ours: true, reason: 'wechat_failed', subject, amountFen: null };
 }
 
-async function aboutRefund(tx: Tx, given: Escalation): Promise<Question | null> {
-  const { number: outRefundNo } = given;
+async function interventionForRefund(
+  tx: Tx,
+  escalation: Escalation,
+): Promise<NewIntervention | null> {
+  const { number: outRefundNo } = escalation;
   const refund = await lockRefund(tx, outRefundNo);
   if (!refund || isSettled(refund.status)) return null;
   const { out_trade_no: outTradeNo, order_no: orderNo, origin, amount_fen: amountFen } = refund;
@@ -114,8 +124,11 @@ async function aboutRefund(tx: Tx, given: Escalation): Promise<Question | null> 
   return { outTradeNo, ours: orderNo !== null, reason, subject: outRefundNo, amountFen };
 }
 
-async function aboutSharing(tx: Tx, given: Escalation): Promise<Question | null> {
-  const row = await lockSharing(tx, given.number);
+async function interventionForSharing(
+  tx: Tx,
+  escalation: Escalation,
+): Promise<NewIntervention | null> {
+  const row = await lockSharing(tx, escalation.number);
   if (!row || isSharingSettled(row.status)) return null;
   const { _sum } = await tx.profitSharingReceiver.aggregate({
     where: { outOrderNo: row.out_order_no, result: 'PENDING' },
@@ -131,8 +144,12 @@ async function aboutSharing(tx: Tx, given: Escalation): Promise<Question | null>
 }
 
 /** A take-back that WeChat can't have is over; the answer `retry` gives it a new number. */
-async function aboutReturn(tx: Tx, given: Escalation, nowMs: number): Promise<Question | null> {
-  const { number: outRefundNo, code } = given;
+async function interventionForShareReturn(
+  tx: Tx,
+  escalation: Escalation,
+  nowMs: number,
+): Promise<NewIntervention | null> {
+  const { number: outRefundNo, code } = escalation;
   const refund = await lockRefund(tx, outRefundNo);
   if (!refund) return null;
   const maybe = await mayBeReturned(tx, outRefundNo);
@@ -149,8 +166,11 @@ async function aboutReturn(tx: Tx, given: Escalation, nowMs: number): Promise<Qu
 }
 
 /** The effect counts as spent: it is no longer due, whoever looks. */
-async function aboutEffect(tx: Tx, given: Escalation): Promise<Question | null> {
-  const { number: outTradeNo, subject: effect, code } = given;
+async function interventionForEffect(
+  tx: Tx,
+  escalation: Escalation,
+): Promise<NewIntervention | null> {
+  const { number: outTradeNo, subject: effect, code } = escalation;
   const order = await lockOrder(tx, outTradeNo);
   if (!order) return null;
   const { count } = await tx.orderEffect.updateMany({
@@ -168,8 +188,11 @@ async function aboutEffect(tx: Tx, given: Escalation): Promise<Question | null> 
   return { outTradeNo, ours: true, reason, subject: effect, amountFen };
 }
 
-async function aboutDelivery(tx: Tx, given: Escalation): Promise<Question | null> {
-  const { number: outTradeNo, subject, attempts, evidence } = given;
+async function interventionForDelivery(
+  tx: Tx,
+  escalation: Escalation,
+): Promise<NewIntervention | null> {
+  const { number: outTradeNo, subject, attempts, evidence } = escalation;
   const { kind, id } = parseSubject(subject);
   await lockOrder(tx, outTradeNo);
   if (kind === null) return null;
@@ -182,23 +205,23 @@ async function aboutDelivery(tx: Tx, given: Escalation): Promise<Question | null
   return { outTradeNo, ours: true, reason: 'undeliverable', subject, amountFen: null };
 }
 
-function subjectOf(given: Escalation, isRefund: boolean, isSharing: boolean): string {
-  if (isRefund) return formatSubject('refund', given.number);
-  return isSharing ? formatSubject('sharing', given.number) : given.subject;
+function subjectOf(escalation: Escalation, isRefund: boolean, isSharing: boolean): string {
+  if (isRefund) return formatSubject('refund', escalation.number);
+  return isSharing ? formatSubject('sharing', escalation.number) : escalation.subject;
 }
 
 /** A step of the run of a refund or a sharing is asked about at its order. */
-async function aboutStep(tx: Tx, given: Escalation): Promise<Question> {
+async function interventionForStep(tx: Tx, escalation: Escalation): Promise<NewIntervention> {
   const refund = await tx.refund.findUnique({
-    where: { outRefundNo: given.number },
+    where: { outRefundNo: escalation.number },
     select: { outTradeNo: true },
   });
   const sharing = await tx.profitSharing.findUnique({
-    where: { outOrderNo: given.number },
+    where: { outOrderNo: escalation.number },
     select: { outTradeNo: true },
   });
-  const outTradeNo = refund?.outTradeNo ?? sharing?.outTradeNo ?? given.number;
+  const outTradeNo = refund?.outTradeNo ?? sharing?.outTradeNo ?? escalation.number;
   const order = await lockOrder(tx, outTradeNo);
-  const subject = subjectOf(given, refund !== null, sharing !== null);
+  const subject = subjectOf(escalation, refund !== null, sharing !== null);
   return { outTradeNo, ours: order !== null, reason: 'stuck', subject, amountFen: null };
 }

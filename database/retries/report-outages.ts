@@ -38,7 +38,7 @@ export function createOutages(
      * Costs a statement; says something only when the state is news.
      * @param facts for the row and the log
      */
-    async note(name: DependencyName, state: DependencyState, facts: object): Promise<void> {
+    async report(name: DependencyName, state: DependencyState, facts: object): Promise<void> {
       const isFirst = await deps.dependencies.mark(name, state, facts, deps.now());
       if (isFirst) await reportOutage(deps, name, state, facts);
     },

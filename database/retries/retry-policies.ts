@@ -101,14 +101,14 @@ function putPolicy(
     await audit(tx, actor, {
       action: 'retry_policy.put',
       subject: operation,
-      details: { before: before && noted(before), after: noted(after) },
+      details: { before: before && toAudit(before), after: toAudit(after) },
     });
     return { kind: 'ok', policy: after };
   });
 }
 
 /** What the audit log keeps, in the words of the API. */
-function noted(policy: StoredPolicy) {
+function toAudit(policy: StoredPolicy) {
   return {
     base_delay_ms: policy.baseDelayMs,
     factor: policy.factor,

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../domain/error-catalogue';
 import { isSharingSettled } from '../../domain/sharing/profit-sharing';
 import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
-import { claimKey, rememberKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
+import { claimKey, recordKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
 import { lockOrder } from '../core/lock-order';
 import { findSharing, type SharingView } from './reading';
 import { ownNumber, reserveSharing, type NewReceiver } from './reservation';
@@ -68,7 +68,7 @@ async function requestSharing(
   });
   if (known && known.contentHash !== contentHash) return taken(number.kind);
   if (known) {
-    if (guard) await rememberKey(context, tx, guard, outTradeNo);
+    if (guard) await recordKey(context, tx, guard, outTradeNo);
     return repeated(context, tx, outOrderNo);
   }
   // Two orders don't wait for each other: the number itself decides who was first.
@@ -85,7 +85,7 @@ async function requestSharing(
     now,
   });
   if (reserved.kind === 'refused') return reserved;
-  if (guard) await rememberKey(context, tx, guard, outTradeNo);
+  if (guard) await recordKey(context, tx, guard, outTradeNo);
   await audit(tx, actor, {
     action: 'sharing.create',
     subject: outTradeNo,

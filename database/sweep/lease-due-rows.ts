@@ -42,7 +42,7 @@ export interface LeasedResolution {
  * What the sweep of the api finds: rows somebody should have taken up and did not (P3, P12). Several
  * processes may ask at once: each gets others.
  */
-export function createOverdue(context: DatabaseContext) {
+export function createLeases(context: DatabaseContext) {
   return {
     ...noticeLeases(context),
     ...dueLeases(context),

@@ -28,7 +28,7 @@ test('an answer and the word of WeChat about a number that is not ours wait for 
   const refundNo = refund?.out_refund_no ?? '';
   const failed = { operation: 'wechat.refund', number: refundNo, subject: refundNo } as const;
   const given = { ...failed, code: 'WECHAT_REFUSED', attempts: 1, evidence: {} } as const;
-  await world.database.escalations.open(given, Date.now());
+  await world.database.escalations.escalate(given, Date.now());
 
   // Somebody reads the question under its lock: both stand behind that, the answer first.
   const reader = await world.sql.connect();

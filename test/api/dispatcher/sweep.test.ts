@@ -57,7 +57,7 @@ function start(take: (id: string) => Promise<void>) {
   const breaker = createBreaker({
     now,
     logger,
-    onState: (state) => void outages.note('temporal', state, {}),
+    onState: (state) => void outages.report('temporal', state, {}),
   });
   const ping = () => take('ping');
   const metrics = createMetrics({

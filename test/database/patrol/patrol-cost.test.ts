@@ -195,7 +195,7 @@ test.each(['order_overdue', 'refund_overdue', 'sharing_overdue', 'delivery_overd
 test('to look for forgotten notices and orders reads those, not the past', async () => {
   await someOrder(patrol.sql, { status: 'created', user: 'new' });
   expectCheap(await readsOf((rows) => rows.notices.find(Date.now())));
-  expectCheap(await readsOf((rows) => rows.overdue.attend(Date.now())));
+  expectCheap(await readsOf((rows) => rows.overdue.makeUnattendedDue(Date.now())));
   expectCheap(await readsOf((rows) => rows.overdue.endMoved(Date.now())));
 });
 

@@ -179,7 +179,7 @@ describe('told of before its payment', () => {
     expect(await money.resolves(no, 'reconciliation', 'retry')).toBe('done');
     await money.again(no);
     expect(await money.openReasons(no)).toEqual(['reconciliation']);
-    expect(await queries.turn(no, [30_000], Date.now())).toMatchObject({ kind: 'ask' });
+    expect(await queries.turn(no, [30_000], Date.now())).toMatchObject({ kind: 'query' });
   });
 });
 

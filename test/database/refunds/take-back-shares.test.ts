@@ -200,7 +200,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
 
   test('while a person is asked about it, it waits', async () => {
     const { refundNo, back } = await overWhileTakenBack();
-    await sharing.database.escalations.open(spentOn(back), Date.now());
+    await sharing.database.escalations.escalate(spentOn(back), Date.now());
     expect(await turn(refundNo)).toMatchObject({ kind: 'over' });
     expect(await dueAt(refundNo)).toBeNull();
   });
@@ -222,7 +222,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
 
   test('one that nobody can tell of is', async () => {
     const { no, refundNo, back } = await overWhileTakenBack();
-    expect(await sharing.database.escalations.open(spentOn(back), Date.now())).toBe('opened');
+    expect(await sharing.database.escalations.escalate(spentOn(back), Date.now())).toBe('opened');
     expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
   });
 });
@@ -280,7 +280,7 @@ describe('where not enough can be taken back, a person is asked and nothing is s
         Date.now() + 60_000,
         Date.now,
       );
-      return checked.asked.filter((one) => one.outTradeNo === no).map(({ kind }) => kind);
+      return checked.opened.filter((one) => one.outTradeNo === no).map(({ kind }) => kind);
     };
     expect(await overdrawn()).toEqual([]);
     await sharing.sql.query(`UPDATE refunds SET short_accepted_at = NULL`);
@@ -329,7 +329,7 @@ describe('a take-back that WeChat fails', () => {
         attempts: 30,
         evidence: {},
       } as const;
-      expect(await giveUp.open(spent, Date.now())).toBe('opened');
+      expect(await giveUp.escalate(spent, Date.now())).toBe('opened');
       expect(await sharing.answer(no, action)).toBe('SHARING_RESERVED');
       expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
       expect(await turn(refundNo)).toMatchObject({ kind: 'return_ask', back });
@@ -353,7 +353,7 @@ describe('a take-back that WeChat fails', () => {
       attempts: 2,
       evidence: {},
     } as const;
-    expect(await giveUp.open(spent, Date.now())).toBe('opened');
+    expect(await giveUp.escalate(spent, Date.now())).toBe('opened');
     expect(await sharing.answer(no, 'accept')).toEqual([refundNo]);
     expect(await turn(refundNo)).toMatchObject({ kind: 'send' });
   });
@@ -390,7 +390,7 @@ describe('a take-back that WeChat fails', () => {
       attempts: 1,
       evidence: {},
     } as const;
-    expect(await giveUp.open(spent, Date.now())).toBe('opened');
+    expect(await giveUp.escalate(spent, Date.now())).toBe('opened');
     expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
     expect((await sent(refundNo)).back.outReturnNo).not.toBe(back.outReturnNo);
   });

@@ -23,7 +23,7 @@ async function failedEffect(heldFen: number): Promise<{ no: string; refundNo: st
   );
   const spent = { operation: 'fulfilment.points', number: no, subject: 'points' } as const;
   const given = { ...spent, code: 'EFFECT_FAILED', attempts: 6, evidence: {} } as const;
-  await world.database.escalations.open(given, Date.now());
+  await world.database.escalations.escalate(given, Date.now());
   return { no, refundNo };
 }
 

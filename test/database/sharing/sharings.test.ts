@@ -225,7 +225,7 @@ describe('the answer', () => {
     const outOrderNo = await sharing.shared(no, [receiver(10)]);
     const attemptId = await sharing.sending(outOrderNo);
     await sharing.database.sharings.attemptEnded(attemptId, 'refused', 'NO_AUTH', null, Date.now());
-    const given = await sharing.database.escalations.open(
+    const given = await sharing.database.escalations.escalate(
       {
         operation: 'wechat.sharing',
         number: outOrderNo,
