@@ -2,8 +2,9 @@
 // Sandbox: deterministic only.
 
 /**
- * An amount in fen (分, 1/100 元): an integer from 0 to {@link MAX_FEN}. {@link fen} and {@link isFen}
- * are the only ways to one. A difference of two amounts can be negative, and is a plain number.
+ * An amount in fen (分, 1/100 元): an integer from 0 to {@link MAX_FEN}. {@link fen} and {@link
+ * isFen} are the only ways to one. A difference of two amounts can be negative, and is a plain
+ * number.
  */
 export type Fen = number & { readonly __unit: 'fen' };
 
@@ -20,7 +21,8 @@ export function isFen(value: unknown): value is Fen {
  * @throws RangeError when it is not an integer from 0 to {@link MAX_FEN}
  */
 export function fen(value: number): Fen {
-  if (!isFen(value)) throw new RangeError(`an amount in fen must be an integer from 0 to ${MAX_FEN}, not ${value}`);
+  if (!isFen(value))
+    throw new RangeError(`an amount in fen must be an integer from 0 to ${MAX_FEN}, not ${value}`);
   return value;
 }
 
@@ -38,8 +40,8 @@ export function sumOfItems(
 }
 
 /**
- * The part of a whole that belongs to the refunded part of a payment, rounded half up. Exact for any
- * integers; the whole itself when the whole payment is refunded.
+ * The part of a whole that belongs to the refunded part of a payment, rounded half up. Exact for
+ * any integers; the whole itself when the whole payment is refunded.
  * @param whole fen, points or pieces
  */
 export function proportion(whole: number, refundedFen: number, paidFen: number): number {

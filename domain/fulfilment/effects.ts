@@ -1,24 +1,33 @@
-/** What a payment sets off inside the database; each happens once and holds `fulfilled`. */
+// The names of a payment's effects, of their compensations, and of outbound events.
+// Sandbox: deterministic only.
+
+/**
+ * The effects of a payment inside the database. Each runs once; `fulfilled` waits for all of them.
+ */
 export const DATABASE_EFFECTS = ['points', 'sales', 'stock', 'delivery'] as const;
 export type DatabaseEffect = (typeof DATABASE_EFFECTS)[number];
 
-/** What a refund takes back of an effect is an effect of its own, one per refund. */
+/** The compensation of an effect is an effect of its own, one per refund. */
 export type Compensation = `${DatabaseEffect}_back:${string}`;
 
-/** Between the effect's name and the refund's number. */
+/** Stands between the effect's name and the refund's number. */
 export const BACK = '_back:';
 
-/** `points_back:<out_refund_no>`. */
+/** The name of a compensation, like `points_back:<out_refund_no>`. */
 export function compensationOf(effect: DatabaseEffect, outRefundNo: string): Compensation {
   return `${effect}${BACK}${outRefundNo}`;
 }
 
-/** True for the name of something that a refund takes back. */
+/** True for the name of a compensation. */
 export function isCompensation(name: string): boolean {
   return name.includes(BACK);
 }
 
-/** What an effect's name says: the effect, and of a compensation the refund it belongs to. */
+/**
+ * Parses an effect's name.
+ * @returns the effect, and the number of the refund when the name is a compensation's, else null
+ * @throws RangeError when it names no effect
+ */
 export function readEffect(name: string): {
   readonly effect: DatabaseEffect;
   readonly outRefundNo: string | null;
@@ -26,11 +35,11 @@ export function readEffect(name: string): {
   const at = name.indexOf(BACK);
   const effect = at < 0 ? name : name.slice(0, at);
   const known = DATABASE_EFFECTS.find((one) => one === effect);
-  if (known === undefined) throw new RangeError(`no effect: ${name}`);
+  if (known === undefined) throw new RangeError(`not the name of an effect: ${name}`);
   return { effect: known, outRefundNo: at < 0 ? null : name.slice(at + BACK.length) };
 }
 
-/** The effects that a refund takes back: points and sales by themselves, goods only where asked for. */
+/** The effects that a refund compensates: points and sales always, goods only on request. */
 export function effectsTakenBack(refund: {
   readonly restock: boolean;
   readonly revokeCodes: boolean;
@@ -45,8 +54,8 @@ export function effectsTakenBack(refund: {
 export const EFFECT_STATUSES = ['pending', 'done', 'failed', 'skipped', 'cancelled'] as const;
 
 /**
- * The database effects of an order. Points and sales apply to every one; stock where some was
- * reserved; delivery where goods come from the pool of codes.
+ * The database effects of an order. Every order has points and sales; stock applies when some was
+ * reserved, delivery when goods come from the pool of codes.
  */
 export function effectsFor(order: {
   hasReservations: boolean;
@@ -59,7 +68,7 @@ export function effectsFor(order: {
   });
 }
 
-/** Events told to the shop (webhook) and, some of them, to the user (message). */
+/** Events of an order that go to the shop as webhooks; some go to the user as messages too. */
 export const ORDER_EVENT_NAMES = [
   'order.paid',
   'order.fulfilled',
@@ -68,7 +77,7 @@ export const ORDER_EVENT_NAMES = [
 ] as const;
 export type OrderEventName = (typeof ORDER_EVENT_NAMES)[number];
 
-/** All that the shop's webhook is told; `/openapi.json` has the payload of each. */
+/** All events that go to the shop's webhook. `/openapi.json` has the payload of each. */
 export const WEBHOOK_EVENT_NAMES = [
   ...ORDER_EVENT_NAMES,
   'refund.succeeded',

@@ -1,6 +1,9 @@
+// The channels of orders, and the API of WeChat Pay that each one uses.
+// Sandbox: deterministic only.
+
 /**
- * Where an order comes from. The two digits are part of the order number; the API is the one of
- * WeChat Pay v3 that makes the prepay for it (`POST /v3/pay/transactions/{api}`).
+ * The places where an order can come from. The two digits are part of the order number; `api` is
+ * the API of WeChat Pay v3 that makes the prepay (`POST /v3/pay/transactions/{api}`).
  */
 export const CHANNELS = {
   miniprogram: { digits: '01', api: 'jsapi', needsOpenid: true, needsClientIp: false },
@@ -15,7 +18,9 @@ export type PrepayApi = (typeof CHANNELS)[Channel]['api'];
 
 export const CHANNEL_NAMES = Object.keys(CHANNELS) as [Channel, ...Channel[]];
 
-/** How long what WeChat's prepay gives can be used, in ms (`prepay_id` and `code_url` 2 h, `h5_url` 5 min). */
+/**
+ * How long the result of a prepay can be used, in ms: `prepay_id`, `code_url` 2 h, `h5_url` 5 min.
+ */
 export const PREPAY_LIFE_MS: Readonly<Record<PrepayApi, number>> = {
   jsapi: 2 * 60 * 60_000,
   app: 2 * 60 * 60_000,

@@ -18,8 +18,8 @@ export interface FingerprintInput {
 export const FINGERPRINT_WINDOW_MS = 5 * 60_000;
 
 /**
- * The text whose keyed hash is the order's fingerprint. It does not depend on the order of the items,
- * and it adds up lines of one sku at one price, so `2 × A` and `A, A` are the same.
+ * The text whose keyed hash is the order's fingerprint. It does not depend on the order of the
+ * items, and it adds up lines of one sku at one price, so `2 × A` and `A, A` are the same.
  */
 export function fingerprintText(input: FingerprintInput): string {
   const lines = new Map<string, { sku: string; unitPriceFen: Fen; quantity: number }>();

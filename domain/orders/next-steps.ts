@@ -39,8 +39,8 @@ export interface NextSteps {
 }
 
 /**
- * Decides which activities an order's run starts. An activity that is under way counts as started, so
- * the same view may name it again.
+ * Decides which activities an order's run starts. An activity that is under way counts as started,
+ * so the same view may name it again.
  * @param nowMs Unix time in ms; no prepay starts at `expiresAtMs` or later
  */
 export function nextSteps(view: RunView, memory: StepMemory, nowMs: number): NextSteps {
@@ -64,8 +64,9 @@ function whilePayable(view: RunView, memory: StepMemory, nowMs: number): NextSte
 }
 
 /**
- * A close that failed waits for a person, and the order is queried meanwhile. WeChat's own report that
- * it has closed the order is carried out all the same, once: then the cause is an ordinary one again.
+ * A close that failed waits for a person, and the order is queried meanwhile. WeChat's own report
+ * that it has closed the order is carried out all the same, once: then the cause is an ordinary one
+ * again.
  */
 function whileClosing(view: RunView, memory: StepMemory, cause: CloseCause): NextSteps {
   if (cause === 'closed_at_wechat') {

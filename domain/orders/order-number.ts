@@ -1,3 +1,5 @@
+// Makes and parses order numbers, with check digits.
+// Sandbox: deterministic only.
 import { CHANNELS, CHANNEL_NAMES, type Channel } from './channels';
 
 /**
@@ -35,23 +37,24 @@ function mod97(text: string): number {
 }
 
 /**
- * The two check digits for the first 20 characters: `98 − (body · 100 mod 97)`. They find every digit
- * taken for a digit, every letter taken for a letter, and every swap of neighbours but `1B` `2M` `3X`.
- * A digit taken for a letter or back shifts what stands before it (letters count as two digits): of
- * those about 1 in 97 slips through, and is then looked up in vain.
+ * The two check digits for the first 20 characters: `98 − (body · 100 mod 97)`. They detect every
+ * digit typed for another digit, every letter typed for another letter, and every swap of
+ * neighbours but `1B`, `2M` and `3X`. A letter typed for a digit, or a digit for a letter, shifts
+ * all characters before it, because a letter counts as two digits: about 1 in 97 of these errors is
+ * not detected.
  */
 export function checkDigits(body: string): string {
   return String(98 - mod97(`${body}00`)).padStart(2, '0');
 }
 
-/** The day in Shanghai as `yyyymmdd`; `nowMs` is Unix time in milliseconds. */
+/** The day in Shanghai as `yyyymmdd`; `nowMs` is Unix time in ms. */
 export function shanghaiDay(nowMs: number): string {
   return new Date(nowMs + SHANGHAI_OFFSET_MS).toISOString().slice(0, 10).replaceAll('-', '');
 }
 
 /**
- * Six upper-case base-36 digits from a keyed hash of the user id. The hash is passed in (HMAC-SHA-256
- * in production); without its key the digits can't be turned back or tried out.
+ * Six upper-case base-36 digits from a keyed hash of the user id (HMAC-SHA-256 in production).
+ * Without the key nobody can compute the user id from the digits, or test a guess.
  */
 export function userHashDigits(keyedHash: Uint8Array): string {
   let value = 0n;
@@ -91,7 +94,9 @@ export type ParsedOrderNumber =
   | { readonly kind: 'malformed' }
   | { readonly kind: 'wrong_check_digits' };
 
-/** Reads an order number, or says why it is none, before anything is looked up. */
+/**
+ * Parses an order number, or says why the text is none. Callers do this before any look-up.
+ */
 export function parseOrderNumber(text: string): ParsedOrderNumber {
   const match = SHAPE.exec(text);
   if (!match) return { kind: 'malformed' };

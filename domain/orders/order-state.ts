@@ -1,6 +1,9 @@
+// The state machine of an order.
+// Sandbox: deterministic only.
+
 /**
- * The states of an order, and the only table that says how they change (S5). The names are public:
- * they are in the database, in the HTTP answers and in Temporal's search attribute.
+ * The states of an order; the table below is the only place that says how they change (S5). The
+ * names are public: they are in the database, in HTTP replies and in Temporal's search attribute.
  */
 export const ORDER_STATUSES = [
   'created',
@@ -14,17 +17,17 @@ export const ORDER_STATUSES = [
 export type OrderStatus = (typeof ORDER_STATUSES)[number];
 
 export const ORDER_EVENTS = [
-  /** WeChat gave what the user needs to pay. */
+  /** WeChat accepted the prepay: the user can pay. */
   'prepaid',
-  /** The order's money is in. */
+  /** The order's payment has come. */
   'paid',
   /** Every database effect is done or skipped. */
   'fulfilled',
   /** Nobody can pay any more. */
   'closed',
-  /** A person accepts money that came after the close. */
+  /** A person accepts a payment that came after the close. */
   'late_payment_accepted',
-  /** All of the applied money is back. */
+  /** The whole payment is refunded. */
   'refunded',
 ] as const;
 export type OrderEvent = (typeof ORDER_EVENTS)[number];
@@ -96,8 +99,8 @@ export type Transition =
   | { readonly kind: 'refused'; readonly status: OrderStatus; readonly event: OrderEvent };
 
 /**
- * What `event` does to an order in `status`: it moves on, it has happened before, or it can't.
- * Whether a payment carries the right money is decided before this is asked.
+ * What `event` does to an order in `status`: it moves to another status, it has happened before, or
+ * the status doesn't allow it. The caller has checked the amount and identity of a payment before.
  */
 export function transition(status: OrderStatus, event: OrderEvent): Transition {
   const step: Step = TRANSITIONS[status][event];
@@ -106,7 +109,7 @@ export function transition(status: OrderStatus, event: OrderEvent): Transition {
   return { kind: 'moved', from: status, to: step };
 }
 
-/** True while WeChat may still take money for the order. */
+/** True while WeChat may still accept a payment of the order. */
 export function canBePaid(status: OrderStatus): status is 'created' | 'awaiting_payment' {
   return status === 'created' || status === 'awaiting_payment';
 }

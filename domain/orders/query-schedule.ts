@@ -5,9 +5,9 @@
 export const MAX_QUERY_GAP_MS = 60 * 60_000;
 
 /**
- * When WeChat is queried next. The gaps count from a start: for a payment the prepay, for a refund, a
- * sharing or a take-back the moment when WeChat accepted it. With `30s, 1m, 2m` the queries come 30 s,
- * 1 min 30 s and 3 min 30 s after the start; then the gap doubles.
+ * When WeChat is queried next. The gaps count from a start: for a payment the prepay, for a refund,
+ * a sharing or a take-back the moment when WeChat accepted it. With `30s, 1m, 2m` the queries come
+ * 30 s, 1 min 30 s and 3 min 30 s after the start; then the gap doubles.
  * @param startMs Unix time in ms
  * @param nowMs Unix time in ms
  * @param gapsMs at least one gap, each > 0

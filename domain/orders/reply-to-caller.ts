@@ -19,8 +19,8 @@ export function prepayReply(view: RunView | null, round: number): PrepayReply | 
 }
 
 /**
- * True when a caller who waits for a close can get the reply: nobody can pay any more, or WeChat does
- * not close the order until a person acts.
+ * True when a caller who waits for a close can get the reply: nobody can pay any more, or WeChat
+ * does not close the order until a person acts.
  * @param view null when the number is not one of our orders
  */
 export function isCloseSettled(view: RunView | null): boolean {

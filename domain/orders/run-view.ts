@@ -5,8 +5,8 @@ import type { OrderStatus } from './order-state';
 
 /**
  * Everything an order's run decides on: ids, amounts and states, never personal data. The database
- * reads it when a run starts and after each step, so a run can be started again at any time (P5). The
- * names of its properties are part of every recorded history: never rename one.
+ * reads it when a run starts and after each step, so a run can be started again at any time (P5).
+ * The names of its properties are part of every recorded history: never rename one.
  */
 export interface RunView {
   readonly status: OrderStatus;

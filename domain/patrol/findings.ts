@@ -1,33 +1,36 @@
+// What the patrol looks for, and the shape of its report.
+// Sandbox: deterministic only.
+
 /**
- * What the patrol looks for. The names are public: they stand in its reports, and those of broken
- * invariants in the subjects of interventions.
+ * The kinds of findings of the patrol. The names are public: they are in its reports, and those of
+ * broken invariants in the subjects of interventions.
  */
 export const PATROL_KINDS = {
-  /** WeChat's word waits for its verdict: its run is told of it. */
+  /** A notice of WeChat waits for its verdict: the patrol wakes its run. */
   notice_without_verdict: 'inbox',
-  /** `due_at` has passed: the run is woken; if that changes nothing, a person is asked (`stuck`). */
+  /** `due_at` has passed: the patrol wakes the run. If nothing changes, it opens `stuck`. */
   order_overdue: 'overdue',
   refund_overdue: 'overdue',
   sharing_overdue: 'overdue',
-  /** Something to tell is not even tried: the run is woken, then a person is asked. */
+  /** A delivery is due, but not tried: the patrol wakes the run, then opens an intervention. */
   delivery_overdue: 'overdue',
-  /** An open order without `due_at`: it gets one, and with it everybody who looks for such orders. */
+  /** An open order without `due_at`: it gets one, so that sweep and patrol find it. */
   order_created_unattended: 'overdue',
-  /** A run that a person was asked about goes on by itself: the question is ended. */
+  /** A run with an open `stuck` goes on by itself: the patrol ends the intervention. */
   stuck_moved_on: 'overdue',
-  /** What was held or given back of a transaction is not what its refunds say. */
+  /** The held or refunded amounts of a transaction differ from those of its refunds. */
   transaction_overdrawn: 'invariants',
-  /** The status, or what the order says is back, is not what its transaction and refunds say. */
+  /** The order's status or refunded amount differs from its transaction and refunds. */
   status_without_transaction: 'invariants',
-  /** The effects say something else than the order's status, the points' entries or the refunds. */
+  /** The effects differ from the order's status, its points entries or its refunds. */
   effects_disagree: 'invariants',
-  /** A balance is not the sum of its entries, or more codes went out than were ordered. */
+  /** A balance differs from the sum of its entries, or an order has more codes than it ordered. */
   effect_twice: 'invariants',
-  /** A product's `reserved` is not the sum of its reservations. */
+  /** A product's `reserved` differs from the sum of its reservations. */
   stock_disagrees: 'invariants',
-  /** An order that is over still holds stock: given back where the counts agree and nothing left. */
+  /** An ended order still reserves stock. The patrol releases it when the counts agree. */
   reservation_leaked: 'invariants',
-  /** Raw callback bodies past their time; the row, its id and its verdict stay. */
+  /** Raw callback bodies past their time are deleted; the row, its id and its verdict stay. */
   callback_body_purged: 'purge',
   idempotency_key_purged: 'purge',
   fingerprint_purged: 'purge',
@@ -36,7 +39,7 @@ export const PATROL_KINDS = {
   patrol_report_purged: 'purge',
 } as const satisfies Record<string, PatrolSection>;
 
-/** In this order; one that fails doesn't stop the next. */
+/** The sections in their order. One that fails doesn't stop the next. */
 export const PATROL_SECTIONS = ['inbox', 'overdue', 'invariants', 'purge'] as const;
 export type PatrolSection = (typeof PATROL_SECTIONS)[number];
 
@@ -48,24 +51,24 @@ type KindOf<S extends PatrolSection> = {
 export type InvariantKind = KindOf<'invariants'>;
 export type PurgeKind = KindOf<'purge'>;
 
-/** What one patrol found of one kind: `found` is the sum of the three others. */
+/** The findings of one kind in one patrol. `found` is the sum of the three other counts. */
 export interface PatrolFinding {
   readonly kind: PatrolKind;
   /** Counted up to a bound, see the section. */
   readonly found: number;
-  /** Told, repaired or removed by this patrol. */
+  /** Woken, repaired or deleted by this patrol. */
   readonly healed: number;
-  /** Questions for a person that this patrol opened. */
+  /** Interventions that this patrol opened. */
   readonly opened: number;
-  /** Asked about already, dismissed, or left to the next patrol. */
+  /** Has an intervention already, was dismissed, or is left to the next patrol. */
   readonly left: number;
-  /** Numbers to look at first. */
+  /** Some of the numbers, for a person to begin with. */
   readonly sample: readonly string[];
 }
 
 const MAX_SAMPLE = 10;
 
-/** A finding from its parts: what was neither healed nor opened is left. */
+/** Makes a finding. Everything that was neither healed nor opened counts as left. */
 export function finding(
   kind: PatrolKind,
   keys: readonly string[],
@@ -78,7 +81,7 @@ export function finding(
   return { kind, found, healed, opened, left: found - healed - opened, sample };
 }
 
-/** How far the patrol has read; each one goes on where the last one stopped. */
+/** How far the patrol has read. Each patrol goes on where the last one stopped. */
 export interface PatrolPosition {
   /** Id of the last row of the status history whose order was checked, as decimal text. */
   readonly history: string;
@@ -86,16 +89,16 @@ export interface PatrolPosition {
   readonly order: string;
 }
 
-/** What a patrol is given at its start. */
+/** The state from which a patrol starts. */
 export interface PatrolStart {
   readonly id: string;
-  /** null before the first one. */
+  /** null before the first patrol. */
   readonly position: PatrolPosition | null;
-  /** Unix ms: what changed since then was not looked at yet. */
+  /** Unix time in ms. Later changes have not been checked yet. */
   readonly sinceMs: number;
 }
 
-/** What a patrol leaves. */
+/** The result of a patrol. */
 export interface PatrolReport {
   readonly findings: readonly PatrolFinding[];
   readonly failedSections: readonly PatrolSection[];
@@ -103,7 +106,7 @@ export interface PatrolReport {
 }
 
 /**
- * More rows than this at once are no stuck runs but an outage: nobody is helped by as many questions,
- * so none is opened and one alarm says how many there are.
+ * More stuck runs than this at once mean an outage. So many interventions would help nobody, so the
+ * patrol opens none, and one alert says how many there are.
  */
 export const MAX_STUCK = 50;

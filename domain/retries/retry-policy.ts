@@ -1,10 +1,12 @@
+// Retry policies: their defaults, and the delay that follows a failed attempt.
+// Sandbox: deterministic only.
 import { ERRORS, type ErrorCode } from '../error-catalogue';
 
-/** How fast, and how often, something is tried again. Times are milliseconds. */
+/** How fast and how often an operation is tried again. */
 export interface Backoff {
   readonly baseDelayMs: number;
   readonly factor: number;
-  /** 0 … 1: the share of the delay that is spread at random. */
+  /** 0 … 1: the part of the delay that is spread at random. */
   readonly jitter: number;
   readonly maxDelayMs: number;
   readonly maxAttempts: number;
@@ -41,9 +43,9 @@ export function isRetryOperation(value: unknown): value is RetryOperation {
   return RETRY_OPERATIONS.some((operation) => operation === value);
 }
 
-/** What a policy may hold; the database has the same bounds. */
+/** The bounds of a policy's values; the database has the same. */
 export const POLICY_BOUNDS = {
-  /** A day: whatever waits longer has been forgotten. */
+  /** A day: nobody remembers an operation that waits longer. */
   maxDelayMs: 24 * 3_600_000,
   maxFactor: 10,
   maxJitter: 1,
@@ -51,8 +53,8 @@ export const POLICY_BOUNDS = {
 } as const;
 
 /**
- * The type of the failure that ends an activity whose budget is spent, or whose error no attempt can
- * cure: a person is asked, and the run reads its rows again.
+ * The type of the failure that ends an activity after its budget is spent, or after an error that
+ * no retry can cure. An intervention is open then, and the run reads its rows again.
  */
 export const BUDGET_SPENT = 'BUDGET_SPENT';
 
@@ -60,7 +62,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** The connection, or the other side's servers: nothing was said about the request itself. */
+/** The connection or the other side's servers failed: the code says nothing about the request. */
 const OUTAGE_CODES: readonly ErrorCode[] = [
   'SYSTEM_ERROR',
   'NETWORK_ERROR',
@@ -69,7 +71,7 @@ const OUTAGE_CODES: readonly ErrorCode[] = [
   'BANK_ERROR',
   'RESPONSE_FORGED',
 ];
-/** Only a person can clear these. */
+/** Only a person can remove the cause of these. */
 const NEVER_CODES: readonly ErrorCode[] = [
   'VALIDATION_ERROR',
   'PERMISSION_DENIED',
@@ -79,7 +81,7 @@ const NEVER_CODES: readonly ErrorCode[] = [
 
 const JITTER = 0.2;
 
-/** A policy of a call to WeChat; the codes are those beyond what all such calls have. */
+/** The policy of a call to WeChat. The codes are added to those that all such calls share. */
 function wechat(
   backoff: Omit<Backoff, 'jitter' | 'factor'>,
   retryable: readonly ErrorCode[],
@@ -127,8 +129,8 @@ function notification(maxDelayMs: number, maxAttempts: number): RetryPolicy {
 }
 
 /**
- * The policies that a new database starts with: the migration seeds these (a test compares both). A
- * worker falls back on them only while it has never been able to read the table.
+ * The policies of a new database: a migration writes them (a test compares both). A worker uses
+ * these only until it has read the table for the first time.
  */
 export const DEFAULT_POLICIES: Readonly<Record<RetryOperation, RetryPolicy>> = {
   'wechat.prepay': wechat(
@@ -140,7 +142,8 @@ export const DEFAULT_POLICIES: Readonly<Record<RetryOperation, RetryPolicy>> = {
     'RULE_LIMIT',
     'NOT_ENOUGH',
   ]),
-  // "Too early" is a refusal of unknown reason, for up to 5 min: a hundred attempts are some 25.
+  // For up to 5 min WeChat refuses a close as too early, without a code of its own. A hundred
+  // attempts take some 25 min.
   'wechat.close': wechat({ baseDelayMs: SECOND, maxDelayMs: 15 * SECOND, maxAttempts: 100 }, [
     'WECHAT_REFUSED',
     'ORDER_NOT_EXIST',
@@ -167,7 +170,8 @@ export const DEFAULT_POLICIES: Readonly<Record<RetryOperation, RetryPolicy>> = {
     ['RULE_LIMIT', 'NOT_ENOUGH'],
     ['OUT_TRADE_NO_USED'],
   ),
-  // A refund waits for it: a person hears of it within hours. A receiver without money stays without.
+  // A refund waits for it, so a person has to know within hours. A receiver who lacks the money
+  // will rarely get it.
   'wechat.return': wechat(
     { baseDelayMs: 2 * SECOND, maxDelayMs: 5 * MINUTE, maxAttempts: 30 },
     ['RULE_LIMIT'],
@@ -179,15 +183,15 @@ export const DEFAULT_POLICIES: Readonly<Record<RetryOperation, RetryPolicy>> = {
   'fulfilment.points': EFFECT,
   'fulfilment.sales': EFFECT,
   'fulfilment.delivery': EFFECT,
-  // Given up after about a day.
+  // The budget is spent after about a day.
   'notification.webhook': notification(2 * HOUR, 20),
   'notification.message': notification(10 * MINUTE, 10),
 };
 
 /**
- * How long to wait before the next attempt: `base · factor^attempt`, plus
- * `that · jitter · (random − 0.5)`, never above the maximum.
- * @param attempt failed attempts so far less one: 0 after the first failure
+ * The wait before the next attempt: `delay = base · factor^attempt`, plus
+ * `delay · jitter · (random − 0.5)`, never above the maximum.
+ * @param attempt failed attempts so far minus one: 0 after the first failure
  * @param random 0 ≤ random < 1, passed in
  * @returns whole milliseconds ≥ 0, or null when the budget of attempts is spent
  */
@@ -198,19 +202,19 @@ export function retryDelayMs(policy: Backoff, attempt: number, random: number): 
   return Math.max(0, Math.round(Math.min(exponential + spread, policy.maxDelayMs)));
 }
 
-/** Who says "too often" is asked this much later than others, and not at once. */
+/** After "too often" the wait is this many times longer, and at least `leastMs`. */
 const SLOW_DOWN = { factor: 4, leastMs: 5 * SECOND } as const;
 
-/** True when another attempt may cure the error. A code in neither list is judged by the catalogue. */
+/** True when a retry may succeed. For a code in neither list the error catalogue says it. */
 export function isRetryable(policy: RetryPolicy, code: ErrorCode): boolean {
   if (policy.nonRetryableCodes.includes(code)) return false;
   return policy.retryableCodes.includes(code) || ERRORS[code].retry;
 }
 
 /**
- * What follows a failed attempt.
+ * The wait after a failed attempt.
  * @param attempts failed attempts so far, this one included: from 1
- * @returns milliseconds until the next attempt; null when there is none, and a person is asked
+ * @returns milliseconds until the next attempt; null when there is none, and the failure escalates
  */
 export function delayAfterFailure(
   policy: RetryPolicy,
@@ -223,24 +227,25 @@ export function delayAfterFailure(
   return Math.min(Math.max(delayMs * SLOW_DOWN.factor, SLOW_DOWN.leastMs), policy.maxDelayMs);
 }
 
-/** While what an operation needs is known to be down, it is tried at least this often. */
+/** While a dependency is known to be down, an operation is tried at least this often. */
 const OUTAGE_DELAY_MS = 30 * SECOND;
 
 /**
- * The wait before the next attempt while the other side is known to be down: no attempt is counted.
- * @param attempts of this outage, from 1
+ * The wait before the next attempt while the other side is known to be down. Such attempts spend no
+ * budget.
+ * @param attempts failed attempts of this outage, from 1
  */
 export function delayInOutage(policy: RetryPolicy, attempts: number, random: number): number {
   const patient = { ...policy, maxAttempts: Number.MAX_SAFE_INTEGER };
   return Math.min(retryDelayMs(patient, attempts - 1, random) ?? OUTAGE_DELAY_MS, OUTAGE_DELAY_MS);
 }
 
-/** True for an error that an outage explains: it says nothing about the request. */
+/** True for a code that an outage explains: it says nothing about the request. */
 export function isOutageCode(code: ErrorCode): boolean {
   return OUTAGE_CODES.includes(code);
 }
 
-/** Two failures further apart than this are not one series: the count starts again. */
+/** The count of failures starts again when the last failure was longer ago than this. */
 export function seriesEndsAfterMs(policy: RetryPolicy): number {
   return Math.max(10 * MINUTE, 2 * policy.maxDelayMs);
 }

@@ -1,33 +1,37 @@
+// Decides from a process's calls to WeChat whether WeChat is down.
+// Sandbox: deterministic only.
 import type { ErrorCode } from '../error-catalogue';
 
-/** What a call to WeChat said about WeChat itself. */
+/** What a call to WeChat says about WeChat itself. */
 export type CallSign =
-  /** WeChat answered: it is there. */
+  /** WeChat responded: it is up. */
   | 'definite'
-  /** No answer, or one that is not WeChat's. */
+  /** No response, or one that does not come from WeChat. */
   | 'no_connection'
-  /** WeChat answered that it failed, or something that decides nothing. */
+  /** WeChat responded with a failure of its own, or with something that decides nothing. */
   | 'undecided'
-  /** Our own limits: nothing is said. */
+  /** Our own limits stopped the call: it says nothing. */
   | 'none';
 
 /** The failures in a row that one process has seen. */
 export interface WechatHealth {
   readonly unconnected: number;
   readonly undecided: number;
-  /** Whom the undecided ones concerned, each once, no more than are needed. */
+  /** The numbers of the undecided calls, each once, no more than the decision needs. */
   readonly numbers: readonly string[];
 }
 
 export const HEALTHY: WechatHealth = { unconnected: 0, undecided: 0, numbers: [] };
 
-/** So many calls in a row that never reached WeChat are an outage, whoever they concern. */
+/** So many calls in a row without a connection are an outage, even if all are about one order. */
 const DOWN_AFTER_UNCONNECTED = 5;
-/** An order that WeChat stumbles over is no outage: undecided answers have to concern several. */
+/**
+ * WeChat may fail for one order alone, so undecided calls must be about several to be an outage.
+ */
 const DOWN_AFTER_UNDECIDED = { calls: 10, numbers: 5 } as const;
 
 /**
- * Reads the sign in an outcome.
+ * What the outcome of a call says about WeChat.
  * @param call.wechatCode the code in WeChat's own error body; null without one
  */
 export function signOf(call: {
@@ -70,7 +74,7 @@ function withNumber(health: WechatHealth, number: string): WechatHealth {
   return { ...health, undecided: health.undecided + 1, numbers };
 }
 
-/** True when what was seen is an outage and not the trouble of one order. */
+/** True when the failures mean an outage, and not a problem of one order. */
 export function looksDown({ unconnected, undecided, numbers }: WechatHealth): boolean {
   return (
     unconnected >= DOWN_AFTER_UNCONNECTED ||

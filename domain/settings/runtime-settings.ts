@@ -1,10 +1,13 @@
-/** What operators change while everything runs; it takes the place of what the environment says. */
+// The settings that operators change at run time, and their defaults.
+// Sandbox: deterministic only.
+
+/** The values that operators have set at run time. Each overrides the environment. */
 export interface RuntimeOverrides {
   readonly payment_window?: number;
   readonly query_schedule?: readonly number[];
   readonly refund_spacing?: number;
   readonly patrol_interval?: number;
-  /** The most of a payment that may be shared, in percent. */
+  /** The largest part of a payment that may be shared, in percent. */
   readonly sharing_ratio?: number;
   readonly sharing_delay?: number;
   readonly unfreeze_after?: number;
@@ -29,29 +32,31 @@ export const RUNTIME_SETTING_NAMES = [
   'keep_delivery_logs',
 ] as const satisfies readonly RuntimeSettingName[];
 
-/** What happens to money that comes after the close: it goes back by itself, or a person decides. */
+/** A payment that comes after the close is refunded automatically, or a person decides (`ask`). */
 export const LATE_PAYMENT_POLICIES = ['refund', 'ask'] as const;
 export type LatePaymentPolicy = (typeof LATE_PAYMENT_POLICIES)[number];
 export const DEFAULT_LATE_PAYMENT: LatePaymentPolicy = 'refund';
 
 const DAY_MS = 24 * 3_600_000;
 
-/** How long the patrol keeps what it purges, in ms. Orders, money and the audit log are kept for ever. */
+/**
+ * How long the patrol keeps rows that it purges, in ms. It never purges orders, money, audit log.
+ */
 export const DEFAULT_KEPT_MS = {
-  /** Raw bodies are personal data; three months cover every dispute about what WeChat said. */
+  /** Raw bodies are personal data; three months are enough for a dispute about WeChat's reports. */
   keep_callback_bodies: 90 * DAY_MS,
-  /** Callers repeat a request within minutes or, after an outage of theirs, days. */
+  /** Callers repeat a request within minutes, or within days after an outage on their side. */
   keep_idempotency_keys: 30 * DAY_MS,
   keep_delivery_logs: 30 * DAY_MS,
 } as const;
 
-/** How a payment is shared, where neither environment nor operators say otherwise. */
+/** How a payment is shared when neither the environment nor an operator says otherwise. */
 export const DEFAULT_SHARING = {
-  /** WeChat's own cap for a merchant that has not asked for more, in percent. */
+  /** WeChat's own limit for a merchant that has not applied for more, in percent. */
   ratioPercent: 30,
-  /** WeChat takes no sharing in the first minute after a payment. */
+  /** WeChat accepts no sharing in the first minute after a payment. */
   delayMs: 60_000,
-  /** WeChat unfreezes the rest after 30 days; a day before that there is time for trouble. */
+  /** WeChat unfreezes the rest after 30 days; one day less leaves time to retry. */
   unfreezeAfterMs: 29 * DAY_MS,
 } as const;
 

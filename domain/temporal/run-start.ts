@@ -1,10 +1,12 @@
+// The options that start each kind of run.
+// Sandbox: deterministic only.
 import { parseOrderNumber } from '../orders/order-number';
 import { TASK_QUEUES } from './task-queues';
 import { orderWorkflowId, refundWorkflowId, sharingWorkflowId } from './workflow-ids';
 
 /**
- * How a run is started, by whomever: any number of starts are one run (P5), and the only argument is
- * its number.
+ * The start options of an order's run. Any number of starts make one run (P5); its only argument is
+ * the order number.
  */
 export function orderRunStart(outTradeNo: string) {
   return {
@@ -16,7 +18,7 @@ export function orderRunStart(outTradeNo: string) {
   };
 }
 
-/** How a refund's run is started. */
+/** The start options of a refund's run. */
 export function refundRunStart(outRefundNo: string) {
   return {
     workflowId: refundWorkflowId(outRefundNo),
@@ -27,7 +29,7 @@ export function refundRunStart(outRefundNo: string) {
   };
 }
 
-/** How the run of a profit sharing is started. */
+/** The start options of the run of a profit sharing. */
 export function sharingRunStart(outOrderNo: string) {
   return {
     workflowId: sharingWorkflowId(outOrderNo),
@@ -38,7 +40,7 @@ export function sharingRunStart(outOrderNo: string) {
   };
 }
 
-/** One line for Temporal Web UI; it never changes, so it says only what the number says. */
+/** One line for Temporal Web UI. It can't change later, so it says only what the number says. */
 function orderSummary(outTradeNo: string): string {
   const parsed = parseOrderNumber(outTradeNo);
   if (parsed.kind !== 'valid') return `Unknown order ${outTradeNo}`;

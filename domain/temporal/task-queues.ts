@@ -1,16 +1,17 @@
-/**
- * The task queues. Each outside system has its own, so that one that is slow holds back nothing else.
- */
+// The names of task queues and search attributes in Temporal.
+// Sandbox: deterministic only.
+
+/** The task queues. Each outside system has its own, so that a slow one holds nothing else back. */
 export const TASK_QUEUES = {
   /** Workflows and database steps. */
   orders: 'oncepay-orders',
   /** Prepay and close. */
   wechatpay: 'oncepay-wechatpay',
-  /** Queries, which may wait. */
+  /** Queries for payments, which may wait. */
   wechatpayQuery: 'oncepay-wechatpay-query',
   /** Refunds and profit sharing. */
   wechatpayMoney: 'oncepay-wechatpay-money',
-  /** The shop, the user, the operators. */
+  /** Deliveries to the shop and the user. */
   outbound: 'oncepay-outbound',
 } as const;
 

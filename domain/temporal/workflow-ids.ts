@@ -1,43 +1,46 @@
-/** Temporal's name of each workflow type: part of every history, never renamed. */
+// The ids and names by which Temporal knows runs, updates and signals.
+// Sandbox: deterministic only.
+
+/** Temporal's name of each workflow type. It is part of every history: never rename one. */
 export const ORDER_WORKFLOW_TYPE = 'orderWorkflow';
 export const REFUND_WORKFLOW_TYPE = 'refundWorkflow';
 export const SHARING_WORKFLOW_TYPE = 'profitSharingWorkflow';
 export const PATROL_WORKFLOW_TYPE = 'patrolWorkflow';
 
-/** Temporal's name of the signal that tells a run to look at its rows. */
+/** Temporal's name of the signal that wakes a run, which then reads its rows. */
 export const NOTICE_SIGNAL = 'notice';
 
-/** An order's run is found under the bare order number (S9: one function makes each workflow id). */
+/** The id of an order's run is the bare order number (S9: one function makes each workflow id). */
 export function orderWorkflowId(outTradeNo: string): string {
   return outTradeNo;
 }
 
-/** A refund's run. */
+/** The id of a refund's run. */
 export function refundWorkflowId(outRefundNo: string): string {
   return `refund/${outRefundNo}`;
 }
 
-/** The run of one profit sharing, or of one unfreeze. */
+/** The id of the run of one profit sharing, or of one unfreeze. */
 export function sharingWorkflowId(outOrderNo: string): string {
   return `sharing/${outOrderNo}`;
 }
 
-/** The update that tells a run of a person's answer: a double click is one update. */
+/** The id of the update that names a resolution to a run, so that a double click is one update. */
 export function resolutionUpdateId(resolutionId: string): string {
   return `resolution:${resolutionId}`;
 }
 
-/** The prepay update's id: fifty identical requests for round `n` share one update. */
+/** The id of the prepay update. All requests for the same round share one update. */
 export function prepayUpdateId(round: number): string {
   return `prepay:${round}`;
 }
 
-/** The close update's id: every close request of an order shares one update. */
+/** The id of the close update. All close requests of an order share one update. */
 export const CLOSE_UPDATE_ID = 'close';
 
 /**
- * Stable over every attempt, so that the receiver can drop repeats.
- * @param number the refund's, for events of a refund
+ * The id of an outbound delivery, the same at every attempt, so that the receiver can drop repeats.
+ * @param number the number of the refund or sharing, for their events
  */
 export function deliveryId(outTradeNo: string, event: string, number?: string): string {
   return [outTradeNo, event, ...(number === undefined ? [] : [number])].join(':');
