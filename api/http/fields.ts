@@ -53,7 +53,9 @@ export const timestamp = z.iso
 
 /** The body of an operation that takes no fields. */
 export const emptyBody = z.strictObject({});
+/** The sku of a product. */
 export const sku = line(1, 64);
+/** The shop's id of a user. */
 export const userId = line(1, 64);
 
 /** The version of a setting or a policy that a change replaces. */

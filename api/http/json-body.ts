@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import getRawBody from 'raw-body';
 import { ApiError, invalidField } from './problem';
 
+/** The largest JSON body, in bytes; an order of 200 items with metadata needs less. */
 export const MAX_BODY_BYTES = 256 * 1024;
 /** The deepest body of the API has four levels; metadata may have some more. */
 const MAX_DEPTH = 16;

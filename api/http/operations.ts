@@ -98,7 +98,11 @@ function checked<T extends z.ZodType>(schema: T | undefined, value: unknown): z.
   return schema ? parse(schema, value) : (undefined as z.output<T>);
 }
 
+/** Every role may read. */
 export const ALL_ROLES: readonly Role[] = ['merchant', 'operator', 'admin', 'viewer'];
+/** The roles of the shop's own servers: they create orders and may see codes and openids. */
 export const SHOP_ROLES: readonly Role[] = ['merchant', 'admin'];
+/** The roles that may close and refund orders. */
 export const CLOSING_ROLES: readonly Role[] = ['merchant', 'operator', 'admin'];
+/** The roles that may resolve interventions. */
 export const OPERATOR_ROLES: readonly Role[] = ['operator', 'admin'];

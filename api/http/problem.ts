@@ -80,6 +80,7 @@ export function problemBody(error: ApiError, status: number = ERRORS[error.code]
   });
 }
 
+/** The media type of a problem document. */
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** Replies with a problem document and the headers of its status. */

@@ -32,7 +32,10 @@ export interface ResolvedIntervention {
   readonly subject: string;
 }
 
-/** Every message of the api to a run. Each starts the run if it does not exist (P5). */
+/**
+ * Every message of the api to a run. Each starts the run if it does not exist (P5), except
+ * `wakeSharing`.
+ */
 export interface OrderRuns {
   /**
    * Wakes an order's run to read its rows.
@@ -222,6 +225,7 @@ async function endStuckRun(
   await run.terminate(why).catch(unlessGone);
 }
 
+/** Ignores that the run does not exist. */
 function unlessGone(error: unknown): void {
   if (!(error instanceof WorkflowNotFoundError)) throw error;
 }

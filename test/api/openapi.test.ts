@@ -1,3 +1,4 @@
+// The OpenAPI document agrees with the operations, their replies and the webhooks.
 import { z } from 'zod';
 import { WEBHOOK_EVENT_NAMES } from '../../domain/fulfilment/effects';
 import { ERRORS } from '../../domain/error-catalogue';
@@ -15,9 +16,9 @@ import {
 
 let oncepay: TestOncepay;
 let document: OpenApi;
-/** Paid, shared and partly refunded. */
+/** An order that is paid, shared and partly refunded. */
 let no: string;
-/** Paid with another amount: a person is asked. */
+/** An order that was paid with another amount and has an open intervention. */
 let odd: string;
 const user = someUser();
 beforeAll(async () => {
@@ -44,15 +45,15 @@ afterAll(() => oncepay.stop());
 
 const operations = () => operationsOf(document);
 
-test('the document is OpenAPI 3.1 and anybody may read it', async () => {
-  const answer = await fetch(`${oncepay.apiUrl}/openapi.json`);
-  expect(openApi.safeParse(await answer.json()).error).toBeUndefined();
+test('a request without a key gets the document, which is OpenAPI 3.1', async () => {
+  const reply = await fetch(`${oncepay.apiUrl}/openapi.json`);
+  expect(openApi.safeParse(await reply.json()).error).toBeUndefined();
   const sent = Object.values(document.webhooks).map(({ post }) => post);
   const ids = [...operations(), ...sent].map(({ operationId }) => operationId);
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-test('every $ref leads somewhere, every path parameter is described', () => {
+test('every $ref of the document has a target and every path parameter is described', () => {
   const refs = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, ref]) => ref);
   expect(refs.length).toBeGreaterThan(0);
   for (const ref of new Set(refs)) {
@@ -65,7 +66,7 @@ test('every $ref leads somewhere, every path parameter is described', () => {
   }
 });
 
-test('every operation exists, and says what refuses a caller', async () => {
+test('every documented operation exists and documents its refusals', async () => {
   for (const { path, method, responses } of operations()) {
     const real = path.replace('{no}', no).replace(/\{\w+\}/g, 'x');
     const { status } = await oncepay.call(method.toUpperCase(), real, {
@@ -84,29 +85,29 @@ test('the problem schema names every code of the catalogue', () => {
   expect(properties.code.enum.sort()).toEqual(Object.keys(ERRORS).sort());
 });
 
-/** Operations whose answers were compared with their schemas. */
+/** Operations whose replies were compared with their schemas. */
 const compared = new Set<string>();
 
-/** Calls, and compares the answer with what the document says of it. */
+/** Sends a request and compares the reply with the document. */
 async function expectReply(
   status: number,
   method: string,
   path: string,
   body?: unknown,
 ): Promise<unknown> {
-  const answer = await oncepay.call(method, path, body === undefined ? {} : { body });
-  expect([path, answer.status, answer.body]).toEqual([path, status, expect.anything()]);
-  expect(answer.headers.get('content-type')).toMatch(/^application\/json(;|$)/);
+  const reply = await oncepay.call(method, path, body === undefined ? {} : { body });
+  expect([path, reply.status, reply.body]).toEqual([path, status, expect.anything()]);
+  expect(reply.headers.get('content-type')).toMatch(/^application\/json(;|$)/);
   const documented = operationAt(document, method, path);
   const good = documented?.responses[String(status)];
   const schema = good?.content?.['application/json']?.schema;
   expect(schema).toBeDefined();
-  expect([path, problemsWith(document, schema, answer.body)]).toEqual([path, undefined]);
+  expect([path, problemsWith(document, schema, reply.body)]).toEqual([path, undefined]);
   compared.add(documented?.operationId ?? '');
-  return answer.body;
+  return reply.body;
 }
 
-test('orders, products and points are answered as the document says, to the field', async () => {
+test('replies for orders, products and points have exactly the documented fields', async () => {
   const fresh = orderBody();
   await expectReply(201, 'POST', '/v1/orders', fresh);
   const again = await expectReply(200, 'POST', '/v1/orders', fresh);
@@ -126,13 +127,13 @@ test('orders, products and points are answered as the document says, to the fiel
   await expectReply(200, 'POST', '/v1/products/ticket/codes', { codes: ['B-1'] });
   await expectReply(200, 'POST', '/v1/products/ticket/codes/used', { codes: ['A-1'] });
   await expectReply(200, 'GET', `/v1/users/${user}/points`);
-  // It comes back by itself, and the shop hears of that too.
+  // Oncepay refunds the late payment by itself and sends the shop a webhook.
   await oncepay.simulator.pay({ outTradeNo: open, force: true });
   await oncepay.untilStatus(open, 'refunded');
   await expectReply(200, 'GET', `/v1/orders/${open}`);
 });
 
-test('refunds and profit sharings are answered as the document says, to the field', async () => {
+test('replies for refunds and profit sharings have exactly the documented fields', async () => {
   const refund = { out_refund_no: `r-${no}`, amount: 100, reason: 'Too small' };
   await expectReply(202, 'POST', `/v1/orders/${no}/refunds`, refund);
   await oncepay.untilOrder(no, 'the refund is back', ({ amount }) => amount.refunded === 100);
@@ -158,7 +159,7 @@ test('refunds and profit sharings are answered as the document says, to the fiel
   });
 });
 
-test('questions and their answers are answered as the document says, to the field', async () => {
+test('replies for interventions and resolutions have exactly the documented fields', async () => {
   const open = await expectReply(200, 'GET', '/v1/interventions?status=open');
   const { data } = z
     .object({ data: z.array(z.object({ id: z.string(), reason: z.string() })) })
@@ -174,7 +175,7 @@ test('questions and their answers are answered as the document says, to the fiel
   await expectReply(200, 'GET', '/v1/interventions?status=resolved');
 });
 
-test('what is changed and watched while everything runs is answered as the document says', async () => {
+test('replies for settings, policies, patrol and log have the documented fields', async () => {
   await expectReply(200, 'GET', '/v1/settings');
   const setting = await expectReply(200, 'GET', '/v1/settings/late_payment');
   expect(setting).toMatchObject({ value: 'refund' });
@@ -186,12 +187,12 @@ test('what is changed and watched while everything runs is answered as the docum
   await expectReply(200, 'GET', '/v1/callback-deliveries?limit=1');
 });
 
-test('no operation is left out of these', () => {
+test('every documented operation was compared with its replies', () => {
   const ids = operations().map(({ operationId }) => operationId);
   expect([...compared, 'wechatCallback'].sort()).toEqual(ids.sort());
 });
 
-test('every webhook is described, and each that was sent is as described, to the field', async () => {
+test('every webhook is documented and those sent have exactly the documented fields', async () => {
   expect(Object.keys(document.webhooks)).toEqual([...WEBHOOK_EVENT_NAMES]);
   const { received } = oncepay.webhooks;
   const types = () => [...new Set(received.map(({ type }) => type))].sort();
@@ -212,7 +213,7 @@ test('every webhook is described, and each that was sent is as described, to the
   expect([...results].sort()).toEqual(['CLOSED', 'SUCCESS']);
 });
 
-test('a webhook has the headers of Standard Webhooks, and no key of ours', () => {
+test('a documented webhook has the headers of Standard Webhooks and needs no API key', () => {
   for (const { post } of Object.values(document.webhooks)) {
     const required = post.parameters?.filter(({ required: must }) => must === true);
     expect(required?.map(({ name, in: place }) => [place, name])).toEqual([
@@ -224,7 +225,7 @@ test('a webhook has the headers of Standard Webhooks, and no key of ours', () =>
   }
 });
 
-test('a field that the document does not name, or of another kind, is found', () => {
+test('the comparison finds an undocumented field and a field of another type', () => {
   const [schema] = Object.values(operationAt(document, 'GET', '/v1/settings/x')?.responses ?? {})
     .map((response) => response.content?.['application/json']?.schema)
     .filter((found) => found !== undefined);
@@ -241,14 +242,14 @@ test('a field that the document does not name, or of another kind, is found', ()
   expect(problemsWith(document, schema, { ...setting, version: '1' })).toBeDefined();
 });
 
-test("a refund's origin is one of those there are", () => {
+test('the documented origins of a refund are those of the domain', () => {
   const { content } = operationAt(document, 'GET', '/v1/orders/x/refunds/y')?.responses[200] ?? {};
   expect(content?.['application/json']?.schema).toMatchObject({
     properties: { origin: { enum: REFUND_ORIGINS } },
   });
 });
 
-test('what the paid order hangs together with is all there', async () => {
+test('a paid order shows its metadata, codes, notices, transactions and effects', async () => {
   const order = await oncepay.order(no);
   expect(order).toMatchObject({
     status: 'fulfilled',
@@ -269,7 +270,7 @@ test.each([
   ['admin', true],
   ['operator', false],
   ['viewer', false],
-] as const)('a %s sees the codes of an order: %p', async (as, sees) => {
+] as const)('an order read by the role %s shows its codes: %p', async (as, sees) => {
   const { body } = await oncepay.call('GET', `/v1/orders/${no}`, { as });
   expect(Object.hasOwn(body as object, 'codes')).toBe(sees);
   expect(JSON.stringify(body).includes('A-1')).toBe(sees);

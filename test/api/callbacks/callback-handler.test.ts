@@ -1,3 +1,4 @@
+// Callbacks that are refused, with their status and metric, or stored.
 import { randomBytes } from 'node:crypto';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -20,7 +21,7 @@ beforeEach(async () => {
 
 type Bytes = string | Uint8Array<ArrayBuffer>;
 
-/** Headers of the right form whose signature is nobody's. */
+/** Well-formed headers with a signature that no key has made. */
 const unsigned = (): Record<string, string> => ({
   'content-type': 'application/json',
   'wechatpay-timestamp': String(Math.floor(Date.now() / 1_000)),
@@ -30,11 +31,11 @@ const unsigned = (): Record<string, string> => ({
 });
 
 async function post(body: Bytes, headers: Record<string, string> = unsigned()) {
-  const answer = await fetch(oncepay.notifyUrl, { method: 'POST', headers, body });
-  return { status: answer.status, text: await answer.text() };
+  const reply = await fetch(oncepay.notifyUrl, { method: 'POST', headers, body });
+  return { status: reply.status, text: await reply.text() };
 }
 
-/** How often each outcome was counted, and how often callbacks were refused at all. */
+/** The metric of one outcome, and of all refusals together. */
 async function outcomes(): Promise<Record<string, number>> {
   const { body } = await oncepay.call('GET', '/metrics');
   const lines = (typeof body === 'string' ? body : '').matchAll(
@@ -50,8 +51,8 @@ async function counted(outcome: string, during: () => Promise<void>): Promise<vo
   expect(is[outcome]).toBe((was[outcome] ?? 0) + 1);
 }
 
-function expectFail(answer: { status: number; text: string }, status: number): void {
-  expect([answer.status, JSON.parse(answer.text)]).toEqual([
+function expectFail(reply: { status: number; text: string }, status: number): void {
+  expect([reply.status, JSON.parse(reply.text)]).toEqual([
     status,
     { code: 'FAIL', message: expect.stringMatching(/^\w+$/) as string },
   ]);
@@ -65,20 +66,23 @@ const HEADERS = [
 ];
 
 describe('headers', () => {
-  test.each(HEADERS)('without %s: 401, counted, nothing stored', async (name) => {
-    const { [name]: _left, ...headers } = unsigned();
-    await counted('missing_header', async () => expectFail(await post('{}', headers), 401));
-    expect(await countRows(oncepay.sql)).toEqual(before);
-  });
+  test.each(HEADERS)(
+    'a callback without the header %s is refused with 401, counted and not stored',
+    async (name) => {
+      const { [name]: _left, ...headers } = unsigned();
+      await counted('missing_header', async () => expectFail(await post('{}', headers), 401));
+      expect(await countRows(oncepay.sql)).toEqual(before);
+    },
+  );
 
-  test.each(HEADERS)('with a garbled %s: 401', async (name) => {
+  test.each(HEADERS)('a callback with a garbled header %s is refused with 401', async (name) => {
     for (const value of ['', ' ', 'garbage', '-1', '\u00ff\u00fe', 'x'.repeat(9_000), '1e10']) {
       expectFail(await post('{}', { ...unsigned(), [name]: value }), 401);
     }
     expect(await countRows(oncepay.sql)).toEqual(before);
   });
 
-  test.each(HEADERS)('with %s twice: 401', async (name) => {
+  test.each(HEADERS)('a callback with the header %s twice is refused with 401', async (name) => {
     const lines = Object.entries({ ...unsigned(), 'content-length': '2' });
     const double = [...lines, [name, unsigned()[name] ?? '']].map(
       ([key, text]) => `${key}: ${text}`,
@@ -88,7 +92,7 @@ describe('headers', () => {
     expect(await countRows(oncepay.sql)).toEqual(before);
   });
 
-  test('without any of them: 401', async () => {
+  test('a callback without any header of WeChat Pay is refused with 401', async () => {
     expectFail(await post('{}', {}), 401);
   });
 });
@@ -100,34 +104,37 @@ describe('bodies', () => {
     ['invalid UTF-8', () => new Uint8Array([0x7b, 0xff, 0xfe, 0x7d])],
     ['deep', () => '['.repeat(60_000)],
     ['exactly 64 KiB', () => ' '.repeat(LIMIT)],
-  ])('%s and not signed: 401', async (_what, make) => {
+  ])('an unsigned callback whose body is %s is refused with 401', async (_what, make) => {
     await counted('bad_signature', async () => expectFail(await post(make()), 401));
     expect(await countRows(oncepay.sql)).toEqual(before);
   });
 
-  test('a byte over 64 KiB: 413, said or not', async () => {
+  test('a callback of a byte over 64 KiB is refused with 413, also when chunked', async () => {
     await counted('too_large', async () => expectFail(await post(' '.repeat(LIMIT + 1)), 413));
     const head = 'POST /callbacks/wechat HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n';
     const chunk = `4000\r\n${' '.repeat(0x4000)}\r\n`;
-    const answer = await exchange(port, [head, chunk, chunk, chunk, chunk, '1\r\n \r\n']);
-    expect(answer.status).toBe(413);
+    const reply = await exchange(port, [head, chunk, chunk, chunk, chunk, '1\r\n \r\n']);
+    expect(reply.status).toBe(413);
     expect(await countRows(oncepay.sql)).toEqual(before);
   });
 
-  test('a body that stops half-way is answered 408 in time and its connection closed', async () => {
+  test('a callback whose body stops half-way gets 408 and a closed connection', async () => {
     const head = 'POST /callbacks/wechat HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{';
     await counted('too_slow', async () => {
-      const answer = await exchange(port, [head]);
-      expect([answer.status, answer.headers.get('connection')]).toEqual([408, 'close']);
+      const reply = await exchange(port, [head]);
+      expect([reply.status, reply.headers.get('connection')]).toEqual([408, 'close']);
     });
     expect(await countRows(oncepay.sql)).toEqual(before);
   });
 
-  test.each(['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])('%s: 405 with Allow', async (method) => {
-    const answer = await fetch(oncepay.notifyUrl, { method });
-    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
-    await answer.text();
-  });
+  test.each(['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])(
+    'a %s request to the callback route is refused with 405 and Allow',
+    async (method) => {
+      const reply = await fetch(oncepay.notifyUrl, { method });
+      expect([reply.status, reply.headers.get('allow')]).toEqual([405, 'POST']);
+      await reply.text();
+    },
+  );
 });
 
 test.each([
@@ -138,20 +145,26 @@ test.each([
   ['unknown_serial', 401, 'unknown_serial'],
   ['undecryptable', 400, 'undecryptable'],
   ['malformed', 400, 'malformed'],
-] as const)('%s: %i, counted as %s, nothing stored', async (kind, status, outcome) => {
-  const notifyUrl = oncepay.notifyUrl;
-  await counted(outcome, async () => {
-    const sent = await oncepay.simulator.sendRaw({ kind, notifyUrl });
-    expect(sent.status).toBe(status);
-  });
-  expect(await countRows(oncepay.sql)).toEqual(before);
-});
+] as const)(
+  'a callback of the kind %s is refused with %i, counted as %s and not stored',
+  async (kind, status, outcome) => {
+    const notifyUrl = oncepay.notifyUrl;
+    await counted(outcome, async () => {
+      const sent = await oncepay.simulator.sendRaw({ kind, notifyUrl });
+      expect(sent.status).toBe(status);
+    });
+    expect(await countRows(oncepay.sql)).toEqual(before);
+  },
+);
 
-test.each([-3_600, -301, 301, 3_600])('a signature %i s old: 401', async (staleSeconds) => {
-  const { notifyUrl } = oncepay;
-  const sent = await oncepay.simulator.sendRaw({ kind: 'stale', notifyUrl, staleSeconds });
-  expect(sent.status).toBe(401);
-});
+test.each([-3_600, -301, 301, 3_600])(
+  'a callback with a signature %i s old is refused with 401',
+  async (staleSeconds) => {
+    const { notifyUrl } = oncepay;
+    const sent = await oncepay.simulator.sendRaw({ kind: 'stale', notifyUrl, staleSeconds });
+    expect(sent.status).toBe(401);
+  },
+);
 
 const envelope = (change: object): string =>
   JSON.stringify({
@@ -171,7 +184,7 @@ const envelope = (change: object): string =>
   });
 
 test.each<[string, string]>([
-  ['nothing', ''],
+  ['an empty body', ''],
   ['a list', '[]'],
   ['null', 'null'],
   ['a text', '"x"'],
@@ -189,14 +202,14 @@ test.each<[string, string]>([
   ['a resource of the prototype', envelope({}).replace('"resource":', '"__proto__":')],
   ['another algorithm', envelope({}).replace('AEAD_AES_256_GCM', 'none')],
   ['a short nonce', envelope({}).replace('aaaaaaaaaaaa', 'a')],
-  ['a ciphertext of nobody', envelope({})],
+  ['a ciphertext of an unknown key', envelope({})],
   [
     'a ciphertext of 4 bytes',
     envelope({}).replace(/"ciphertext":"[^"]+"/, '"ciphertext":"AAAAAA"'),
   ],
   ['no Base64', envelope({}).replace(/"ciphertext":"[^"]+"/, '"ciphertext":"****"')],
   ['depth', `{"resource":${'['.repeat(30_000)}`],
-])('validly signed, but %s: 400, nothing stored', async (_what, body) => {
+])('a validly signed callback with %s is refused with 400 and not stored', async (_what, body) => {
   const { notifyUrl } = oncepay;
   const sent = await oncepay.simulator.sendRaw({ kind: 'payment', notifyUrl, body });
   expect(sent.status).toBe(400);
@@ -250,7 +263,7 @@ test.each<[string, string | object]>([
   },
 );
 
-test('profit sharing under the event type of a payment never marks an order paid', async () => {
+test('a sharing notice under the event type of a payment never marks an order paid', async () => {
   const no = await oncepay.newOrder();
   const sent = await oncepay.simulator.sendRaw({
     kind: 'profit_sharing',
@@ -275,7 +288,7 @@ test('profit sharing under the event type of a payment never marks an order paid
   expect(await oncepay.order(no)).toMatchObject({ status: 'awaiting_payment', attention: null });
 });
 
-test('the same id with other content is kept beside the first, with an alarm', async () => {
+test('a callback with a known id and other content is stored too, with an alarm', async () => {
   const { notifyUrl, simulator } = oncepay;
   const first = await simulator.sendRaw({ kind: 'unknown_shape', notifyUrl, id: 'twice-1' });
   const resource = { something: 'else' };
@@ -292,7 +305,7 @@ test('the same id with other content is kept beside the first, with an alarm', a
   });
 });
 
-test('after 100 bad signatures in a row a good callback is taken at once', async () => {
+test('a valid callback after 100 bad signatures in a row is accepted at once', async () => {
   const no = await oncepay.newOrder();
   for (let index = 0; index < 100; index += 1) {
     const sent = await oncepay.simulator.sendRaw({ kind: 'bad_signature', outTradeNo: no });
@@ -304,7 +317,7 @@ test('after 100 bad signatures in a row a good callback is taken at once', async
   await oncepay.untilStatus(no, 'fulfilled');
 });
 
-test('the log never holds what a callback said', async () => {
+test('the log after callbacks of all kinds has none of their content', async () => {
   const sent = await oncepay.simulator.sendRaw({
     kind: 'payment',
     notifyUrl: oncepay.notifyUrl,

@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// The callback log: batches, samples, limits and failures of the database.
 import { Client, Pool } from 'pg';
 import { createDeliveryLog } from '../../../api/callbacks/delivery-log';
 import { createMetrics } from '../../../api/health/metrics';
@@ -66,7 +67,7 @@ async function written(): Promise<{ rows: number; statements: number }> {
   return rows[0] ?? { rows: 0, statements: 0 };
 }
 
-test('an orderly stop loses nothing, and rows go in few statements', async () => {
+test('rows before an orderly stop are all written, in few statements', async () => {
   const log = start();
   for (let index = 0; index < 2_345; index += 1) log.record(delivery(index));
   await log.stop();
@@ -93,14 +94,14 @@ test('an orderly stop loses nothing, and rows go in few statements', async () =>
   ]);
 });
 
-test('a single row is there soon', async () => {
+test('a single row is written soon', async () => {
   const log = start();
   log.record(delivery(1));
   await until('it is written', async () => ((await written()).rows === 1 ? true : null), 2_000);
   await log.stop();
 });
 
-test('refusals are sampled by kind and second, what is accepted never is', async () => {
+test('refused callbacks are sampled by kind and second, accepted ones are all logged', async () => {
   let now = 5_000;
   const log = start(() => now);
   for (let index = 0; index < 100; index += 1) {
@@ -136,12 +137,12 @@ describe('with the table locked', () => {
   });
   afterEach(() => holder.end());
 
-  test('what waits is bounded, and the overflow counted', async () => {
+  test('rows that wait for a locked table are limited and the overflow is counted', async () => {
     const log = start();
     for (let index = 0; index < 12_000; index += 1) log.record(delivery(index));
     await holder.query('ROLLBACK');
     await log.stop();
-    // 500 are under way, 10,000 wait.
+    // 500 rows are being written and 10,000 wait.
     expect(await log.counted()).toEqual(
       new Map([
         ['written', 10_500],
@@ -151,7 +152,7 @@ describe('with the table locked', () => {
     expect((await written()).rows).toBe(10_500);
   });
 
-  test('a batch the database does not take is dropped with one line in the log', async () => {
+  test('a batch that the database refuses is dropped with one line in the log', async () => {
     const log = start();
     for (let index = 0; index < 1_200; index += 1) log.record(delivery(index));
     await until('the first batches are dropped', async () =>

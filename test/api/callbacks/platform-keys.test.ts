@@ -1,3 +1,4 @@
+// Callbacks in the key modes of WeChat Pay: certificates, public key, both.
 import type { PlatformKeyMode } from '../../../simulator/wechatpay/options';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 
@@ -23,7 +24,7 @@ async function buy(oncepay: TestOncepay): Promise<void> {
 }
 
 test.each(['certificate', 'mixed'] as const)(
-  'in %s mode orders are made, paid and fulfilled, one after the other and at once',
+  'orders in the key mode %s are created, paid and fulfilled, one by one and at once',
   async (mode) => {
     const oncepay = oncepayIn(mode);
     await buy(oncepay);
@@ -32,13 +33,13 @@ test.each(['certificate', 'mixed'] as const)(
 );
 
 test.each(MODES)(
-  'in %s mode forty serials that nobody has cost no more than one look for certificates',
+  'forty callbacks with unknown serials in the key mode %s cause at most one download of keys',
   async (mode) => {
     const oncepay = oncepayIn(mode);
     const { simulator } = oncepay;
     const no = await oncepay.newOrder();
     const was = simulator.requests().counts.certificates;
-    // A look that never ends must not hold up the answer.
+    // A download of certificates that hangs must not delay the reply.
     if (mode === 'public_key') simulator.setFault({ operation: 'certificates', kind: 'timeout' });
     const sent = await Promise.all(
       Array.from({ length: 40 }, () =>
@@ -53,13 +54,13 @@ test.each(MODES)(
   },
 );
 
-test('a certificate that is new at run time is found, at the latest for a repeat', async () => {
+test('a callback signed with a new certificate is accepted when repeated', async () => {
   await Promise.all(
     (['certificate', 'mixed'] as const).map(async (mode) => {
       const oncepay = oncepayIn(mode);
       const numbers = [await oncepay.newOrder(), await oncepay.newOrder()];
       await oncepay.simulator.rotateCertificate();
-      // The first callbacks may come before the next look is due; WeChat repeats those.
+      // The first callbacks may arrive before the next download is due; WeChat repeats them.
       oncepay.simulator.setClockSpeed(10);
       for (const outTradeNo of numbers) await oncepay.simulator.pay({ outTradeNo });
       for (const no of numbers) {

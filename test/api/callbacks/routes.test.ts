@@ -1,3 +1,4 @@
+// The list of callbacks with the replies to them.
 import { callbackDeliveryListReply } from '../../../api/callbacks/replies';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -20,7 +21,7 @@ const untilLogged = (query: string, count: number) =>
     return page.data.length === count ? page.data : null;
   });
 
-test('every delivery of an order is listed with its answer, newest first', async () => {
+test('a list of the callbacks of an order shows each with its reply, newest first', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.simulator.notify({ outTradeNo: no, count: 2 });
@@ -40,14 +41,14 @@ test('every delivery of an order is listed with its answer, newest first', async
   expect(times).toEqual([...times].sort().reverse());
 });
 
-test('refused ones are listed by why they were refused', async () => {
+test('a list of callbacks by outcome shows those refused for that reason', async () => {
   const { notifyUrl } = oncepay;
   await oncepay.simulator.sendRaw({ kind: 'stale', notifyUrl });
   const [row] = await untilLogged('?outcome=stale', 1);
   expect(row).toMatchObject({ http_status: 401, notification_id: null, out_trade_no: null });
 });
 
-test('page by page, nothing twice and nothing left out', async () => {
+test('a paged list of callbacks has each one once', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.simulator.notify({ outTradeNo: no, count: 6, concurrent: true });
@@ -71,7 +72,7 @@ test.each(['?limit=0', '?cursor=x', '?nobody=1', '?outcome=', '?out_trade_no='])
   },
 );
 
-test('an api that is asked to stop writes what it has logged', async () => {
+test('an api that stops writes the callback log first', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
   const [api] = oncepay.apis;

@@ -1,3 +1,4 @@
+// The circuit breaker for Temporal.
 import { createBreaker } from '../../../api/dispatcher/breaker';
 import { createTestLog } from '../support/log';
 
@@ -6,7 +7,7 @@ const PAUSE_MS = 2_000;
 /** gRPC's UNAVAILABLE and INVALID_ARGUMENT, as the client throws them. */
 const failure = (code: number) => Object.assign(new Error(`code ${code}`), { code });
 
-/** A call that ends so, or time that passes, ms. */
+/** A call with this result, or time that passes, in ms. */
 type Step = 'taken' | 'away' | 'refused' | number;
 
 async function play(steps: readonly Step[]) {
@@ -41,14 +42,14 @@ const BACK = 'info temporal.back';
 
 test.each<[string, Step[], string, number, string[]]>([
   ['nothing happened', [], 'closed', 0, []],
-  ['two failures', ['away', 'away'], 'closed', 2, []],
-  ['a success between failures', ['away', 'away', 'taken', 'away', 'away'], 'closed', 5, []],
-  ['a refusal is an answer', ['away', 'away', 'refused', 'away', 'away'], 'closed', 5, []],
-  ['three failures', ['away', 'away', 'away'], 'open', 3, [AWAY]],
-  ['nobody is asked while it is open', ['away', 'away', 'away', 'taken'], 'open', 3, [AWAY]],
+  ['two calls failed', ['away', 'away'], 'closed', 2, []],
+  ['a success came between failures', ['away', 'away', 'taken', 'away', 'away'], 'closed', 5, []],
+  ['a refusal came between failures', ['away', 'away', 'refused', 'away', 'away'], 'closed', 5, []],
+  ['three calls failed', ['away', 'away', 'away'], 'open', 3, [AWAY]],
+  ['a call follows while it is open', ['away', 'away', 'away', 'taken'], 'open', 3, [AWAY]],
   ['the pause is over', ['away', 'away', 'away', PAUSE_MS], 'half_open', 3, [AWAY]],
   ['the probe fails', ['away', 'away', 'away', PAUSE_MS, 'away', 'taken'], 'open', 4, [AWAY]],
-  ['the probe is taken', ['away', 'away', 'away', PAUSE_MS, 'taken'], 'closed', 4, [AWAY, BACK]],
+  ['the probe is accepted', ['away', 'away', 'away', PAUSE_MS, 'taken'], 'closed', 4, [AWAY, BACK]],
   [
     'the probe is refused',
     ['away', 'away', 'away', PAUSE_MS, 'refused'],
@@ -57,41 +58,36 @@ test.each<[string, Step[], string, number, string[]]>([
     [AWAY, BACK],
   ],
   [
-    'after many failed probes it said so once',
+    'many probes failed',
     ['away', 'away', 'away', PAUSE_MS, 'away', PAUSE_MS, 'away', PAUSE_MS, 'away'],
     'open',
     6,
     [AWAY],
   ],
   [
-    'it counts anew once it is closed',
+    'it has closed and two calls fail',
     ['away', 'away', 'away', PAUSE_MS, 'taken', 'away', 'away'],
     'closed',
     6,
     [AWAY, BACK],
   ],
-])('%s', async (_what, steps, state, made, events) => {
-  expect(await play(steps)).toMatchObject({ state, made, events });
-});
+])(
+  'a breaker where %s has the expected state, calls and log',
+  async (_what, steps, state, made, events) => {
+    expect(await play(steps)).toMatchObject({ state, made, events });
+  },
+);
 
 test.each<[string, Step[], string[]]>([
-  [
-    'the first answer of a process says up, as another may have said down and died',
-    ['taken'],
-    ['up'],
-  ],
-  ['later ones say nothing', ['taken', 'away', 'taken', 'refused'], ['up']],
-  [
-    'each failed probe says down again',
-    ['away', 'away', 'away', PAUSE_MS, 'away'],
-    ['down', 'down'],
-  ],
-  ['the end says up', ['taken', 'away', 'away', 'away', PAUSE_MS, 'taken'], ['up', 'down', 'up']],
-])('what others are told: %s', async (_what, steps, states) => {
+  ['the first call of a process is accepted', ['taken'], ['up']],
+  ['later calls are accepted, fail or are refused', ['taken', 'away', 'taken', 'refused'], ['up']],
+  ['a probe fails', ['away', 'away', 'away', PAUSE_MS, 'away'], ['down', 'down']],
+  ['an outage ends', ['taken', 'away', 'away', 'away', PAUSE_MS, 'taken'], ['up', 'down', 'up']],
+])('a breaker where %s reports the expected states', async (_what, steps, states) => {
   expect((await play(steps)).states).toEqual(states);
 });
 
-test('calls that fail together count as one failure', async () => {
+test('calls that fail at the same time count as one failure', async () => {
   const log = createTestLog();
   let now = 1_000;
   const breaker = createBreaker({ now: () => now, logger: log.logger, onState: () => undefined });
@@ -107,7 +103,7 @@ test('calls that fail together count as one failure', async () => {
   expect(breaker.state()).toBe('closed');
 });
 
-test('one probe at a time', async () => {
+test('calls after the pause make one probe at a time', async () => {
   const log = createTestLog();
   let now = 1_000;
   const breaker = createBreaker({ now: () => now, logger: log.logger, onState: () => undefined });

@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// The dispatcher and the sweep during and after an outage of Temporal.
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import { createBreaker } from '../../../api/dispatcher/breaker';
@@ -29,9 +30,9 @@ afterAll(async () => {
 });
 beforeEach(() => sql.query('TRUNCATE notification_inbox, interventions CASCADE'));
 
-/** Dispatcher and sweep on a real database, before a Temporal that does as the test says. */
+/** Starts the dispatcher and the sweep on a real database, with `take` in place of Temporal. */
 function start(take: (id: string) => Promise<void>) {
-  const told: string[] = [];
+  const woken: string[] = [];
   const log = createTestLog();
   const { logger } = log;
   const now = Date.now;
@@ -39,7 +40,7 @@ function start(take: (id: string) => Promise<void>) {
   const runs = {
     wakeForNotice: async (_outTradeNo: string, id: string) => {
       await take(id);
-      told.push(id);
+      woken.push(id);
     },
     ensureOrderRun: nothing,
     ensureRefundRun: nothing,
@@ -81,10 +82,10 @@ function start(take: (id: string) => Promise<void>) {
     return values.find(({ labels }) => labels.outcome === 'left_to_sweep')?.value ?? 0;
   };
   const stop = () => Promise.all([sweep.stop(), dispatcher.stop()]);
-  return { told, log, alerts, breaker, sweep, dispatcher, left, stop };
+  return { woken, log, alerts, breaker, sweep, dispatcher, left, stop };
 }
 
-/** Rows as the inbox writer leaves them, a millisecond apart, the last one now. @returns ids, oldest first */
+/** Inserts inbox rows, a millisecond apart, the last one now. @returns their ids, oldest first */
 async function addNotices(count: number): Promise<string[]> {
   const ids = Array.from({ length: count }, () => randomUUID());
   await sql.query(
@@ -99,11 +100,11 @@ async function addNotices(count: number): Promise<string[]> {
 }
 
 const unavailable = () => Promise.reject(Object.assign(new Error('UNAVAILABLE'), { code: 14 }));
-/** By how many places a list is out of the order of another. */
+/** The most places by which an entry of a list is away from its place in another. */
 const disorder = (list: readonly string[], order: readonly string[]) =>
   Math.max(...list.map((id, place) => Math.abs(order.indexOf(id) - place)));
 
-test('after an outage what waited is told oldest first, new ones behind it, and each once', async () => {
+test('after an outage runs are woken once each, waiting rows before new ones', async () => {
   let away = true;
   const flow = start(() => (away ? unavailable() : Promise.resolve()));
   flow.sweep.start();
@@ -112,8 +113,8 @@ test('after an outage what waited is told oldest first, new ones behind it, and 
   await until('the breaker is open', async () =>
     Promise.resolve(flow.breaker.state() === 'open' ? true : null),
   );
-  // A probe's try counts while it lasts, and is taken back.
-  await until('no try is counted', async () => {
+  // A probe's attempt counts while it lasts and is subtracted when it fails.
+  await until('no attempt is counted', async () => {
     const { rowCount } = await sql.query('SELECT 1 FROM notification_inbox WHERE attempts <> 0');
     return rowCount === 0 ? true : null;
   });
@@ -121,17 +122,19 @@ test('after an outage what waited is told oldest first, new ones behind it, and 
   const after = await addNotices(50);
   for (const id of after) flow.dispatcher.wakeOrder(id, 'NO');
   const all = [...before, ...after];
-  await until('all are told', () => Promise.resolve(flow.told.length >= all.length ? true : null));
+  await until('all are woken', () =>
+    Promise.resolve(flow.woken.length >= all.length ? true : null),
+  );
   await until('the backlog is gone', () => Promise.resolve(flow.sweep.hasBacklog() ? null : true));
-  expect(new Set(flow.told).size).toBe(flow.told.length);
-  // Within the calls that are under way at once.
-  expect(disorder(flow.told, all)).toBeLessThan(24);
+  expect(new Set(flow.woken).size).toBe(flow.woken.length);
+  // The order can differ by the calls that run at the same time.
+  expect(disorder(flow.woken, all)).toBeLessThan(24);
   expect(await flow.left()).toBe(all.length);
 
   const [next = ''] = await addNotices(1);
   flow.dispatcher.wakeOrder(next, 'NO');
-  await until('the next one is told at once', () =>
-    Promise.resolve(flow.told.at(-1) === next ? true : null),
+  await until('the next one is woken at once', () =>
+    Promise.resolve(flow.woken.at(-1) === next ? true : null),
   );
   expect(await flow.left()).toBe(all.length);
   await flow.stop();
@@ -147,35 +150,35 @@ test('after an outage what waited is told oldest first, new ones behind it, and 
   expect(flow.alerts.map(({ text }) => text)).toEqual(['Temporal is down', 'Temporal is back']);
 });
 
-test('more than fit into memory get in line in the database, and nobody overtakes', async () => {
+test('more rows than fit into memory wait in the database and their order is kept', async () => {
   let open = (): void => undefined;
   const gate = new Promise<void>((resolve) => (open = resolve));
   const flow = start(() => gate);
   const all = await addNotices(1_300);
   for (const id of all) flow.dispatcher.wakeOrder(id, 'NO');
   expect(flow.sweep.hasBacklog()).toBe(true);
-  // 24 are under way, the others wait for the sweep.
+  // 24 calls run, the other rows wait for the sweep.
   expect(await flow.left()).toBe(all.length - 24);
   open();
-  await until('all are told', () =>
+  await until('all are woken', () =>
     Promise.resolve(
-      new Set(flow.told).size === all.length && !flow.sweep.hasBacklog() ? true : null,
+      new Set(flow.woken).size === all.length && !flow.sweep.hasBacklog() ? true : null,
     ),
   );
   await flow.stop();
-  // Those that were under way when it began may be told twice: a signal is a hint.
-  expect(flow.told.length).toBeLessThanOrEqual(all.length + 24);
+  // Runs whose call had begun before the backlog may be woken twice, which is harmless.
+  expect(flow.woken.length).toBeLessThanOrEqual(all.length + 24);
   expect(flow.log.events('temporal.away')).toEqual([]);
 });
 
-test('a row that Temporal refuses holds nobody back', async () => {
+test('a row whose wake Temporal refuses does not hold up the others', async () => {
   const all = await addNotices(60);
   const [bad] = all;
   const refused = () => Promise.reject(Object.assign(new Error('INVALID_ARGUMENT'), { code: 3 }));
   const flow = start((id) => (id === bad ? refused() : Promise.resolve()));
   flow.sweep.takeOver('overflow');
-  await until('the others are told', () =>
-    Promise.resolve(flow.told.length === all.length - 1 ? true : null),
+  await until('the others are woken', () =>
+    Promise.resolve(flow.woken.length === all.length - 1 ? true : null),
   );
   await until('the backlog is gone', () => Promise.resolve(flow.sweep.hasBacklog() ? null : true));
   await flow.stop();
@@ -186,7 +189,7 @@ test('a row that Temporal refuses holds nobody back', async () => {
   expect(flow.breaker.state()).toBe('closed');
 });
 
-test('with nothing to tell, a ping finds out that Temporal is back', async () => {
+test('without any row to wake a ping finds out that Temporal is back', async () => {
   let away = true;
   const flow = start(() => (away ? unavailable() : Promise.resolve()));
   await until('it is open', async () => {
@@ -199,52 +202,52 @@ test('with nothing to tell, a ping finds out that Temporal is back', async () =>
     Promise.resolve(flow.breaker.state() === 'closed' ? true : null),
   );
   await flow.stop();
-  expect(flow.told).toEqual([]);
+  expect(flow.woken).toEqual([]);
 });
 
-/** Tells of all of them as often as it is told, in vain, and gives the last try its time. */
+/** Lets all rows reach their last attempt, and the time after it pass. */
 const spend = () =>
   sql.query('UPDATE notification_inbox SET attempts = $1, next_attempt_at = now()', [
     MAX_NOTICE_TRIES,
   ]);
-const givenUp = async () =>
+const escalated = async () =>
   (
-    await sql.query<{ notices: number; questions: number }>(
+    await sql.query<{ notices: number; interventions: number }>(
       `SELECT (SELECT count(*)::int FROM notification_inbox
           WHERE undeliverable_at IS NOT NULL OR verdict IS NOT NULL) AS notices,
-        (SELECT count(*)::int FROM interventions) AS questions`,
+        (SELECT count(*)::int FROM interventions) AS interventions`,
     )
   ).rows[0];
 
-test('more rows than a person can look at, told in vain, are left to the workers: one alert, no question', async () => {
+test('too many unread rows at once lead to one alert and no intervention', async () => {
   await addNotices(60);
   await spend();
   const flow = start(() => Promise.resolve());
-  // Each round ends with what was spent; a row that can be told shows that there was one.
+  // A sweep ends with the spent rows; a new row whose run is woken shows that one has ended.
   for (const round of [1, 2, 3]) {
     const [id = ''] = await addNotices(1);
     flow.sweep.takeOver('overflow');
     await until(`round ${round} is over`, () =>
-      Promise.resolve(flow.told.includes(id) && !flow.sweep.hasBacklog() ? true : null),
+      Promise.resolve(flow.woken.includes(id) && !flow.sweep.hasBacklog() ? true : null),
     );
   }
   await flow.stop();
   expect(flow.log.events('dependency.down')).toEqual(['error dependency.down']);
   expect(flow.alerts).toMatchObject([{ kind: 'dependency_down' }]);
   expect(flow.log.events('sweep.undeliverable')).toEqual([]);
-  expect(await givenUp()).toEqual({ notices: 0, questions: 0 });
+  expect(await escalated()).toEqual({ notices: 0, interventions: 0 });
 });
 
-test('a few rows told in vain are each a question', async () => {
+test('a few unread rows after all attempts open an intervention each', async () => {
   await addNotices(3);
   await spend();
   const flow = start(() => Promise.resolve());
   flow.sweep.start();
-  await until('they are given up', async () => ((await givenUp())?.notices === 3 ? true : null));
+  await until('they are escalated', async () => ((await escalated())?.notices === 3 ? true : null));
   await flow.stop();
   expect(flow.log.events('dependency.down')).toEqual([]);
   expect(flow.log.events('sweep.undeliverable')).toHaveLength(3);
-  // Their run is told once more, so that it shows the question.
-  expect(new Set(flow.told).size).toBe(3);
-  expect(await givenUp()).toEqual({ notices: 3, questions: 3 });
+  // Each run is woken once more, so that it shows the intervention.
+  expect(new Set(flow.woken).size).toBe(3);
+  expect(await escalated()).toEqual({ notices: 3, interventions: 3 });
 });

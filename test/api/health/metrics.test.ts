@@ -1,3 +1,4 @@
+// Gauges of the api while its sources fail or hang.
 import { createMetrics, type MetricSources } from '../../../api/health/metrics';
 
 const NOW_MS = Date.parse('2026-01-01T12:00:00Z');
@@ -31,7 +32,7 @@ test.each<[string, Partial<MetricSources>, Record<string, number>]>([
     { oncepay_temporal_up: 1, oncepay_inbox_open: 7, oncepay_inbox_lag_seconds: 90.5 },
   ],
   [
-    'a person is asked about all that wait',
+    'all open inbox rows have an intervention',
     { inbox: () => Promise.resolve({ count: 2, oldestReceivedAt: null }) },
     { oncepay_temporal_up: 1, oncepay_inbox_open: 2, oncepay_inbox_lag_seconds: 0 },
   ],
@@ -42,13 +43,13 @@ test.each<[string, Partial<MetricSources>, Record<string, number>]>([
     { temporalUp: never },
     { oncepay_temporal_up: 0, oncepay_inbox_open: 0, oncepay_inbox_lag_seconds: 0 },
   ],
-])('%s: the others are told all the same', async (_what, sources, expected) => {
+])('a scrape while %s still has the other metrics', async (_what, sources, expected) => {
   const started = performance.now();
   expect(Object.fromEntries(await read(sources))).toEqual(expected);
   expect(performance.now() - started).toBeLessThan(3_000);
 });
 
-test('scrapers that come together share one reading', async () => {
+test('scrapes at the same time share one reading', async () => {
   let readings = 0;
   const { registry } = createMetrics({
     inbox: () => {
@@ -63,7 +64,7 @@ test('scrapers that come together share one reading', async () => {
   expect(readings).toBe(1);
 });
 
-test('open questions are told by reason, and a reason of which none is open is 0', async () => {
+test('open interventions are counted by reason, and a reason without any is 0', async () => {
   const { registry } = createMetrics({
     inbox: () => Promise.resolve({ count: 0, oldestReceivedAt: null }),
     temporalUp: () => Promise.resolve(true),

@@ -1,3 +1,4 @@
+// Roles, keys, paths and query parameters of every operation.
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import type { RoleName } from '../../../stack/oncepay';
 import { countRows, expectProblem } from '../support/refusals';
@@ -17,7 +18,7 @@ afterEach(async () => {
   expect(await countRows(oncepay.sql)).toEqual(before);
 });
 
-/** Every operation, who may call it, and what those who may get for an unknown thing or a bad body. */
+/** Every operation, its roles, and the status that an allowed role gets for an unknown number. */
 const OPERATIONS: [string, string, RoleName[], number][] = [
   ['POST', '/v1/orders', ['merchant', 'admin'], 400],
   ['GET', '/v1/orders', ['merchant', 'operator', 'admin', 'viewer'], 200],
@@ -54,17 +55,17 @@ const OPERATIONS: [string, string, RoleName[], number][] = [
 ];
 const ROLES: RoleName[] = ['merchant', 'operator', 'admin', 'viewer'];
 
-test.each(OPERATIONS)('%s %s is for %p alone', async (method, path, allowed, status) => {
+test.each(OPERATIONS)('%s %s accepts only the roles %p', async (method, path, allowed, status) => {
   for (const as of ROLES) {
     const body = method === 'GET' ? {} : { body: { unknown: true } };
-    const answer = await oncepay.call(method, path, { as, ...body });
-    if (!allowed.includes(as)) expectProblem(answer, 403);
-    else if (status === 200) expect(answer.status).toBe(200);
-    else expectProblem(answer, status);
+    const reply = await oncepay.call(method, path, { as, ...body });
+    if (!allowed.includes(as)) expectProblem(reply, 403);
+    else if (status === 200) expect(reply.status).toBe(200);
+    else expectProblem(reply, status);
   }
 });
 
-test('every documented operation is in that table', async () => {
+test('every documented operation is in the table of roles', async () => {
   const { body } = await oncepay.call('GET', '/openapi.json');
   const { paths } = body as { paths: Record<string, Record<string, object>> };
   const documented = Object.entries(paths)
@@ -96,20 +97,20 @@ test.each<[string, string | null]>([
   ['a key of 10 KB', `Bearer ${'k'.repeat(10_000)}`],
   ['a key that is not ASCII', 'Bearer schl\u00fcssel'],
   ['undefined', 'undefined'],
-])('%s is 401 on every operation', async (_what, authorization) => {
+])('a request with %s is refused with 401 on every operation', async (_what, authorization) => {
   for (const [method, path] of OPERATIONS) {
-    const answer = await fetch(`${oncepay.apiUrl}${path}`, {
+    const reply = await fetch(`${oncepay.apiUrl}${path}`, {
       method,
       headers: authorization === null ? {} : { authorization },
     });
-    const text = await answer.text();
-    expectProblem({ status: answer.status, headers: answer.headers, body: JSON.parse(text) }, 401);
-    expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+    const text = await reply.text();
+    expectProblem({ status: reply.status, headers: reply.headers, body: JSON.parse(text) }, 401);
+    expect(reply.headers.get('www-authenticate')).toBe('Bearer');
     expect(text).not.toContain('nobody-has-this');
   }
 });
 
-test('the scheme is read in any case, the key is not', async () => {
+test('a scheme in another case is accepted and a key in another case refused', async () => {
   const ask = (authorization: string) =>
     oncepay.call('GET', '/v1/orders', { headers: { authorization } });
   const key = oncepay.keys.viewer;
@@ -131,7 +132,7 @@ describe.each([
   ['POST', '/payment'],
   ['POST', '/close'],
 ])('%s /v1/orders/{no}%s', (method, rest) => {
-  test('a number that is ours in form and unknown is 404', async () => {
+  test('a request for a well-formed but unknown order number is refused with 404', async () => {
     expectProblem(await oncepay.call(method, `/v1/orders/${CHECKED}${rest}`), 404);
   });
 
@@ -141,7 +142,10 @@ describe.each([
     ['no check digits', NO],
     ['a digit more', `${CHECKED}0`],
     ['a word', 'undefined'],
-    ['a day that never was', `20260231${NO.slice(8)}${checkDigitsOf(`20260231${NO.slice(8)}`)}`],
+    [
+      'a day that does not exist',
+      `20260231${NO.slice(8)}${checkDigitsOf(`20260231${NO.slice(8)}`)}`,
+    ],
     [
       'an unknown channel',
       `2026010199${NO.slice(10)}${checkDigitsOf(`2026010199${NO.slice(10)}`)}`,
@@ -153,13 +157,16 @@ describe.each([
     ['a slash', `${CHECKED}%2f`],
     ['quotes', "1'%20OR%20'1'='1"],
     ['very long', '1'.repeat(4_000)],
-  ])('%s is 400', async (_what, no) => {
+  ])('a request for an order number with %s is refused with 400', async (_what, no) => {
     expectProblem(await oncepay.call(method, `/v1/orders/${no}${rest}`), 400, 'no');
   });
 
-  test.each(['%ff', '%', '%zz', '%c0%ae', '%ed%a0%80'])('%s in the path is 400', async (text) => {
-    expectProblem(await oncepay.call(method, `/v1/orders/${text}${rest}`), 400);
-  });
+  test.each(['%ff', '%', '%zz', '%c0%ae', '%ed%a0%80'])(
+    'a request with %s in the path is refused with 400',
+    async (text) => {
+      expectProblem(await oncepay.call(method, `/v1/orders/${text}${rest}`), 400);
+    },
+  );
 });
 
 test.each([
@@ -169,19 +176,19 @@ test.each([
   ['/v1/users/%00/points', 'user_id'],
   ['/v1/users/%7f/points', 'user_id'],
   [`/v1/users/${'x'.repeat(65)}/points`, 'user_id'],
-])('GET %s is 400 at %s', async (path, field) => {
+])('GET %s is refused with 400 at %s', async (path, field) => {
   expectProblem(await oncepay.call('GET', path), 400, field);
 });
 
-test('a sku may hold what a path can, a slash too', async () => {
+test('a product whose sku has an encoded slash can be put and read', async () => {
   for (const sku of ['a%2fb', '%E8%A1%A3', '..%2f..%2fetc', 'a%20b', '__proto__', '%25']) {
     expectProblem(await oncepay.call('GET', `/v1/products/${sku}`), 404);
   }
 });
 
-test('an unknown user has no points yet', async () => {
-  const answer = await oncepay.call('GET', '/v1/users/__proto__/points');
-  expect([answer.status, answer.body]).toEqual([200, { balance: 0, entries: [] }]);
+test('a request for the points of an unknown user shows a balance of 0', async () => {
+  const reply = await oncepay.call('GET', '/v1/users/__proto__/points');
+  expect([reply.status, reply.body]).toEqual([200, { balance: 0, entries: [] }]);
 });
 
 test.each([
@@ -193,7 +200,7 @@ test.each([
   '/v1/orders/a/b/c',
   '/.env',
   '/%2e%2e',
-])('%s is 404', async (path) => {
+])('a request for the unknown path %s is refused with 404', async (path) => {
   for (const method of ['GET', 'POST', 'DELETE']) {
     expectProblem(await oncepay.call(method, path), 404);
   }
@@ -213,17 +220,17 @@ test.each([
   ['/readyz', 'GET, HEAD'],
   ['/metrics', 'GET, HEAD'],
   ['/openapi.json', 'GET, HEAD'],
-])('%s answers other methods with 405 and Allow: %s', async (path, allow) => {
+])('a request to %s with another method is refused with 405 and Allow: %s', async (path, allow) => {
   const offered = allow.split(', ');
   const methods = ['GET', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS'];
   for (const method of methods.filter((name) => !offered.includes(name))) {
-    const answer = await oncepay.call(method, path);
-    expectProblem(answer, 405);
-    expect(answer.headers.get('allow')).toBe(allow);
+    const reply = await oncepay.call(method, path);
+    expectProblem(reply, 405);
+    expect(reply.headers.get('allow')).toBe(allow);
   }
 });
 
-test('HEAD is GET without its body', async () => {
+test('a HEAD request gets the reply of GET without its body', async () => {
   for (const path of ['/v1/orders', '/healthz', '/metrics', '/openapi.json']) {
     const [head, get] = [await oncepay.call('HEAD', path), await oncepay.call('GET', path)];
     expect([head.status, head.body]).toEqual([200, '']);
@@ -286,7 +293,7 @@ test.each([
   ['/v1/orders?__proto__=1', '__proto__'],
   ['/v1/orders?constructor=1', 'constructor'],
   ['/v1/orders?STATUS=paid', 'STATUS'],
-])('GET %s is 400 at %s', async (path, field) => {
+])('GET %s is refused with 400 at %s', async (path, field) => {
   expectProblem(await oncepay.call('GET', path), 400, field);
 });
 
@@ -304,8 +311,8 @@ test.each([
   '/v1/orders?',
   `/v1/orders?cursor=${cursor([0, CHECKED])}`,
   `/v1/interventions?cursor=${cursor([0, ANY_UUID])}&status=open`,
-])('GET %s finds nothing, or is refused, and breaks nothing', async (path) => {
-  const answer = await oncepay.call('GET', path);
-  if (answer.status === 200) expect(answer.body).toEqual({ data: [], next_cursor: null });
-  else expectProblem(answer, 400, 'created_after');
+])('GET %s with odd parameters finds nothing or is refused, and breaks nothing', async (path) => {
+  const reply = await oncepay.call('GET', path);
+  if (reply.status === 200) expect(reply.body).toEqual({ data: [], next_cursor: null });
+  else expectProblem(reply, 400, 'created_after');
 });

@@ -1,3 +1,4 @@
+// Bodies and raw HTTP requests that the api accepts or refuses.
 import { gzipSync } from 'node:zlib';
 import { MAX_BODY_BYTES } from '../../../api/http/json-body';
 import { orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
@@ -40,18 +41,18 @@ describe('bodies', () => {
     ['UTF-8 surrogates', () => bytes('7b2261223a22eda080227d', 'hex')],
     ['UTF-16', () => bytes(valid(), 'utf16le')],
     ['bytes', () => bytes('00ff00ff', 'hex')],
-  ])('%s: refused as no JSON', async (_what, make) => {
+  ])('a body that is %s is refused as invalid JSON', async (_what, make) => {
     const rawBody = make();
     const headers = { 'content-type': 'application/json' };
-    const answer = await oncepay.call('POST', '/v1/orders', { rawBody, headers });
-    expectProblem(answer, 400, 'body');
+    const reply = await oncepay.call('POST', '/v1/orders', { rawBody, headers });
+    expectProblem(reply, 400, 'body');
     expect(await countRows(oncepay.sql)).toEqual(before);
   });
 
-  test('a byte order mark is passed over', async () => {
+  test('a body with a byte order mark is accepted', async () => {
     const rawBody = `\ufeff${JSON.stringify({ name: 'Marked', kind: 'physical' })}`;
-    const answer = await oncepay.call('PUT', '/v1/products/marked', { rawBody });
-    expect([answer.status, answer.body]).toMatchObject([200, { name: 'Marked' }]);
+    const reply = await oncepay.call('PUT', '/v1/products/marked', { rawBody });
+    expect([reply.status, reply.body]).toMatchObject([200, { name: 'Marked' }]);
   });
 
   test.each([
@@ -64,10 +65,10 @@ describe('bodies', () => {
     'application/json, text/plain',
     'garbage',
     ' ',
-  ])('the content type %p is refused', async (type) => {
+  ])('a body with the content type %p is refused', async (type) => {
     const headers = { 'content-type': type };
-    const answer = await oncepay.call('POST', '/v1/orders', { body: orderBody(), headers });
-    expectProblem(answer, 415, 'Content-Type');
+    const reply = await oncepay.call('POST', '/v1/orders', { body: orderBody(), headers });
+    expectProblem(reply, 415, 'Content-Type');
     expect(await countRows(oncepay.sql)).toEqual(before);
   });
 
@@ -76,20 +77,20 @@ describe('bodies', () => {
     async (type) => {
       const body = { name: 'Typed', kind: 'physical' };
       const headers = { 'content-type': type };
-      const answer = await oncepay.call('PUT', '/v1/products/typed', { body, headers });
-      expect(answer.status).toBe(200);
+      const reply = await oncepay.call('PUT', '/v1/products/typed', { body, headers });
+      expect(reply.status).toBe(200);
     },
   );
 
   test('a compressed body is refused', async () => {
-    const answer = await oncepay.call('POST', '/v1/orders', {
+    const reply = await oncepay.call('POST', '/v1/orders', {
       rawBody: new Uint8Array(gzipSync(valid())),
       headers: { 'content-encoding': 'gzip' },
     });
-    expectProblem(answer, 415, 'Content-Encoding');
+    expectProblem(reply, 415, 'Content-Encoding');
   });
 
-  test('exactly 256 KiB are read, a byte more is refused', async () => {
+  test('a body of exactly 256 KiB is read and one of a byte more is refused', async () => {
     const body = JSON.stringify({ name: 'Large', kind: 'physical' });
     const fits = await oncepay.call('PUT', '/v1/products/large', {
       rawBody: body.padEnd(MAX_BODY_BYTES),
@@ -104,7 +105,7 @@ describe('bodies', () => {
   });
 });
 
-/** A request written by hand; `lines` are its headers beside the usual ones. */
+/** A raw request; `lines` are its headers beside the usual ones. */
 function head(lines: readonly string[], first = 'POST /v1/orders HTTP/1.1'): string {
   const usual = [`host: 127.0.0.1:${port}`, `authorization: Bearer ${oncepay.keys.admin}`];
   return [first, ...usual, ...lines, '', ''].join('\r\n');
@@ -113,40 +114,40 @@ const JSON_TYPE = 'content-type: application/json';
 const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 
 describe('requests written by hand', () => {
-  test('without a content type they are refused', async () => {
+  test('a raw request without a content type is refused', async () => {
     const body = valid();
-    const answer = await exchange(port, [head([`content-length: ${body.length}`]), body]);
-    expectProblem(answer, 415, 'Content-Type');
+    const reply = await exchange(port, [head([`content-length: ${body.length}`]), body]);
+    expectProblem(reply, 415, 'Content-Type');
   });
 
-  test('a chunked body over the limit is refused while it still comes', async () => {
+  test('a chunked body over the limit is refused before it has arrived', async () => {
     const start = head([JSON_TYPE, 'transfer-encoding: chunked']);
     const parts = Array.from({ length: 40 }, () => chunk(' '.repeat(8_192)));
-    const answer = await exchange(port, [start, ...parts]);
-    expectProblem(answer, 413);
+    const reply = await exchange(port, [start, ...parts]);
+    expectProblem(reply, 413);
   });
 
   test('a content length over the limit is refused before the body is read', async () => {
-    const answer = await exchange(port, [head([JSON_TYPE, 'content-length: 10000000000']), '{']);
-    expectProblem(answer, 413);
+    const reply = await exchange(port, [head([JSON_TYPE, 'content-length: 10000000000']), '{']);
+    expectProblem(reply, 413);
   });
 
-  test('a body shorter than it says, and then the end: closed or refused, nothing stored', async () => {
+  test('a body that ends before its content length stores nothing', async () => {
     const body = valid();
     const start = head([JSON_TYPE, `content-length: ${body.length + 10}`]);
-    const answer = await exchange(port, [start, body], { halfClose: true });
-    expect([null, 400]).toContain(answer.status);
+    const reply = await exchange(port, [start, body], { halfClose: true });
+    expect([null, 400]).toContain(reply.status);
     expect(await countRows(oncepay.sql)).toEqual(before);
   });
 
-  test('a body longer than it says: what it says is read, the rest is no request', async () => {
+  test('a body is read up to its content length and what follows is refused', async () => {
     const body = JSON.stringify({ name: 'Short', kind: 'physical' });
     const start = head(
       [JSON_TYPE, `content-length: ${body.length}`],
       'PUT /v1/products/s HTTP/1.1',
     );
-    const answer = await exchange(port, [start, `${body}{"more":1}`]);
-    expect(answer.status).toBe(200);
+    const reply = await exchange(port, [start, `${body}{"more":1}`]);
+    expect(reply.status).toBe(200);
     const cut = head([JSON_TYPE, `content-length: ${body.length - 4}`]);
     expectProblem(await exchange(port, [cut, body]), 400, 'body');
   });
@@ -169,26 +170,26 @@ describe('requests written by hand', () => {
     ['a chunk of garbage', 400, () => [head([JSON_TYPE, 'transfer-encoding: chunked']), 'zz\r\n']],
     ['headers too large', 431, () => [head([`x-large: ${'x'.repeat(20_000)}`])]],
     ['too long an address', 431, () => [head([], `GET /${'x'.repeat(20_000)} HTTP/1.1`)]],
-  ])('%s: answered %i at once', async (_what, status, make) => {
-    const answer = await exchange(port, make());
-    expectProblem(answer, status);
+  ])('a raw request with %s is refused with %i at once', async (_what, status, make) => {
+    const reply = await exchange(port, make());
+    expectProblem(reply, status);
     expect(await countRows(oncepay.sql)).toEqual(before);
   });
 
-  test('an unknown expectation is refused', async () => {
-    const answer = await exchange(port, [head(['expect: money', 'content-length: 0'])]);
-    expectProblem(answer, 400, 'Expect');
+  test('a request with an unknown Expect header is refused', async () => {
+    const reply = await exchange(port, [head(['expect: money', 'content-length: 0'])]);
+    expectProblem(reply, 400, 'Expect');
   });
 
-  test('headers that never end are answered within their limit', async () => {
-    const answer = await exchange(port, ['POST /v1/orders HTTP/1.1\r\nhost: x\r\n'], {
+  test('a request whose headers never end is refused within the time limit', async () => {
+    const reply = await exchange(port, ['POST /v1/orders HTTP/1.1\r\nhost: x\r\n'], {
       timeoutMs: 14_000,
     });
-    expectProblem(answer, 408);
-    expect(answer.ms).toBeGreaterThan(9_000);
+    expectProblem(reply, 408);
+    expect(reply.ms).toBeGreaterThan(9_000);
   });
 
-  test('clients that disappear in the middle of a body leave nothing and break nothing', async () => {
+  test('clients that disconnect in the middle of a body break nothing', async () => {
     const body = valid();
     const paths = ['/v1/orders', '/v1/products/gone', '/callbacks/wechat'];
     await Promise.all(

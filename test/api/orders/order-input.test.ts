@@ -1,3 +1,4 @@
+// Requests for new orders: which are refused, and at which field.
 import fc from 'fast-check';
 import { orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { countRows, expectProblem } from '../support/refusals';
@@ -18,7 +19,7 @@ async function expectRefused(body: unknown, field: string): Promise<void> {
   expectProblem(await oncepay.call('POST', '/v1/orders', { body }), 400, field);
 }
 
-/** Not even close to the text each of these fields wants. */
+/** Values that are not valid text for any field. */
 const NO_TEXT: [string, unknown][] = [
   ['null', null],
   ['a number', 7],
@@ -39,20 +40,20 @@ describe.each([
   ['description', 127],
   ['openid', 128],
   ['shop_order_no', 64],
-])('the text %s of an order', (field, max) => {
-  test('is refused when it is no fit text, and nothing is stored', async () => {
+])('POST /v1/orders with the text %s', (field, max) => {
+  test('an order with an invalid text is refused and nothing is stored', async () => {
     for (const [, value] of [...NO_TEXT, ['too long', 'x'.repeat(max + 1)] as const]) {
       await expectRefused(orderBody({ [field]: value }), field);
     }
     expect(await countRows(oncepay.sql)).toEqual(before);
   });
 
-  test('is taken up to its longest, counted in characters', async () => {
+  test('an order with the longest text, counted in characters, is created', async () => {
     const body = orderBody({
       [field]: `${oncepay.keys.admin.slice(0, 16)}${'衣'.repeat(max - 16)}`,
     });
-    const answer = await oncepay.call('POST', '/v1/orders', { body });
-    expect([answer.status, answer.body]).toMatchObject([201, { status: 'awaiting_payment' }]);
+    const reply = await oncepay.call('POST', '/v1/orders', { body });
+    expect([reply.status, reply.body]).toMatchObject([201, { status: 'awaiting_payment' }]);
   });
 });
 
@@ -75,12 +76,12 @@ test.each([
   ['amount.total', (value: unknown) => ({ amount: { total: value, currency: 'CNY' } })],
   ['items[0].quantity', (value: unknown) => ({ items: [{ ...item, quantity: value }] })],
   ['items[0].unit_price', (value: unknown) => ({ items: [{ ...item, unit_price: value }] })],
-])('the number %s is refused unless it is a whole number of 1 and more', async (field, build) => {
+])('an order whose %s is not an integer of at least 1 is refused', async (field, build) => {
   for (const [, value] of NO_AMOUNT) await expectRefused(orderBody(build(value)), field);
   expect(await countRows(oncepay.sql)).toEqual(before);
 });
 
-test('a number too large for JSON to hold is refused', async () => {
+test('an order with a number that JSON cannot represent is refused', async () => {
   const rawBody = JSON.stringify(orderBody()).replace('"total":300', '"total":1e999');
   expectProblem(await oncepay.call('POST', '/v1/orders', { rawBody }), 400, 'amount.total');
 });
@@ -157,7 +158,7 @@ test.each([
   ['__proto__', '{"__proto__":{"channel":"admin"},'],
   ['metadata.__proto__', '{"metadata":{"__proto__":{"x":1}},'],
   ['metadata.a[0].__proto__', '{"metadata":{"a":[{"__proto__":1}]},'],
-])('the key %s is refused, however deep it lies', async (field, start) => {
+])('an order with the key %s is refused at any depth', async (field, start) => {
   const rawBody = start + JSON.stringify(orderBody()).slice(1);
   expectProblem(await oncepay.call('POST', '/v1/orders', { rawBody }), 400, field);
   expect(await countRows(oncepay.sql)).toEqual(before);
@@ -167,7 +168,7 @@ test.each([
   ['20 lists', `${'['.repeat(20)}${']'.repeat(20)}`],
   ['10,000 lists', `${'['.repeat(10_000)}${']'.repeat(10_000)}`],
   ['40,000 objects', `${'{"a":'.repeat(40_000)}1${'}'.repeat(40_000)}`],
-])('JSON of %s, one in the other, is refused wherever it stands', async (_what, deep) => {
+])('an order with JSON of %s nested too deeply is refused in any field', async (_what, deep) => {
   expectProblem(await oncepay.call('POST', '/v1/orders', { rawBody: deep }), 400);
   const rawBody = `{"metadata":{"deep":${deep}},${JSON.stringify(orderBody()).slice(1)}`;
   const inside = await oncepay.call('POST', '/v1/orders', { rawBody });
@@ -176,7 +177,7 @@ test.each([
   expect(await countRows(oncepay.sql)).toEqual(before);
 });
 
-test('deep JSON that does not end is refused', async () => {
+test('an order with deep JSON that does not end is refused', async () => {
   const rawBody = '['.repeat(120_000);
   expectProblem(await oncepay.call('POST', '/v1/orders', { rawBody }), 400, 'body');
 });
@@ -193,18 +194,19 @@ test.each([
   expect(await countRows(oncepay.sql)).toEqual(before);
 });
 
-test('every bad field is named at once', async () => {
+test('an order with several invalid fields is refused with all of them named', async () => {
   const body = { ...orderBody(), user_id: '', items: [{ ...item, sku: '', quantity: 0 }], more: 1 };
-  const answer = await oncepay.call('POST', '/v1/orders', { body });
+  const reply = await oncepay.call('POST', '/v1/orders', { body });
   for (const field of ['user_id', 'items[0].sku', 'items[0].quantity', 'more']) {
-    expectProblem(answer, 400, field);
+    expectProblem(reply, 400, field);
   }
 });
 
-test('of repeated names the last counts, and the order is what it says', async () => {
-  const rawBody = `{"description":"first","amount":{"total":1},${JSON.stringify(orderBody()).slice(1)}`;
-  const answer = await oncepay.call('POST', '/v1/orders', { rawBody });
-  expect([answer.status, answer.body]).toMatchObject([201, { amount: { total: 300 } }]);
+test('an order with a repeated field is created with the last value', async () => {
+  const rest = JSON.stringify(orderBody()).slice(1);
+  const rawBody = `{"description":"first","amount":{"total":1},${rest}`;
+  const reply = await oncepay.call('POST', '/v1/orders', { rawBody });
+  expect([reply.status, reply.body]).toMatchObject([201, { amount: { total: 300 } }]);
 });
 
 test.each([
@@ -212,22 +214,25 @@ test.each([
   ['with a space', 'a b'],
   ['too long', 'k'.repeat(256)],
   ['not ASCII', 'schl\u00fcssel'],
-])('an Idempotency-Key that is %s is refused, and nothing is stored', async (_what, key) => {
-  const answer = await oncepay.call('POST', '/v1/orders', {
-    body: orderBody(),
-    headers: { 'idempotency-key': key },
-  });
-  expectProblem(answer, 400, 'Idempotency-Key');
-  expect(await countRows(oncepay.sql)).toEqual(before);
-});
+])(
+  'an order with an Idempotency-Key that is %s is refused and nothing is stored',
+  async (_what, key) => {
+    const reply = await oncepay.call('POST', '/v1/orders', {
+      body: orderBody(),
+      headers: { 'idempotency-key': key },
+    });
+    expectProblem(reply, 400, 'Idempotency-Key');
+    expect(await countRows(oncepay.sql)).toEqual(before);
+  },
+);
 
-test('two Idempotency-Keys are refused', async () => {
+test('an order with two Idempotency-Keys is refused', async () => {
   const headers = { 'idempotency-key': 'one, two' };
-  const answer = await oncepay.call('POST', '/v1/orders', { body: orderBody(), headers });
-  expectProblem(answer, 400, 'Idempotency-Key');
+  const reply = await oncepay.call('POST', '/v1/orders', { body: orderBody(), headers });
+  expectProblem(reply, 400, 'Idempotency-Key');
 });
 
-test('an order that asks for more than there is, or another kind, leaves nothing behind', async () => {
+test('an order for too much stock or with another kind leaves nothing behind', async () => {
   await oncepay.call('PUT', '/v1/products/scarce', {
     body: { name: 'Scarce', kind: 'physical', stock: 1 },
   });
@@ -260,7 +265,7 @@ const FIELDS = [
   'something',
 ] as const;
 
-test('no JSON value in any field of an order ever breaks the api', async () => {
+test('an order with any JSON value in any field never breaks the api', async () => {
   const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }));
   const value = fc.oneof(
     fc.jsonValue({ stringUnit: 'binary' }),
@@ -279,9 +284,9 @@ test('no JSON value in any field of an order ever breaks the api', async () => {
       const body = orderBody(
         inOrder ? { [field]: changed } : { items: [{ ...item, [field]: changed }] },
       );
-      const answer = await oncepay.call('POST', '/v1/orders', { body });
-      if (answer.status === 201) return;
-      expectProblem(answer, 400);
+      const reply = await oncepay.call('POST', '/v1/orders', { body });
+      if (reply.status === 201) return;
+      expectProblem(reply, 400);
     }),
     { numRuns: 150, seed: 20_260_101 },
   );

@@ -1,10 +1,11 @@
+// Lists of orders and interventions: filters and paging.
 import { v7 as uuidv7 } from 'uuid';
 import { checkDigits } from '../../../domain/orders/order-number';
 import { orderListReply } from '../../../api/orders/replies';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 
 const ORDERS = 250;
-/** Several orders share each moment. */
+/** Several orders have the same time of creation. */
 const PER_MOMENT = 7;
 const START_MS = Date.parse('2026-01-01T00:00:00Z');
 const STATUSES = ['paid', 'closed', 'awaiting_payment', 'fulfilled'];
@@ -58,8 +59,8 @@ async function walk(
   let pages = 0;
   do {
     const path: string = `/v1/orders?${query}${cursor === null ? '' : `&cursor=${cursor}`}`;
-    const answer = await oncepay.call('GET', path);
-    const page = orderListReply.parse(answer.body);
+    const reply = await oncepay.call('GET', path);
+    const page = orderListReply.parse(reply.body);
     numbers.push(...page.data.map(({ out_trade_no: no }) => no));
     cursor = page.next_cursor;
     pages += 1;
@@ -99,14 +100,17 @@ test.each<[string, number, (row: Row) => boolean]>([
     1,
     ({ at }) => at > '2026-01-01T00:00:20.000Z',
   ],
-])('?%s gives each order once, newest first, on %i pages', async (query, pages, matches) => {
-  const all = expected(matches);
-  const seen = await walk(query);
-  expect(seen.numbers).toEqual(all);
-  expect(seen.pages).toBe(pages);
-});
+])(
+  'a list of orders with ?%s has each order once, newest first, on %i pages',
+  async (query, pages, matches) => {
+    const all = expected(matches);
+    const seen = await walk(query);
+    expect(seen.numbers).toEqual(all);
+    expect(seen.pages).toBe(pages);
+  },
+);
 
-test('orders that come while somebody pages change nothing of what is still to come', async () => {
+test('orders created during paging do not change the pages that follow', async () => {
   const first = orderListReply.parse((await oncepay.call('GET', '/v1/orders?limit=100')).body);
   await oncepay.sql.query(
     `INSERT INTO orders (out_trade_no, channel, user_id, description, total_fen, app_id,
@@ -119,7 +123,7 @@ test('orders that come while somebody pages change nothing of what is still to c
   expect(numbers).toEqual(expected(() => true));
 });
 
-test('interventions are paged in the order they came, each once', async () => {
+test('a paged list of interventions has each one once, oldest first', async () => {
   const seen: string[] = [];
   let cursor: string | null = null;
   do {

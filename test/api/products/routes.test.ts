@@ -1,3 +1,4 @@
+// Products, stock and codes: which requests are refused.
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { countRows, expectProblem } from '../support/refusals';
 
@@ -41,18 +42,18 @@ test.each<[string, Record<string, unknown>]>([
   ['stock', { stock: true }],
   ['sku', { sku: 'mine' }],
   ['reserved', { reserved: 0 }],
-])('a product with a bad %s (%j) is refused', async (field, change) => {
+])('a product with an invalid %s (%j) is refused', async (field, change) => {
   expectProblem(await put('new', { name: 'New', kind: 'physical', ...change }), 400, field);
   expect(await countRows(oncepay.sql)).toEqual(before);
 });
 
-test('stock of zero is stock, also written as minus zero', async () => {
+test('a product with a stock of 0 or -0 has tracked stock', async () => {
   const rawBody = '{"name":"None","kind":"physical","stock":-0}';
-  const answer = await oncepay.call('PUT', '/v1/products/none', { rawBody });
-  expect([answer.status, answer.body]).toMatchObject([200, { stock: 0 }]);
+  const reply = await oncepay.call('PUT', '/v1/products/none', { rawBody });
+  expect([reply.status, reply.body]).toMatchObject([200, { stock: 0 }]);
 });
 
-test('a product keeps its kind and its stock, whoever puts it again', async () => {
+test('a product that is put again keeps its kind and its stock', async () => {
   expectProblem(await put('shirt', { name: 'Shirt', kind: 'virtual' }), 409);
   const again = await put('shirt', { name: 'Shirt, blue', kind: 'physical', stock: 1_000 });
   expect([again.status, again.body]).toMatchObject([200, { name: 'Shirt, blue', stock: 5 }]);
@@ -72,7 +73,7 @@ test.each<[string, unknown]>([
   ['reason', { delta: 1, reason: 'x'.repeat(256) }],
   ['reason', { delta: 1, reason: 'a\nb' }],
   ['by', { delta: 1, reason: 'x', by: 'me' }],
-])('a stock change with a bad %s (%j) is refused', async (field, body) => {
+])('a stock change with an invalid %s (%j) is refused', async (field, body) => {
   expectProblem(await post('shirt/stock', body), 400, field);
   expect(await countRows(oncepay.sql)).toEqual(before);
 });
@@ -82,7 +83,7 @@ test.each<[string, number, number]>([
   ['shirt', 2_147_483_647, 409],
   ['air', 1, 409],
   ['nothing', 1, 404],
-])('the stock of %s does not change by %i: %i', async (sku, delta, status) => {
+])('a change of the stock of %s by %i is refused with %i', async (sku, delta, status) => {
   expectProblem(await post(`${sku}/stock`, { delta, reason: 'count' }), status);
   expect(await countRows(oncepay.sql)).toEqual(before);
 });
@@ -101,12 +102,12 @@ test.each<[string, unknown]>([
   ['codes[1]', { codes: ['fine', 'a\nb'] }],
   ['codes[1]', { codes: ['fine', 'a\0b'] }],
   ['sku', { codes: ['fine'], sku: 'game' }],
-])('codes with a bad %s are refused (%#)', async (field, body) => {
+])('codes with an invalid %s are refused (%#)', async (field, body) => {
   expectProblem(await post('game/codes', body), 400, field);
   expect(await countRows(oncepay.sql)).toEqual(before);
 });
 
-test("codes of another product are named and none is added; one's own are left as they are", async () => {
+test('codes of another product are refused and named; known codes stay as they are', async () => {
   const taken = await post('game/codes', { codes: ['NEW-1', 'THEIRS-2', 'THEIRS-1'] });
   expectProblem(taken, 409, 'codes[1]');
   expectProblem(taken, 409, 'codes[2]');
@@ -118,15 +119,15 @@ test("codes of another product are named and none is added; one's own are left a
   expect([again.status, again.body]).toMatchObject([200, { codes_left: 3 }]);
 });
 
-test('a thousand codes are taken at once', async () => {
+test('a thousand codes in one request are added', async () => {
   const codes = Array.from({ length: 1_000 }, (_, index) => `${index}-${'\u7801'.repeat(60)}`);
-  const answer = await post('other-game/codes', { codes });
-  expect([answer.status, answer.body]).toMatchObject([200, { codes_left: 1_002 }]);
+  const reply = await post('other-game/codes', { codes });
+  expect([reply.status, reply.body]).toMatchObject([200, { codes_left: 1_002 }]);
 });
 
 test.each([
   ['physical product', 'shirt/codes', 409],
-  ['product nobody knows', 'nothing/codes', 404],
+  ['unknown product', 'nothing/codes', 404],
 ])('codes for a %s are refused', async (_what, path, status) => {
   expectProblem(await post(path, { codes: ['X-1'] }), status);
   expect(await countRows(oncepay.sql)).toEqual(before);

@@ -1,3 +1,4 @@
+// Reading and replacing retry policies.
 import { DEFAULT_POLICIES, RETRY_OPERATIONS } from '../../../domain/retries/retry-policy';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { countRows, expectProblem } from '../support/refusals';
@@ -23,7 +24,7 @@ async function policy(path = PATH): Promise<Policy & Record<string, unknown>> {
   return body as Policy & Record<string, unknown>;
 }
 
-test('a new database has the policies of domain/retry-policy.ts, by the migration', async () => {
+test('a new database has the policies of domain/retries from the migration', async () => {
   const { body } = await oncepay.call('GET', '/v1/retry-policies', { as: 'viewer' });
   const { data } = body as { data: (Policy & Record<string, unknown>)[] };
   expect(data.map(({ operation }) => operation)).toEqual([...RETRY_OPERATIONS].sort());
@@ -45,7 +46,7 @@ test('a new database has the policies of domain/retry-policy.ts, by the migratio
   }
 });
 
-test('what was read can be put back as it is; each change has a version and is in the audit log', async () => {
+test('a policy that was read can be put back; each change is versioned and audited', async () => {
   const before = await policy();
   const same = await oncepay.call('PUT', PATH, { body: before });
   expect([same.status, same.body]).toMatchObject([200, { version: before.version + 1 }]);
@@ -74,7 +75,7 @@ test('what was read can be put back as it is; each change has a version and is i
   ]);
 });
 
-test('a change made from an older version is refused, without a version the last one wins', async () => {
+test('a change of an older version is refused, one without a version accepted', async () => {
   const read = await policy();
   const [first, second] = await Promise.all([
     oncepay.call('PUT', PATH, { body: { ...read, max_attempts: 7 } }),
@@ -85,8 +86,8 @@ test('a change made from an older version is refused, without a version the last
   expectProblem(refused, 409, 'version');
   expect(refused.body).toMatchObject({ code: 'VERSION_CONFLICT' });
   const { version: _version, ...rest } = read;
-  const answer = await oncepay.call('PUT', PATH, { body: { ...rest, max_attempts: 9 } });
-  expect(answer.body).toMatchObject({ max_attempts: 9, version: read.version + 2 });
+  const reply = await oncepay.call('PUT', PATH, { body: { ...rest, max_attempts: 9 } });
+  expect(reply.body).toMatchObject({ max_attempts: 9, version: read.version + 2 });
 });
 
 test.each<[string, unknown, string]>([
@@ -119,16 +120,16 @@ test.each<[string, unknown, string]>([
   ['version', 'one', 'version'],
   ['operation', 'wechat.query', 'operation'],
   ['unknown', 1, 'unknown'],
-])('%s of %p is 400 and names %s', async (field, value, named) => {
+])('a policy with %s of %p is refused with 400 and names %s', async (field, value, named) => {
   const read = await policy();
   const rows = await countRows(oncepay.sql);
-  const answer = await oncepay.call('PUT', PATH, { body: { ...read, [field]: value } });
-  expectProblem(answer, 400, named);
+  const reply = await oncepay.call('PUT', PATH, { body: { ...read, [field]: value } });
+  expectProblem(reply, 400, named);
   expect(await policy()).toEqual(read);
   expect(await countRows(oncepay.sql)).toEqual(rows);
 });
 
-test('an operation that is not there is 404, to read and to change', async () => {
+test('an unknown operation is refused with 404, to read and to change', async () => {
   const body = await policy();
   expectProblem(await oncepay.call('GET', '/v1/retry-policies/wechat.nothing'), 404);
   expectProblem(await oncepay.call('PUT', '/v1/retry-policies/wechat.nothing', { body }), 404);

@@ -1,3 +1,4 @@
+// Reading and overriding settings at runtime.
 import { orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { countRows, expectProblem } from '../support/refusals';
 
@@ -10,7 +11,7 @@ afterAll(() => oncepay.stop());
 const put = (name: string, body: unknown) =>
   oncepay.call('PUT', `/v1/settings/${name}`, { body: body as object });
 
-test('what nobody overrides is what the environment says, or the default', async () => {
+test('a setting without an override has the value of the environment or the default', async () => {
   const { body } = await oncepay.call('GET', '/v1/settings', { as: 'viewer' });
   const nobody = { version: 0, updated_by: null, updated_at: null };
   expect(body).toEqual({
@@ -30,7 +31,7 @@ test('what nobody overrides is what the environment says, or the default', async
   });
 });
 
-test('an override counts at once for new orders, and null takes it away again', async () => {
+test('an override holds for new orders at once and null removes it', async () => {
   const windowOf = async () => {
     const askedMs = Date.now();
     const { body } = await oncepay.call('POST', '/v1/orders', { body: orderBody() });
@@ -65,13 +66,13 @@ test('an override counts at once for new orders, and null takes it away again', 
   ]);
 }, 60_000);
 
-test('two who decide on the same version: one of them hears of the other', async () => {
-  const answers = await Promise.all([
+test('a second change of the same version of a setting is refused as a conflict', async () => {
+  const replies = await Promise.all([
     put('patrol_interval', { value: '1m', version: 0 }),
     put('patrol_interval', { value: '2m', version: 0 }),
   ]);
-  expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
-  const refused = answers.find(({ status }) => status === 409);
+  expect(replies.map(({ status }) => status).sort()).toEqual([200, 409]);
+  const refused = replies.find(({ status }) => status === 409);
   expect(refused?.body).toMatchObject({ code: 'VERSION_CONFLICT' });
 });
 
@@ -84,7 +85,7 @@ test.each([
   ['keep_callback_bodies', '24h', '1d'],
   ['keep_idempotency_keys', '1d', '1d'],
   ['keep_delivery_logs', '3650d', '3650d'],
-])('%s takes %s and shows %s', async (name, value, shown) => {
+])('the setting %s accepts %s and shows %s', async (name, value, shown) => {
   expect((await put(name, { value })).body).toMatchObject({ name, value: shown });
   const { body } = await oncepay.call('GET', `/v1/settings/${name}`);
   expect(body).toMatchObject({ name, value: shown, source: 'override' });
@@ -110,13 +111,13 @@ test.each<[string, unknown, string]>([
   ['keep_idempotency_keys', { value: '3651d' }, 'value'],
   ['keep_delivery_logs', { value: '0d' }, 'value'],
   ['keep_delivery_logs', { value: '99999d' }, 'value'],
-])('%s refuses %p and names %s', async (name, body, field) => {
+])('the setting %s refuses %p and names %s', async (name, body, field) => {
   const rows = await countRows(oncepay.sql);
   expectProblem(await put(name, body), 400, field);
   expect(await countRows(oncepay.sql)).toEqual(rows);
 });
 
-test('a setting that is not there is 404, and the role decides who may change one', async () => {
+test('an unknown setting is refused with 404 and a change by another role with 403', async () => {
   expectProblem(await put('port', { value: '1s' }), 404);
   expectProblem(await oncepay.call('GET', '/v1/settings/constructor'), 404);
   const refused = await oncepay.call('PUT', '/v1/settings/late_payment', {

@@ -1,8 +1,9 @@
+// Requests for profit sharing that are refused.
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { countRows, expectProblem } from '../support/refusals';
 
 let oncepay: TestOncepay;
-/** Made for sharing, and not paid: nothing of a bad request is ever kept. */
+/** An unpaid order with profit sharing: a refused request stores nothing. */
 let no: string;
 let before: Record<string, number>;
 beforeAll(async () => {
@@ -81,22 +82,25 @@ test.each<[string, string, unknown]>([
   ['neither number nor key', 'out_order_no', { receivers: [RECEIVER] }],
   ['null', 'body', null],
   ['an array', 'body', []],
-])('%s is refused at %s', async (_what, at, body) => {
+])('a sharing with %s is refused at %s', async (_what, at, body) => {
   expectProblem(await share(body), 400, at);
 });
 
-test.each([['k'.repeat(256)], ['with space'], ['']])('the key %j is refused', async (key) => {
-  const answer = await share({ receivers: [RECEIVER] }, { 'Idempotency-Key': key });
-  expectProblem(answer, 400);
+test.each([['k'.repeat(256)], ['with space'], ['']])(
+  'a sharing with the Idempotency-Key %j is refused',
+  async (key) => {
+    const reply = await share({ receivers: [RECEIVER] }, { 'Idempotency-Key': key });
+    expectProblem(reply, 400);
+  },
+);
+
+test('a sharing of an unpaid order is refused', async () => {
+  const reply = await share(BODY);
+  expectProblem(reply, 409);
+  expect(reply.body).toMatchObject({ code: 'ORDER_NOT_PAID' });
 });
 
-test('an order that is not paid is refused', async () => {
-  const answer = await share(BODY);
-  expectProblem(answer, 409);
-  expect(answer.body).toMatchObject({ code: 'ORDER_NOT_PAID' });
-});
-
-test('an unknown sharing is 404, also that of another order', async () => {
+test('a request for an unknown sharing or that of another order is refused with 404', async () => {
   const path = `/v1/orders/${no}/profit-sharing/nothing`;
   expectProblem(await oncepay.call('GET', path), 404);
 });

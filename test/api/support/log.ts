@@ -1,3 +1,4 @@
+// A logger whose lines a test can read.
 import { createLogger, type Logger } from '../../../config/logger';
 
 /** A logger whose lines a test can read. */

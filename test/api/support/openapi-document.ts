@@ -1,3 +1,4 @@
+// Reads the OpenAPI document and compares replies with it.
 import { z } from 'zod';
 
 const schema = z.record(z.string(), z.unknown());
@@ -27,7 +28,7 @@ const operation = z.strictObject({
     .refine((responses) => Object.keys(responses).length > 0),
 });
 
-/** What OpenAPI 3.1 asks of the parts that we use. */
+/** The rules of OpenAPI 3.1 for the parts that the document uses. */
 export const openApi = z.strictObject({
   openapi: z.string().regex(/^3\.1\.\d$/),
   info: z.strictObject({ title: z.string(), version: z.string(), description: z.string() }),
@@ -56,7 +57,7 @@ export const operationsOf = (document: OpenApi): DocumentedOperation[] =>
     Object.entries(methods).map(([method, entry]) => ({ path, method, ...entry })),
   );
 
-/** The operation that stands at an address; a fixed part of it goes before a parameter. */
+/** The operation for a path; a fixed segment takes precedence over a parameter. */
 export function operationAt(
   document: OpenApi,
   method: string,
@@ -69,7 +70,7 @@ export function operationAt(
     .sort((a, b) => a.path.split('{').length - b.path.split('{').length)[0];
 }
 
-/** What is wrong with a value by a schema of the document; a field that it doesn't name is wrong too. */
+/** The differences of a value from a schema of the document; an undocumented field is one. */
 export function problemsWith(document: OpenApi, schemaOf: object | undefined, value: unknown) {
   const { schemas: $defs } = document.components;
   const whole = JSON.stringify({ ...schemaOf, $defs }, (_key, part: unknown) =>

@@ -1,7 +1,8 @@
+// Sends raw bytes over a connection and reads the response.
 import { connect } from 'node:net';
 
-export interface RawAnswer {
-  /** null when the connection was closed without an answer. */
+export interface RawResponse {
+  /** null when the connection was closed without a response. */
   readonly status: number | null;
   readonly body: unknown;
   readonly headers: Headers;
@@ -10,11 +11,11 @@ export interface RawAnswer {
 }
 
 export interface RawOptions {
-  /** Ends our side after the last chunk, without waiting for an answer. */
+  /** Ends our side after the last chunk, without waiting for a response. */
   readonly halfClose?: boolean;
-  /** Cuts the connection so long after the last chunk; nothing is waited for. */
+  /** Cuts the connection after the last chunk, without waiting for a response. */
   readonly cut?: boolean;
-  /** The connection must be answered or closed within this. */
+  /** The connection must get a response or be closed within this. */
   readonly timeoutMs?: number;
 }
 
@@ -22,33 +23,33 @@ const DEFAULT_TIMEOUT_MS = 5_000;
 
 /**
  * Sends bytes as they are over a connection of their own and reads until it is closed or one whole
- * answer is there.
+ * response has arrived.
  * @throws Error when neither happens in time
  */
 export function exchange(
   port: number,
   chunks: readonly (string | Uint8Array)[],
   { halfClose = false, cut = false, timeoutMs = DEFAULT_TIMEOUT_MS }: RawOptions = {},
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
     const started = performance.now();
     const socket = connect(port, '127.0.0.1');
     let text = '';
     const timer = setTimeout(() => {
       socket.destroy();
-      reject(new Error(`neither answered nor closed within ${timeoutMs} ms: ${text}`));
+      reject(new Error(`neither a response nor a close within ${timeoutMs} ms: ${text}`));
     }, timeoutMs);
     const finish = () => {
       clearTimeout(timer);
       socket.destroy();
-      resolve(readAnswer(text, performance.now() - started));
+      resolve(readResponse(text, performance.now() - started));
     };
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => {
       text += chunk;
       if (isWhole(text)) finish();
     });
-    // A reset is a close too: what counts is that nobody waits.
+    // A reset counts as a close: no response can follow.
     socket.on('error', () => undefined);
     socket.on('close', finish);
     socket.on('connect', () => {
@@ -67,7 +68,7 @@ function isWhole(text: string): boolean {
   return Buffer.byteLength(text.slice(end + 4)) >= Number(length);
 }
 
-function readAnswer(text: string, ms: number): RawAnswer {
+function readResponse(text: string, ms: number): RawResponse {
   const [head = '', ...rest] = text.split('\r\n\r\n');
   const [first = '', ...lines] = head.split('\r\n');
   const status = /^HTTP\/1\.1 (\d{3})/.exec(first)?.[1];

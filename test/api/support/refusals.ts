@@ -1,7 +1,8 @@
+// Checks that a request was refused with a problem document and stored nothing.
 import type { Pool } from 'pg';
 import { isErrorCode } from '../../../domain/error-catalogue';
 
-/** What a refused request must not touch. */
+/** The tables that a refused request must not change. */
 const TABLES = [
   'orders',
   'order_items',
@@ -28,15 +29,15 @@ export async function countRows(sql: Pool): Promise<Record<string, number>> {
   return row;
 }
 
-/** Expects a problem document that a caller can act on and that tells nothing of our insides. */
+/** Expects a problem document that has all fields and reveals no internals. */
 export function expectProblem(
-  answer: { readonly status: number | null; readonly body: unknown; readonly headers: Headers },
+  reply: { readonly status: number | null; readonly body: unknown; readonly headers: Headers },
   status: number,
   field?: string,
 ): void {
-  const { body } = answer;
-  expect([answer.status, body]).toEqual([status, expect.anything()]);
-  expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json(;|$)/);
+  const { body } = reply;
+  expect([reply.status, body]).toEqual([status, expect.anything()]);
+  expect(reply.headers.get('content-type')).toMatch(/^application\/problem\+json(;|$)/);
   const problem = body as { status?: number; code?: string; errors?: { field: string }[] };
   expect(problem).toMatchObject({
     type: expect.stringMatching(/^urn:oncepay:error:/) as string,

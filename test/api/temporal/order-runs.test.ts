@@ -1,3 +1,4 @@
+// Resolutions wake, start or replace the run of an order.
 import { createOrderRuns } from '../../../api/temporal/order-runs';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -14,8 +15,8 @@ const describeRun = async (no: string, runId?: string) => {
   return { runId: id, status: status.name };
 };
 
-/** The hints that a run got. */
-async function hints(no: string, runId: string): Promise<unknown[]> {
+/** The causes that a run was woken with. */
+async function causesOf(no: string, runId: string): Promise<unknown[]> {
   const { events } = await oncepay.temporal.workflow.getHandle(no, runId).fetchHistory();
   return (events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signal }) =>
     (signal?.input?.payloads ?? []).map(
@@ -24,15 +25,15 @@ async function hints(no: string, runId: string): Promise<unknown[]> {
   );
 }
 
-test('an answer is told to the run that is there', async () => {
+test('a resolution for an existing run wakes that run', async () => {
   const no = await oncepay.newOrder();
   const { runId } = await describeRun(no);
   await runs().wakeForResolution(no, 'a1', { reason: 'wechat_failed', subject: 'prepay' });
   expect(await describeRun(no)).toEqual({ runId, status: 'RUNNING' });
-  expect(await hints(no, runId)).toEqual(['resolution:a1']);
+  expect(await causesOf(no, runId)).toEqual(['resolution:a1']);
 });
 
-test('a run that is stuck is ended, and another one gets the answer', async () => {
+test('a resolution for a stuck run ends it and wakes a new run', async () => {
   const no = await oncepay.newOrder();
   const { runId } = await describeRun(no);
   await runs().wakeForResolution(no, 'a1', { reason: 'stuck', subject: 'run' });
@@ -42,14 +43,14 @@ test('a run that is stuck is ended, and another one gets the answer', async () =
     return seen.runId === runId ? null : seen;
   });
   expect(next.status).toBe('RUNNING');
-  expect(await hints(no, next.runId)).toEqual(['resolution:a1']);
+  expect(await causesOf(no, next.runId)).toEqual(['resolution:a1']);
 });
 
-test('an answer starts the run where there is none', async () => {
+test('a resolution for an order without a run starts one', async () => {
   const no = await oncepay.newOrder();
   await oncepay.temporal.workflow.getHandle(no).terminate('by hand');
   await runs().wakeForResolution(no, 'a1', { reason: 'stuck', subject: 'run' });
   const { runId, status } = await describeRun(no);
   expect(status).toBe('RUNNING');
-  expect(await hints(no, runId)).toEqual(['resolution:a1']);
+  expect(await causesOf(no, runId)).toEqual(['resolution:a1']);
 });
