@@ -51,9 +51,9 @@ export async function addDeliveries(
 
 /** What a webhook says of a refund. */
 interface DeliveredRefund {
-  readonly out_refund_no: string;
-  readonly transaction_id: string;
-  readonly amount_fen: number;
+  readonly outRefundNo: string;
+  readonly transactionId: string;
+  readonly amountFen: number;
 }
 
 /** The shop hears that a refund's money is back with the payer. */
@@ -72,10 +72,10 @@ export async function addRefundDelivery(
     timestamp: now.toISOString(),
     data: {
       out_trade_no: outTradeNo,
-      out_refund_no: refund.out_refund_no,
+      out_refund_no: refund.outRefundNo,
       shop_order_no: order.shop_order_no,
-      transaction_id: refund.transaction_id,
-      refund_amount: refund.amount_fen,
+      transaction_id: refund.transactionId,
+      refund_amount: refund.amountFen,
       status: order.status,
       amount: {
         total: order.total_fen,
@@ -85,7 +85,7 @@ export async function addRefundDelivery(
       metadata: order.metadata,
     },
   };
-  const id = deliveryId(outTradeNo, event, refund.out_refund_no);
+  const id = deliveryId(outTradeNo, event, refund.outRefundNo);
   await insert(tx, { id, kinds: ['webhook'], outTradeNo, event, payload, now });
 }
 

@@ -23,7 +23,7 @@ export async function stillAbnormal(
   evidence: Readonly<Record<string, unknown>>,
   now: Date,
 ): Promise<void> {
-  const { out_refund_no: outRefundNo, out_trade_no: outTradeNo } = refund;
+  const { outRefundNo, outTradeNo } = refund;
   const watched = await tx.intervention.count({
     where: {
       outTradeNo,

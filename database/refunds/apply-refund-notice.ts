@@ -23,7 +23,7 @@ export async function applyRefundNotice(
   const { tx, now, outTradeNo } = scope;
   const refund =
     (await lockRefund(tx, notice.outRefundNo)) ?? (await bookExternal(context, scope, notice));
-  if (refund?.out_trade_no !== outTradeNo) {
+  if (refund?.outTradeNo !== outTradeNo) {
     // One that nobody here made, and that WeChat did not carry out, moved nothing.
     if (!refund && refundEvent(notice.refundStatus) === 'closed') return 'ignored';
     return openRefundIntervention(scope, notice, row);
@@ -43,17 +43,17 @@ export async function applyRefundNotice(
   if (step.kind === 'refused') return openRefundIntervention(scope, notice, row);
   if (step.kind === 'duplicate') return 'already_applied';
   scope.changed = true;
-  scope.refunds.add(refund.out_refund_no);
+  scope.refunds.add(refund.outRefundNo);
   return 'applied';
 }
 
 /** What the notice names is the refund's, or its payment's. */
 function isOf(refund: RefundRow, notice: RefundNotice): boolean {
   const pairs: readonly (readonly [unknown, unknown])[] = [
-    [notice.refundFen, refund.amount_fen],
-    [notice.totalFen, refund.total_fen],
-    [notice.transactionId, refund.transaction_id],
-    [notice.merchantId, refund.merchant_id],
+    [notice.refundFen, refund.amountFen],
+    [notice.totalFen, refund.totalFen],
+    [notice.transactionId, refund.transactionId],
+    [notice.merchantId, refund.merchantId],
   ];
   return pairs.every(([seen, expected]) => seen === null || seen === expected);
 }

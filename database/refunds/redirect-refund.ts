@@ -36,9 +36,9 @@ export async function redirect(
   attemptLifeMs: number,
   now: Date,
 ): Promise<Redirect | null> {
-  if (row.abnormal_encrypted === null || row.refund_id === null) return null;
-  const place = { table: 'refunds', column: 'abnormal', row: row.out_refund_no };
-  const given = JSON.parse(cipher.decrypt(place, row.abnormal_encrypted)) as Record<string, string>;
+  if (row.abnormalEncrypted === null || row.refundId === null) return null;
+  const place = { table: 'refunds', column: 'abnormal', row: row.outRefundNo };
+  const given = JSON.parse(cipher.decrypt(place, row.abnormalEncrypted)) as Record<string, string>;
   const target: RefundTarget =
     given['to'] === 'merchant_bank_card'
       ? { kind: 'merchant_bank_card' }
@@ -49,7 +49,7 @@ export async function redirect(
           realName: given['real_name'] ?? '',
         };
   const attemptId = await startAttempt(tx, row, 'abnormal', attemptLifeMs, now);
-  return { kind: 'redirect', attemptId, refund: stored(row), refundId: row.refund_id, target };
+  return { kind: 'redirect', attemptId, refund: stored(row), refundId: row.refundId, target };
 }
 
 /** WeChat says that it still is abnormal: null when that is no longer so here. */

@@ -21,7 +21,7 @@ export async function startAttempt(
   now: Date,
 ): Promise<string> {
   const id = uuidv7();
-  const { out_refund_no: outRefundNo } = row;
+  const { outRefundNo } = row;
   const deadlineAt = new Date(now.getTime() + lifeMs);
   await tx.refundAttempt.createMany({
     data: [{ id, outRefundNo, operation, sentAt: now, deadlineAt }],

@@ -159,12 +159,12 @@ async function takeTurn(
     if (await hasOpenIntervention(tx, row)) return over(tx, row);
     if (row.status === 'abnormal') {
       // Nobody has said where it shall go.
-      if (row.abnormal_encrypted === null) return lookAtAbnormal(tx, row, nowMs);
+      if (row.abnormalEncrypted === null) return lookAtAbnormal(tx, row, nowMs);
       if (await mayBeRedirected(tx, outRefundNo)) return ask(row, 'redirect');
       const again = await redirect(context, tx, row, limits.attemptLifeMs, now);
       return again ?? over(tx, row);
     }
-    const askAtMs = row.next_query_at?.getTime() ?? 0;
+    const askAtMs = row.nextQueryAt?.getTime() ?? 0;
     if (row.status === 'processing') {
       if (askAtMs > nowMs + EARLY_MS) return { kind: 'wait', delayMs: askAtMs - nowMs };
       return ask(row, null);
@@ -187,24 +187,24 @@ async function takeTurn(
 /** Nothing is due of a refund that has ended or waits for a person. */
 async function over(tx: Tx, row: RefundRow): Promise<RefundTurn> {
   await tx.refund.updateMany({
-    where: { outRefundNo: row.out_refund_no, dueAt: { not: null } },
+    where: { outRefundNo: row.outRefundNo, dueAt: { not: null } },
     data: { dueAt: null },
   });
   const due = await tx.order.count({
-    where: { outTradeNo: row.order_no ?? '', dueAt: { not: null } },
+    where: { outTradeNo: row.orderNo ?? '', dueAt: { not: null } },
   });
-  return { kind: 'over', status: row.status, dueOrder: due > 0 ? row.order_no : null };
+  return { kind: 'over', status: row.status, dueOrder: due > 0 ? row.orderNo : null };
 }
 
 /** One that is dismissed is handled elsewhere: WeChat is asked about it now and then. */
 async function lookAtAbnormal(tx: Tx, row: RefundRow, nowMs: number): Promise<RefundTurn> {
-  if (row.next_query_at === null) return over(tx, row);
-  if (row.next_query_at.getTime() <= nowMs + EARLY_MS) return ask(row, null);
+  if (row.nextQueryAt === null) return over(tx, row);
+  if (row.nextQueryAt.getTime() <= nowMs + EARLY_MS) return ask(row, null);
   return { kind: 'over', status: row.status, dueOrder: null };
 }
 
 function ask(row: RefundRow, ifNotTaken: IfNotTaken): RefundTurn {
-  const acceptedAtMs = row.accepted_at?.getTime() ?? null;
+  const acceptedAtMs = row.acceptedAt?.getTime() ?? null;
   return { kind: 'ask', refund: stored(row), acceptedAtMs, ifNotTaken };
 }
 
@@ -216,8 +216,8 @@ async function spacing(tx: Tx, row: RefundRow, spacingMs: number, nowMs: number)
   const [last] = await tx.$queryRaw<{ at: Date | null }[]>`
     SELECT max(coalesce(a.finished_at, least(${new Date(nowMs)}, a.deadline_at))) AS at
     FROM refund_attempts a JOIN refunds r USING (out_refund_no)
-    WHERE r.transaction_key = ${row.transaction_key}::uuid AND a.operation = 'refund'
-      AND r.out_refund_no <> ${row.out_refund_no}`;
+    WHERE r.transaction_key = ${row.transactionKey}::uuid AND a.operation = 'refund'
+      AND r.out_refund_no <> ${row.outRefundNo}`;
   return last?.at ? last.at.getTime() + spacingMs - nowMs : 0;
 }
 
@@ -281,17 +281,17 @@ async function openContradictionIntervention(
   now: Date,
 ): Promise<void> {
   await openIntervention(tx, {
-    outTradeNo: row.out_trade_no,
-    ours: row.order_no !== null,
+    outTradeNo: row.outTradeNo,
+    ours: row.orderNo !== null,
     reason: 'reconciliation',
-    subject: row.out_refund_no,
+    subject: row.outRefundNo,
     evidence: {
       expected: row.status,
       seen: word.event,
       refund_id: word.refundId,
       ...word.evidence,
     },
-    amountFen: row.amount_fen,
+    amountFen: row.amountFen,
     now,
   });
 }

@@ -40,14 +40,14 @@ export type RefundHold = 'reserved' | 'exists' | 'nothing_left';
 
 interface LockedTransaction {
   id: string;
-  merchant_id: string;
-  transaction_id: string;
-  order_no: string | null;
+  merchantId: string;
+  transactionId: string;
+  orderNo: string | null;
   status: string;
-  total_fen: number | null;
-  held_fen: number;
+  totalFen: number | null;
+  heldFen: number;
   currency: string | null;
-  notify_url: string | null;
+  notifyUrl: string | null;
 }
 
 /**
@@ -57,13 +57,14 @@ interface LockedTransaction {
 export async function holdRefund(tx: Tx, refund: NewRefund): Promise<RefundHold> {
   const { outRefundNo, outTradeNo, now } = refund;
   const [paid] = await tx.$queryRaw<LockedTransaction[]>`
-    SELECT t.id::text, t.merchant_id, t.transaction_id, t.order_no, t.status, t.total_fen, t.held_fen,
-      t.currency, (SELECT notify_url FROM orders o WHERE o.out_trade_no = t.order_no) AS notify_url
+    SELECT t.id::text, t.merchant_id AS "merchantId", t.transaction_id AS "transactionId",
+      t.order_no AS "orderNo", t.status, t.total_fen AS "totalFen", t.held_fen AS "heldFen", t.currency,
+      (SELECT notify_url FROM orders o WHERE o.out_trade_no = t.order_no) AS "notifyUrl"
     FROM payment_transactions t WHERE t.id = ${refund.transactionKey}::uuid FOR NO KEY UPDATE OF t`;
   if (!paid) throw new Error(`No transaction ${refund.transactionKey} to refund`);
   const known = await tx.refund.count({ where: { outRefundNo } });
   if (known > 0) return 'exists';
-  const left = (paid.total_fen ?? 0) - paid.held_fen;
+  const left = (paid.totalFen ?? 0) - paid.heldFen;
   const amountFen = refund.amountFen ?? left;
   if (amountFen <= 0 || amountFen > left) return 'nothing_left';
   await tx.refund.createMany({
@@ -71,14 +72,14 @@ export async function holdRefund(tx: Tx, refund: NewRefund): Promise<RefundHold>
       {
         outRefundNo,
         outTradeNo,
-        orderNo: paid.order_no,
+        orderNo: paid.orderNo,
         transactionKey: paid.id,
-        merchantId: paid.merchant_id,
-        transactionId: paid.transaction_id,
+        merchantId: paid.merchantId,
+        transactionId: paid.transactionId,
         amountFen,
-        totalFen: paid.total_fen ?? amountFen,
+        totalFen: paid.totalFen ?? amountFen,
         currency: paid.currency ?? 'CNY',
-        notifyUrl: paid.notify_url ?? refund.notifyUrl,
+        notifyUrl: paid.notifyUrl ?? refund.notifyUrl,
         origin: refund.origin,
         replaces: refund.replaces,
         reason: refund.reason ?? null,
@@ -94,8 +95,8 @@ export async function holdRefund(tx: Tx, refund: NewRefund): Promise<RefundHold>
     data: { heldFen: { increment: amountFen } },
   });
   // Goods don't leave once the whole payment is on its way back.
-  if (paid.order_no !== null && paid.status === 'applied' && amountFen === left) {
-    await cancelEffects(tx, paid.order_no, now);
+  if (paid.orderNo !== null && paid.status === 'applied' && amountFen === left) {
+    await cancelEffects(tx, paid.orderNo, now);
   }
   return 'reserved';
 }
@@ -109,9 +110,13 @@ export async function lockRefund(tx: Tx, outRefundNo: string): Promise<RefundRow
   if (!found) return null;
   await lockOrder(tx, found.outTradeNo);
   const [row] = await tx.$queryRaw<RefundRow[]>`
-    SELECT out_refund_no, out_trade_no, order_no, transaction_key::text, merchant_id, transaction_id,
-      amount_fen, total_fen, currency, reason, notify_url, origin, restock, revoke_codes, status, refund_id,
-      abnormal_encrypted, next_query_at, accepted_at, short_accepted_at
+    SELECT out_refund_no AS "outRefundNo", out_trade_no AS "outTradeNo", order_no AS "orderNo",
+      transaction_key::text AS "transactionKey", merchant_id AS "merchantId",
+      transaction_id AS "transactionId", amount_fen AS "amountFen", total_fen AS "totalFen", currency,
+      reason, notify_url AS "notifyUrl", origin, restock, revoke_codes AS "revokeCodes", status,
+      refund_id AS "refundId", abnormal_encrypted AS "abnormalEncrypted",
+      next_query_at AS "nextQueryAt", accepted_at AS "acceptedAt",
+      short_accepted_at AS "shortAcceptedAt"
     FROM refunds WHERE out_refund_no = ${outRefundNo} FOR NO KEY UPDATE`;
   return row ?? null;
 }
@@ -120,14 +125,14 @@ export async function lockRefund(tx: Tx, outRefundNo: string): Promise<RefundRow
 export async function hasOpenIntervention(tx: Tx, row: RefundRow): Promise<boolean> {
   const open = await tx.intervention.count({
     where: {
-      outTradeNo: row.out_trade_no,
+      outTradeNo: row.outTradeNo,
       status: 'open',
       OR: [
         {
           reason: { in: ['refund_failed', 'refund_abnormal', 'return_failed'] },
-          subject: row.out_refund_no,
+          subject: row.outRefundNo,
         },
-        { reason: 'surplus_payment', subject: { in: [row.out_refund_no, row.transaction_id] } },
+        { reason: 'surplus_payment', subject: { in: [row.outRefundNo, row.transactionId] } },
       ],
     },
   });
@@ -157,7 +162,7 @@ export async function settleRefund(
   word: RefundReport,
   now: Date,
 ): Promise<RefundTransition> {
-  const { out_refund_no: outRefundNo } = refund;
+  const { outRefundNo } = refund;
   const step = refundTransition(refund.status, word.event);
   if (step.kind === 'refused' && isStale(refund, word)) {
     return { kind: 'duplicate', status: refund.status };
@@ -174,7 +179,7 @@ export async function settleRefund(
       nextQueryAt,
       dueAt: dueAtMs === null ? null : new Date(dueAtMs + QUERY_GRACE_MS),
       ...(word.refundId === null ? {} : { refundId: word.refundId }),
-      ...(refund.accepted_at === null ? { acceptedAt: now } : {}),
+      ...(refund.acceptedAt === null ? { acceptedAt: now } : {}),
       ...(step.to === 'succeeded' ? { succeededAt: await nextSuccess(tx, refund, now) } : {}),
       ...(step.to === 'closed' ? { closedAt: now } : {}),
       // Where an abnormal refund shall go has been said to WeChat, or is to be said anew.
@@ -186,7 +191,7 @@ export async function settleRefund(
   // Whatever WeChat says answers whether the sending failed; what was abnormal is so no more.
   await endInterventions(
     tx,
-    refund.out_trade_no,
+    refund.outTradeNo,
     ['refund_failed', 'refund_abnormal', 'surplus_payment'],
     now,
     outRefundNo,
@@ -218,7 +223,7 @@ async function isTakingBack(tx: Tx, outRefundNo: string): Promise<boolean> {
 /** Successes of one payment have an order of their own, whatever the clocks of those who book them say. */
 async function nextSuccess(tx: Tx, refund: RefundRow, now: Date): Promise<Date> {
   const { _max } = await tx.refund.aggregate({
-    where: { transactionKey: refund.transaction_key },
+    where: { transactionKey: refund.transactionKey },
     _max: { succeededAt: true },
   });
   return new Date(Math.max(now.getTime(), (_max.succeededAt?.getTime() ?? 0) + 1));
@@ -227,7 +232,7 @@ async function nextSuccess(tx: Tx, refund: RefundRow, now: Date): Promise<Date> 
 /** Said before WeChat closed it, heard after that. Where nothing was said before the close, it is news. */
 function isStale(refund: RefundRow, { event }: RefundReport): boolean {
   const wasOpen = event === 'processing' || event === 'abnormal';
-  return wasOpen && refund.status === 'closed' && refund.accepted_at !== null;
+  return wasOpen && refund.status === 'closed' && refund.acceptedAt !== null;
 }
 
 /** Where an abnormal refund should have gone was no good: a person says where else. */
@@ -238,7 +243,7 @@ export async function askWhereElse(
   now: Date,
 ): Promise<void> {
   await tx.refund.updateMany({
-    where: { outRefundNo: refund.out_refund_no, status: 'abnormal' },
+    where: { outRefundNo: refund.outRefundNo, status: 'abnormal' },
     data: { abnormalEncrypted: null, nextQueryAt: null, dueAt: null },
   });
   await ask(tx, refund, 'refund_abnormal', evidence, now);
@@ -252,17 +257,17 @@ async function ask(
   now: Date,
 ): Promise<void> {
   await openIntervention(tx, {
-    outTradeNo: refund.out_trade_no,
-    ours: refund.order_no !== null,
+    outTradeNo: refund.outTradeNo,
+    ours: refund.orderNo !== null,
     reason,
-    subject: refund.out_refund_no,
+    subject: refund.outRefundNo,
     evidence: {
-      out_refund_no: refund.out_refund_no,
-      transaction_id: refund.transaction_id,
-      amount: { refund: refund.amount_fen, total: refund.total_fen, currency: refund.currency },
+      out_refund_no: refund.outRefundNo,
+      transaction_id: refund.transactionId,
+      amount: { refund: refund.amountFen, total: refund.totalFen, currency: refund.currency },
       ...evidence,
     },
-    amountFen: refund.amount_fen,
+    amountFen: refund.amountFen,
     now,
   });
 }
@@ -270,16 +275,16 @@ async function ask(
 /** Frees what a refund held: it can be refunded anew, and the goods may go out again. */
 export async function freeHold(tx: Tx, refund: RefundRow, now: Date): Promise<void> {
   await tx.paymentTransaction.updateMany({
-    where: { id: refund.transaction_key },
-    data: { heldFen: { decrement: refund.amount_fen } },
+    where: { id: refund.transactionKey },
+    data: { heldFen: { decrement: refund.amountFen } },
   });
-  if (refund.order_no !== null && (await isApplied(tx, refund))) {
-    await restoreEffects(tx, refund.order_no, now);
+  if (refund.orderNo !== null && (await isApplied(tx, refund))) {
+    await restoreEffects(tx, refund.orderNo, now);
   }
 }
 
 async function isApplied(tx: Tx, refund: RefundRow): Promise<boolean> {
-  const applied = { id: refund.transaction_key, status: 'applied' };
+  const applied = { id: refund.transactionKey, status: 'applied' };
   return (await tx.paymentTransaction.count({ where: applied })) === 1;
 }
 
@@ -290,10 +295,10 @@ async function succeed(
   refund: RefundRow,
   now: Date,
 ): Promise<void> {
-  const { out_trade_no: outTradeNo, out_refund_no: subject } = refund;
+  const { outTradeNo, outRefundNo: subject } = refund;
   const [back] = await tx.$queryRaw<{ status: string; whole: boolean }[]>`
-    UPDATE payment_transactions SET refunded_fen = refunded_fen + ${refund.amount_fen}
-    WHERE id = ${refund.transaction_key}::uuid RETURNING status, refunded_fen = total_fen AS whole`;
+    UPDATE payment_transactions SET refunded_fen = refunded_fen + ${refund.amountFen}
+    WHERE id = ${refund.transactionKey}::uuid RETURNING status, refunded_fen = total_fen AS whole`;
   await endInterventions(
     tx,
     outTradeNo,
@@ -303,17 +308,17 @@ async function succeed(
   );
   // A part that somebody gave back says nothing about the rest.
   if (back?.whole)
-    await endInterventions(tx, outTradeNo, ['surplus_payment'], now, refund.transaction_id);
-  if (refund.order_no === null || !back) return;
-  const order = await lockOrder(tx, refund.order_no);
+    await endInterventions(tx, outTradeNo, ['surplus_payment'], now, refund.transactionId);
+  if (refund.orderNo === null || !back) return;
+  const order = await lockOrder(tx, refund.orderNo);
   if (!order) throw new Error(`Refund ${subject} belongs to no order`);
   const dueAt = new Date(now.getTime() + SETTLE_GRACE_MS);
   if (back.status === 'applied') {
     await tx.order.updateMany({
       where: { outTradeNo },
-      data: { refundedFen: { increment: refund.amount_fen }, dueAt },
+      data: { refundedFen: { increment: refund.amountFen }, dueAt },
     });
-    const { restock, revoke_codes: revokeCodes } = refund;
+    const { restock, revokeCodes } = refund;
     await addCompensations(tx, outTradeNo, { outRefundNo: subject, restock, revokeCodes });
     if (back.whole) {
       const { status } = order;
@@ -325,6 +330,6 @@ async function succeed(
   } else {
     await tx.order.updateMany({ where: { outTradeNo }, data: { dueAt } });
   }
-  const current = await lockOrder(tx, refund.order_no);
+  const current = await lockOrder(tx, refund.orderNo);
   if (current) await addRefundDelivery(context, tx, current, refund, now);
 }

@@ -51,21 +51,21 @@ export interface ReturnReport {
 }
 
 interface ReturnRow {
-  out_return_no: string;
-  out_order_no: string;
-  receiver_id: string;
-  amount_fen: number;
+  outReturnNo: string;
+  outOrderNo: string;
+  receiverId: string;
+  amountFen: number;
   status: ReturnStatus;
-  next_query_at: Date | null;
-  accepted_at: Date | null;
-  account_encrypted: string;
+  nextQueryAt: Date | null;
+  acceptedAt: Date | null;
+  accountEncrypted: string;
 }
 
 interface Returnable {
   id: string;
-  out_order_no: string;
+  outOrderNo: string;
   line: number;
-  left_fen: number;
+  leftFen: number;
   /** Take-backs from this receiver for this refund until now. */
   before: number;
 }
@@ -85,24 +85,24 @@ export async function returnTurn(
   attemptLifeMs: number,
   now: Date,
 ): Promise<ReturnTurn | null> {
-  if (refund.short_accepted_at !== null) return null;
+  if (refund.shortAcceptedAt !== null) return null;
   const [paid] = await tx.$queryRaw<{ totalFen: number; heldFen: number; sharedFen: number }[]>`
     SELECT coalesce(total_fen, 0) AS "totalFen", held_fen AS "heldFen", shared_fen AS "sharedFen"
-    FROM payment_transactions WHERE id = ${refund.transaction_key}::uuid FOR NO KEY UPDATE`;
-  const lacking = paid ? shortfallOf(paid, refund.amount_fen) : 0;
-  let own = await openReturns(tx, refund.out_refund_no);
-  if (own.reduce((sum, { amount_fen: fen }) => sum + fen, 0) > lacking) {
+    FROM payment_transactions WHERE id = ${refund.transactionKey}::uuid FOR NO KEY UPDATE`;
+  const lacking = paid ? shortfallOf(paid, refund.amountFen) : 0;
+  let own = await openReturns(tx, refund.outRefundNo);
+  if (own.reduce((sum, { amountFen: fen }) => sum + fen, 0) > lacking) {
     // What was planned and not begun is not taken from anybody when it is needed no more.
-    await dropUnsent(tx, refund.out_refund_no, now);
-    own = await openReturns(tx, refund.out_refund_no);
+    await dropUnsent(tx, refund.outRefundNo, now);
+    own = await openReturns(tx, refund.outRefundNo);
   }
   if (own[0]) return continueReturn(context, tx, refund, own[0], attemptLifeMs, now);
   if (lacking === 0) return null;
   if (await isUnsettled(tx, refund)) return { kind: 'wait', delayMs: BLOCKED_MS };
   const planned = await planReturns(context, tx, refund, lacking, now);
-  if (!planned) return { kind: 'asked', outTradeNo: refund.out_trade_no };
-  const [first] = await openReturns(tx, refund.out_refund_no);
-  if (!first) throw new Error(`Nothing was planned for refund ${refund.out_refund_no}`);
+  if (!planned) return { kind: 'asked', outTradeNo: refund.outTradeNo };
+  const [first] = await openReturns(tx, refund.outRefundNo);
+  if (!first) throw new Error(`Nothing was planned for refund ${refund.outRefundNo}`);
   return continueReturn(context, tx, refund, first, attemptLifeMs, now);
 }
 
@@ -114,15 +114,17 @@ export async function restOfReturns(
   attemptLifeMs: number,
   now: Date,
 ): Promise<ReturnTurn | null> {
-  await dropUnsent(tx, refund.out_refund_no, now);
-  const [own] = await openReturns(tx, refund.out_refund_no);
+  await dropUnsent(tx, refund.outRefundNo, now);
+  const [own] = await openReturns(tx, refund.outRefundNo);
   return own ? continueReturn(context, tx, refund, own, attemptLifeMs, now) : null;
 }
 
 function openReturns(tx: Tx, outRefundNo: string): Promise<ReturnRow[]> {
   return tx.$queryRaw<ReturnRow[]>`
-    SELECT b.out_return_no, b.out_order_no, b.receiver_id::text, b.amount_fen, b.status,
-      b.next_query_at, b.accepted_at, r.account_encrypted
+    SELECT b.out_return_no AS "outReturnNo", b.out_order_no AS "outOrderNo",
+      b.receiver_id::text AS "receiverId", b.amount_fen AS "amountFen", b.status,
+      b.next_query_at AS "nextQueryAt", b.accepted_at AS "acceptedAt",
+      r.account_encrypted AS "accountEncrypted"
     FROM profit_sharing_returns b JOIN profit_sharing_receivers r ON r.id = b.receiver_id
     WHERE b.out_refund_no = ${outRefundNo} AND b.status IN ('pending', 'processing')
     ORDER BY b.created_at, b.amount_fen DESC, b.out_return_no FOR NO KEY UPDATE OF b`;
@@ -132,10 +134,10 @@ function openReturns(tx: Tx, outRefundNo: string): Promise<ReturnRow[]> {
 async function isUnsettled(tx: Tx, refund: RefundRow): Promise<boolean> {
   const [seen] = await tx.$queryRaw<{ unsettled: boolean }[]>`
     SELECT EXISTS (SELECT 1 FROM profit_sharings s
-        WHERE s.transaction_key = ${refund.transaction_key}::uuid AND s.kind = 'share'
+        WHERE s.transaction_key = ${refund.transactionKey}::uuid AND s.kind = 'share'
           AND s.status IN ('pending', 'processing'))
       OR EXISTS (SELECT 1 FROM profit_sharing_returns b JOIN refunds r USING (out_refund_no)
-        WHERE r.transaction_key = ${refund.transaction_key}::uuid
+        WHERE r.transaction_key = ${refund.transactionKey}::uuid
           AND b.status IN ('pending', 'processing')) AS unsettled`;
   return seen?.unsettled ?? false;
 }
@@ -150,14 +152,15 @@ async function planReturns(
 ): Promise<boolean> {
   const since = new Date(now.getTime() - RETURNABLE_MS);
   const sources = await tx.$queryRaw<Returnable[]>`
-    SELECT r.id::text, r.out_order_no, r.line, r.amount_fen - r.returned_fen AS left_fen,
+    SELECT r.id::text, r.out_order_no AS "outOrderNo", r.line,
+      r.amount_fen - r.returned_fen AS "leftFen",
       (SELECT count(*) FROM profit_sharing_returns b
-        WHERE b.receiver_id = r.id AND b.out_refund_no = ${refund.out_refund_no})::int AS before
+        WHERE b.receiver_id = r.id AND b.out_refund_no = ${refund.outRefundNo})::int AS before
     FROM profit_sharing_receivers r JOIN profit_sharings s USING (out_order_no)
-    WHERE s.transaction_key = ${refund.transaction_key}::uuid AND r.type = 'MERCHANT_ID'
+    WHERE s.transaction_key = ${refund.transactionKey}::uuid AND r.type = 'MERCHANT_ID'
       AND r.result = 'SUCCESS' AND r.amount_fen > r.returned_fen AND s.finished_at >= ${since}
-    ORDER BY left_fen DESC, r.id`;
-  const returnable = sources.reduce((sum, one) => sum + one.left_fen, 0);
+    ORDER BY "leftFen" DESC, r.id`;
+  const returnable = sources.reduce((sum, one) => sum + one.leftFen, 0);
   if (returnable < lackingFen) {
     await openReturnIntervention(tx, refund, { lacking: lackingFen, returnable }, now);
     return false;
@@ -165,21 +168,21 @@ async function planReturns(
   let lacking = lackingFen;
   for (const one of sources) {
     if (lacking === 0) break;
-    const amountFen = Math.min(one.left_fen, lacking);
+    const amountFen = Math.min(one.leftFen, lacking);
     lacking -= amountFen;
     await tx.profitSharingReturn.createMany({
       data: [
         {
           outReturnNo: ownNumber(context, [
             'return',
-            refund.out_refund_no,
-            one.out_order_no,
+            refund.outRefundNo,
+            one.outOrderNo,
             one.line,
             one.before,
           ]),
-          outOrderNo: one.out_order_no,
+          outOrderNo: one.outOrderNo,
           receiverId: one.id,
-          outRefundNo: refund.out_refund_no,
+          outRefundNo: refund.outRefundNo,
           amountFen,
           createdAt: now,
         },
@@ -198,9 +201,9 @@ async function continueReturn(
   now: Date,
 ): Promise<ReturnTurn> {
   const back = stored(context, refund, row);
-  const acceptedAtMs = row.accepted_at?.getTime() ?? null;
+  const acceptedAtMs = row.acceptedAt?.getTime() ?? null;
   if (row.status === 'processing') {
-    const waitMs = (row.next_query_at?.getTime() ?? 0) - now.getTime();
+    const waitMs = (row.nextQueryAt?.getTime() ?? 0) - now.getTime();
     if (waitMs > EARLY_MS) return { kind: 'wait', delayMs: waitMs };
     return { kind: 'return_ask', back, acceptedAtMs, mayBeAbsent: false };
   }
@@ -216,14 +219,14 @@ async function continueReturn(
 
 function stored({ cipher }: DatabaseContext, refund: RefundRow, row: ReturnRow): StoredReturn {
   return {
-    outReturnNo: row.out_return_no,
-    outOrderNo: row.out_order_no,
-    outRefundNo: refund.out_refund_no,
-    outTradeNo: refund.out_trade_no,
-    merchantId: refund.merchant_id,
-    transactionId: refund.transaction_id,
-    returnMchid: cipher.decrypt(receiverPlace('account', row.receiver_id), row.account_encrypted),
-    amountFen: row.amount_fen,
+    outReturnNo: row.outReturnNo,
+    outOrderNo: row.outOrderNo,
+    outRefundNo: refund.outRefundNo,
+    outTradeNo: refund.outTradeNo,
+    merchantId: refund.merchantId,
+    transactionId: refund.transactionId,
+    returnMchid: cipher.decrypt(receiverPlace('account', row.receiverId), row.accountEncrypted),
+    amountFen: row.amountFen,
   };
 }
 
@@ -287,8 +290,8 @@ async function bookReturn(
   now: Date,
 ): Promise<void> {
   const { outReturnNo, amountFen } = back;
-  const [row] = await tx.$queryRaw<Pick<ReturnRow, 'receiver_id' | 'accepted_at'>[]>`
-    SELECT receiver_id::text, accepted_at FROM profit_sharing_returns
+  const [row] = await tx.$queryRaw<Pick<ReturnRow, 'receiverId' | 'acceptedAt'>[]>`
+    SELECT receiver_id::text AS "receiverId", accepted_at AS "acceptedAt" FROM profit_sharing_returns
     WHERE out_return_no = ${outReturnNo} AND status IN ('pending', 'processing') FOR NO KEY UPDATE`;
   if (!row) return;
   const status: ReturnStatus = STATUS_OF[word.result];
@@ -299,16 +302,16 @@ async function bookReturn(
       failReason: word.failReason,
       nextQueryAt: status === 'processing' ? word.nextQueryAt : null,
       ...(word.returnId === null ? {} : { returnId: word.returnId }),
-      ...(row.accepted_at === null ? { acceptedAt: now } : {}),
+      ...(row.acceptedAt === null ? { acceptedAt: now } : {}),
       ...(status === 'processing' ? {} : { finishedAt: now }),
     },
   });
   if (status === 'succeeded') {
     await tx.profitSharingReceiver.updateMany({
-      where: { id: row.receiver_id },
+      where: { id: row.receiverId },
       data: { returnedFen: { increment: amountFen } },
     });
-    await freeShared(tx, refund.transaction_key, amountFen);
+    await freeShared(tx, refund.transactionKey, amountFen);
   } else if (status === 'failed' && !isSettled(refund.status)) {
     const evidence = { out_return_no: outReturnNo, amount: amountFen, why: word.failReason };
     await openReturnIntervention(tx, refund, evidence, now);
@@ -325,17 +328,17 @@ async function openReturnIntervention(
   now: Date,
 ): Promise<void> {
   await openIntervention(tx, {
-    outTradeNo: refund.out_trade_no,
-    ours: refund.order_no !== null,
+    outTradeNo: refund.outTradeNo,
+    ours: refund.orderNo !== null,
     reason: 'return_failed',
-    subject: refund.out_refund_no,
+    subject: refund.outRefundNo,
     evidence: {
-      out_refund_no: refund.out_refund_no,
-      transaction_id: refund.transaction_id,
-      refund: refund.amount_fen,
+      out_refund_no: refund.outRefundNo,
+      transaction_id: refund.transactionId,
+      refund: refund.amountFen,
       ...evidence,
     },
-    amountFen: refund.amount_fen,
+    amountFen: refund.amountFen,
     now,
   });
 }

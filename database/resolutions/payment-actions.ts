@@ -226,7 +226,7 @@ export async function abandonRefund(answering: ResolutionScope): Promise<Outcome
   if (!refund || isSettled(refund.status)) return DONE;
   const maybeThere = await scope.tx.refundAttempt.count({
     where: {
-      outRefundNo: refund.out_refund_no,
+      outRefundNo: refund.outRefundNo,
       OR: [{ outcome: null }, { outcome: { in: ['unknown', 'accepted'] } }],
     },
   });
@@ -234,7 +234,7 @@ export async function abandonRefund(answering: ResolutionScope): Promise<Outcome
     return refused('REFUND_RESERVED', 'WeChat may have this refund: retry it, it keeps its number');
   }
   await scope.tx.refund.updateMany({
-    where: { outRefundNo: refund.out_refund_no, status: 'pending' },
+    where: { outRefundNo: refund.outRefundNo, status: 'pending' },
     data: { status: 'closed', closedAt: scope.now, dueAt: null, nextQueryAt: null },
   });
   await freeHold(scope.tx, refund, scope.now);
@@ -248,21 +248,21 @@ export async function replaceRefund(answering: ResolutionScope): Promise<Outcome
   const old = await lockRefund(scope.tx, question.subject);
   if (!old) return refused('NOT_FOUND', 'There is no such refund');
   if (old.status !== 'closed') return refused('REFUND_RESERVED', `The refund is ${old.status}`);
-  const outRefundNo = await numberInPlaceOf(answering, old.out_refund_no);
+  const outRefundNo = await numberInPlaceOf(answering, old.outRefundNo);
   if (outRefundNo === null) return DONE;
-  const limit = await refundLimit(scope.tx, old.transaction_key, scope.now);
+  const limit = await refundLimit(scope.tx, old.transactionKey, scope.now);
   if (limit !== null) return refused('REFUND_LIMIT', REFUND_LIMIT_TEXTS[limit]);
   const reserved = await holdRefund(scope.tx, {
     outRefundNo,
     outTradeNo: scope.outTradeNo,
-    transactionKey: old.transaction_key,
+    transactionKey: old.transactionKey,
     origin: 'resolution',
-    amountFen: old.amount_fen,
+    amountFen: old.amountFen,
     notifyUrl: context.notifyUrl,
-    replaces: old.out_refund_no,
+    replaces: old.outRefundNo,
     reason: old.reason,
     restock: old.restock,
-    revokeCodes: old.revoke_codes,
+    revokeCodes: old.revokeCodes,
     now: scope.now,
   });
   if (reserved === 'nothing_left') {
@@ -307,18 +307,18 @@ export async function redirectRefund(
   const { scope, context, intervention: question, params } = answering;
   const refund = await lockRefund(scope.tx, question.subject);
   if (!refund) return refused('NOT_FOUND', 'There is no such refund');
-  if (refund.status !== 'abnormal' || refund.refund_id === null) {
+  if (refund.status !== 'abnormal' || refund.refundId === null) {
     return refused('REFUND_RESERVED', `The refund is ${refund.status}`);
   }
-  const place = { table: 'refunds', column: 'abnormal', row: refund.out_refund_no };
+  const place = { table: 'refunds', column: 'abnormal', row: refund.outRefundNo };
   await scope.tx.refund.updateMany({
-    where: { outRefundNo: refund.out_refund_no },
+    where: { outRefundNo: refund.outRefundNo },
     data: {
       abnormalEncrypted: context.cipher.encrypt(place, JSON.stringify({ ...params, to })),
       dueAt: scope.now,
     },
   });
-  await resetBudgets(scope.tx, refund.out_refund_no);
-  scope.refunds.add(refund.out_refund_no);
+  await resetBudgets(scope.tx, refund.outRefundNo);
+  scope.refunds.add(refund.outRefundNo);
   return DONE;
 }

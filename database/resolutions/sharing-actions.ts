@@ -23,12 +23,12 @@ export async function shareAnew(answering: ResolutionScope): Promise<Outcome> {
   if (!row) return refused('NOT_FOUND', 'There is no such sharing');
   if (row.status === 'closed') return refused('NOTHING_TO_SHARE', 'This sharing was given up');
   if (row.status === 'finished') return replaceClosed(answering, row);
-  await resetBudgets(scope.tx, row.out_order_no);
+  await resetBudgets(scope.tx, row.outOrderNo);
   await scope.tx.profitSharing.updateMany({
-    where: { outOrderNo: row.out_order_no },
+    where: { outOrderNo: row.outOrderNo },
     data: { dueAt: scope.now, nextQueryAt: scope.now },
   });
-  scope.sharings.add(row.out_order_no);
+  scope.sharings.add(row.outOrderNo);
   return DONE;
 }
 
@@ -37,10 +37,10 @@ async function replaceClosed(answering: ResolutionScope, row: SharingRow): Promi
   const { tx, now } = scope;
   const order = await currentOrder(scope);
   if (!order) return refused('NOT_FOUND', 'There is no such order');
-  const replaced = await tx.profitSharing.count({ where: { replaces: row.out_order_no } });
+  const replaced = await tx.profitSharing.count({ where: { replaces: row.outOrderNo } });
   if (replaced > 0) return DONE;
-  const receivers = await readReceivers(context, tx, row.out_order_no);
-  const outOrderNo = ownNumber(context, ['replaces', row.out_order_no]);
+  const receivers = await readReceivers(context, tx, row.outOrderNo);
+  const outOrderNo = ownNumber(context, ['replaces', row.outOrderNo]);
   const reserved = await reserveSharing(context, tx, order, {
     outOrderNo,
     receivers: receivers
@@ -53,9 +53,9 @@ async function replaceClosed(answering: ResolutionScope, row: SharingRow): Promi
         amountFen,
         description,
       })),
-    unfreezeRest: row.unfreeze_rest,
+    unfreezeRest: row.unfreezeRest,
     origin: 'resolution',
-    replaces: row.out_order_no,
+    replaces: row.outOrderNo,
     contentHash: '',
     now,
   });
@@ -72,13 +72,13 @@ export async function abandonSharing(answering: ResolutionScope): Promise<Outcom
   if (!row) return DONE;
   if (row.status === 'pending' || row.status === 'processing') {
     const maybe = await tx.profitSharingAttempt.count({
-      where: { outOrderNo: row.out_order_no, operation: row.kind, ...MAYBE_TAKEN },
+      where: { outOrderNo: row.outOrderNo, operation: row.kind, ...MAYBE_TAKEN },
     });
     if (maybe > 0) return MAY_BE_THERE;
     await close(answering, row);
   }
   const rest =
-    row.kind === 'share' && row.unfreeze_rest
+    row.kind === 'share' && row.unfreezeRest
       ? await addRest(answering.context, tx, row, now)
       : null;
   if (rest !== null) scope.sharings.add(rest);
@@ -87,7 +87,7 @@ export async function abandonSharing(answering: ResolutionScope): Promise<Outcom
 
 async function close({ scope, context }: ResolutionScope, row: SharingRow): Promise<void> {
   const { tx, now } = scope;
-  const { out_order_no: outOrderNo } = row;
+  const { outOrderNo } = row;
   const receivers = await readReceivers(context, tx, outOrderNo);
   const held = receivers.filter(({ result }) => result === 'PENDING');
   await tx.profitSharing.updateMany({
@@ -100,7 +100,7 @@ async function close({ scope, context }: ResolutionScope, row: SharingRow): Prom
   });
   await freeShared(
     tx,
-    row.transaction_key,
+    row.transactionKey,
     held.reduce((sum, { amountFen }) => sum + amountFen, 0),
   );
 }

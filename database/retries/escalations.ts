@@ -99,7 +99,7 @@ async function aboutRefund(tx: Tx, given: Escalation): Promise<Question | null> 
   const { number: outRefundNo } = given;
   const refund = await lockRefund(tx, outRefundNo);
   if (!refund || isSettled(refund.status)) return null;
-  const { out_trade_no: outTradeNo, order_no: orderNo, origin, amount_fen: amountFen } = refund;
+  const { outTradeNo, orderNo, origin, amountFen } = refund;
   if (refund.status === 'abnormal') {
     // Where it should have gone was no good: a person says where else.
     await tx.refund.updateMany({
@@ -117,14 +117,14 @@ async function aboutSharing(tx: Tx, given: Escalation): Promise<Question | null>
   const row = await lockSharing(tx, given.number);
   if (!row || isSharingSettled(row.status)) return null;
   const { _sum } = await tx.profitSharingReceiver.aggregate({
-    where: { outOrderNo: row.out_order_no, result: 'PENDING' },
+    where: { outOrderNo: row.outOrderNo, result: 'PENDING' },
     _sum: { amountFen: true },
   });
   return {
-    outTradeNo: row.out_trade_no,
+    outTradeNo: row.outTradeNo,
     ours: true,
     reason: 'sharing_failed',
-    subject: row.out_order_no,
+    subject: row.outOrderNo,
     amountFen: _sum.amountFen ?? 0,
   };
 }
@@ -139,11 +139,11 @@ async function aboutReturn(tx: Tx, given: Escalation, nowMs: number): Promise<Qu
   // Of a refund that has ended without it, only money that may be on its way is a question.
   if (refund.status !== 'pending' && !maybe) return null;
   return {
-    outTradeNo: refund.out_trade_no,
-    ours: refund.order_no !== null,
+    outTradeNo: refund.outTradeNo,
+    ours: refund.orderNo !== null,
     reason: 'return_failed',
     subject: outRefundNo,
-    amountFen: refund.amount_fen,
+    amountFen: refund.amountFen,
   };
 }
 

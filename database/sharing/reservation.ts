@@ -45,12 +45,12 @@ export type SharingReservation =
 
 interface LockedPayment {
   id: string;
-  merchant_id: string;
-  transaction_id: string;
-  total_fen: number;
-  held_fen: number;
+  merchantId: string;
+  transactionId: string;
+  totalFen: number;
+  heldFen: number;
   /** With what was taken back: it counts for the ratio, and is not frozen any more. */
-  ever_shared_fen: number;
+  everSharedFen: number;
 }
 
 /** Hex digits: 160 bits. */
@@ -90,14 +90,14 @@ export async function reserveSharing(
     return refused('ORDER_NOT_FOR_SHARING', 'It was made without profit_sharing: true');
   }
   const [paid] = await tx.$queryRaw<LockedPayment[]>`
-    SELECT id::text, merchant_id, transaction_id, coalesce(total_fen, 0) AS total_fen, held_fen,
-      shared_fen AS ever_shared_fen
+    SELECT id::text, merchant_id AS "merchantId", transaction_id AS "transactionId",
+      coalesce(total_fen, 0) AS "totalFen", held_fen AS "heldFen", shared_fen AS "everSharedFen"
     FROM payment_transactions WHERE order_no = ${outTradeNo} AND status = 'applied'
     FOR NO KEY UPDATE`;
   if (!paid || !paidAt || !['paid', 'fulfilled', 'refunded'].includes(order.status)) {
     return refused('ORDER_NOT_PAID', `Order ${outTradeNo} is ${order.status}`);
   }
-  paid.ever_shared_fen += await takenBackFen(tx, paid.id);
+  paid.everSharedFen += await takenBackFen(tx, paid.id);
   const rules = await sharingRules(context, tx);
   const impossible = await whyNot(tx, paid, sharing, rules.ratioPercent);
   if (impossible) return impossible;
@@ -127,7 +127,7 @@ async function whyNot(
   if (receivers.length > 0 && before >= MAX_SHARINGS) {
     return refused('SHARING_LIMIT', `WeChat Pay takes ${MAX_SHARINGS} sharings of a payment`);
   }
-  const left = paid.total_fen - paid.held_fen - paid.ever_shared_fen;
+  const left = paid.totalFen - paid.heldFen - paid.everSharedFen;
   const wanted = receivers.reduce((sum, { amountFen }) => sum + amountFen, 0);
   if ((await isUnfrozen(tx, paid.id, now)) || left <= 0) {
     return refused('NOTHING_TO_SHARE', 'What was left is unfrozen, shared or on its way back');
@@ -135,7 +135,7 @@ async function whyNot(
   if (wanted > left) {
     return refused('NOTHING_TO_SHARE', `${left} fen are left to share`, { left });
   }
-  const allowed = sharingCap(paid.total_fen, ratioPercent) - paid.ever_shared_fen;
+  const allowed = sharingCap(paid.totalFen, ratioPercent) - paid.everSharedFen;
   if (wanted > allowed) {
     const detail = `${Math.max(0, allowed)} fen may still be shared: ${ratioPercent} % in all`;
     return refused('SHARING_OVER_CAP', detail, { allowed: Math.max(0, allowed) });
@@ -172,9 +172,9 @@ async function insertSharing(
         outOrderNo,
         outTradeNo: order.out_trade_no,
         transactionKey: paid.id,
-        merchantId: paid.merchant_id,
+        merchantId: paid.merchantId,
         appId: order.app_id,
-        transactionId: paid.transaction_id,
+        transactionId: paid.transactionId,
         kind: isShare ? 'share' : 'unfreeze',
         unfreezeRest,
         description: UNFREEZE_TEXT,
@@ -256,17 +256,17 @@ export async function addRest(
   sharing: SharingRow,
   now: Date,
 ): Promise<string | null> {
-  if (await isUnfrozen(tx, sharing.transaction_key, now)) return null;
-  const outOrderNo = ownNumber(context, ['rest', sharing.out_order_no]);
+  if (await isUnfrozen(tx, sharing.transactionKey, now)) return null;
+  const outOrderNo = ownNumber(context, ['rest', sharing.outOrderNo]);
   await tx.profitSharing.createMany({
     data: [
       {
         outOrderNo,
-        outTradeNo: sharing.out_trade_no,
-        transactionKey: sharing.transaction_key,
-        merchantId: sharing.merchant_id,
-        appId: sharing.app_id,
-        transactionId: sharing.transaction_id,
+        outTradeNo: sharing.outTradeNo,
+        transactionKey: sharing.transactionKey,
+        merchantId: sharing.merchantId,
+        appId: sharing.appId,
+        transactionId: sharing.transactionId,
         kind: 'unfreeze',
         description: UNFREEZE_TEXT,
         origin: 'rest',

@@ -79,12 +79,12 @@ export async function recordSharingReport(
       nextQueryAt: isFinished ? null : word.nextQueryAt,
       dueAt: isFinished ? null : new Date(word.nextQueryAt.getTime() + DUE_GRACE_MS),
       ...(word.orderId === null ? {} : { orderId: word.orderId }),
-      ...(row.accepted_at === null ? { acceptedAt: now } : {}),
+      ...(row.acceptedAt === null ? { acceptedAt: now } : {}),
       ...(isFinished ? { finishedAt: now } : {}),
     },
   });
   // Whatever WeChat says answers whether the sending failed.
-  await endInterventions(tx, row.out_trade_no, ['sharing_failed'], now, outOrderNo);
+  await endInterventions(tx, row.outTradeNo, ['sharing_failed'], now, outOrderNo);
   return isFinished
     ? booked('finished', await finish(context, tx, row, word, now))
     : booked('processing');
@@ -116,7 +116,7 @@ async function bookResults(tx: Tx, row: SharingRow, decided: readonly Decided[])
     });
     if (told.result === 'CLOSED') freed += ours.amountFen;
   }
-  await freeShared(tx, row.transaction_key, freed);
+  await freeShared(tx, row.transactionKey, freed);
 }
 
 /** What is not shared, or was taken back, can be shared or refunded anew. */
@@ -140,14 +140,14 @@ async function finish(
     await supersedeDeadline(tx, row, now);
     return null;
   }
-  const receivers = await readReceivers(context, tx, row.out_order_no);
+  const receivers = await readReceivers(context, tx, row.outOrderNo);
   await writeSharingDelivery(context, tx, row, receivers, now);
   const closed = receivers.filter(({ result }) => result === 'CLOSED');
   if (closed.length > 0) {
     await openClosedIntervention(tx, row, receivers, word.source, now);
     return null;
   }
-  return row.unfreeze_rest ? addRest(context, tx, row, now) : null;
+  return row.unfreezeRest ? addRest(context, tx, row, now) : null;
 }
 
 /** The shop hears what became of each receiver; the order's run sends it. */
@@ -158,7 +158,7 @@ async function writeSharingDelivery(
   receivers: readonly Receiver[],
   now: Date,
 ): Promise<void> {
-  const { out_trade_no: outTradeNo, out_order_no: outOrderNo } = row;
+  const { outTradeNo, outOrderNo } = row;
   const order = await lockOrder(tx, outTradeNo);
   if (!order) throw new Error(`Sharing ${outOrderNo} belongs to no order`);
   await addSharingDelivery(context, tx, order, { outOrderNo, receivers, now });
@@ -176,13 +176,13 @@ async function openClosedIntervention(
   const closed = receivers.filter(({ result }) => result === 'CLOSED');
   const amountFen = closed.reduce((sum, one) => sum + one.amountFen, 0);
   await openIntervention(tx, {
-    outTradeNo: row.out_trade_no,
+    outTradeNo: row.outTradeNo,
     ours: true,
     reason: 'sharing_failed',
-    subject: row.out_order_no,
+    subject: row.outOrderNo,
     evidence: {
-      out_order_no: row.out_order_no,
-      transaction_id: row.transaction_id,
+      out_order_no: row.outOrderNo,
+      transaction_id: row.transactionId,
       source,
       amount: amountFen,
       receivers: receivers.map(({ line, type, amountFen: amount, result, failReason }) => ({
@@ -202,10 +202,10 @@ async function openClosedIntervention(
 async function supersedeDeadline(tx: Tx, row: SharingRow, now: Date): Promise<void> {
   await tx.profitSharing.updateMany({
     where: {
-      transactionKey: row.transaction_key,
+      transactionKey: row.transactionKey,
       origin: 'deadline',
       status: 'pending',
-      outOrderNo: { not: row.out_order_no },
+      outOrderNo: { not: row.outOrderNo },
       attempts: { none: {} },
     },
     data: { status: 'closed', closedAt: now, dueAt: null },

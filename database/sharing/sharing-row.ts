@@ -10,21 +10,21 @@ import { lockOrder } from '../core/order-row';
 
 /** A sharing as it is locked. */
 export interface SharingRow {
-  readonly out_order_no: string;
-  readonly out_trade_no: string;
-  readonly transaction_key: string;
-  readonly merchant_id: string;
-  readonly app_id: string;
-  readonly transaction_id: string;
+  readonly outOrderNo: string;
+  readonly outTradeNo: string;
+  readonly transactionKey: string;
+  readonly merchantId: string;
+  readonly appId: string;
+  readonly transactionId: string;
   readonly kind: SharingKind;
-  readonly unfreeze_rest: boolean;
+  readonly unfreezeRest: boolean;
   readonly description: string;
   readonly origin: string;
   readonly status: SharingStatus;
-  readonly order_id: string | null;
-  readonly not_before: Date;
-  readonly next_query_at: Date | null;
-  readonly accepted_at: Date | null;
+  readonly orderId: string | null;
+  readonly notBefore: Date;
+  readonly nextQueryAt: Date | null;
+  readonly acceptedAt: Date | null;
 }
 
 /** Locks a sharing, and its order first, so that everybody locks in one order. */
@@ -34,8 +34,11 @@ export async function lockSharing(tx: Tx, outOrderNo: string): Promise<SharingRo
   if (!found) return null;
   await lockOrder(tx, found.outTradeNo);
   const [row] = await tx.$queryRaw<SharingRow[]>`
-    SELECT out_order_no, out_trade_no, transaction_key::text, merchant_id, app_id, transaction_id, kind,
-      unfreeze_rest, description, origin, status, order_id, not_before, next_query_at, accepted_at
+    SELECT out_order_no AS "outOrderNo", out_trade_no AS "outTradeNo",
+      transaction_key::text AS "transactionKey", merchant_id AS "merchantId", app_id AS "appId",
+      transaction_id AS "transactionId", kind, unfreeze_rest AS "unfreezeRest", description, origin,
+      status, order_id AS "orderId", not_before AS "notBefore", next_query_at AS "nextQueryAt",
+      accepted_at AS "acceptedAt"
     FROM profit_sharings WHERE out_order_no = ${outOrderNo} FOR NO KEY UPDATE`;
   return row ?? null;
 }

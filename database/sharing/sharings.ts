@@ -145,13 +145,13 @@ async function takeTurn(
   if (!row) return { kind: 'over', status: 'unknown_sharing' };
   if (isSharingSettled(row.status) || (await hasOpenIntervention(tx, row))) return over(tx, row);
   if (row.status === 'processing') {
-    const waitMs = (row.next_query_at?.getTime() ?? 0) - nowMs;
+    const waitMs = (row.nextQueryAt?.getTime() ?? 0) - nowMs;
     return waitMs > EARLY_MS ? { kind: 'wait', delayMs: waitMs } : ask(context, tx, row, false);
   }
   const sent = { outOrderNo, operation: row.kind };
   const maybeTaken = await tx.profitSharingAttempt.count({ where: { ...sent, ...MAYBE_TAKEN } });
   if (maybeTaken > 0) return ask(context, tx, row, true);
-  const earlyMs = row.not_before.getTime() - nowMs;
+  const earlyMs = row.notBefore.getTime() - nowMs;
   if (earlyMs > 0) return { kind: 'wait', delayMs: earlyMs };
   if (row.kind === 'unfreeze') {
     if (await closeIfNeedless(tx, row, now)) return { kind: 'over', status: 'closed' };
@@ -175,13 +175,13 @@ async function underWay(context: DatabaseContext, tx: Tx, outOrderNo: string): P
   return {
     status: row.status,
     sharing: isTaken ? await stored(context, tx, row) : null,
-    acceptedAtMs: row.accepted_at?.getTime() ?? null,
+    acceptedAtMs: row.acceptedAt?.getTime() ?? null,
   };
 }
 
 /** True while a person is asked about this sharing: it waits for the answer. */
 async function hasOpenIntervention(tx: Tx, row: SharingRow): Promise<boolean> {
-  const { out_trade_no: outTradeNo, out_order_no: subject } = row;
+  const { outTradeNo, outOrderNo: subject } = row;
   const open = { outTradeNo, status: 'open', reason: 'sharing_failed', subject };
   return (await tx.intervention.count({ where: open })) > 0;
 }
@@ -189,7 +189,7 @@ async function hasOpenIntervention(tx: Tx, row: SharingRow): Promise<boolean> {
 /** Nothing is due of a sharing that has ended or waits for a person. */
 async function over(tx: Tx, row: SharingRow): Promise<SharingTurn> {
   await tx.profitSharing.updateMany({
-    where: { outOrderNo: row.out_order_no, dueAt: { not: null } },
+    where: { outOrderNo: row.outOrderNo, dueAt: { not: null } },
     data: { dueAt: null },
   });
   return { kind: 'over', status: row.status };
@@ -202,7 +202,7 @@ async function ask(
   mayBeAbsent: boolean,
 ): Promise<SharingTurn> {
   const sharing = await stored(context, tx, row);
-  const acceptedAtMs = row.accepted_at?.getTime() ?? null;
+  const acceptedAtMs = row.acceptedAt?.getTime() ?? null;
   return { kind: 'ask', sharing, acceptedAtMs, mayBeAbsent };
 }
 
@@ -215,10 +215,10 @@ async function closeIfNeedless(tx: Tx, row: SharingRow, now: Date): Promise<bool
       OR coalesce(t.total_fen, 0) <= t.refunded_fen + (SELECT coalesce(sum(r.amount_fen), 0)
         FROM profit_sharings s JOIN profit_sharing_receivers r USING (out_order_no)
         WHERE s.transaction_key = t.id AND r.result = 'SUCCESS') AS needless
-    FROM payment_transactions t WHERE t.id = ${row.transaction_key}::uuid`;
+    FROM payment_transactions t WHERE t.id = ${row.transactionKey}::uuid`;
   if (seen?.needless !== true) return false;
   await tx.profitSharing.updateMany({
-    where: { outOrderNo: row.out_order_no, status: row.status },
+    where: { outOrderNo: row.outOrderNo, status: row.status },
     data: { status: 'closed', closedAt: now, dueAt: null },
   });
   return true;
@@ -228,7 +228,7 @@ async function closeIfNeedless(tx: Tx, row: SharingRow, now: Date): Promise<bool
 async function isBlocked(tx: Tx, row: SharingRow): Promise<boolean> {
   const [first] = await tx.$queryRaw<{ out_order_no: string }[]>`
     SELECT s.out_order_no FROM profit_sharings s
-    WHERE s.transaction_key = ${row.transaction_key}::uuid AND s.kind = 'share'
+    WHERE s.transaction_key = ${row.transactionKey}::uuid AND s.kind = 'share'
       AND s.status IN ('pending', 'processing') AND NOT EXISTS (SELECT 1 FROM interventions i
         WHERE i.out_trade_no = s.out_trade_no AND i.status = 'open'
           AND i.reason = 'sharing_failed' AND i.subject = s.out_order_no) LIMIT 1`;
@@ -237,13 +237,13 @@ async function isBlocked(tx: Tx, row: SharingRow): Promise<boolean> {
 
 async function stored(context: DatabaseContext, tx: Tx, row: SharingRow): Promise<StoredSharing> {
   return {
-    outOrderNo: row.out_order_no,
-    outTradeNo: row.out_trade_no,
+    outOrderNo: row.outOrderNo,
+    outTradeNo: row.outTradeNo,
     kind: row.kind,
-    merchantId: row.merchant_id,
-    appId: row.app_id,
-    transactionId: row.transaction_id,
+    merchantId: row.merchantId,
+    appId: row.appId,
+    transactionId: row.transactionId,
     description: row.description,
-    receivers: await readReceivers(context, tx, row.out_order_no),
+    receivers: await readReceivers(context, tx, row.outOrderNo),
   };
 }
