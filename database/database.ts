@@ -25,14 +25,14 @@ import { createPrepays } from './orders/prepays';
 import { createProducts } from './fulfilment/products';
 import { createQueries } from './orders/payment-queries';
 import { createRefundRequests } from './refunds/request-refund';
-import { createRefunds } from './refunds/refund-turn';
+import { createRefunds } from './refunds/take-refund-turn';
 import { createRetryBudgets } from './retries/retry-budgets';
 import { createRetryPolicies } from './retries/retry-policies';
 import { createRunViews } from './core/run-view';
 import { createRuntimeSettings } from './settings/runtime-settings';
 import { createReturns } from './refunds/take-back-shares';
-import { createSharingRequests } from './sharing/requests';
-import { createSharings } from './sharing/sharings';
+import { createSharingRequests } from './sharing/request-sharing';
+import { createSharings } from './sharing/run-sharing';
 
 export interface DatabaseOptions {
   readonly url: string;

@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database';
-import type { SharingTurn, StoredSharing } from '../../database/sharing/sharings';
+import type { SharingTurn, StoredSharing } from '../../database/sharing/run-sharing';
 import type { SharingStatus } from '../../domain/sharing/profit-sharing';
 import { nextQueryAt } from '../../domain/orders/query-schedule';
 import type { WechatPayClient } from '../../providers/wechatpay/client';

@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database';
-import { REFUND_LIMIT_TEXTS } from '../../database/refunds/wechat-limits';
+import { REFUND_LIMIT_TEXTS } from '../../database/refunds/check-refund-limit';
 import type { RefundRequestResult } from '../../database/refunds/request-refund';
 import { isSettled } from '../../domain/refunds/refund-state';
 import { formatFen } from '../../domain/money';

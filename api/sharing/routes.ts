@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database';
-import type { SharingRequest } from '../../database/sharing/requests';
+import type { SharingRequest } from '../../database/sharing/request-sharing';
 import { DEFAULT_RELATION } from '../../domain/sharing/profit-sharing';
 import { inTime } from '../http/deadline';
 import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SharingView } from '../../database/sharing/reading';
+import type { SharingView } from '../../database/sharing/view-sharing';
 import { MAX_FEN } from '../../domain/money';
 import {
   MAX_RECEIVERS,

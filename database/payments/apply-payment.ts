@@ -13,7 +13,7 @@ import type { InboxRow, Scope, Verdict } from '../core/scope';
 import { applyReportedRefunds } from '../refunds/apply-refund-notice';
 import { holdRefund } from '../refunds/settle-refund';
 import { latePaymentPolicy } from '../settings/runtime-settings';
-import { addDeadline } from '../sharing/reservation';
+import { addDeadline } from '../sharing/hold-sharing';
 import { changeStatus, type LockedOrder } from '../core/order-row';
 
 /**

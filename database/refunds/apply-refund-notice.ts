@@ -7,7 +7,7 @@ import { endInterventions } from '../interventions/open-intervention';
 import { openRefundIntervention } from './open-refund-intervention';
 import type { InboxRow, Scope, Verdict } from '../core/scope';
 import { closeLocked } from '../orders/close-locked-order';
-import type { RefundRow } from './refund-row';
+import type { RefundRow } from './lock-refund';
 import { lockRefund, holdRefund, settleRefund } from './settle-refund';
 
 /**

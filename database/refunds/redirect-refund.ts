@@ -1,6 +1,6 @@
 import type { DatabaseContext, Tx } from '../core/context';
 import { startAttempt } from './refund-attempts';
-import { stored, type RefundRow, type StoredRefund } from './refund-row';
+import { stored, type RefundRow, type StoredRefund } from './lock-refund';
 import { hasOpenIntervention, lockRefund } from './settle-refund';
 
 /** Where an abnormal refund shall go. */

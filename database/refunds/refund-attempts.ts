@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { AttemptOutcome } from '../core/attempt-outcome';
 import type { Tx } from '../core/context';
-import type { RefundRow } from './refund-row';
+import type { RefundRow } from './lock-refund';
 
 /** A request that WeChat has answered with the refund. */
 export interface AnsweredAttempt {

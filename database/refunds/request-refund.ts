@@ -6,7 +6,7 @@ import { sqlStateOf } from '../core/errors';
 import { claimKey, rememberKey, type IdempotencyGuard } from '../core/idempotency';
 import { endInterventions } from '../interventions/open-intervention';
 import { findRefund, type RefundView } from '../views/order-details';
-import { refundLimit, type RefundLimit } from './wechat-limits';
+import { refundLimit, type RefundLimit } from './check-refund-limit';
 import { holdRefund } from './settle-refund';
 import { lockOrder } from '../core/order-row';
 

@@ -12,7 +12,7 @@ import { addCompensations } from '../fulfilment/compensations';
 import { cancelEffects, restoreEffects } from '../fulfilment/effect-holds';
 import { endInterventions, openIntervention } from '../interventions/open-intervention';
 import { releaseStock } from '../fulfilment/stock-reservations';
-import type { RefundRow } from './refund-row';
+import type { RefundRow } from './lock-refund';
 import { changeStatus, lockOrder } from '../core/order-row';
 
 /** A refund's run is started at once; should that get lost, it is looked for after this. */

@@ -3,7 +3,7 @@ import { isSettled } from '../../domain/refunds/refund-state';
 import type { AttemptOutcome } from '../core/attempt-outcome';
 import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
-import type { RefundRow } from './refund-row';
+import type { RefundRow } from './lock-refund';
 import { lockRefund } from './settle-refund';
 import {
   MAYBE_TAKEN,
@@ -11,10 +11,10 @@ import {
   settleForeignAttempts,
   settleSharingAttempt,
   startSharingAttempt,
-} from '../sharing/attempts';
-import { freeShared } from '../sharing/settlement';
-import { ownNumber } from '../sharing/reservation';
-import { receiverPlace } from '../sharing/sharing-row';
+} from '../sharing/sharing-attempts';
+import { freeShared } from '../sharing/record-sharing-report';
+import { ownNumber } from '../sharing/hold-sharing';
+import { receiverPlace } from '../sharing/lock-sharing';
 
 /** All of a take-back's request. */
 export interface StoredReturn {

@@ -3,9 +3,9 @@ import { refundNumberOf, replacementNumber } from '../../domain/refunds/refund-n
 import { isSettled } from '../../domain/refunds/refund-state';
 import { closeLocked } from '../orders/close-locked-order';
 import { becomePaid } from '../payments/apply-payment';
-import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/wechat-limits';
+import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/check-refund-limit';
 import { freeHold, lockRefund, holdRefund } from '../refunds/settle-refund';
-import { watchAbnormal } from '../refunds/abnormal-watch';
+import { watchAbnormal } from '../refunds/watch-abnormal-refund';
 import { reserveAgain } from '../fulfilment/stock-reservations';
 import { resetBudgets } from '../retries/retry-budgets';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';

@@ -1,8 +1,8 @@
-import { MAYBE_TAKEN } from '../sharing/attempts';
-import { addRest, ownNumber, reserveSharing } from '../sharing/reservation';
+import { MAYBE_TAKEN } from '../sharing/sharing-attempts';
+import { addRest, ownNumber, reserveSharing } from '../sharing/hold-sharing';
 import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
-import { freeShared } from '../sharing/settlement';
-import { lockSharing, readReceivers, type SharingRow } from '../sharing/sharing-row';
+import { freeShared } from '../sharing/record-sharing-report';
+import { lockSharing, readReceivers, type SharingRow } from '../sharing/lock-sharing';
 import { resetBudgets } from '../retries/retry-budgets';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';

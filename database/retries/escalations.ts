@@ -8,7 +8,7 @@ import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
 import { lockRefund } from '../refunds/settle-refund';
 import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
-import { lockSharing } from '../sharing/sharing-row';
+import { lockSharing } from '../sharing/lock-sharing';
 import { lockOrder } from '../core/order-row';
 
 /** An operation that is not tried again: its budget is spent, or no attempt can cure its error. */

@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-import type { RefundTurn } from '../../../database/refunds/refund-turn';
+import type { RefundTurn } from '../../../database/refunds/take-refund-turn';
 import type { ReturnReport, StoredReturn } from '../../../database/refunds/take-back-shares';
 import { someRefund } from '../support/patrol';
 import {

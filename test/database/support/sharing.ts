@@ -1,9 +1,9 @@
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
-import type { NewReceiver } from '../../../database/sharing/reservation';
-import type { SharingAnswer, SharingRequest } from '../../../database/sharing/requests';
-import type { SharingTurn } from '../../../database/sharing/sharings';
-import type { RecordedSharing, ReportedReceiver } from '../../../database/sharing/settlement';
+import type { NewReceiver } from '../../../database/sharing/hold-sharing';
+import type { SharingAnswer, SharingRequest } from '../../../database/sharing/request-sharing';
+import type { SharingTurn } from '../../../database/sharing/run-sharing';
+import type { RecordedSharing, ReportedReceiver } from '../../../database/sharing/record-sharing-report';
 import { createTestDatabase } from '../../support/test-database';
 import { openDatabase } from './built';
 import { someOrder } from './patrol';

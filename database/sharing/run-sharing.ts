@@ -11,9 +11,9 @@ import {
   settleAbsentAttempts,
   settleSharingAttempt,
   startSharingAttempt,
-} from './attempts';
-import { recordSharingReport, type RecordedSharing, type SharingReport } from './settlement';
-import { lockSharing, readReceivers, type Receiver, type SharingRow } from './sharing-row';
+} from './sharing-attempts';
+import { recordSharingReport, type RecordedSharing, type SharingReport } from './record-sharing-report';
+import { lockSharing, readReceivers, type Receiver, type SharingRow } from './lock-sharing';
 
 /** All of a sharing's request, stored with it: the same bytes at every attempt (P8). */
 export interface StoredSharing {

@@ -7,7 +7,7 @@ import type {
 } from '../../domain/sharing/profit-sharing';
 import type { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext, Tx } from '../core/context';
-import { receiverPlace } from './sharing-row';
+import { receiverPlace } from './lock-sharing';
 
 /** A sharing as the API shows it. */
 export interface SharingView {

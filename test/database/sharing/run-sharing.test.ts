@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-import type { ReportedReceiver } from '../../../database/sharing/settlement';
+import type { ReportedReceiver } from '../../../database/sharing/record-sharing-report';
 import { someRefund } from '../support/patrol';
 import {
   DAY_MS,

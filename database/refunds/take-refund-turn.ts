@@ -2,7 +2,7 @@ import { isSettled, type RefundStatus } from '../../domain/refunds/refund-state'
 import type { AttemptOutcome } from '../core/attempt-outcome';
 import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
-import { returnRefundToken, takeRefundToken } from './failure-tokens';
+import { returnRefundToken, takeRefundToken } from './take-refund-token';
 import {
   settleAbsent,
   settleAttempt,
@@ -11,7 +11,7 @@ import {
   type AnsweredAttempt,
 } from './refund-attempts';
 import { mayBeRedirected, redirect, redirectAgain, type Redirect } from './redirect-refund';
-import { stored, type RefundRow, type StoredRefund } from './refund-row';
+import { stored, type RefundRow, type StoredRefund } from './lock-refund';
 import {
   askWhereElse,
   hasOpenIntervention,
@@ -19,7 +19,7 @@ import {
   settleRefund,
   type RefundReport,
 } from './settle-refund';
-import { stillAbnormal } from './abnormal-watch';
+import { stillAbnormal } from './watch-abnormal-refund';
 import { restOfReturns, returnTurn, type ReturnTurn } from './take-back-shares';
 
 export type RefundTurn =

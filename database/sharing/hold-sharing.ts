@@ -11,7 +11,7 @@ import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
 import { sharingRules } from '../settings/runtime-settings';
 import type { LockedOrder } from '../core/order-row';
-import { receiverPlace, type SharingRow } from './sharing-row';
+import { receiverPlace, type SharingRow } from './lock-sharing';
 
 export interface NewReceiver {
   readonly type: ReceiverType;

@@ -4,8 +4,8 @@ import { audit } from '../core/audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { claimKey, rememberKey, type IdempotencyGuard } from '../core/idempotency';
 import { lockOrder } from '../core/order-row';
-import { findSharing, type SharingView } from './reading';
-import { ownNumber, reserveSharing, type NewReceiver } from './reservation';
+import { findSharing, type SharingView } from './view-sharing';
+import { ownNumber, reserveSharing, type NewReceiver } from './hold-sharing';
 
 export interface SharingRequest {
   readonly outTradeNo: string;

@@ -4,9 +4,9 @@ import type { DatabaseContext, Tx } from '../core/context';
 import { addSharingDelivery } from '../outbound/write-deliveries';
 import { endInterventions, openIntervention } from '../interventions/open-intervention';
 import { lockOrder } from '../core/order-row';
-import { settleForeignAttempts, settleSharingAttempt } from './attempts';
-import { addRest } from './reservation';
-import { lockSharing, readReceivers, type Receiver, type SharingRow } from './sharing-row';
+import { settleForeignAttempts, settleSharingAttempt } from './sharing-attempts';
+import { addRest } from './hold-sharing';
+import { lockSharing, readReceivers, type Receiver, type SharingRow } from './lock-sharing';
 
 /** What WeChat said of a sharing, or of an unfreeze. */
 export interface SharingReport {

@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-import type { RefundTurn } from '../../../database/refunds/refund-turn';
+import type { RefundTurn } from '../../../database/refunds/take-refund-turn';
 import { someOrder, someRefund } from '../support/patrol';
 import { LIFE_MS, MINUTE_MS, startTestSharing, type TestSharing } from '../support/sharing';
 

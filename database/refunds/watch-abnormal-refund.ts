@@ -1,5 +1,5 @@
 import type { Tx } from '../core/context';
-import type { RefundRow } from './refund-row';
+import type { RefundRow } from './lock-refund';
 import { askWhereElse } from './settle-refund';
 
 /** A dismissed abnormal refund is handled elsewhere; should WeChat's callback get lost, it is seen this often. */
