@@ -30,7 +30,7 @@ import { createRetryBudgets } from './retries/retry-budgets';
 import { createRetryPolicies } from './retries/retry-policies';
 import { createRunViews } from './core/run-view';
 import { createRuntimeSettings } from './settings/runtime-settings';
-import { createReturns } from './refunds/take-back-shares';
+import { createShareReturns } from './refunds/take-back-shares';
 import { createSharingRequests } from './sharing/request-sharing';
 import { createSharings } from './sharing/run-sharing';
 
@@ -115,7 +115,7 @@ export function openDatabase(options: DatabaseOptions) {
     resolutions: createResolutions(context),
     refunds: createRefunds(context),
     refundRequests: createRefundRequests(context),
-    returns: createReturns(context),
+    shareReturns: createShareReturns(context),
     sharings: { ...createSharings(context), ...createSharingRequests(context) },
     policies: createRetryPolicies(context),
     settings: createRuntimeSettings(context),

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { Database } from '../../database/database';
-import type { AnsweredAttempt } from '../../database/refunds/refund-attempts';
+import type { AcceptedAttempt } from '../../database/refunds/refund-attempts';
 import type { Redirect } from '../../database/refunds/redirect-refund';
 import type { StoredRefund } from '../../database/refunds/lock-refund';
 import type { RefundLimits, RefundTurn } from '../../database/refunds/take-refund-turn';
@@ -11,14 +11,14 @@ import type { RefundState } from '../../providers/wechatpay/calls/refunds';
 import type { MoneyActivities, RefundStanding } from '../../workflows/activity-contract';
 import { OperationFailure, retryIn } from '../retries/failures';
 import { isAbsent, QUERY_GAPS_MS, type Unsettled } from '../wechat/outcomes';
-import { takeBackShare, type ReturnDeps } from './take-back-shares';
+import { takeBackShare, type TakeBackDeps } from './take-back-shares';
 import { runs } from '../runs/wake-runs';
 import { ATTEMPT_LIFE_MS } from '../wechat/deps';
 
 export interface MoneyActivityDeps {
-  readonly database: Pick<Database, 'refunds' | 'returns'>;
+  readonly database: Pick<Database, 'refunds' | 'shareReturns'>;
   readonly wechatpay: Pick<WechatPayClient, 'refund' | 'queryRefund' | 'applyAbnormalRefund'> &
-    ReturnDeps['wechatpay'];
+    TakeBackDeps['wechatpay'];
   /** Least time between two refunds of one payment. */
   readonly refundSpacingMs: () => Promise<number>;
   readonly now: () => number;
@@ -183,7 +183,7 @@ async function recordResponse(
   deps: MoneyActivityDeps,
   refund: StoredRefund,
   state: RefundState,
-  attempt: AnsweredAttempt | null,
+  attempt: AcceptedAttempt | null,
   acceptedAtMs: number,
 ): Promise<RefundStanding> {
   const { database, now } = deps;

@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database';
-import type { ReturnTurn, StoredReturn } from '../../database/refunds/take-back-shares';
+import type { TakeBackTurn, StoredShareReturn } from '../../database/refunds/take-back-shares';
 import { nextQueryAt } from '../../domain/orders/query-schedule';
 import type { WechatPayClient } from '../../providers/wechatpay/client';
 import type { SharingReturnState } from '../../providers/wechatpay/calls/profit-sharing';
@@ -8,8 +8,8 @@ import { codeOf, isAbsent, QUERY_GAPS_MS, type Attempt, type Unsettled } from '.
 import { runs } from '../runs/wake-runs';
 import { ATTEMPT_LIFE_MS, evidenceOf } from '../wechat/deps';
 
-export interface ReturnDeps {
-  readonly database: Pick<Database, 'returns' | 'refunds'>;
+export interface TakeBackDeps {
+  readonly database: Pick<Database, 'shareReturns' | 'refunds'>;
   readonly wechatpay: Pick<WechatPayClient, 'returnShared' | 'queryReturn'>;
   readonly now: () => number;
 }
@@ -23,8 +23,8 @@ const UNSENT_MS = 5_000;
 
 /** Takes shared money back before its refund is sent. Each attempt ends by coming round again. */
 export async function takeBackShare(
-  deps: ReturnDeps,
-  turn: Extract<ReturnTurn, { kind: 'return_send' | 'return_ask' }>,
+  deps: TakeBackDeps,
+  turn: Extract<TakeBackTurn, { kind: 'return_send' | 'return_ask' }>,
 ): Promise<never> {
   const { back } = turn;
   if (turn.kind === 'return_send') return send(deps, back, turn.attemptId);
@@ -37,22 +37,22 @@ export async function takeBackShare(
   }
   if (!isAbsent(outcome) || !turn.mayBeAbsent) return failed(deps, back, outcome, null);
   const { database, now } = deps;
-  const attemptId = await database.returns.startAfterAbsence(back, ATTEMPT_LIFE_MS, now());
+  const attemptId = await database.shareReturns.startAfterAbsence(back, ATTEMPT_LIFE_MS, now());
   if (attemptId !== null) return send(deps, back, attemptId);
   throw retryIn(UNSENT_MS, 'NOT_YET', 'wechat.return');
 }
 
 /** Somebody else may have used the number, or we did, for what we no longer know of. */
-function isOurs(back: StoredReturn, state: SharingReturnState): boolean {
+function isOurs(back: StoredShareReturn, state: SharingReturnState): boolean {
   return state.amountFen === back.amountFen && state.returnMerchantId === back.returnMchid;
 }
 
 async function foreign(
-  deps: ReturnDeps,
-  back: StoredReturn,
+  deps: TakeBackDeps,
+  back: StoredShareReturn,
   requestId: string | null,
 ): Promise<never> {
-  await deps.database.returns.isForeign(back.outReturnNo, deps.now());
+  await deps.database.shareReturns.isForeign(back.outReturnNo, deps.now());
   const outcome: Unsettled = {
     kind: 'unknown',
     code: 'OUT_TRADE_NO_USED',
@@ -65,7 +65,7 @@ async function foreign(
 }
 
 /** Sends it; a repeat is the same bytes under the same number: a new one takes back twice (P8). */
-async function send(deps: ReturnDeps, back: StoredReturn, attemptId: string): Promise<never> {
+async function send(deps: TakeBackDeps, back: StoredShareReturn, attemptId: string): Promise<never> {
   const { merchantId, outOrderNo, outReturnNo, returnMchid, amountFen } = back;
   const outcome = await deps.wechatpay.returnShared({
     merchantId,
@@ -82,8 +82,8 @@ async function send(deps: ReturnDeps, back: StoredReturn, attemptId: string): Pr
 }
 
 async function recordResponse(
-  { database, now }: ReturnDeps,
-  back: StoredReturn,
+  { database, now }: TakeBackDeps,
+  back: StoredShareReturn,
   state: SharingReturnState,
   attempt: Attempt | null,
   acceptedAtMs: number,
@@ -91,7 +91,7 @@ async function recordResponse(
   const nextAtMs = nextQueryAt(acceptedAtMs, now(), QUERY_GAPS_MS);
   const { result, returnId, failReason } = state;
   const word = { result, returnId, failReason, nextQueryAt: new Date(nextAtMs) };
-  await database.returns.recordReport(back, word, attempt, now());
+  await database.shareReturns.recordReport(back, word, attempt, now());
   if (result === 'FAILED') await wakeOrderRun(back);
   const delayMs = result === 'PROCESSING' ? nextAtMs - now() : AT_ONCE_MS;
   await database.refunds.dueAgain(back.outRefundNo, now() + delayMs, null);
@@ -99,20 +99,20 @@ async function recordResponse(
 }
 
 /** Its run shows what a person is asked; the question's row doesn't need that. */
-async function wakeOrderRun({ outTradeNo, outRefundNo }: StoredReturn): Promise<void> {
+async function wakeOrderRun({ outTradeNo, outRefundNo }: StoredShareReturn): Promise<void> {
   await runs.wakeOrder(outTradeNo, `refund:${outRefundNo}`).catch(() => undefined);
 }
 
 async function failed(
-  { database, now }: ReturnDeps,
-  back: StoredReturn,
+  { database, now }: TakeBackDeps,
+  back: StoredShareReturn,
   outcome: Unsettled,
   attemptId: string | null,
 ): Promise<never> {
   const { outReturnNo, outRefundNo } = back;
   if (attemptId !== null) {
     const { kind, requestId } = outcome;
-    await database.returns.attemptEnded(attemptId, kind, codeOf(outcome), requestId, now());
+    await database.shareReturns.attemptEnded(attemptId, kind, codeOf(outcome), requestId, now());
   }
   throw new OperationFailure({
     operation: 'wechat.return',

@@ -13,7 +13,7 @@ import type { InboxRow, Scope, Verdict } from '../core/scope';
 import { applyReportedRefunds } from '../refunds/apply-refund-notice';
 import { holdRefund } from '../refunds/settle-refund';
 import { latePaymentPolicy } from '../settings/runtime-settings';
-import { addDeadline } from '../sharing/hold-sharing';
+import { addUnfreezeAtDeadline } from '../sharing/hold-sharing';
 import { changeStatus, type LockedOrder } from '../core/order-row';
 
 /**
@@ -240,7 +240,7 @@ export async function becomePaid(
   if (order.in_question) await endInterventions(tx, outTradeNo, ['wechat_failed'], now);
   if (to === 'paid') {
     await addEffects(tx, outTradeNo);
-    await addDeadline(context, tx, order, now);
+    await addUnfreezeAtDeadline(context, tx, order, now);
   }
   const event = to === 'paid' ? 'order.paid' : 'order.paid_late';
   await addDeliveries(context, tx, order, { event, status: to, transactionId, now });

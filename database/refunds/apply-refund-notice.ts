@@ -4,10 +4,10 @@ import { canBePaid } from '../../domain/orders/order-state';
 import { currentOrder } from '../core/scope';
 import type { DatabaseContext } from '../core/context';
 import { endInterventions } from '../interventions/open-intervention';
-import { openRefundIntervention } from './open-refund-intervention';
+import { openNoticeIntervention } from './open-refund-intervention';
 import type { InboxRow, Scope, Verdict } from '../core/scope';
 import { closeLocked } from '../orders/close-locked-order';
-import type { RefundRow } from './lock-refund';
+import type { LockedRefund } from './lock-refund';
 import { lockRefund, holdRefund, settleRefund } from './settle-refund';
 
 /**
@@ -26,11 +26,11 @@ export async function applyRefundNotice(
   if (refund?.outTradeNo !== outTradeNo) {
     // One that nobody here made, and that WeChat did not carry out, moved nothing.
     if (!refund && refundEvent(notice.refundStatus) === 'closed') return 'ignored';
-    return openRefundIntervention(scope, notice, row);
+    return openNoticeIntervention(scope, notice, row);
   }
-  if (!isOf(refund, notice)) return openRefundIntervention(scope, notice, row);
+  if (!isOf(refund, notice)) return openNoticeIntervention(scope, notice, row);
   const event = refundEvent(notice.refundStatus);
-  if (event === null) return openRefundIntervention(scope, notice, row);
+  if (event === null) return openNoticeIntervention(scope, notice, row);
   // Only an answer of the API says when to ask next.
   if (event === 'processing') return 'ignored';
   const word = {
@@ -40,7 +40,7 @@ export async function applyRefundNotice(
     evidence: { source: row.source, notification_id: row.notificationId },
   };
   const step = await settleRefund(context, tx, refund, word, now);
-  if (step.kind === 'refused') return openRefundIntervention(scope, notice, row);
+  if (step.kind === 'refused') return openNoticeIntervention(scope, notice, row);
   if (step.kind === 'duplicate') return 'already_applied';
   scope.changed = true;
   scope.refunds.add(refund.outRefundNo);
@@ -48,7 +48,7 @@ export async function applyRefundNotice(
 }
 
 /** What the notice names is the refund's, or its payment's. */
-function isOf(refund: RefundRow, notice: RefundNotice): boolean {
+function isOf(refund: LockedRefund, notice: RefundNotice): boolean {
   const pairs: readonly (readonly [unknown, unknown])[] = [
     [notice.refundFen, refund.amountFen],
     [notice.totalFen, refund.totalFen],
@@ -86,7 +86,7 @@ async function bookExternal(
   context: DatabaseContext,
   scope: Scope,
   notice: RefundNotice,
-): Promise<RefundRow | null> {
+): Promise<LockedRefund | null> {
   const { tx, outTradeNo, now } = scope;
   const { outRefundNo, transactionId, refundFen } = notice;
   if (transactionId === null || refundFen === null || refundFen === 0) return null;

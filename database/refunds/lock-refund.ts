@@ -1,7 +1,7 @@
 import type { RefundStatus } from '../../domain/refunds/refund-state';
 
 /** A refund as it is locked. */
-export interface RefundRow {
+export interface LockedRefund {
   readonly outRefundNo: string;
   readonly outTradeNo: string;
   readonly orderNo: string | null;
@@ -41,7 +41,7 @@ export interface StoredRefund {
 }
 
 /** What its requests are made of. */
-export function stored(row: RefundRow): StoredRefund {
+export function storedRefund(row: LockedRefund): StoredRefund {
   return {
     outRefundNo: row.outRefundNo,
     outTradeNo: row.outTradeNo,

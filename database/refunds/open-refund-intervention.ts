@@ -3,7 +3,7 @@ import type { Scope, InboxRow, Verdict } from '../core/scope';
 import { openIntervention } from '../interventions/open-intervention';
 
 /** A refund that Oncepay did not make, or not like this: a person has to know. */
-export async function openRefundIntervention(
+export async function openNoticeIntervention(
   { tx, outTradeNo, order, now }: Scope,
   notice: RefundNotice,
   row: InboxRow,

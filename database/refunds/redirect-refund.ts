@@ -1,6 +1,6 @@
 import type { DatabaseContext, Tx } from '../core/context';
 import { startAttempt } from './refund-attempts';
-import { stored, type RefundRow, type StoredRefund } from './lock-refund';
+import { storedRefund, type LockedRefund, type StoredRefund } from './lock-refund';
 import { hasOpenIntervention, lockRefund } from './settle-refund';
 
 /** Where an abnormal refund shall go. */
@@ -32,7 +32,7 @@ export async function mayBeRedirected(tx: Tx, outRefundNo: string): Promise<bool
 export async function redirect(
   { cipher }: DatabaseContext,
   tx: Tx,
-  row: RefundRow,
+  row: LockedRefund,
   attemptLifeMs: number,
   now: Date,
 ): Promise<Redirect | null> {
@@ -49,7 +49,7 @@ export async function redirect(
           realName: given['real_name'] ?? '',
         };
   const attemptId = await startAttempt(tx, row, 'abnormal', attemptLifeMs, now);
-  return { kind: 'redirect', attemptId, refund: stored(row), refundId: row.refundId, target };
+  return { kind: 'redirect', attemptId, refund: storedRefund(row), refundId: row.refundId, target };
 }
 
 /** WeChat says that it still is abnormal: null when that is no longer so here. */

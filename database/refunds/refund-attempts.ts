@@ -1,10 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { AttemptOutcome } from '../core/attempt-outcome';
 import type { Tx } from '../core/context';
-import type { RefundRow } from './lock-refund';
+import type { LockedRefund } from './lock-refund';
 
 /** A request that WeChat has answered with the refund. */
-export interface AnsweredAttempt {
+export interface AcceptedAttempt {
   readonly id: string;
   readonly requestId: string | null;
   readonly operation: AttemptOperation;
@@ -15,7 +15,7 @@ export type AttemptOperation = 'refund' | 'abnormal';
 /** Writes a request down before it is sent. @returns its id */
 export async function startAttempt(
   tx: Tx,
-  row: RefundRow,
+  row: LockedRefund,
   operation: AttemptOperation,
   lifeMs: number,
   now: Date,

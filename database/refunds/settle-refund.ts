@@ -12,7 +12,7 @@ import { addCompensations } from '../fulfilment/compensations';
 import { cancelEffects, restoreEffects } from '../fulfilment/effect-holds';
 import { endInterventions, openIntervention } from '../interventions/open-intervention';
 import { releaseStock } from '../fulfilment/stock-reservations';
-import type { RefundRow } from './lock-refund';
+import type { LockedRefund } from './lock-refund';
 import { changeStatus, lockOrder } from '../core/order-row';
 
 /** A refund's run is started at once; should that get lost, it is looked for after this. */
@@ -102,14 +102,14 @@ export async function holdRefund(tx: Tx, refund: NewRefund): Promise<RefundHold>
 }
 
 /** Locks a refund, and the order it belongs to first, so that everybody locks in one order. */
-export async function lockRefund(tx: Tx, outRefundNo: string): Promise<RefundRow | null> {
+export async function lockRefund(tx: Tx, outRefundNo: string): Promise<LockedRefund | null> {
   const found = await tx.refund.findUnique({
     where: { outRefundNo },
     select: { outTradeNo: true },
   });
   if (!found) return null;
   await lockOrder(tx, found.outTradeNo);
-  const [row] = await tx.$queryRaw<RefundRow[]>`
+  const [row] = await tx.$queryRaw<LockedRefund[]>`
     SELECT out_refund_no AS "outRefundNo", out_trade_no AS "outTradeNo", order_no AS "orderNo",
       transaction_key::text AS "transactionKey", merchant_id AS "merchantId",
       transaction_id AS "transactionId", amount_fen AS "amountFen", total_fen AS "totalFen", currency,
@@ -122,7 +122,7 @@ export async function lockRefund(tx: Tx, outRefundNo: string): Promise<RefundRow
 }
 
 /** True while a person is asked about this refund: it waits for the answer. */
-export async function hasOpenIntervention(tx: Tx, row: RefundRow): Promise<boolean> {
+export async function hasOpenIntervention(tx: Tx, row: LockedRefund): Promise<boolean> {
   const open = await tx.intervention.count({
     where: {
       outTradeNo: row.outTradeNo,
@@ -158,7 +158,7 @@ const QUERY_GRACE_MS = 15_000;
 export async function settleRefund(
   context: DatabaseContext,
   tx: Tx,
-  refund: RefundRow,
+  refund: LockedRefund,
   word: RefundReport,
   now: Date,
 ): Promise<RefundTransition> {
@@ -201,7 +201,7 @@ export async function settleRefund(
       await succeed(context, tx, refund, now);
       break;
     case 'closed':
-      await freeHold(tx, refund, now);
+      await freeRefundHold(tx, refund, now);
       await ask(tx, refund, 'refund_closed', word.evidence, now);
       break;
     case 'abnormal':
@@ -221,7 +221,7 @@ async function isTakingBack(tx: Tx, outRefundNo: string): Promise<boolean> {
 }
 
 /** Successes of one payment have an order of their own, whatever the clocks of those who book them say. */
-async function nextSuccess(tx: Tx, refund: RefundRow, now: Date): Promise<Date> {
+async function nextSuccess(tx: Tx, refund: LockedRefund, now: Date): Promise<Date> {
   const { _max } = await tx.refund.aggregate({
     where: { transactionKey: refund.transactionKey },
     _max: { succeededAt: true },
@@ -230,15 +230,15 @@ async function nextSuccess(tx: Tx, refund: RefundRow, now: Date): Promise<Date> 
 }
 
 /** Said before WeChat closed it, heard after that. Where nothing was said before the close, it is news. */
-function isStale(refund: RefundRow, { event }: RefundReport): boolean {
+function isStale(refund: LockedRefund, { event }: RefundReport): boolean {
   const wasOpen = event === 'processing' || event === 'abnormal';
   return wasOpen && refund.status === 'closed' && refund.acceptedAt !== null;
 }
 
 /** Where an abnormal refund should have gone was no good: a person says where else. */
-export async function askWhereElse(
+export async function openRedirectIntervention(
   tx: Tx,
-  refund: RefundRow,
+  refund: LockedRefund,
   evidence: Readonly<Record<string, unknown>>,
   now: Date,
 ): Promise<void> {
@@ -251,7 +251,7 @@ export async function askWhereElse(
 
 async function ask(
   tx: Tx,
-  refund: RefundRow,
+  refund: LockedRefund,
   reason: InterventionReason,
   evidence: Readonly<Record<string, unknown>>,
   now: Date,
@@ -273,7 +273,7 @@ async function ask(
 }
 
 /** Frees what a refund held: it can be refunded anew, and the goods may go out again. */
-export async function freeHold(tx: Tx, refund: RefundRow, now: Date): Promise<void> {
+export async function freeRefundHold(tx: Tx, refund: LockedRefund, now: Date): Promise<void> {
   await tx.paymentTransaction.updateMany({
     where: { id: refund.transactionKey },
     data: { heldFen: { decrement: refund.amountFen } },
@@ -283,7 +283,7 @@ export async function freeHold(tx: Tx, refund: RefundRow, now: Date): Promise<vo
   }
 }
 
-async function isApplied(tx: Tx, refund: RefundRow): Promise<boolean> {
+async function isApplied(tx: Tx, refund: LockedRefund): Promise<boolean> {
   const applied = { id: refund.transactionKey, status: 'applied' };
   return (await tx.paymentTransaction.count({ where: applied })) === 1;
 }
@@ -292,7 +292,7 @@ async function isApplied(tx: Tx, refund: RefundRow): Promise<boolean> {
 async function succeed(
   context: DatabaseContext,
   tx: Tx,
-  refund: RefundRow,
+  refund: LockedRefund,
   now: Date,
 ): Promise<void> {
   const { outTradeNo, outRefundNo: subject } = refund;

@@ -1,9 +1,9 @@
-import { RETURNABLE_MS, shortfallOf, type ReturnStatus } from '../../domain/sharing/profit-sharing';
+import { RETURNABLE_MS, shortfallOf, type ShareReturnStatus } from '../../domain/sharing/profit-sharing';
 import { isSettled } from '../../domain/refunds/refund-state';
 import type { AttemptOutcome } from '../core/attempt-outcome';
 import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
-import type { RefundRow } from './lock-refund';
+import type { LockedRefund } from './lock-refund';
 import { lockRefund } from './settle-refund';
 import {
   MAYBE_TAKEN,
@@ -12,12 +12,12 @@ import {
   settleSharingAttempt,
   startSharingAttempt,
 } from '../sharing/sharing-attempts';
-import { freeShared } from '../sharing/record-sharing-report';
-import { ownNumber } from '../sharing/hold-sharing';
+import { freeSharedAmount } from '../sharing/record-sharing-report';
+import { makeOwnNumber } from '../sharing/hold-sharing';
 import { receiverPlace } from '../sharing/lock-sharing';
 
 /** All of a take-back's request. */
-export interface StoredReturn {
+export interface StoredShareReturn {
   readonly outReturnNo: string;
   readonly outOrderNo: string;
   readonly outRefundNo: string;
@@ -30,19 +30,19 @@ export interface StoredReturn {
 }
 
 /** What has to happen before a refund is sent; null in its place when nothing has to. */
-export type ReturnTurn =
+export type TakeBackTurn =
   | { readonly kind: 'wait'; readonly delayMs: number }
   /** A person is asked. */
   | { readonly kind: 'asked'; readonly outTradeNo: string }
-  | { readonly kind: 'return_send'; readonly attemptId: string; readonly back: StoredReturn }
+  | { readonly kind: 'return_send'; readonly attemptId: string; readonly back: StoredShareReturn }
   | {
       readonly kind: 'return_ask';
-      readonly back: StoredReturn;
+      readonly back: StoredShareReturn;
       readonly acceptedAtMs: number | null;
       readonly mayBeAbsent: boolean;
     };
 
-export interface ReturnReport {
+export interface ShareReturnReport {
   readonly result: 'PROCESSING' | 'SUCCESS' | 'FAILED';
   readonly returnId: string | null;
   readonly failReason: string | null;
@@ -55,7 +55,7 @@ interface ReturnRow {
   outOrderNo: string;
   receiverId: string;
   amountFen: number;
-  status: ReturnStatus;
+  status: ShareReturnStatus;
   nextQueryAt: Date | null;
   acceptedAt: Date | null;
   accountEncrypted: string;
@@ -78,13 +78,13 @@ const BLOCKED_MS = 10_000;
  * Whose turn it is before a refund is first sent: where receivers hold money that it needs, that is taken
  * back first. The refund's row and its order's are locked.
  */
-export async function returnTurn(
+export async function takeBackTurn(
   context: DatabaseContext,
   tx: Tx,
-  refund: RefundRow,
+  refund: LockedRefund,
   attemptLifeMs: number,
   now: Date,
-): Promise<ReturnTurn | null> {
+): Promise<TakeBackTurn | null> {
   if (refund.shortAcceptedAt !== null) return null;
   const [paid] = await tx.$queryRaw<{ totalFen: number; heldFen: number; sharedFen: number }[]>`
     SELECT coalesce(total_fen, 0) AS "totalFen", held_fen AS "heldFen", shared_fen AS "sharedFen"
@@ -107,13 +107,13 @@ export async function returnTurn(
 }
 
 /** What was begun for a refund that has ended without it; the money may be back, and others wait to know. */
-export async function restOfReturns(
+export async function finishTakeBacks(
   context: DatabaseContext,
   tx: Tx,
-  refund: RefundRow,
+  refund: LockedRefund,
   attemptLifeMs: number,
   now: Date,
-): Promise<ReturnTurn | null> {
+): Promise<TakeBackTurn | null> {
   await dropUnsent(tx, refund.outRefundNo, now);
   const [own] = await openReturns(tx, refund.outRefundNo);
   return own ? continueReturn(context, tx, refund, own, attemptLifeMs, now) : null;
@@ -131,7 +131,7 @@ function openReturns(tx: Tx, outRefundNo: string): Promise<ReturnRow[]> {
 }
 
 /** While the payment is still being shared, or taken back for another refund, nobody knows what is lacking. */
-async function isUnsettled(tx: Tx, refund: RefundRow): Promise<boolean> {
+async function isUnsettled(tx: Tx, refund: LockedRefund): Promise<boolean> {
   const [seen] = await tx.$queryRaw<{ unsettled: boolean }[]>`
     SELECT EXISTS (SELECT 1 FROM profit_sharings s
         WHERE s.transaction_key = ${refund.transactionKey}::uuid AND s.kind = 'share'
@@ -146,7 +146,7 @@ async function isUnsettled(tx: Tx, refund: RefundRow): Promise<boolean> {
 async function planReturns(
   context: DatabaseContext,
   tx: Tx,
-  refund: RefundRow,
+  refund: LockedRefund,
   lackingFen: number,
   now: Date,
 ): Promise<boolean> {
@@ -173,7 +173,7 @@ async function planReturns(
     await tx.profitSharingReturn.createMany({
       data: [
         {
-          outReturnNo: ownNumber(context, [
+          outReturnNo: makeOwnNumber(context, [
             'return',
             refund.outRefundNo,
             one.outOrderNo,
@@ -195,11 +195,11 @@ async function planReturns(
 async function continueReturn(
   context: DatabaseContext,
   tx: Tx,
-  refund: RefundRow,
+  refund: LockedRefund,
   row: ReturnRow,
   attemptLifeMs: number,
   now: Date,
-): Promise<ReturnTurn> {
+): Promise<TakeBackTurn> {
   const back = stored(context, refund, row);
   const acceptedAtMs = row.acceptedAt?.getTime() ?? null;
   if (row.status === 'processing') {
@@ -217,7 +217,7 @@ async function continueReturn(
   return { kind: 'return_send', attemptId, back };
 }
 
-function stored({ cipher }: DatabaseContext, refund: RefundRow, row: ReturnRow): StoredReturn {
+function stored({ cipher }: DatabaseContext, refund: LockedRefund, row: ReturnRow): StoredShareReturn {
   return {
     outReturnNo: row.outReturnNo,
     outOrderNo: row.outOrderNo,
@@ -231,11 +231,11 @@ function stored({ cipher }: DatabaseContext, refund: RefundRow, row: ReturnRow):
 }
 
 /** What the run of a refund does with what it takes back. */
-export function createReturns({ prisma }: DatabaseContext) {
+export function createShareReturns({ prisma }: DatabaseContext) {
   return {
     /** WeChat doesn't know the number, so it may be sent, again with the same number. */
     startAfterAbsence: (
-      back: StoredReturn,
+      back: StoredShareReturn,
       attemptLifeMs: number,
       nowMs: number,
     ): Promise<string | null> =>
@@ -266,8 +266,8 @@ export function createReturns({ prisma }: DatabaseContext) {
 
     /** Books what WeChat said of a take-back. One that failed is asked about, at its refund. */
     recordReport: (
-      back: StoredReturn,
-      word: ReturnReport,
+      back: StoredShareReturn,
+      word: ShareReturnReport,
       attempt: { readonly id: string; readonly requestId: string | null } | null,
       nowMs: number,
     ): Promise<void> =>
@@ -284,9 +284,9 @@ export function createReturns({ prisma }: DatabaseContext) {
 
 async function bookReturn(
   tx: Tx,
-  refund: RefundRow,
-  back: StoredReturn,
-  word: ReturnReport,
+  refund: LockedRefund,
+  back: StoredShareReturn,
+  word: ShareReturnReport,
   now: Date,
 ): Promise<void> {
   const { outReturnNo, amountFen } = back;
@@ -294,7 +294,7 @@ async function bookReturn(
     SELECT receiver_id::text AS "receiverId", accepted_at AS "acceptedAt" FROM profit_sharing_returns
     WHERE out_return_no = ${outReturnNo} AND status IN ('pending', 'processing') FOR NO KEY UPDATE`;
   if (!row) return;
-  const status: ReturnStatus = STATUS_OF[word.result];
+  const status: ShareReturnStatus = STATUS_OF[word.result];
   await tx.profitSharingReturn.updateMany({
     where: { outReturnNo },
     data: {
@@ -311,7 +311,7 @@ async function bookReturn(
       where: { id: row.receiverId },
       data: { returnedFen: { increment: amountFen } },
     });
-    await freeShared(tx, refund.transactionKey, amountFen);
+    await freeSharedAmount(tx, refund.transactionKey, amountFen);
   } else if (status === 'failed' && !isSettled(refund.status)) {
     const evidence = { out_return_no: outReturnNo, amount: amountFen, why: word.failReason };
     await openReturnIntervention(tx, refund, evidence, now);
@@ -323,7 +323,7 @@ const STATUS_OF = { PROCESSING: 'processing', SUCCESS: 'succeeded', FAILED: 'fai
 /** No refund that would leave the merchant short goes out unless a person says so. */
 async function openReturnIntervention(
   tx: Tx,
-  refund: RefundRow,
+  refund: LockedRefund,
   evidence: Readonly<Record<string, unknown>>,
   now: Date,
 ): Promise<void> {
@@ -344,7 +344,7 @@ async function openReturnIntervention(
 }
 
 /** True while WeChat may carry out a take-back of this refund: nothing else can be decided before. */
-export async function mayBeReturned(tx: Tx, outRefundNo: string): Promise<boolean> {
+export async function mayBeTakenBack(tx: Tx, outRefundNo: string): Promise<boolean> {
   const maybe = await tx.profitSharingReturn.count({
     where: {
       outRefundNo,
@@ -363,7 +363,7 @@ async function dropUnsent(tx: Tx, outRefundNo: string, now: Date): Promise<void>
 }
 
 /** Gives up what was never taken back. */
-export async function dropReturns(
+export async function abandonShareReturns(
   tx: Tx,
   outRefundNo: string,
   why: string,

@@ -8,23 +8,23 @@ import {
   settleAttempt,
   settleForeign,
   startAttempt,
-  type AnsweredAttempt,
+  type AcceptedAttempt,
 } from './refund-attempts';
 import { mayBeRedirected, redirect, redirectAgain, type Redirect } from './redirect-refund';
-import { stored, type RefundRow, type StoredRefund } from './lock-refund';
+import { storedRefund, type LockedRefund, type StoredRefund } from './lock-refund';
 import {
-  askWhereElse,
+  openRedirectIntervention,
   hasOpenIntervention,
   lockRefund,
   settleRefund,
   type RefundReport,
 } from './settle-refund';
-import { stillAbnormal } from './watch-abnormal-refund';
-import { restOfReturns, returnTurn, type ReturnTurn } from './take-back-shares';
+import { recordStillAbnormal } from './watch-abnormal-refund';
+import { finishTakeBacks, takeBackTurn, type TakeBackTurn } from './take-back-shares';
 
 export type RefundTurn =
   /** Shared money that it needs is taken back first. */
-  | ReturnTurn
+  | TakeBackTurn
   /** Nothing is left to do: settled, or a person is needed. */
   | {
       readonly kind: 'over';
@@ -111,7 +111,7 @@ export function createRefunds(context: DatabaseContext) {
     recordReport: (
       outRefundNo: string,
       word: RefundReport,
-      attempt: AnsweredAttempt | null,
+      attempt: AcceptedAttempt | null,
       nowMs: number,
     ): Promise<RefundStatus | 'unknown_refund'> =>
       recordRefundReport(context, outRefundNo, word, attempt, nowMs),
@@ -154,7 +154,7 @@ async function takeTurn(
     const now = new Date(nowMs);
     if (isSettled(row.status)) {
       if (await hasOpenIntervention(tx, row)) return over(tx, row);
-      return (await restOfReturns(context, tx, row, limits.attemptLifeMs, now)) ?? over(tx, row);
+      return (await finishTakeBacks(context, tx, row, limits.attemptLifeMs, now)) ?? over(tx, row);
     }
     if (await hasOpenIntervention(tx, row)) return over(tx, row);
     if (row.status === 'abnormal') {
@@ -173,19 +173,19 @@ async function takeTurn(
       where: { outRefundNo, OR: [{ outcome: null }, { outcome: { not: 'refused' } }] },
     });
     if (open > 0) return ask(row, 'send');
-    const first = await returnTurn(context, tx, row, limits.attemptLifeMs, now);
+    const first = await takeBackTurn(context, tx, row, limits.attemptLifeMs, now);
     if (first?.kind === 'asked') await over(tx, row);
     if (first) return first;
     const waitMs = await spacing(tx, row, limits.spacingMs, nowMs);
     if (waitMs > 0) return { kind: 'wait', delayMs: waitMs };
     if (!(await takeRefundToken(tx))) return { kind: 'wait', delayMs: limits.busyMs };
     const attemptId = await startAttempt(tx, row, 'refund', limits.attemptLifeMs, now);
-    return { kind: 'send', attemptId, refund: stored(row) };
+    return { kind: 'send', attemptId, refund: storedRefund(row) };
   });
 }
 
 /** Nothing is due of a refund that has ended or waits for a person. */
-async function over(tx: Tx, row: RefundRow): Promise<RefundTurn> {
+async function over(tx: Tx, row: LockedRefund): Promise<RefundTurn> {
   await tx.refund.updateMany({
     where: { outRefundNo: row.outRefundNo, dueAt: { not: null } },
     data: { dueAt: null },
@@ -197,22 +197,22 @@ async function over(tx: Tx, row: RefundRow): Promise<RefundTurn> {
 }
 
 /** One that is dismissed is handled elsewhere: WeChat is asked about it now and then. */
-async function lookAtAbnormal(tx: Tx, row: RefundRow, nowMs: number): Promise<RefundTurn> {
+async function lookAtAbnormal(tx: Tx, row: LockedRefund, nowMs: number): Promise<RefundTurn> {
   if (row.nextQueryAt === null) return over(tx, row);
   if (row.nextQueryAt.getTime() <= nowMs + EARLY_MS) return ask(row, null);
   return { kind: 'over', status: row.status, dueOrder: null };
 }
 
-function ask(row: RefundRow, ifNotTaken: IfNotTaken): RefundTurn {
+function ask(row: LockedRefund, ifNotTaken: IfNotTaken): RefundTurn {
   const acceptedAtMs = row.acceptedAt?.getTime() ?? null;
-  return { kind: 'ask', refund: stored(row), acceptedAtMs, ifNotTaken };
+  return { kind: 'ask', refund: storedRefund(row), acceptedAtMs, ifNotTaken };
 }
 
 /**
  * WeChat wants refunds of one order some time apart: a later one waits, it does not fail. When one arrived there
  * is not known, so the time counts from its answer, or from now while that is not there.
  */
-async function spacing(tx: Tx, row: RefundRow, spacingMs: number, nowMs: number): Promise<number> {
+async function spacing(tx: Tx, row: LockedRefund, spacingMs: number, nowMs: number): Promise<number> {
   const [last] = await tx.$queryRaw<{ at: Date | null }[]>`
     SELECT max(coalesce(a.finished_at, least(${new Date(nowMs)}, a.deadline_at))) AS at
     FROM refund_attempts a JOIN refunds r USING (out_refund_no)
@@ -245,7 +245,7 @@ async function recordRefundReport(
   context: DatabaseContext,
   outRefundNo: string,
   word: RefundReport,
-  attempt: AnsweredAttempt | null,
+  attempt: AcceptedAttempt | null,
   nowMs: number,
 ): Promise<RefundStatus | 'unknown_refund'> {
   const now = new Date(nowMs);
@@ -260,9 +260,9 @@ async function recordRefundReport(
     if (step.kind === 'moved') return step.to;
     if (step.kind === 'refused') await openContradictionIntervention(tx, row, word, now);
     if (row.status === 'abnormal' && attempt?.operation === 'abnormal') {
-      await askWhereElse(tx, row, word.evidence, now);
+      await openRedirectIntervention(tx, row, word.evidence, now);
     } else if (row.status === 'abnormal' && attempt === null) {
-      await stillAbnormal(tx, row, word.evidence, now);
+      await recordStillAbnormal(tx, row, word.evidence, now);
     }
     if (step.kind === 'duplicate' && word.nextQueryAt !== null) {
       const dueAt = new Date(word.nextQueryAt.getTime() + DUE_GRACE_MS);
@@ -276,7 +276,7 @@ async function recordRefundReport(
 /** WeChat says something that can't be of a refund that has ended here: money may have moved. */
 async function openContradictionIntervention(
   tx: Tx,
-  row: RefundRow,
+  row: LockedRefund,
   word: RefundReport,
   now: Date,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Tx } from '../core/context';
-import type { RefundRow } from './lock-refund';
-import { askWhereElse } from './settle-refund';
+import type { LockedRefund } from './lock-refund';
+import { openRedirectIntervention } from './settle-refund';
 
 /** A dismissed abnormal refund is handled elsewhere; should WeChat's callback get lost, it is seen this often. */
 const LOOK_EVERY_MS = 24 * 60 * 60_000;
@@ -17,9 +17,9 @@ export async function watchAbnormal(tx: Tx, outRefundNo: string, now: Date): Pro
 }
 
 /** WeChat says that it still is abnormal: it is looked at again, or a person is asked anew. */
-export async function stillAbnormal(
+export async function recordStillAbnormal(
   tx: Tx,
-  refund: RefundRow,
+  refund: LockedRefund,
   evidence: Readonly<Record<string, unknown>>,
   now: Date,
 ): Promise<void> {
@@ -33,5 +33,5 @@ export async function stillAbnormal(
     },
   });
   if (watched > 0) await watchAbnormal(tx, outRefundNo, now);
-  else await askWhereElse(tx, refund, evidence, now);
+  else await openRedirectIntervention(tx, refund, evidence, now);
 }

@@ -4,7 +4,7 @@ import { isSettled } from '../../domain/refunds/refund-state';
 import { closeLocked } from '../orders/close-locked-order';
 import { becomePaid } from '../payments/apply-payment';
 import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/check-refund-limit';
-import { freeHold, lockRefund, holdRefund } from '../refunds/settle-refund';
+import { freeRefundHold, lockRefund, holdRefund } from '../refunds/settle-refund';
 import { watchAbnormal } from '../refunds/watch-abnormal-refund';
 import { reserveAgain } from '../fulfilment/stock-reservations';
 import { resetBudgets } from '../retries/retry-budgets';
@@ -237,7 +237,7 @@ export async function abandonRefund(answering: ResolutionScope): Promise<Outcome
     where: { outRefundNo: refund.outRefundNo, status: 'pending' },
     data: { status: 'closed', closedAt: scope.now, dueAt: null, nextQueryAt: null },
   });
-  await freeHold(scope.tx, refund, scope.now);
+  await freeRefundHold(scope.tx, refund, scope.now);
   scope.changed = true;
   return DONE;
 }

@@ -1,8 +1,8 @@
 import { MAYBE_TAKEN } from '../sharing/sharing-attempts';
-import { addRest, ownNumber, reserveSharing } from '../sharing/hold-sharing';
-import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
-import { freeShared } from '../sharing/record-sharing-report';
-import { lockSharing, readReceivers, type SharingRow } from '../sharing/lock-sharing';
+import { addUnfreezeOfRest, makeOwnNumber, holdSharing } from '../sharing/hold-sharing';
+import { abandonShareReturns, mayBeTakenBack } from '../refunds/take-back-shares';
+import { freeSharedAmount } from '../sharing/record-sharing-report';
+import { lockSharing, readReceivers, type LockedSharing } from '../sharing/lock-sharing';
 import { resetBudgets } from '../retries/retry-budgets';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
@@ -32,7 +32,7 @@ export async function shareAnew(answering: ResolutionScope): Promise<Outcome> {
   return DONE;
 }
 
-async function replaceClosed(answering: ResolutionScope, row: SharingRow): Promise<Outcome> {
+async function replaceClosed(answering: ResolutionScope, row: LockedSharing): Promise<Outcome> {
   const { scope, context } = answering;
   const { tx, now } = scope;
   const order = await currentOrder(scope);
@@ -40,8 +40,8 @@ async function replaceClosed(answering: ResolutionScope, row: SharingRow): Promi
   const replaced = await tx.profitSharing.count({ where: { replaces: row.outOrderNo } });
   if (replaced > 0) return DONE;
   const receivers = await readReceivers(context, tx, row.outOrderNo);
-  const outOrderNo = ownNumber(context, ['replaces', row.outOrderNo]);
-  const reserved = await reserveSharing(context, tx, order, {
+  const outOrderNo = makeOwnNumber(context, ['replaces', row.outOrderNo]);
+  const reserved = await holdSharing(context, tx, order, {
     outOrderNo,
     receivers: receivers
       .filter(({ result }) => result === 'CLOSED')
@@ -79,13 +79,13 @@ export async function abandonSharing(answering: ResolutionScope): Promise<Outcom
   }
   const rest =
     row.kind === 'share' && row.unfreezeRest
-      ? await addRest(answering.context, tx, row, now)
+      ? await addUnfreezeOfRest(answering.context, tx, row, now)
       : null;
   if (rest !== null) scope.sharings.add(rest);
   return DONE;
 }
 
-async function close({ scope, context }: ResolutionScope, row: SharingRow): Promise<void> {
+async function close({ scope, context }: ResolutionScope, row: LockedSharing): Promise<void> {
   const { tx, now } = scope;
   const { outOrderNo } = row;
   const receivers = await readReceivers(context, tx, outOrderNo);
@@ -98,7 +98,7 @@ async function close({ scope, context }: ResolutionScope, row: SharingRow): Prom
     where: { outOrderNo, result: 'PENDING' },
     data: { result: 'CLOSED', failReason: 'DISMISSED' },
   });
-  await freeShared(
+  await freeSharedAmount(
     tx,
     row.transactionKey,
     held.reduce((sum, { amountFen }) => sum + amountFen, 0),
@@ -109,8 +109,8 @@ async function close({ scope, context }: ResolutionScope, row: SharingRow): Prom
 export async function acceptShort(answering: ResolutionScope): Promise<Outcome> {
   const { scope, intervention: question } = answering;
   const { tx, now } = scope;
-  if (await mayBeReturned(tx, question.subject)) return MAY_BE_THERE;
-  await dropReturns(tx, question.subject, 'ACCEPTED', now);
+  if (await mayBeTakenBack(tx, question.subject)) return MAY_BE_THERE;
+  await abandonShareReturns(tx, question.subject, 'ACCEPTED', now);
   await tx.refund.updateMany({
     where: { outRefundNo: question.subject, status: 'pending' },
     data: { shortAcceptedAt: now, dueAt: now },
@@ -122,7 +122,7 @@ export async function acceptShort(answering: ResolutionScope): Promise<Outcome> 
 /** `dismiss`: the refund is given up, unsent. What was taken back already stays with the merchant. */
 export async function abandonShortRefund(answering: ResolutionScope): Promise<Outcome> {
   const { scope, intervention: question } = answering;
-  if (await mayBeReturned(scope.tx, question.subject)) return MAY_BE_THERE;
-  await dropReturns(scope.tx, question.subject, 'DISMISSED', scope.now);
+  if (await mayBeTakenBack(scope.tx, question.subject)) return MAY_BE_THERE;
+  await abandonShareReturns(scope.tx, question.subject, 'DISMISSED', scope.now);
   return abandonRefund(answering);
 }

@@ -7,7 +7,7 @@ import type { RetryOperation } from '../../domain/retries/retry-policy';
 import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
 import { lockRefund } from '../refunds/settle-refund';
-import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
+import { abandonShareReturns, mayBeTakenBack } from '../refunds/take-back-shares';
 import { lockSharing } from '../sharing/lock-sharing';
 import { lockOrder } from '../core/order-row';
 
@@ -134,8 +134,8 @@ async function aboutReturn(tx: Tx, given: Escalation, nowMs: number): Promise<Qu
   const { number: outRefundNo, code } = given;
   const refund = await lockRefund(tx, outRefundNo);
   if (!refund) return null;
-  const maybe = await mayBeReturned(tx, outRefundNo);
-  if (!maybe) await dropReturns(tx, outRefundNo, code, new Date(nowMs));
+  const maybe = await mayBeTakenBack(tx, outRefundNo);
+  if (!maybe) await abandonShareReturns(tx, outRefundNo, code, new Date(nowMs));
   // Of a refund that has ended without it, only money that may be on its way is a question.
   if (refund.status !== 'pending' && !maybe) return null;
   return {

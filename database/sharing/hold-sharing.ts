@@ -11,7 +11,7 @@ import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
 import { sharingRules } from '../settings/runtime-settings';
 import type { LockedOrder } from '../core/order-row';
-import { receiverPlace, type SharingRow } from './lock-sharing';
+import { receiverPlace, type LockedSharing } from './lock-sharing';
 
 export interface NewReceiver {
   readonly type: ReceiverType;
@@ -33,7 +33,7 @@ export interface NewSharing {
   readonly now: Date;
 }
 
-export type SharingReservation =
+export type SharingHold =
   /** `startsNow`: its time has come already. */
   | { readonly kind: 'reserved'; readonly startsNow: boolean }
   | {
@@ -63,7 +63,7 @@ const UNFREEZE_TEXT = 'unfreeze';
  * A number of ours. Made of what it is for, so that it is the same one however often it is made, also by
  * someone whose database is older than what was sent (0018).
  */
-export function ownNumber({ hash }: DatabaseContext, of: readonly (string | number)[]): string {
+export function makeOwnNumber({ hash }: DatabaseContext, of: readonly (string | number)[]): string {
   return `${OWN_PREFIX}${hash.hex('number', JSON.stringify(of)).slice(0, DERIVED_LENGTH)}`;
 }
 
@@ -71,7 +71,7 @@ function refused(
   code: ErrorCode,
   detail: string,
   extra: Readonly<Record<string, unknown>> = {},
-): SharingReservation {
+): SharingHold {
   return { kind: 'refused', code, detail, extra };
 }
 
@@ -79,12 +79,12 @@ function refused(
  * Makes a sharing and holds its amounts on the payment, under its row lock: whoever asks at once, no
  * more is shared than was paid and than the ratio allows (P11). The order's row is locked by the caller.
  */
-export async function reserveSharing(
+export async function holdSharing(
   context: DatabaseContext,
   tx: Tx,
   order: LockedOrder,
   sharing: NewSharing,
-): Promise<SharingReservation> {
+): Promise<SharingHold> {
   const { out_trade_no: outTradeNo, paid_at: paidAt } = order;
   if (!order.profit_sharing) {
     return refused('ORDER_NOT_FOR_SHARING', 'It was made without profit_sharing: true');
@@ -120,7 +120,7 @@ async function whyNot(
   paid: LockedPayment,
   { receivers, now }: NewSharing,
   ratioPercent: number,
-): Promise<SharingReservation | null> {
+): Promise<SharingHold | null> {
   const before = await tx.profitSharing.count({
     where: { transactionKey: paid.id, kind: 'share' },
   });
@@ -226,7 +226,7 @@ function sealed(
  * A payment that is frozen for sharing is unfrozen by itself in the end. Committed with the change that
  * makes the order paid; until its time comes, nobody reads the row.
  */
-export async function addDeadline(
+export async function addUnfreezeAtDeadline(
   context: DatabaseContext,
   tx: Tx,
   order: LockedOrder,
@@ -250,14 +250,14 @@ export async function addDeadline(
  * Unfreezes what a sharing has left, as was asked for with it.
  * @returns the number; null when it is unfrozen already
  */
-export async function addRest(
+export async function addUnfreezeOfRest(
   context: DatabaseContext,
   tx: Tx,
-  sharing: SharingRow,
+  sharing: LockedSharing,
   now: Date,
 ): Promise<string | null> {
   if (await isUnfrozen(tx, sharing.transactionKey, now)) return null;
-  const outOrderNo = ownNumber(context, ['rest', sharing.outOrderNo]);
+  const outOrderNo = makeOwnNumber(context, ['rest', sharing.outOrderNo]);
   await tx.profitSharing.createMany({
     data: [
       {

@@ -9,7 +9,7 @@ import type { DatabaseContext, Tx } from '../core/context';
 import { lockOrder } from '../core/order-row';
 
 /** A sharing as it is locked. */
-export interface SharingRow {
+export interface LockedSharing {
   readonly outOrderNo: string;
   readonly outTradeNo: string;
   readonly transactionKey: string;
@@ -28,12 +28,12 @@ export interface SharingRow {
 }
 
 /** Locks a sharing, and its order first, so that everybody locks in one order. */
-export async function lockSharing(tx: Tx, outOrderNo: string): Promise<SharingRow | null> {
+export async function lockSharing(tx: Tx, outOrderNo: string): Promise<LockedSharing | null> {
   const where = { outOrderNo };
   const found = await tx.profitSharing.findUnique({ where, select: { outTradeNo: true } });
   if (!found) return null;
   await lockOrder(tx, found.outTradeNo);
-  const [row] = await tx.$queryRaw<SharingRow[]>`
+  const [row] = await tx.$queryRaw<LockedSharing[]>`
     SELECT out_order_no AS "outOrderNo", out_trade_no AS "outTradeNo",
       transaction_key::text AS "transactionKey", merchant_id AS "merchantId", app_id AS "appId",
       transaction_id AS "transactionId", kind, unfreeze_rest AS "unfreezeRest", description, origin,

@@ -5,8 +5,8 @@ import { addSharingDelivery } from '../outbound/write-deliveries';
 import { endInterventions, openIntervention } from '../interventions/open-intervention';
 import { lockOrder } from '../core/order-row';
 import { settleForeignAttempts, settleSharingAttempt } from './sharing-attempts';
-import { addRest } from './hold-sharing';
-import { lockSharing, readReceivers, type Receiver, type SharingRow } from './lock-sharing';
+import { addUnfreezeOfRest } from './hold-sharing';
+import { lockSharing, readReceivers, type Receiver, type LockedSharing } from './lock-sharing';
 
 /** What WeChat said of a sharing, or of an unfreeze. */
 export interface SharingReport {
@@ -107,7 +107,7 @@ function matched(receivers: readonly Receiver[], word: SharingReport): Decided[]
   return found.length === receivers.length ? found : null;
 }
 
-async function bookResults(tx: Tx, row: SharingRow, decided: readonly Decided[]): Promise<void> {
+async function bookResults(tx: Tx, row: LockedSharing, decided: readonly Decided[]): Promise<void> {
   let freed = 0;
   for (const { ours, told } of decided) {
     await tx.profitSharingReceiver.updateMany({
@@ -116,11 +116,11 @@ async function bookResults(tx: Tx, row: SharingRow, decided: readonly Decided[])
     });
     if (told.result === 'CLOSED') freed += ours.amountFen;
   }
-  await freeShared(tx, row.transactionKey, freed);
+  await freeSharedAmount(tx, row.transactionKey, freed);
 }
 
 /** What is not shared, or was taken back, can be shared or refunded anew. */
-export async function freeShared(tx: Tx, transactionKey: string, amountFen: number): Promise<void> {
+export async function freeSharedAmount(tx: Tx, transactionKey: string, amountFen: number): Promise<void> {
   if (amountFen === 0) return;
   await tx.paymentTransaction.updateMany({
     where: { id: transactionKey },
@@ -132,7 +132,7 @@ export async function freeShared(tx: Tx, transactionKey: string, amountFen: numb
 async function finish(
   context: DatabaseContext,
   tx: Tx,
-  row: SharingRow,
+  row: LockedSharing,
   word: SharingReport,
   now: Date,
 ): Promise<string | null> {
@@ -147,14 +147,14 @@ async function finish(
     await openClosedIntervention(tx, row, receivers, word.source, now);
     return null;
   }
-  return row.unfreezeRest ? addRest(context, tx, row, now) : null;
+  return row.unfreezeRest ? addUnfreezeOfRest(context, tx, row, now) : null;
 }
 
 /** The shop hears what became of each receiver; the order's run sends it. */
 async function writeSharingDelivery(
   context: DatabaseContext,
   tx: Tx,
-  row: SharingRow,
+  row: LockedSharing,
   receivers: readonly Receiver[],
   now: Date,
 ): Promise<void> {
@@ -168,7 +168,7 @@ async function writeSharingDelivery(
 
 async function openClosedIntervention(
   tx: Tx,
-  row: SharingRow,
+  row: LockedSharing,
   receivers: readonly Receiver[],
   source: string,
   now: Date,
@@ -199,7 +199,7 @@ async function openClosedIntervention(
 }
 
 /** The rest is unfrozen: the payment's deadline has nothing to do any more. */
-async function supersedeDeadline(tx: Tx, row: SharingRow, now: Date): Promise<void> {
+async function supersedeDeadline(tx: Tx, row: LockedSharing, now: Date): Promise<void> {
   await tx.profitSharing.updateMany({
     where: {
       transactionKey: row.transactionKey,

@@ -5,7 +5,7 @@ import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { claimKey, rememberKey, type IdempotencyGuard } from '../core/idempotency';
 import { lockOrder } from '../core/order-row';
 import { findSharing, type SharingView } from './view-sharing';
-import { ownNumber, reserveSharing, type NewReceiver } from './hold-sharing';
+import { makeOwnNumber, holdSharing, type NewReceiver } from './hold-sharing';
 
 export interface SharingRequest {
   readonly outTradeNo: string;
@@ -19,7 +19,7 @@ export interface SharingRequest {
   readonly unfreezeRest: boolean;
 }
 
-export type SharingAnswer =
+export type SharingRequestResult =
   /** `startsNow`: its run can be started at once. */
   | { readonly kind: 'created'; readonly sharing: SharingView; readonly startsNow: boolean }
   /** The same was asked for before. */
@@ -35,7 +35,7 @@ export type SharingAnswer =
 export function createSharingRequests(context: DatabaseContext) {
   return {
     /** Commits a sharing, or tells of the one that this number has. Asked twice, it is one (S9). */
-    request: (request: SharingRequest, actor: Actor, nowMs: number): Promise<SharingAnswer> =>
+    request: (request: SharingRequest, actor: Actor, nowMs: number): Promise<SharingRequestResult> =>
       context.prisma.$transaction((tx) =>
         requestSharing(context, tx, request, actor, new Date(nowMs)),
       ),
@@ -52,7 +52,7 @@ async function requestSharing(
   request: SharingRequest,
   actor: Actor,
   now: Date,
-): Promise<SharingAnswer> {
+): Promise<SharingRequestResult> {
   const { outTradeNo, receivers, unfreezeRest, number, guard } = request;
   if (guard) {
     const claim = await claimKey(tx, guard, context.hash.hex('body', guard.body));
@@ -75,7 +75,7 @@ async function requestSharing(
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${outOrderNo}, 0))`;
   const since = await tx.profitSharing.count({ where: { outOrderNo } });
   if (since > 0) return taken(number.kind);
-  const reserved = await reserveSharing(context, tx, order, {
+  const reserved = await holdSharing(context, tx, order, {
     outOrderNo,
     receivers,
     unfreezeRest,
@@ -92,11 +92,11 @@ async function requestSharing(
   return { kind: 'created', sharing, startsNow: reserved.startsNow };
 }
 
-function refused(code: ErrorCode, detail: string): SharingAnswer {
+function refused(code: ErrorCode, detail: string): SharingRequestResult {
   return { kind: 'refused', code, detail, extra: {} };
 }
 
-function taken(by: 'given' | 'key'): SharingAnswer {
+function taken(by: 'given' | 'key'): SharingRequestResult {
   return by === 'key'
     ? refused('IDEMPOTENCY_KEY_REUSED', 'This Idempotency-Key came with something else before')
     : refused('OUT_ORDER_NO_USED', 'This out_order_no was used with another order or content');
@@ -106,7 +106,7 @@ async function repeated(
   context: DatabaseContext,
   tx: Tx,
   outOrderNo: string,
-): Promise<SharingAnswer> {
+): Promise<SharingRequestResult> {
   const sharing = await findSharing(context, tx, outOrderNo, null);
   if (!sharing) throw new Error(`Sharing ${outOrderNo} is gone`);
   return { kind: 'repeated', sharing, settled: isSharingSettled(sharing.status) };
@@ -117,7 +117,7 @@ function numberOf(context: DatabaseContext, { number, guard }: SharingRequest): 
   if (number.kind === 'given') return number.outOrderNo;
   if (!guard) throw new TypeError('A sharing needs a number or an Idempotency-Key');
   const { apiKeyName, route, key } = guard;
-  return ownNumber(context, [apiKeyName, route, key]);
+  return makeOwnNumber(context, [apiKeyName, route, key]);
 }
 
 /** The receivers in any order are the same content. */

@@ -13,7 +13,7 @@ import {
   startSharingAttempt,
 } from './sharing-attempts';
 import { recordSharingReport, type RecordedSharing, type SharingReport } from './record-sharing-report';
-import { lockSharing, readReceivers, type Receiver, type SharingRow } from './lock-sharing';
+import { lockSharing, readReceivers, type Receiver, type LockedSharing } from './lock-sharing';
 
 /** All of a sharing's request, stored with it: the same bytes at every attempt (P8). */
 export interface StoredSharing {
@@ -180,14 +180,14 @@ async function underWay(context: DatabaseContext, tx: Tx, outOrderNo: string): P
 }
 
 /** True while a person is asked about this sharing: it waits for the answer. */
-async function hasOpenIntervention(tx: Tx, row: SharingRow): Promise<boolean> {
+async function hasOpenIntervention(tx: Tx, row: LockedSharing): Promise<boolean> {
   const { outTradeNo, outOrderNo: subject } = row;
   const open = { outTradeNo, status: 'open', reason: 'sharing_failed', subject };
   return (await tx.intervention.count({ where: open })) > 0;
 }
 
 /** Nothing is due of a sharing that has ended or waits for a person. */
-async function over(tx: Tx, row: SharingRow): Promise<SharingTurn> {
+async function over(tx: Tx, row: LockedSharing): Promise<SharingTurn> {
   await tx.profitSharing.updateMany({
     where: { outOrderNo: row.outOrderNo, dueAt: { not: null } },
     data: { dueAt: null },
@@ -198,7 +198,7 @@ async function over(tx: Tx, row: SharingRow): Promise<SharingTurn> {
 async function ask(
   context: DatabaseContext,
   tx: Tx,
-  row: SharingRow,
+  row: LockedSharing,
   mayBeAbsent: boolean,
 ): Promise<SharingTurn> {
   const sharing = await stored(context, tx, row);
@@ -207,7 +207,7 @@ async function ask(
 }
 
 /** The unfreeze at the deadline has nothing to do when all is unfrozen, shared or paid back. */
-async function closeIfNeedless(tx: Tx, row: SharingRow, now: Date): Promise<boolean> {
+async function closeIfNeedless(tx: Tx, row: LockedSharing, now: Date): Promise<boolean> {
   if (row.origin !== 'deadline') return false;
   const [seen] = await tx.$queryRaw<{ needless: boolean }[]>`
     SELECT EXISTS (SELECT 1 FROM profit_sharings u WHERE u.transaction_key = t.id
@@ -225,7 +225,7 @@ async function closeIfNeedless(tx: Tx, row: SharingRow, now: Date): Promise<bool
 }
 
 /** What is still being shared comes first; one that a person is asked about holds nothing up. */
-async function isBlocked(tx: Tx, row: SharingRow): Promise<boolean> {
+async function isBlocked(tx: Tx, row: LockedSharing): Promise<boolean> {
   const [first] = await tx.$queryRaw<{ out_order_no: string }[]>`
     SELECT s.out_order_no FROM profit_sharings s
     WHERE s.transaction_key = ${row.transactionKey}::uuid AND s.kind = 'share'
@@ -235,7 +235,7 @@ async function isBlocked(tx: Tx, row: SharingRow): Promise<boolean> {
   return first !== undefined;
 }
 
-async function stored(context: DatabaseContext, tx: Tx, row: SharingRow): Promise<StoredSharing> {
+async function stored(context: DatabaseContext, tx: Tx, row: LockedSharing): Promise<StoredSharing> {
   return {
     outOrderNo: row.outOrderNo,
     outTradeNo: row.outTradeNo,

@@ -19,8 +19,8 @@ export function isSharingSettled(status: SharingStatus): boolean {
   return status === 'finished' || status === 'closed';
 }
 
-export const RETURN_STATUSES = ['pending', 'processing', 'succeeded', 'failed'] as const;
-export type ReturnStatus = (typeof RETURN_STATUSES)[number];
+export const SHARE_RETURN_STATUSES = ['pending', 'processing', 'succeeded', 'failed'] as const;
+export type ShareReturnStatus = (typeof SHARE_RETURN_STATUSES)[number];
 
 export const SHARING_KINDS = ['share', 'unfreeze'] as const;
 export type SharingKind = (typeof SHARING_KINDS)[number];

@@ -1,6 +1,6 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 import type { RefundTurn } from '../../../database/refunds/take-refund-turn';
-import type { ReturnReport, StoredReturn } from '../../../database/refunds/take-back-shares';
+import type { ShareReturnReport, StoredShareReturn } from '../../../database/refunds/take-back-shares';
 import { someRefund } from '../support/patrol';
 import {
   DAY_MS,
@@ -47,13 +47,13 @@ const turn = (refundNo: string): Promise<RefundTurn> =>
   );
 
 /** The take-back that is sent now. */
-async function sent(refundNo: string): Promise<{ back: StoredReturn; attemptId: string }> {
+async function sent(refundNo: string): Promise<{ back: StoredShareReturn; attemptId: string }> {
   const next = await turn(refundNo);
   if (next.kind !== 'return_send') throw new Error(next.kind);
   return next;
 }
 
-function hear(back: StoredReturn, result: ReturnReport['result'], attemptId?: string) {
+function hear(back: StoredShareReturn, result: ShareReturnReport['result'], attemptId?: string) {
   const word = {
     result,
     returnId: '7',
@@ -61,7 +61,7 @@ function hear(back: StoredReturn, result: ReturnReport['result'], attemptId?: st
     nextQueryAt: new Date(Date.now() + 60_000),
   };
   const attempt = attemptId === undefined ? null : { id: attemptId, requestId: null };
-  return sharing.database.returns.recordReport(back, word, attempt, Date.now());
+  return sharing.database.shareReturns.recordReport(back, word, attempt, Date.now());
 }
 
 test('a refund that the payment covers takes nothing back', async () => {
@@ -129,7 +129,7 @@ test('after an unknown outcome the same number is asked for, and sent again when
   const { no } = await sharedOrder([[90, FIRST]]);
   const refundNo = await refundOf(no, 300);
   const { back, attemptId } = await sent(refundNo);
-  const { returns } = sharing.database;
+  const { shareReturns: returns } = sharing.database;
   await returns.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
   const asked = await turn(refundNo);
   expect(asked).toMatchObject({ kind: 'return_ask', mayBeAbsent: true, back });
@@ -168,7 +168,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
     await sharing.database.refunds.recordReport(refundNo, word, null, Date.now());
     return { no, refundNo, back, attemptId };
   }
-  const spentOn = ({ outRefundNo: number, outReturnNo: subject }: StoredReturn) =>
+  const spentOn = ({ outRefundNo: number, outReturnNo: subject }: StoredShareReturn) =>
     ({
       operation: 'wechat.return',
       number,
@@ -207,7 +207,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
 
   test('what WeChat never had is not sent', async () => {
     const { refundNo, back } = await overWhileTakenBack();
-    const { returns } = sharing.database;
+    const { shareReturns: returns } = sharing.database;
     const later = Date.now() + LIFE_MS + 1;
     expect(await returns.startAfterAbsence(back, LIFE_MS, later)).toBeNull();
     expect(await turn(refundNo)).toMatchObject({ kind: 'over', status: 'succeeded' });
@@ -319,7 +319,7 @@ describe('a take-back that WeChat fails', () => {
       const { no } = await sharedOrder([[90, FIRST]]);
       const refundNo = await refundOf(no, 300);
       const { back, attemptId } = await sent(refundNo);
-      const { returns, escalations: giveUp } = sharing.database;
+      const { shareReturns: returns, escalations: giveUp } = sharing.database;
       await returns.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
       const spent = {
         operation: 'wechat.return',
@@ -340,7 +340,7 @@ describe('a take-back that WeChat fails', () => {
     const { no } = await sharedOrder([[90, FIRST]]);
     const refundNo = await refundOf(no, 300);
     const { back, attemptId } = await sent(refundNo);
-    const { returns, escalations: giveUp } = sharing.database;
+    const { shareReturns: returns, escalations: giveUp } = sharing.database;
     await returns.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
     // The query finds nothing after the attempt's whole life; the next attempt is refused.
     const again = await returns.startAfterAbsence(back, LIFE_MS, Date.now() + LIFE_MS + 1);
@@ -380,7 +380,7 @@ describe('a take-back that WeChat fails', () => {
     const { no } = await sharedOrder([[90, FIRST]]);
     const refundNo = await refundOf(no, 300);
     const { back, attemptId } = await sent(refundNo);
-    const { returns, escalations: giveUp } = sharing.database;
+    const { shareReturns: returns, escalations: giveUp } = sharing.database;
     await returns.attemptEnded(attemptId, 'refused', 'NO_AUTH', null, Date.now());
     const spent = {
       operation: 'wechat.return',

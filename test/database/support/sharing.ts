@@ -1,7 +1,7 @@
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
 import type { NewReceiver } from '../../../database/sharing/hold-sharing';
-import type { SharingAnswer, SharingRequest } from '../../../database/sharing/request-sharing';
+import type { SharingRequestResult, SharingRequest } from '../../../database/sharing/request-sharing';
 import type { SharingTurn } from '../../../database/sharing/run-sharing';
 import type { RecordedSharing, ReportedReceiver } from '../../../database/sharing/record-sharing-report';
 import { createTestDatabase } from '../../support/test-database';
@@ -26,7 +26,7 @@ export interface TestSharing {
     outTradeNo: string,
     receivers: readonly NewReceiver[],
     more?: Partial<SharingRequest>,
-  ): Promise<SharingAnswer>;
+  ): Promise<SharingRequestResult>;
   /** The number of a sharing that is taken. */
   shared(
     no: string,

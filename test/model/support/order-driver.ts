@@ -216,7 +216,7 @@ async function attempt(
   const money = createMoneyActivities({
     database: {
       refunds: process.through(database.refunds),
-      returns: process.through(database.returns),
+      shareReturns: process.through(database.shareReturns),
     },
     wechatpay: process.through(wechatpay),
     refundSpacingMs: () => Promise.resolve(SPACING_MS),
