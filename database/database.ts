@@ -25,12 +25,12 @@ import { createPrepays } from './orders/prepays';
 import { createProducts } from './fulfilment/products';
 import { createQueries } from './orders/payment-queries';
 import { createRefundRequests } from './refunds/request-refund';
-import { createRefunds } from './refunds/take-refund-turn';
+import { createRefunds } from './refunds/run-refund';
 import { createRetryBudgets } from './retries/retry-budgets';
 import { createRetryPolicies } from './retries/retry-policies';
 import { createRunViews } from './core/run-view';
 import { createRuntimeSettings } from './settings/runtime-settings';
-import { createShareReturns } from './refunds/take-back-shares';
+import { createShareReturns } from './refunds/record-share-return';
 import { createSharingRequests } from './sharing/request-sharing';
 import { createSharings } from './sharing/run-sharing';
 

@@ -2,7 +2,7 @@ import type { Database } from '../../database/database';
 import { REFUND_LIMIT_TEXTS } from '../../database/refunds/check-refund-limit';
 import type { RefundRequestResult } from '../../database/refunds/request-refund';
 import { isSettled } from '../../domain/refunds/refund-state';
-import { formatFen } from '../../domain/money';
+import { fen, formatFen } from '../../domain/money';
 import { inTime } from '../http/deadline';
 import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';
 import { ApiError, invalidField } from '../http/problem';
@@ -77,7 +77,7 @@ async function createRefund(deps: RefundRouteDeps, call: Call): Promise<Reply> {
   const request = {
     outTradeNo,
     outRefundNo: body.out_refund_no ?? null,
-    amountFen: body.amount,
+    amountFen: fen(body.amount),
     reason: body.reason ?? null,
     restock: body.restock ?? false,
     revokeCodes: body.revoke_codes ?? false,

@@ -1,5 +1,6 @@
 import type { Database } from '../../database/database';
 import type { SharingRequest } from '../../database/sharing/request-sharing';
+import { fen } from '../../domain/money';
 import { DEFAULT_RELATION } from '../../domain/sharing/profit-sharing';
 import { inTime } from '../http/deadline';
 import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';
@@ -95,7 +96,7 @@ function toRequest(call: Call): SharingRequest {
       account: one.account,
       name: one.name ?? null,
       relationType: one.relation_type ?? DEFAULT_RELATION,
-      amountFen: one.amount,
+      amountFen: fen(one.amount),
       description: one.description,
     })),
     unfreezeRest: rest ?? false,

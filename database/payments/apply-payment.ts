@@ -11,9 +11,9 @@ import { endInterventions } from '../interventions/open-intervention';
 import { openPaymentIntervention } from './open-payment-intervention';
 import type { InboxRow, Scope, Verdict } from '../core/scope';
 import { applyReportedRefunds } from '../refunds/apply-refund-notice';
-import { holdRefund } from '../refunds/settle-refund';
+import { holdRefund } from '../refunds/hold-refund';
 import { latePaymentPolicy } from '../settings/runtime-settings';
-import { addUnfreezeAtDeadline } from '../sharing/hold-sharing';
+import { addUnfreezeAtDeadline } from '../sharing/unfreeze-rest';
 import { changeStatus, type LockedOrder } from '../core/order-row';
 
 /**

@@ -1,297 +1,191 @@
+// Decides what the run of a refund does next, under the refund's lock.
 import { isSettled, type RefundStatus } from '../../domain/refunds/refund-state';
-import type { AttemptOutcome } from '../core/attempt-outcome';
 import type { DatabaseContext, Tx } from '../core/context';
-import { openIntervention } from '../interventions/open-intervention';
-import { returnRefundToken, takeRefundToken } from './take-refund-token';
+import { EARLY_MS } from '../core/due-times';
+import { mayBeTaken, refuseAbsentAttempts, startAttempt } from '../requests/numbered-attempts';
+import type { NumberedTurn, StartedAgain, TurnScope } from '../requests/numbered-turn';
 import {
-  settleAbsent,
-  settleAttempt,
-  settleForeign,
-  startAttempt,
-  type AcceptedAttempt,
-} from './refund-attempts';
-import { mayBeRedirected, redirect, redirectAgain, type Redirect } from './redirect-refund';
-import { storedRefund, type LockedRefund, type StoredRefund } from './lock-refund';
-import {
-  openRedirectIntervention,
-  hasOpenIntervention,
   lockRefund,
-  settleRefund,
-  type RefundReport,
-} from './settle-refund';
-import { recordStillAbnormal } from './watch-abnormal-refund';
+  refundAttempts,
+  storedRefund,
+  type LockedRefund,
+  type StoredRefund,
+} from './lock-refund';
+import { hasOpenIntervention } from './open-refund-intervention';
+import { mayBeRedirected, redirect, type Redirect } from './redirect-refund';
+import { takeRefundToken } from './take-refund-token';
 import { finishTakeBacks, takeBackTurn, type TakeBackTurn } from './take-back-shares';
 
+/** What the run of a refund does next. */
 export type RefundTurn =
-  /** Shared money that it needs is taken back first. */
+  | NumberedTurn<StoredRefund>
+  /** Shares that the refund needs are taken back first. */
   | TakeBackTurn
-  /** Nothing is left to do: settled, or a person is needed. */
+  /** Nothing is left to do: the refund is settled, or a person is needed. */
   | {
       readonly kind: 'over';
       readonly status: RefundStatus | 'unknown_refund';
-      /** The order whose run has something to do, when there is one. */
+      /** The order whose run has something to do; null when there is none. */
       readonly dueOrder: string | null;
     }
-  | { readonly kind: 'wait'; readonly delayMs: number }
-  /** Send it; the attempt is recorded. */
-  | { readonly kind: 'send'; readonly attemptId: string; readonly refund: StoredRefund }
-  /** Ask first: an attempt may have been taken, or WeChat works on it. */
+  /** Tells WeChat where the money of an abnormal refund shall go; the attempt is recorded. */
+  | Redirect
+  /** Queries WeChat before it is told once more: it may have taken the redirect before. */
   | {
-      readonly kind: 'ask';
-      readonly refund: StoredRefund;
+      readonly kind: 'query_redirect';
+      readonly request: StoredRefund;
       readonly acceptedAtMs: number | null;
-      readonly ifNotTaken: IfNotTaken;
-    }
-  | Redirect;
-
-/**
- * What goes out again, unchanged, once WeChat says that no attempt was taken: the refund, when it doesn't
- * know the number, or where an abnormal one shall go, when it still is abnormal. null: it was taken.
- */
-export type IfNotTaken = 'send' | 'redirect' | null;
+    };
 
 export interface RefundLimits {
-  /** Least time between two refunds of one order. */
+  /** Least time between two refunds of one payment. */
   readonly spacingMs: number;
   /** Longest life of an attempt. */
   readonly attemptLifeMs: number;
-  /** To wait while as many requests are under way as may fail at once. */
+  /** The wait while as many requests are under way as may fail at once. */
   readonly busyMs: number;
 }
 
-export type StartedAgain =
-  | { readonly kind: 'send'; readonly attemptId: string }
-  | { readonly kind: 'wait'; readonly delayMs: number };
-
-/** What a refund's run does with its row. Every request is written before it is sent. */
-export function createRefunds(context: DatabaseContext) {
-  const { prisma } = context;
-  return {
-    /** null when there is no such refund. */
-    async status(outRefundNo: string): Promise<RefundStatus | null> {
-      const where = { outRefundNo };
-      const row = await prisma.refund.findUnique({ where, select: { status: true } });
-      return row && (row.status as RefundStatus);
-    },
-
-    /**
-     * Whose turn it is, asked at the start of each attempt: the row decides.
-     * @param limits in ms
-     */
-    turn: (outRefundNo: string, limits: RefundLimits, nowMs: () => number): Promise<RefundTurn> =>
-      takeTurn(context, outRefundNo, limits, nowMs),
-
-    /** WeChat doesn't know the number, so it may be sent, again with the same number, when its time has come. */
-    startAfterAbsence: (outRefundNo: string, limits: RefundLimits, nowMs: () => number) =>
-      startAfterAbsence(context, outRefundNo, limits, nowMs),
-
-    /**
-     * WeChat says that it still is abnormal, so it may be told again where the money shall go.
-     * @returns null when that is no longer so here
-     */
-    redirectAgain: (outRefundNo: string, attemptLifeMs: number, nowMs: number) =>
-      redirectAgain(context, outRefundNo, attemptLifeMs, nowMs),
-
-    /** Notes how a request ended that WeChat did not take. */
-    async attemptEnded(
-      attemptId: string,
-      outcome: AttemptOutcome,
-      code: string | null,
-      requestId: string | null,
-      nowMs: number,
-    ): Promise<void> {
-      await settleAttempt(prisma, attemptId, outcome, code, requestId, new Date(nowMs));
-    },
-
-    /** WeChat has another refund under this number, so it can't have ours. */
-    isForeign: (outRefundNo: string, nowMs: number): Promise<void> =>
-      settleForeign(prisma, outRefundNo, new Date(nowMs)),
-
-    /** Books what WeChat said, with all that follows. @returns the status it has now */
-    recordReport: (
-      outRefundNo: string,
-      word: RefundReport,
-      attempt: AcceptedAttempt | null,
-      nowMs: number,
-    ): Promise<RefundStatus | 'unknown_refund'> =>
-      recordRefundReport(context, outRefundNo, word, attempt, nowMs),
-
-    /** When the run comes round again at the latest (P12). */
-    async dueAgain(outRefundNo: string, atMs: number, nextQueryAtMs: number | null): Promise<void> {
-      await prisma.refund.updateMany({
-        where: {
-          outRefundNo,
-          OR: [
-            { status: { in: ['pending', 'processing', 'abnormal'] } },
-            { returns: { some: { status: { in: ['pending', 'processing'] } } } },
-          ],
-        },
-        data: {
-          dueAt: new Date(atMs + DUE_GRACE_MS),
-          ...(nextQueryAtMs === null ? {} : { nextQueryAt: new Date(nextQueryAtMs) }),
-        },
-      });
-    },
-  };
-}
-
-/** A run is this late before it is looked for. */
-const DUE_GRACE_MS = 15_000;
-/** A query that comes this little too early is made at once. */
-const EARLY_MS = 500;
-
-async function takeTurn(
+/**
+ * Decides what the run of a refund does next; it records the attempt that the run is to send.
+ * @param clock Unix ms; read after the locks, for which the transaction may have waited
+ */
+export async function takeRefundTurn(
   context: DatabaseContext,
   outRefundNo: string,
   limits: RefundLimits,
   clock: () => number,
 ): Promise<RefundTurn> {
   return context.prisma.$transaction(async (tx): Promise<RefundTurn> => {
-    const row = await lockRefund(tx, outRefundNo);
-    if (!row) return { kind: 'over', status: 'unknown_refund', dueOrder: null };
-    // Whoever waited for the lock is later than it began.
-    const nowMs = clock();
-    const now = new Date(nowMs);
-    if (isSettled(row.status)) {
-      if (await hasOpenIntervention(tx, row)) return over(tx, row);
-      return (await finishTakeBacks(context, tx, row, limits.attemptLifeMs, now)) ?? over(tx, row);
+    const refund = await lockRefund(tx, outRefundNo);
+    if (!refund) return { kind: 'over', status: 'unknown_refund', dueOrder: null };
+    const { attemptLifeMs } = limits;
+    const scope: TurnScope = { tx, now: new Date(clock()), attemptLifeMs };
+    if (await hasOpenIntervention(tx, refund)) return over(tx, refund);
+    if (isSettled(refund.status)) {
+      return (await finishTakeBacks(context, scope, refund)) ?? over(tx, refund);
     }
-    if (await hasOpenIntervention(tx, row)) return over(tx, row);
-    if (row.status === 'abnormal') {
-      // Nobody has said where it shall go.
-      if (row.abnormalEncrypted === null) return lookAtAbnormal(tx, row, nowMs);
-      if (await mayBeRedirected(tx, outRefundNo)) return ask(row, 'redirect');
-      const again = await redirect(context, tx, row, limits.attemptLifeMs, now);
-      return again ?? over(tx, row);
+    switch (refund.status) {
+      case 'abnormal':
+        return abnormalTurn(context, scope, refund);
+      case 'processing':
+        return processingTurn(refund, scope.now.getTime());
+      default:
+        return pendingTurn(context, scope, refund, limits);
     }
-    const askAtMs = row.nextQueryAt?.getTime() ?? 0;
-    if (row.status === 'processing') {
-      if (askAtMs > nowMs + EARLY_MS) return { kind: 'wait', delayMs: askAtMs - nowMs };
-      return ask(row, null);
-    }
-    const open = await tx.refundAttempt.count({
-      where: { outRefundNo, OR: [{ outcome: null }, { outcome: { not: 'refused' } }] },
-    });
-    if (open > 0) return ask(row, 'send');
-    const first = await takeBackTurn(context, tx, row, limits.attemptLifeMs, now);
-    if (first?.kind === 'asked') await over(tx, row);
-    if (first) return first;
-    const waitMs = await spacing(tx, row, limits.spacingMs, nowMs);
-    if (waitMs > 0) return { kind: 'wait', delayMs: waitMs };
-    if (!(await takeRefundToken(tx))) return { kind: 'wait', delayMs: limits.busyMs };
-    const attemptId = await startAttempt(tx, row, 'refund', limits.attemptLifeMs, now);
-    return { kind: 'send', attemptId, refund: storedRefund(row) };
   });
+}
+
+async function abnormalTurn(
+  context: DatabaseContext,
+  scope: TurnScope,
+  refund: LockedRefund,
+): Promise<RefundTurn> {
+  // No person has decided where it shall go.
+  if (refund.abnormalEncrypted === null) return watchTurn(scope, refund);
+  if (await mayBeRedirected(scope.tx, refund.outRefundNo)) {
+    const acceptedAtMs = refund.acceptedAt?.getTime() ?? null;
+    return { kind: 'query_redirect', request: storedRefund(refund), acceptedAtMs };
+  }
+  return (await redirect(context, scope, refund)) ?? over(scope.tx, refund);
+}
+
+/** A dismissed abnormal refund is handled elsewhere: the run queries WeChat from time to time. */
+async function watchTurn({ tx, now }: TurnScope, refund: LockedRefund): Promise<RefundTurn> {
+  if (refund.nextQueryAt === null) return over(tx, refund);
+  if (refund.nextQueryAt.getTime() <= now.getTime() + EARLY_MS) return queryTurn(refund, false);
+  return { kind: 'over', status: refund.status, dueOrder: null };
+}
+
+function processingTurn(refund: LockedRefund, nowMs: number): RefundTurn {
+  const queryAtMs = refund.nextQueryAt?.getTime() ?? 0;
+  if (queryAtMs > nowMs + EARLY_MS) return { kind: 'wait', delayMs: queryAtMs - nowMs };
+  return queryTurn(refund, false);
+}
+
+async function pendingTurn(
+  context: DatabaseContext,
+  scope: TurnScope,
+  refund: LockedRefund,
+  limits: RefundLimits,
+): Promise<RefundTurn> {
+  const { tx } = scope;
+  if (await mayBeTaken(tx, refundAttempts(refund.outRefundNo, 'refund'))) {
+    return queryTurn(refund, true);
+  }
+  const first = await takeBackTurn(context, scope, refund);
+  if (first?.kind === 'person_needed') await over(tx, refund);
+  if (first) return first;
+  const start = await startWithinLimits(scope, refund, limits);
+  return start.kind === 'send' ? { ...start, request: storedRefund(refund) } : start;
+}
+
+function queryTurn(refund: LockedRefund, mayBeAbsent: boolean): RefundTurn {
+  const acceptedAtMs = refund.acceptedAt?.getTime() ?? null;
+  return { kind: 'query', request: storedRefund(refund), acceptedAtMs, mayBeAbsent };
 }
 
 /** Nothing is due of a refund that has ended or waits for a person. */
-async function over(tx: Tx, row: LockedRefund): Promise<RefundTurn> {
+async function over(tx: Tx, refund: LockedRefund): Promise<RefundTurn> {
+  const { outRefundNo, orderNo, status } = refund;
   await tx.refund.updateMany({
-    where: { outRefundNo: row.outRefundNo, dueAt: { not: null } },
+    where: { outRefundNo, dueAt: { not: null } },
     data: { dueAt: null },
   });
   const due = await tx.order.count({
-    where: { outTradeNo: row.orderNo ?? '', dueAt: { not: null } },
+    where: { outTradeNo: orderNo ?? '', dueAt: { not: null } },
   });
-  return { kind: 'over', status: row.status, dueOrder: due > 0 ? row.orderNo : null };
-}
-
-/** One that is dismissed is handled elsewhere: WeChat is asked about it now and then. */
-async function lookAtAbnormal(tx: Tx, row: LockedRefund, nowMs: number): Promise<RefundTurn> {
-  if (row.nextQueryAt === null) return over(tx, row);
-  if (row.nextQueryAt.getTime() <= nowMs + EARLY_MS) return ask(row, null);
-  return { kind: 'over', status: row.status, dueOrder: null };
-}
-
-function ask(row: LockedRefund, ifNotTaken: IfNotTaken): RefundTurn {
-  const acceptedAtMs = row.acceptedAt?.getTime() ?? null;
-  return { kind: 'ask', refund: storedRefund(row), acceptedAtMs, ifNotTaken };
+  return { kind: 'over', status, dueOrder: due > 0 ? orderNo : null };
 }
 
 /**
- * WeChat wants refunds of one order some time apart: a later one waits, it does not fail. When one arrived there
- * is not known, so the time counts from its answer, or from now while that is not there.
+ * Starts another attempt at a refund whose number WeChat doesn't know: the same number is sent again,
+ * as soon as the limits allow it.
+ * @param clock Unix ms
  */
-async function spacing(tx: Tx, row: LockedRefund, spacingMs: number, nowMs: number): Promise<number> {
-  const [last] = await tx.$queryRaw<{ at: Date | null }[]>`
-    SELECT max(coalesce(a.finished_at, least(${new Date(nowMs)}, a.deadline_at))) AS at
-    FROM refund_attempts a JOIN refunds r USING (out_refund_no)
-    WHERE r.transaction_key = ${row.transactionKey}::uuid AND a.operation = 'refund'
-      AND r.out_refund_no <> ${row.outRefundNo}`;
-  return last?.at ? last.at.getTime() + spacingMs - nowMs : 0;
-}
-
-async function startAfterAbsence(
+export async function startRefundAgain(
   { prisma }: DatabaseContext,
   outRefundNo: string,
   limits: RefundLimits,
   clock: () => number,
 ): Promise<StartedAgain> {
   return prisma.$transaction(async (tx): Promise<StartedAgain> => {
-    const row = await lockRefund(tx, outRefundNo);
-    if (row?.status !== 'pending') return { kind: 'wait', delayMs: limits.busyMs };
-    const nowMs = clock();
-    const now = new Date(nowMs);
-    await settleAbsent(tx, outRefundNo, now);
-    const waitMs = await spacing(tx, row, limits.spacingMs, nowMs);
-    if (waitMs > 0) return { kind: 'wait', delayMs: waitMs };
-    if (!(await takeRefundToken(tx))) return { kind: 'wait', delayMs: limits.busyMs };
-    const attemptId = await startAttempt(tx, row, 'refund', limits.attemptLifeMs, now);
-    return { kind: 'send', attemptId };
+    const refund = await lockRefund(tx, outRefundNo);
+    if (refund?.status !== 'pending') return { kind: 'wait', delayMs: limits.busyMs };
+    const scope = { tx, now: new Date(clock()), attemptLifeMs: limits.attemptLifeMs };
+    await refuseAbsentAttempts(scope, refundAttempts(outRefundNo, 'refund'));
+    return startWithinLimits(scope, refund, limits);
   });
 }
 
-async function recordRefundReport(
-  context: DatabaseContext,
-  outRefundNo: string,
-  word: RefundReport,
-  attempt: AcceptedAttempt | null,
-  nowMs: number,
-): Promise<RefundStatus | 'unknown_refund'> {
-  const now = new Date(nowMs);
-  return context.prisma.$transaction(async (tx) => {
-    const row = await lockRefund(tx, outRefundNo);
-    if (attempt) {
-      await settleAttempt(tx, attempt.id, 'accepted', null, attempt.requestId, now);
-      if (attempt.operation === 'refund') await returnRefundToken(tx);
-    }
-    if (!row) return 'unknown_refund';
-    const step = await settleRefund(context, tx, row, word, now);
-    if (step.kind === 'moved') return step.to;
-    if (step.kind === 'refused') await openContradictionIntervention(tx, row, word, now);
-    if (row.status === 'abnormal' && attempt?.operation === 'abnormal') {
-      await openRedirectIntervention(tx, row, word.evidence, now);
-    } else if (row.status === 'abnormal' && attempt === null) {
-      await recordStillAbnormal(tx, row, word.evidence, now);
-    }
-    if (step.kind === 'duplicate' && word.nextQueryAt !== null) {
-      const dueAt = new Date(word.nextQueryAt.getTime() + DUE_GRACE_MS);
-      const data = { nextQueryAt: word.nextQueryAt, dueAt };
-      await tx.refund.updateMany({ where: { outRefundNo, status: 'processing' }, data });
-    }
-    return row.status;
-  });
+/** Records an attempt when the payment's other refunds and WeChat's failure limit leave room for it. */
+async function startWithinLimits(
+  scope: TurnScope,
+  refund: LockedRefund,
+  { spacingMs, busyMs }: RefundLimits,
+): Promise<StartedAgain> {
+  const waitMs = await spacingLeftMs(scope, refund, spacingMs);
+  if (waitMs > 0) return { kind: 'wait', delayMs: waitMs };
+  if (!(await takeRefundToken(scope.tx))) return { kind: 'wait', delayMs: busyMs };
+  const attemptId = await startAttempt(scope, refundAttempts(refund.outRefundNo, 'refund'));
+  return { kind: 'send', attemptId };
 }
 
-/** WeChat says something that can't be of a refund that has ended here: money may have moved. */
-async function openContradictionIntervention(
-  tx: Tx,
-  row: LockedRefund,
-  word: RefundReport,
-  now: Date,
-): Promise<void> {
-  await openIntervention(tx, {
-    outTradeNo: row.outTradeNo,
-    ours: row.orderNo !== null,
-    reason: 'reconciliation',
-    subject: row.outRefundNo,
-    evidence: {
-      expected: row.status,
-      seen: word.event,
-      refund_id: word.refundId,
-      ...word.evidence,
-    },
-    amountFen: row.amountFen,
-    now,
-  });
+/**
+ * WeChat wants refunds of one payment some time apart: a later one waits, it does not fail. Nobody knows
+ * when an attempt arrived at WeChat, so the time counts from its response; while there is none, from now,
+ * and from the attempt's deadline at the latest.
+ * @returns the time still to wait; 0 or less when there is none
+ */
+async function spacingLeftMs(
+  { tx, now }: TurnScope,
+  refund: LockedRefund,
+  spacingMs: number,
+): Promise<number> {
+  const [last] = await tx.$queryRaw<{ at: Date | null }[]>`
+    SELECT max(coalesce(a.finished_at, least(${now}, a.deadline_at))) AS at
+    FROM refund_attempts a JOIN refunds r USING (out_refund_no)
+    WHERE r.transaction_key = ${refund.transactionKey}::uuid AND a.operation = 'refund'
+      AND r.out_refund_no <> ${refund.outRefundNo}`;
+  return last?.at ? last.at.getTime() + spacingMs - now.getTime() : 0;
 }

@@ -1,37 +1,37 @@
-import type { Tx } from '../core/context';
+// Keeps queries going for an abnormal refund that a person has dismissed to handle elsewhere.
+import type { TxScope } from '../core/tx-scope';
 import type { LockedRefund } from './lock-refund';
-import { openRedirectIntervention } from './settle-refund';
+import { openRedirectIntervention } from './open-refund-intervention';
 
-/** A dismissed abnormal refund is handled elsewhere; should WeChat's callback get lost, it is seen this often. */
-const LOOK_EVERY_MS = 24 * 60 * 60_000;
-/** Its money is held all that time. One that still is abnormal then is a question for a person again. */
-const WATCHED_MS = 30 * LOOK_EVERY_MS;
+/** WeChat's callback about a dismissed abnormal refund may get lost: the run queries this often. */
+const QUERY_EVERY_MS = 24 * 60 * 60_000;
+/** The refund holds its money all that time. One that is abnormal still then needs a person again. */
+const WATCHED_MS = 30 * QUERY_EVERY_MS;
 
-/** Plans the next look at an abnormal refund that nobody is asked about. */
-export async function watchAbnormal(tx: Tx, outRefundNo: string, now: Date): Promise<void> {
-  const at = new Date(now.getTime() + LOOK_EVERY_MS);
+/** Plans the next query about an abnormal refund that has no open intervention. */
+export async function watchAbnormal({ tx, now }: TxScope, outRefundNo: string): Promise<void> {
+  const at = new Date(now.getTime() + QUERY_EVERY_MS);
   await tx.refund.updateMany({
     where: { outRefundNo, status: 'abnormal' },
     data: { nextQueryAt: at, dueAt: at },
   });
 }
 
-/** WeChat says that it still is abnormal: it is looked at again, or a person is asked anew. */
+/** WeChat reports the refund as abnormal still: plans another query, or opens an intervention anew. */
 export async function recordStillAbnormal(
-  tx: Tx,
+  scope: TxScope,
   refund: LockedRefund,
   evidence: Readonly<Record<string, unknown>>,
-  now: Date,
 ): Promise<void> {
   const { outRefundNo, outTradeNo } = refund;
-  const watched = await tx.intervention.count({
+  const dismissed = await scope.tx.intervention.count({
     where: {
       outTradeNo,
       reason: 'refund_abnormal',
       subject: outRefundNo,
-      resolvedAt: { gt: new Date(now.getTime() - WATCHED_MS) },
+      resolvedAt: { gt: new Date(scope.now.getTime() - WATCHED_MS) },
     },
   });
-  if (watched > 0) await watchAbnormal(tx, outRefundNo, now);
-  else await openRedirectIntervention(tx, refund, evidence, now);
+  if (dismissed > 0) await watchAbnormal(scope, outRefundNo);
+  else await openRedirectIntervention(scope, refund, evidence);
 }

@@ -4,7 +4,8 @@ import { isSettled } from '../../domain/refunds/refund-state';
 import { closeLocked } from '../orders/close-locked-order';
 import { becomePaid } from '../payments/apply-payment';
 import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/check-refund-limit';
-import { freeRefundHold, lockRefund, holdRefund } from '../refunds/settle-refund';
+import { freeRefundHold, holdRefund } from '../refunds/hold-refund';
+import { lockRefund } from '../refunds/lock-refund';
 import { watchAbnormal } from '../refunds/watch-abnormal-refund';
 import { reserveAgain } from '../fulfilment/stock-reservations';
 import { resetBudgets } from '../retries/retry-budgets';
@@ -237,7 +238,7 @@ export async function abandonRefund(answering: ResolutionScope): Promise<Outcome
     where: { outRefundNo: refund.outRefundNo, status: 'pending' },
     data: { status: 'closed', closedAt: scope.now, dueAt: null, nextQueryAt: null },
   });
-  await freeRefundHold(scope.tx, refund, scope.now);
+  await freeRefundHold(scope, refund);
   scope.changed = true;
   return DONE;
 }
@@ -295,7 +296,7 @@ export async function leaveAbnormal({
   scope,
   intervention: question,
 }: ResolutionScope): Promise<Outcome> {
-  await watchAbnormal(scope.tx, question.subject, scope.now);
+  await watchAbnormal(scope, question.subject);
   return DONE;
 }
 

@@ -1,8 +1,10 @@
-import { MAYBE_TAKEN } from '../sharing/sharing-attempts';
-import { addUnfreezeOfRest, makeOwnNumber, holdSharing } from '../sharing/hold-sharing';
-import { abandonShareReturns, mayBeTakenBack } from '../refunds/take-back-shares';
-import { freeSharedAmount } from '../sharing/record-sharing-report';
-import { lockSharing, readReceivers, type LockedSharing } from '../sharing/lock-sharing';
+import { mayBeTaken } from '../requests/numbered-attempts';
+import { freeSharedAmount, holdSharing } from '../sharing/hold-sharing';
+import { abandonShareReturns, mayBeTakenBack } from '../sharing/lock-share-returns';
+import { lockSharing, sharingAttempts, type LockedSharing } from '../sharing/lock-sharing';
+import { makeOwnNumber } from '../sharing/make-own-number';
+import { readReceivers } from '../sharing/read-receivers';
+import { addUnfreezeOfRest } from '../sharing/unfreeze-rest';
 import { resetBudgets } from '../retries/retry-budgets';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
@@ -67,19 +69,16 @@ async function replaceClosed(answering: ResolutionScope, row: LockedSharing): Pr
 /** `dismiss`: what WeChat never took is given up, and what was to follow follows. */
 export async function abandonSharing(answering: ResolutionScope): Promise<Outcome> {
   const { scope, intervention: question } = answering;
-  const { tx, now } = scope;
+  const { tx } = scope;
   const row = await lockSharing(tx, question.subject);
   if (!row) return DONE;
   if (row.status === 'pending' || row.status === 'processing') {
-    const maybe = await tx.profitSharingAttempt.count({
-      where: { outOrderNo: row.outOrderNo, operation: row.kind, ...MAYBE_TAKEN },
-    });
-    if (maybe > 0) return MAY_BE_THERE;
+    if (await mayBeTaken(tx, sharingAttempts(row.outOrderNo, row.kind))) return MAY_BE_THERE;
     await close(answering, row);
   }
   const rest =
     row.kind === 'share' && row.unfreezeRest
-      ? await addUnfreezeOfRest(answering.context, tx, row, now)
+      ? await addUnfreezeOfRest(answering.context, scope, row)
       : null;
   if (rest !== null) scope.sharings.add(rest);
   return DONE;
@@ -110,7 +109,7 @@ export async function acceptShort(answering: ResolutionScope): Promise<Outcome> 
   const { scope, intervention: question } = answering;
   const { tx, now } = scope;
   if (await mayBeTakenBack(tx, question.subject)) return MAY_BE_THERE;
-  await abandonShareReturns(tx, question.subject, 'ACCEPTED', now);
+  await abandonShareReturns(scope, question.subject, 'ACCEPTED');
   await tx.refund.updateMany({
     where: { outRefundNo: question.subject, status: 'pending' },
     data: { shortAcceptedAt: now, dueAt: now },
@@ -123,6 +122,6 @@ export async function acceptShort(answering: ResolutionScope): Promise<Outcome> 
 export async function abandonShortRefund(answering: ResolutionScope): Promise<Outcome> {
   const { scope, intervention: question } = answering;
   if (await mayBeTakenBack(scope.tx, question.subject)) return MAY_BE_THERE;
-  await abandonShareReturns(scope.tx, question.subject, 'DISMISSED', scope.now);
+  await abandonShareReturns(scope, question.subject, 'DISMISSED');
   return abandonRefund(answering);
 }

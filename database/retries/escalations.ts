@@ -6,8 +6,8 @@ import { isSettled } from '../../domain/refunds/refund-state';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
 import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
-import { lockRefund } from '../refunds/settle-refund';
-import { abandonShareReturns, mayBeTakenBack } from '../refunds/take-back-shares';
+import { lockRefund } from '../refunds/lock-refund';
+import { abandonShareReturns, mayBeTakenBack } from '../sharing/lock-share-returns';
 import { lockSharing } from '../sharing/lock-sharing';
 import { lockOrder } from '../core/order-row';
 
@@ -135,7 +135,7 @@ async function aboutReturn(tx: Tx, given: Escalation, nowMs: number): Promise<Qu
   const refund = await lockRefund(tx, outRefundNo);
   if (!refund) return null;
   const maybe = await mayBeTakenBack(tx, outRefundNo);
-  if (!maybe) await abandonShareReturns(tx, outRefundNo, code, new Date(nowMs));
+  if (!maybe) await abandonShareReturns({ tx, now: new Date(nowMs) }, outRefundNo, code);
   // Of a refund that has ended without it, only money that may be on its way is a question.
   if (refund.status !== 'pending' && !maybe) return null;
   return {

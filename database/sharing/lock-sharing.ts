@@ -1,17 +1,17 @@
-import type {
-  ReceiverResult,
-  ReceiverType,
-  RelationType,
-  SharingKind,
-  SharingStatus,
-} from '../../domain/sharing/profit-sharing';
-import type { DatabaseContext, Tx } from '../core/context';
+// Locks a sharing's row, and its order's before it.
+import type { OrderNumber } from '../../domain/orders/order-number';
+import type { SharingKind, SharingStatus } from '../../domain/sharing/profit-sharing';
+import type { Tx } from '../core/context';
 import { lockOrder } from '../core/order-row';
+import type { RequestAttempts } from '../requests/numbered-attempts';
 
-/** A sharing as it is locked. */
+declare const lockProof: unique symbol;
+
+/** A sharing or an unfreeze, locked until the transaction ends. {@link lockSharing} alone makes it. */
 export interface LockedSharing {
+  readonly [lockProof]: true;
   readonly outOrderNo: string;
-  readonly outTradeNo: string;
+  readonly outTradeNo: OrderNumber;
   readonly transactionKey: string;
   readonly merchantId: string;
   readonly appId: string;
@@ -21,13 +21,15 @@ export interface LockedSharing {
   readonly description: string;
   readonly origin: string;
   readonly status: SharingStatus;
-  readonly orderId: string | null;
   readonly notBefore: Date;
   readonly nextQueryAt: Date | null;
   readonly acceptedAt: Date | null;
 }
 
-/** Locks a sharing, and its order first, so that everybody locks in one order. */
+/**
+ * Locks a sharing, and its order first, so that everybody locks in one order.
+ * @returns null when there is no such sharing
+ */
 export async function lockSharing(tx: Tx, outOrderNo: string): Promise<LockedSharing | null> {
   const where = { outOrderNo };
   const found = await tx.profitSharing.findUnique({ where, select: { outTradeNo: true } });
@@ -37,62 +39,18 @@ export async function lockSharing(tx: Tx, outOrderNo: string): Promise<LockedSha
     SELECT out_order_no AS "outOrderNo", out_trade_no AS "outTradeNo",
       transaction_key::text AS "transactionKey", merchant_id AS "merchantId", app_id AS "appId",
       transaction_id AS "transactionId", kind, unfreeze_rest AS "unfreezeRest", description, origin,
-      status, order_id AS "orderId", not_before AS "notBefore", next_query_at AS "nextQueryAt",
-      accepted_at AS "acceptedAt"
+      status, not_before AS "notBefore", next_query_at AS "nextQueryAt", accepted_at AS "acceptedAt"
     FROM profit_sharings WHERE out_order_no = ${outOrderNo} FOR NO KEY UPDATE`;
   return row ?? null;
 }
 
-/** A receiver in clear text: for WeChat alone. */
-export interface Receiver {
-  readonly id: string;
-  readonly line: number;
-  readonly type: ReceiverType;
-  readonly account: string;
-  readonly name: string | null;
-  readonly relationType: RelationType;
-  readonly amountFen: number;
-  readonly description: string;
-  readonly result: ReceiverResult;
-  readonly failReason: string | null;
-  readonly registeredAt: Date | null;
-}
-
-const RECEIVER = {
-  id: true,
-  line: true,
-  type: true,
-  accountEncrypted: true,
-  nameEncrypted: true,
-  relationType: true,
-  amountFen: true,
-  description: true,
-  result: true,
-  failReason: true,
-  registeredAt: true,
-} as const;
-
-export const receiverPlace = (column: 'account' | 'name', row: string) => ({
-  table: 'profit_sharing_receivers',
-  column,
-  row,
-});
-
-/** The receivers of a sharing, in their order. */
-export async function readReceivers(
-  { cipher }: Pick<DatabaseContext, 'cipher'>,
-  tx: Tx,
+/**
+ * The attempts of a sharing at one of its requests: the sharing or unfreeze itself, or `receiver`, which
+ * makes one of its receivers known to WeChat.
+ */
+export function sharingAttempts(
   outOrderNo: string,
-): Promise<Receiver[]> {
-  const where = { outOrderNo };
-  const orderBy = { line: 'asc' } as const;
-  const rows = await tx.profitSharingReceiver.findMany({ where, select: RECEIVER, orderBy });
-  return rows.map(({ accountEncrypted, nameEncrypted, ...row }) => ({
-    ...row,
-    type: row.type as ReceiverType,
-    relationType: row.relationType as RelationType,
-    result: row.result as ReceiverResult,
-    account: cipher.decrypt(receiverPlace('account', row.id), accountEncrypted),
-    name: nameEncrypted && cipher.decrypt(receiverPlace('name', row.id), nameEncrypted),
-  }));
+  operation: SharingKind | 'receiver',
+): RequestAttempts {
+  return { table: 'profit_sharing_attempts', columns: { out_order_no: outOrderNo, operation } };
 }

@@ -1,19 +1,27 @@
+// Records what WeChat reported of a sharing: each receiver's result, and what follows when all have one.
 import type { ReceiverResult, SharingStatus } from '../../domain/sharing/profit-sharing';
+import type { DatabaseContext } from '../core/context';
 import { DUE_GRACE_MS } from '../core/due-times';
-import type { DatabaseContext, Tx } from '../core/context';
-import { addSharingDelivery } from '../outbound/write-deliveries';
-import { endInterventions, openIntervention } from '../interventions/open-intervention';
 import { lockOrder } from '../core/order-row';
-import { settleForeignAttempts, settleSharingAttempt } from './sharing-attempts';
-import { addUnfreezeOfRest } from './hold-sharing';
-import { lockSharing, readReceivers, type Receiver, type LockedSharing } from './lock-sharing';
+import type { TxScope } from '../core/tx-scope';
+import { endInterventions, openIntervention } from '../interventions/open-intervention';
+import { addSharingDelivery } from '../outbound/write-deliveries';
+import {
+  acceptAttempt,
+  refuseForeignAttempts,
+  type AcceptedAttempt,
+} from '../requests/numbered-attempts';
+import { freeSharedAmount } from './hold-sharing';
+import { lockSharing, sharingAttempts, type LockedSharing } from './lock-sharing';
+import { readReceivers, type Receiver } from './read-receivers';
+import { addUnfreezeOfRest, closeUnfreezeAtDeadline } from './unfreeze-rest';
 
-/** What WeChat said of a sharing, or of an unfreeze. */
+/** What WeChat reported of a sharing, or of an unfreeze. */
 export interface SharingReport {
   readonly orderId: string | null;
   readonly finished: boolean;
   readonly receivers: readonly ReportedReceiver[];
-  /** When WeChat is asked again, while it works on it. */
+  /** When WeChat is queried again, while it works on it. */
   readonly nextQueryAt: Date;
   readonly source: 'answer' | 'query';
 }
@@ -29,136 +37,134 @@ export interface ReportedReceiver {
 
 export type RecordedSharing =
   | {
-      readonly kind: 'booked';
+      readonly kind: 'recorded';
       readonly status: SharingStatus | 'unknown_sharing';
-      /** An unfreeze whose run has something to do now. */
+      /** Number of an unfreeze whose run has something to do now; null when there is none. */
       readonly rest: string | null;
     }
   /** WeChat has other content under this number: it is not our sharing. */
   | { readonly kind: 'differs' };
 
-interface Decided {
+interface ReceiverPair {
   readonly ours: Receiver;
-  readonly told: ReportedReceiver;
+  readonly reported: ReportedReceiver;
 }
 
 /**
- * Books what WeChat said: each receiver's result as soon as it is decided, and when all are, what follows.
- * FINISHED is not success: receivers that WeChat has closed are asked about.
+ * Records what WeChat reported: each receiver's result as soon as WeChat has decided it, and when all are
+ * decided, what follows. FINISHED is not success: receivers that WeChat has closed open an intervention.
+ *
+ * @param report.attempt the one that WeChat responded to; null after a query
  */
 export async function recordSharingReport(
   context: DatabaseContext,
-  tx: Tx,
+  scope: TxScope,
   outOrderNo: string,
-  word: SharingReport,
-  attempt: { readonly id: string; readonly requestId: string | null } | null,
-  now: Date,
+  report: SharingReport & { readonly attempt: AcceptedAttempt | null },
 ): Promise<RecordedSharing> {
-  const row = await lockSharing(tx, outOrderNo);
-  const booked = (status: SharingStatus | 'unknown_sharing', rest: string | null = null) =>
-    ({ kind: 'booked', status, rest }) as const;
-  if (!row) return booked('unknown_sharing');
+  const { tx, now } = scope;
+  const sharing = await lockSharing(tx, outOrderNo);
+  const recorded = (status: SharingStatus | 'unknown_sharing', rest: string | null = null) =>
+    ({ kind: 'recorded', status, rest }) as const;
+  if (!sharing) return recorded('unknown_sharing');
   const receivers = await readReceivers(context, tx, outOrderNo);
-  const told = matched(receivers, word);
-  if (!told) {
-    await settleForeignAttempts(tx, { outOrderNo, operation: row.kind }, now);
+  const pairs = pairReceivers(receivers, report);
+  if (!pairs) {
+    await refuseForeignAttempts(scope, sharingAttempts(outOrderNo, sharing.kind));
     return { kind: 'differs' };
   }
-  if (attempt) await settleSharingAttempt(tx, attempt.id, 'accepted', null, attempt.requestId, now);
-  if (row.status === 'finished' || row.status === 'closed') return booked(row.status);
-  const decided = told.filter(
-    (one) => one.ours.result === 'PENDING' && one.told.result !== 'PENDING',
+  if (report.attempt) await acceptAttempt(scope, 'profit_sharing_attempts', report.attempt);
+  if (sharing.status === 'finished' || sharing.status === 'closed') return recorded(sharing.status);
+  const decided = pairs.filter(
+    ({ ours, reported }) => ours.result === 'PENDING' && reported.result !== 'PENDING',
   );
-  await bookResults(tx, row, decided);
+  await recordResults(scope, sharing, decided);
   const pending = receivers.filter(({ result }) => result === 'PENDING').length - decided.length;
-  const isFinished = word.finished && pending === 0;
+  const isFinished = report.finished && pending === 0;
   await tx.profitSharing.updateMany({
-    where: { outOrderNo, status: row.status },
+    where: { outOrderNo, status: sharing.status },
     data: {
       status: isFinished ? 'finished' : 'processing',
-      nextQueryAt: isFinished ? null : word.nextQueryAt,
-      dueAt: isFinished ? null : new Date(word.nextQueryAt.getTime() + DUE_GRACE_MS),
-      ...(word.orderId === null ? {} : { orderId: word.orderId }),
-      ...(row.acceptedAt === null ? { acceptedAt: now } : {}),
+      nextQueryAt: isFinished ? null : report.nextQueryAt,
+      dueAt: isFinished ? null : new Date(report.nextQueryAt.getTime() + DUE_GRACE_MS),
+      ...(report.orderId === null ? {} : { orderId: report.orderId }),
+      ...(sharing.acceptedAt === null ? { acceptedAt: now } : {}),
       ...(isFinished ? { finishedAt: now } : {}),
     },
   });
-  // Whatever WeChat says answers whether the sending failed.
-  await endInterventions(tx, row.outTradeNo, ['sharing_failed'], now, outOrderNo);
+  // Any report shows that the sending did not fail.
+  await endInterventions(tx, sharing.outTradeNo, ['sharing_failed'], now, outOrderNo);
   return isFinished
-    ? booked('finished', await finish(context, tx, row, word, now))
-    : booked('processing');
+    ? recorded('finished', await finish(context, scope, sharing, report.source))
+    : recorded('processing');
 }
 
 /**
- * Our receivers with what was told of them; null when WeChat speaks of others. While it works on a sharing it
- * need not name them all.
+ * Our receivers, each with what WeChat reported of it. While WeChat works on a sharing it need not name
+ * them all.
+ * @returns null when WeChat reports other receivers, or other amounts
  */
-function matched(receivers: readonly Receiver[], word: SharingReport): Decided[] | null {
-  const pairs = receivers.map((ours): Decided | null => {
-    const told = word.receivers.find(
+function pairReceivers(
+  receivers: readonly Receiver[],
+  report: SharingReport,
+): ReceiverPair[] | null {
+  const pairs = receivers.map((ours): ReceiverPair | null => {
+    const reported = report.receivers.find(
       ({ type, account }) => type === ours.type && account === ours.account,
     );
-    if (!told && !word.finished)
-      return { ours, told: { ...ours, result: 'PENDING', detailId: null } };
-    return told?.amountFen === ours.amountFen ? { ours, told } : null;
+    if (!reported && !report.finished) {
+      return { ours, reported: { ...ours, result: 'PENDING', detailId: null } };
+    }
+    return reported?.amountFen === ours.amountFen ? { ours, reported } : null;
   });
   const found = pairs.filter((pair) => pair !== null);
   return found.length === receivers.length ? found : null;
 }
 
-async function bookResults(tx: Tx, row: LockedSharing, decided: readonly Decided[]): Promise<void> {
-  let freed = 0;
-  for (const { ours, told } of decided) {
+async function recordResults(
+  { tx }: TxScope,
+  sharing: LockedSharing,
+  decided: readonly ReceiverPair[],
+): Promise<void> {
+  let closedFen = 0;
+  for (const { ours, reported } of decided) {
+    const { result, failReason, detailId } = reported;
     await tx.profitSharingReceiver.updateMany({
       where: { id: ours.id, result: 'PENDING' },
-      data: { result: told.result, failReason: told.failReason, detailId: told.detailId },
+      data: { result, failReason, detailId },
     });
-    if (told.result === 'CLOSED') freed += ours.amountFen;
+    if (result === 'CLOSED') closedFen += ours.amountFen;
   }
-  await freeSharedAmount(tx, row.transactionKey, freed);
+  await freeSharedAmount(tx, sharing.transactionKey, closedFen);
 }
 
-/** What is not shared, or was taken back, can be shared or refunded anew. */
-export async function freeSharedAmount(tx: Tx, transactionKey: string, amountFen: number): Promise<void> {
-  if (amountFen === 0) return;
-  await tx.paymentTransaction.updateMany({
-    where: { id: transactionKey },
-    data: { sharedFen: { decrement: amountFen } },
-  });
-}
-
-/** @returns the unfreeze that follows */
+/** @returns the number of the unfreeze that follows; null when none does */
 async function finish(
   context: DatabaseContext,
-  tx: Tx,
-  row: LockedSharing,
-  word: SharingReport,
-  now: Date,
+  scope: TxScope,
+  sharing: LockedSharing,
+  source: SharingReport['source'],
 ): Promise<string | null> {
-  if (row.kind === 'unfreeze') {
-    await supersedeDeadline(tx, row, now);
+  if (sharing.kind === 'unfreeze') {
+    await closeUnfreezeAtDeadline(scope, sharing);
     return null;
   }
-  const receivers = await readReceivers(context, tx, row.outOrderNo);
-  await writeSharingDelivery(context, tx, row, receivers, now);
-  const closed = receivers.filter(({ result }) => result === 'CLOSED');
-  if (closed.length > 0) {
-    await openClosedIntervention(tx, row, receivers, word.source, now);
+  const receivers = await readReceivers(context, scope.tx, sharing.outOrderNo);
+  await writeSharingDelivery(context, scope, sharing, receivers);
+  if (receivers.some(({ result }) => result === 'CLOSED')) {
+    await openClosedIntervention(scope, sharing, receivers, source);
     return null;
   }
-  return row.unfreezeRest ? addUnfreezeOfRest(context, tx, row, now) : null;
+  return sharing.unfreezeRest ? addUnfreezeOfRest(context, scope, sharing) : null;
 }
 
-/** The shop hears what became of each receiver; the order's run sends it. */
+/** Writes the webhook that gives the shop each receiver's result; the order's run sends it. */
 async function writeSharingDelivery(
   context: DatabaseContext,
-  tx: Tx,
-  row: LockedSharing,
+  { tx, now }: TxScope,
+  { outTradeNo, outOrderNo }: LockedSharing,
   receivers: readonly Receiver[],
-  now: Date,
 ): Promise<void> {
-  const { outTradeNo, outOrderNo } = row;
   const order = await lockOrder(tx, outTradeNo);
   if (!order) throw new Error(`Sharing ${outOrderNo} belongs to no order`);
   await addSharingDelivery(context, tx, order, { outOrderNo, receivers, now });
@@ -166,23 +172,23 @@ async function writeSharingDelivery(
   await tx.order.updateMany({ where: { outTradeNo, dueAt: null }, data: { dueAt } });
 }
 
+/** WeChat closed receivers: a person decides whether they get their share under a new number. */
 async function openClosedIntervention(
-  tx: Tx,
-  row: LockedSharing,
+  { tx, now }: TxScope,
+  sharing: LockedSharing,
   receivers: readonly Receiver[],
-  source: string,
-  now: Date,
+  source: SharingReport['source'],
 ): Promise<void> {
   const closed = receivers.filter(({ result }) => result === 'CLOSED');
   const amountFen = closed.reduce((sum, one) => sum + one.amountFen, 0);
   await openIntervention(tx, {
-    outTradeNo: row.outTradeNo,
+    outTradeNo: sharing.outTradeNo,
     ours: true,
     reason: 'sharing_failed',
-    subject: row.outOrderNo,
+    subject: sharing.outOrderNo,
     evidence: {
-      out_order_no: row.outOrderNo,
-      transaction_id: row.transactionId,
+      out_order_no: sharing.outOrderNo,
+      transaction_id: sharing.transactionId,
       source,
       amount: amountFen,
       receivers: receivers.map(({ line, type, amountFen: amount, result, failReason }) => ({
@@ -195,19 +201,5 @@ async function openClosedIntervention(
     },
     amountFen,
     now,
-  });
-}
-
-/** The rest is unfrozen: the payment's deadline has nothing to do any more. */
-async function supersedeDeadline(tx: Tx, row: LockedSharing, now: Date): Promise<void> {
-  await tx.profitSharing.updateMany({
-    where: {
-      transactionKey: row.transactionKey,
-      origin: 'deadline',
-      status: 'pending',
-      outOrderNo: { not: row.outOrderNo },
-      attempts: { none: {} },
-    },
-    data: { status: 'closed', closedAt: now, dueAt: null },
   });
 }
