@@ -16,7 +16,7 @@ module.exports = {
     files: [],
     rungs: [
       ['core'],
-      ['interventions', 'settings'],
+      ['interventions', 'settings', 'requests'],
       ['outbound'],
       ['fulfilment'],
       ['orders', 'sharing'],

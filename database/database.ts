@@ -25,14 +25,14 @@ import { createPrepays } from './orders/record-prepays';
 import { createProducts } from './fulfilment/change-products';
 import { createQueries } from './orders/record-payment-queries';
 import { createRefundRequests } from './refunds/request-refund';
-import { createRefunds } from './refunds/refund-turn';
+import { createRefunds } from './refunds/run-refund';
 import { createRetryBudgets } from './retries/spend-retry-budgets';
 import { createRetryPolicies } from './retries/retry-policies';
 import { createRunViews } from './core/read-run-view';
 import { createRuntimeSettings } from './settings/runtime-settings';
-import { createReturns } from './refunds/take-back-shares';
-import { createSharingRequests } from './sharing/requests';
-import { createSharings } from './sharing/sharings';
+import { createShareReturns } from './refunds/record-share-return';
+import { createSharingRequests } from './sharing/request-sharing';
+import { createSharings } from './sharing/run-sharing';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -115,7 +115,7 @@ export function openDatabase(options: DatabaseOptions) {
     resolutions: createResolutions(context),
     refunds: createRefunds(context),
     refundRequests: createRefundRequests(context),
-    returns: createReturns(context),
+    shareReturns: createShareReturns(context),
     sharings: { ...createSharings(context), ...createSharingRequests(context) },
     policies: createRetryPolicies(context),
     settings: createRuntimeSettings(context),

@@ -1,135 +1,107 @@
+// Describes the take-back of a share (WeChat's 分账回退) as a numbered request to WeChat.
 import type { Database } from '../../database/database';
-import type { ReturnTurn, StoredReturn } from '../../database/refunds/take-back-shares';
-import { nextQueryAt } from '../../domain/orders/query-schedule';
-import type { WechatPayClient } from '../../providers/wechatpay/client';
+import type { TakeBackTurn } from '../../database/refunds/take-back-shares';
+import type { StoredShareReturn } from '../../database/sharing/lock-share-returns';
 import type { SharingReturnState } from '../../providers/wechatpay/calls/profit-sharing';
-import { OperationFailure, retryIn } from '../retries/failures';
-import { codeOf, isAbsent, QUERY_GAPS_MS, type Attempt, type Unsettled } from '../wechat/outcomes';
-import { runs } from '../runs/wake-runs';
-import { ATTEMPT_LIFE_MS, evidenceOf } from '../wechat/deps';
+import type { WechatPayClient } from '../../providers/wechatpay/client';
+import { ATTEMPT_LIFE_MS } from '../wechat/deps';
+import {
+  takeNumberedTurn,
+  type NumberedReport,
+  type NumberedRequestKind,
+  type Recorded,
+} from '../wechat/numbered-request';
+import { wakeOrderRun } from './refund-request';
 
-export interface ReturnDeps {
-  readonly database: Pick<Database, 'returns' | 'refunds'>;
+export interface TakeBackDeps {
+  readonly database: Pick<Database, 'shareReturns' | 'refunds'>;
   readonly wechatpay: Pick<WechatPayClient, 'returnShared' | 'queryReturn'>;
   readonly now: () => number;
 }
 
-/** Shown to the receiver that gives back. */
+/** Shown to the receiver that returns its share. */
 const DESCRIPTION = 'refund';
-/** What is settled is followed at once by the next: another take-back, or the refund itself. */
+/** After a take-back that is settled the next one follows at once, or the refund itself. */
 const AT_ONCE_MS = 1;
-/** What WeChat doesn't have and is not to be sent again is looked at after this. */
+/** A take-back that WeChat doesn't have and that is not sent again: the run looks again after this. */
 const UNSENT_MS = 5_000;
 
-/** Takes shared money back before its refund is sent. Each attempt ends by coming round again. */
-export async function takeBackShare(
-  deps: ReturnDeps,
-  turn: Extract<ReturnTurn, { kind: 'return_send' | 'return_ask' }>,
+/**
+ * Takes a share back before its refund is sent. Each attempt ends with a retry: the refund's run then
+ * takes its next turn.
+ */
+export function takeBackShare(
+  deps: TakeBackDeps,
+  { turn }: Extract<TakeBackTurn, { kind: 'take_back' }>,
 ): Promise<never> {
-  const { back } = turn;
-  if (turn.kind === 'return_send') return send(deps, back, turn.attemptId);
-  const outcome = await deps.wechatpay.queryReturn(back);
-  if (outcome.kind === 'ok' && !isOurs(back, outcome.value)) {
-    return foreign(deps, back, outcome.requestId);
-  }
-  if (outcome.kind === 'ok') {
-    return recordResponse(deps, back, outcome.value, null, turn.acceptedAtMs ?? deps.now());
-  }
-  if (!isAbsent(outcome) || !turn.mayBeAbsent) return failed(deps, back, outcome, null);
-  const { database, now } = deps;
-  const attemptId = await database.returns.startAfterAbsence(back, ATTEMPT_LIFE_MS, now());
-  if (attemptId !== null) return send(deps, back, attemptId);
-  throw retryIn(UNSENT_MS, 'NOT_YET', 'wechat.return');
+  return takeNumberedTurn(takeBackRequest(deps), turn.request.outRefundNo, turn);
 }
 
-/** Somebody else may have used the number, or we did, for what we no longer know of. */
-function isOurs(back: StoredReturn, state: SharingReturnState): boolean {
-  return state.amountFen === back.amountFen && state.returnMerchantId === back.returnMchid;
-}
-
-async function foreign(
-  deps: ReturnDeps,
-  back: StoredReturn,
-  requestId: string | null,
-): Promise<never> {
-  await deps.database.returns.isForeign(back.outReturnNo, deps.now());
-  const outcome: Unsettled = {
-    kind: 'unknown',
-    code: 'OUT_TRADE_NO_USED',
-    wechatCode: null,
-    detail: 'WeChat has another amount or receiver under this number',
-    status: 200,
-    requestId,
+/** Its failures are counted by the refund's number, whose run makes the attempts. */
+function takeBackRequest(
+  deps: TakeBackDeps,
+): NumberedRequestKind<StoredShareReturn, SharingReturnState, never> {
+  const { database, wechatpay, now } = deps;
+  return {
+    operations: { send: 'wechat.return', query: 'wechat.return', foreign: 'wechat.return' },
+    foreignDetail: 'WeChat has another amount or receiver under this number',
+    now,
+    failure: ({ outReturnNo, outRefundNo, transactionId, amountFen }) => ({
+      number: outRefundNo,
+      subject: outReturnNo,
+      evidence: {
+        out_refund_no: outRefundNo,
+        out_return_no: outReturnNo,
+        transaction_id: transactionId,
+        amount: amountFen,
+      },
+    }),
+    send: ({ merchantId, outOrderNo, outReturnNo, returnMchid, amountFen }) =>
+      wechatpay.returnShared({
+        merchantId,
+        outOrderNo,
+        outReturnNo,
+        returnMerchantId: returnMchid,
+        amountFen,
+        description: DESCRIPTION,
+      }),
+    query: (shareReturn) => wechatpay.queryReturn(shareReturn),
+    async startAfterAbsence(shareReturn) {
+      const { shareReturns } = database;
+      const attemptId = await shareReturns.startAfterAbsence(shareReturn, ATTEMPT_LIFE_MS, now());
+      return attemptId === null
+        ? { kind: 'wait', delayMs: UNSENT_MS }
+        : { kind: 'send', attemptId };
+    },
+    endAttempt: (attempt) => database.shareReturns.endAttempt(attempt, now()),
+    recordReport: (shareReturn, report) => recordReport(deps, shareReturn, report),
+    dueAgain: (outRefundNo, atMs) => database.refunds.dueAgain(outRefundNo, atMs),
+    wakeOrderRun: ({ outTradeNo, outRefundNo }) => wakeOrderRun(outTradeNo, outRefundNo),
   };
-  return failed(deps, back, outcome, null);
 }
 
-/** Sends it; a repeat is the same bytes under the same number: a new one takes back twice (P8). */
-async function send(deps: ReturnDeps, back: StoredReturn, attemptId: string): Promise<never> {
-  const { merchantId, outOrderNo, outReturnNo, returnMchid, amountFen } = back;
-  const outcome = await deps.wechatpay.returnShared({
-    merchantId,
-    outOrderNo,
-    outReturnNo,
-    returnMerchantId: returnMchid,
-    amountFen,
-    description: DESCRIPTION,
-  });
-  if (outcome.kind !== 'ok') return failed(deps, back, outcome, attemptId);
-  if (!isOurs(back, outcome.value)) return foreign(deps, back, outcome.requestId);
-  const attempt = { id: attemptId, requestId: outcome.requestId };
-  return recordResponse(deps, back, outcome.value, attempt, deps.now());
+/** True when WeChat's return is ours: another program of this merchant may have used the number before. */
+function isOurs(shareReturn: StoredShareReturn, state: SharingReturnState): boolean {
+  return (
+    state.amountFen === shareReturn.amountFen && state.returnMerchantId === shareReturn.returnMchid
+  );
 }
 
-async function recordResponse(
-  { database, now }: ReturnDeps,
-  back: StoredReturn,
-  state: SharingReturnState,
-  attempt: Attempt | null,
-  acceptedAtMs: number,
-): Promise<never> {
-  const nextAtMs = nextQueryAt(acceptedAtMs, now(), QUERY_GAPS_MS);
-  const { result, returnId, failReason } = state;
-  const word = { result, returnId, failReason, nextQueryAt: new Date(nextAtMs) };
-  await database.returns.recordReport(back, word, attempt, now());
-  if (result === 'FAILED') await wakeOrderRun(back);
-  const delayMs = result === 'PROCESSING' ? nextAtMs - now() : AT_ONCE_MS;
-  await database.refunds.dueAgain(back.outRefundNo, now() + delayMs, null);
-  throw retryIn(delayMs, 'NOT_YET', 'wechat.return');
-}
-
-/** Its run shows what a person is asked; the question's row doesn't need that. */
-async function wakeOrderRun({ outTradeNo, outRefundNo }: StoredReturn): Promise<void> {
-  await runs.wakeOrder(outTradeNo, `refund:${outRefundNo}`).catch(() => undefined);
-}
-
-async function failed(
-  { database, now }: ReturnDeps,
-  back: StoredReturn,
-  outcome: Unsettled,
-  attemptId: string | null,
-): Promise<never> {
-  const { outReturnNo, outRefundNo } = back;
-  if (attemptId !== null) {
-    const { kind, requestId } = outcome;
-    await database.returns.attemptEnded(attemptId, kind, codeOf(outcome), requestId, now());
+async function recordReport(
+  { database, now }: TakeBackDeps,
+  shareReturn: StoredShareReturn,
+  { state, attempt, nextQueryAtMs }: NumberedReport<SharingReturnState>,
+): Promise<Recorded<never>> {
+  const { outTradeNo, outRefundNo } = shareReturn;
+  if (!isOurs(shareReturn, state)) {
+    await database.shareReturns.refuseForeignAttempts(shareReturn, now());
+    return { kind: 'foreign' };
   }
-  throw new OperationFailure({
-    operation: 'wechat.return',
-    number: outRefundNo,
-    subject: outReturnNo,
-    code: outcome.code,
-    evidence: {
-      ...evidenceOf(outcome),
-      out_refund_no: outRefundNo,
-      out_return_no: outReturnNo,
-      transaction_id: back.transactionId,
-      amount: back.amountFen,
-    },
-    settle: async (verdict) => {
-      if (verdict.kind === 'again') {
-        await database.refunds.dueAgain(outRefundNo, now() + verdict.delayMs, null);
-      } else await wakeOrderRun(back);
-    },
-  });
+  const { result, returnId, failReason } = state;
+  const report = { result, returnId, failReason, nextQueryAt: new Date(nextQueryAtMs) };
+  await database.shareReturns.recordReport(shareReturn, report, attempt, now());
+  if (result === 'FAILED') await wakeOrderRun(outTradeNo, outRefundNo);
+  const delayMs = result === 'PROCESSING' ? nextQueryAtMs - now() : AT_ONCE_MS;
+  await database.refunds.dueAgain(outRefundNo, now() + delayMs);
+  return { kind: 'again', delayMs };
 }

@@ -1,20 +1,10 @@
+// Reads what a call to WeChat came to, for the steps of numbered requests.
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 
-/** What the steps of money share: refunds, profit sharings, take-backs. */
-
-export interface Attempt {
-  readonly id: string;
-  readonly requestId: string | null;
-}
+/** An outcome that settles nothing: WeChat refused the call, or nobody knows whether it was taken. */
 export type Unsettled = Exclude<WechatOutcome<unknown>, { kind: 'ok' }>;
 
-/**
- * When WeChat is asked about what it works on, counted from its acceptance; then the gap doubles up to an
- * hour, for the days that a bank may take. A callback comes sooner.
- */
-export const QUERY_GAPS_MS = [5_000, 15_000, 60_000, 300_000, 900_000];
-
-/** True when WeChat doesn't know the number it was asked about. */
+/** True when WeChat doesn't know the number that it was queried about. */
 export function isAbsent(outcome: Unsettled): boolean {
   return (
     outcome.kind === 'refused' &&
@@ -22,7 +12,7 @@ export function isAbsent(outcome: Unsettled): boolean {
   );
 }
 
-/** What WeChat answered, in the words that an attempt's row keeps. */
+/** The code that an attempt's row keeps: WeChat's where it refused, else ours. */
 export function codeOf(outcome: Unsettled): string {
   return outcome.kind === 'refused' ? outcome.wechatCode : outcome.code;
 }

@@ -1,10 +1,10 @@
 // The routes of an order's refunds.
 import { z } from 'zod';
 import type { Database } from '../../database/database';
-import { REFUND_LIMIT_TEXTS } from '../../database/refunds/wechat-limits';
+import { REFUND_LIMIT_TEXTS } from '../../database/refunds/check-refund-limit';
 import type { RefundRequestResult } from '../../database/refunds/request-refund';
 import { isSettled } from '../../domain/refunds/refund-state';
-import { formatFen } from '../../domain/money';
+import { fen, formatFen } from '../../domain/money';
 import { inTime } from '../http/deadline';
 import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';
 import {
@@ -90,7 +90,7 @@ async function createRefund(
   const request = {
     outTradeNo,
     outRefundNo: body.out_refund_no ?? null,
-    amountFen: body.amount,
+    amountFen: fen(body.amount),
     reason: body.reason ?? null,
     restock: body.restock ?? false,
     revokeCodes: body.revoke_codes ?? false,

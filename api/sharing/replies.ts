@@ -1,6 +1,6 @@
 // Schema and rendering of a profit sharing in replies.
 import { z } from 'zod';
-import type { SharingView } from '../../database/sharing/reading';
+import type { SharingView } from '../../database/sharing/view-sharing';
 import {
   RECEIVER_RESULTS,
   RECEIVER_TYPES,

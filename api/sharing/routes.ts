@@ -1,8 +1,9 @@
 // The routes of an order's profit sharings.
 import { z } from 'zod';
 import type { Database } from '../../database/database';
-import type { SharingView } from '../../database/sharing/reading';
-import type { SharingRequest } from '../../database/sharing/requests';
+import type { SharingView } from '../../database/sharing/view-sharing';
+import type { SharingRequest } from '../../database/sharing/request-sharing';
+import { fen } from '../../domain/money';
 import { DEFAULT_RELATION } from '../../domain/sharing/profit-sharing';
 import { inTime } from '../http/deadline';
 import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';
@@ -123,7 +124,7 @@ function toRequest(call: SharingCall): SharingRequest {
       account: one.account,
       name: one.name ?? null,
       relationType: one.relation_type ?? DEFAULT_RELATION,
-      amountFen: one.amount,
+      amountFen: fen(one.amount),
       description: one.description,
     })),
     unfreezeRest: rest ?? false,

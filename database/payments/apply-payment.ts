@@ -16,7 +16,7 @@ import type { DatabaseContext } from '../core/context';
 import type { LockedOrder } from '../core/lock-order';
 import type { InboxRow, Scope, Verdict } from '../core/scope';
 import { applyReportedRefunds } from '../refunds/apply-refund-notice';
-import { holdRefund } from '../refunds/settle-refund';
+import { holdRefund } from '../refunds/hold-refund';
 import { latePaymentPolicy } from '../settings/runtime-settings';
 import { markOrderPaid } from './mark-order-paid';
 import { openPaymentIntervention } from './open-payment-intervention';

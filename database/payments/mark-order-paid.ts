@@ -7,7 +7,7 @@ import type { LockedOrder } from '../core/lock-order';
 import type { Scope } from '../core/scope';
 import { endInterventions } from '../interventions/open-intervention';
 import { addDeliveries } from '../outbound/add-deliveries';
-import { addDeadline } from '../sharing/reservation';
+import { addUnfreezeAtDeadline } from '../sharing/unfreeze-rest';
 
 /**
  * Moves an order to `paid` or `paid_late`. Only `paid` sets effects to work.
@@ -42,7 +42,7 @@ export async function markOrderPaid(
     await endInterventions(tx, { outTradeNo, reasons: ['wechat_failed'], now });
   if (to === 'paid') {
     await addEffects(tx, outTradeNo);
-    await addDeadline(context, tx, order, now);
+    await addUnfreezeAtDeadline(context, tx, order, now);
   }
   const event = to === 'paid' ? 'order.paid' : 'order.paid_late';
   await addDeliveries(context, tx, order, { event, status: to, transactionId, now });

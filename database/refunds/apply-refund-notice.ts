@@ -1,18 +1,21 @@
+// Applies a callback about a refund, also about one that was made outside of Oncepay.
+import { fen } from '../../domain/money';
+import { canBePaid } from '../../domain/orders/order-state';
 import type { RefundNotice } from '../../domain/payments/notices';
 import { refundEvent, type RefundEvent } from '../../domain/refunds/refund-state';
-import { canBePaid } from '../../domain/orders/order-state';
-import { currentOrder } from '../core/scope';
 import type { DatabaseContext } from '../core/context';
+import { currentOrder, type InboxRow, type Scope, type Verdict } from '../core/scope';
 import { endInterventions } from '../interventions/open-intervention';
-import { openRefundIntervention } from './open-refund-intervention';
-import type { InboxRow, Scope, Verdict } from '../core/scope';
 import { closeLocked } from '../orders/close-locked-order';
-import type { RefundRow } from './refund-row';
-import { lockRefund, holdRefund, settleRefund } from './settle-refund';
+import { holdRefund } from './hold-refund';
+import { lockRefund, type LockedRefund } from './lock-refund';
+import { openNoticeIntervention } from './open-refund-intervention';
+import { settleRefund } from './settle-refund';
 
 /**
- * Books what WeChat told of a refund. One that somebody made outside Oncepay is booked like ours where it
- * fits the payment; whatever doesn't fit moved money that nobody here knows of: a person has to know.
+ * Records what WeChat reported of a refund. A refund that was made outside of Oncepay is recorded like
+ * ours where it fits the payment. One that doesn't fit has moved money that Oncepay can't account for: it
+ * opens an intervention.
  */
 export async function applyRefundNotice(
   context: DatabaseContext,
@@ -20,47 +23,46 @@ export async function applyRefundNotice(
   notice: RefundNotice,
   row: InboxRow,
 ): Promise<Verdict> {
-  const { tx, now, outTradeNo } = scope;
   const refund =
-    (await lockRefund(tx, notice.outRefundNo)) ?? (await bookExternal(context, scope, notice));
-  if (refund?.out_trade_no !== outTradeNo) {
-    // One that nobody here made, and that WeChat did not carry out, moved nothing.
-    if (!refund && refundEvent(notice.refundStatus) === 'closed') return 'ignored';
-    return openRefundIntervention(scope, notice, row);
-  }
-  if (!isOf(refund, notice)) return openRefundIntervention(scope, notice, row);
+    (await lockRefund(scope.tx, notice.outRefundNo)) ??
+    (await recordExternalRefund(context, scope, notice));
   const event = refundEvent(notice.refundStatus);
-  if (event === null) return openRefundIntervention(scope, notice, row);
-  // Only an answer of the API says when to ask next.
+  if (refund?.outTradeNo !== scope.outTradeNo) {
+    // A refund that Oncepay doesn't have, and that WeChat did not carry out, moved no money.
+    if (!refund && event === 'closed') return 'ignored';
+    return openNoticeIntervention(scope, notice, row);
+  }
+  if (!fits(refund, notice) || event === null) return openNoticeIntervention(scope, notice, row);
+  // Only a response or a query plans the next query.
   if (event === 'processing') return 'ignored';
-  const word = {
+  const step = await settleRefund(context, scope, refund, {
     event,
     refundId: notice.refundId,
     nextQueryAt: null,
     evidence: { source: row.source, notification_id: row.notificationId },
-  };
-  const step = await settleRefund(context, tx, refund, word, now);
-  if (step.kind === 'refused') return openRefundIntervention(scope, notice, row);
+  });
+  if (step.kind === 'refused') return openNoticeIntervention(scope, notice, row);
   if (step.kind === 'duplicate') return 'already_applied';
   scope.changed = true;
-  scope.refunds.add(refund.out_refund_no);
+  scope.refunds.add(refund.outRefundNo);
   return 'applied';
 }
 
-/** What the notice names is the refund's, or its payment's. */
-function isOf(refund: RefundRow, notice: RefundNotice): boolean {
+/** True when all that the notice names is the refund's, or its payment's. */
+function fits(refund: LockedRefund, notice: RefundNotice): boolean {
   const pairs: readonly (readonly [unknown, unknown])[] = [
-    [notice.refundFen, refund.amount_fen],
-    [notice.totalFen, refund.total_fen],
-    [notice.transactionId, refund.transaction_id],
-    [notice.merchantId, refund.merchant_id],
+    [notice.refundFen, refund.amountFen],
+    [notice.totalFen, refund.totalFen],
+    [notice.transactionId, refund.transactionId],
+    [notice.merchantId, refund.merchantId],
   ];
-  return pairs.every(([seen, expected]) => seen === null || seen === expected);
+  return pairs.every(([reported, ours]) => reported === null || reported === ours);
 }
 
 /**
- * A payment is booked of which refunds were told before: they are judged with it, whether a person was asked
- * about them, or they came in one batch. One that doesn't fit now either is asked about.
+ * Applies refunds again that WeChat reported before their payment was recorded, now that it is. An
+ * intervention may be open about them, or they came in the same batch. One that doesn't fit now either
+ * opens an intervention.
  */
 export async function applyReportedRefunds(
   context: DatabaseContext,
@@ -74,19 +76,19 @@ export async function applyReportedRefunds(
   }
 }
 
-/** States in which money of a refund made elsewhere is gone, or on its way. */
+/** States in which the money of a refund made elsewhere is gone, or on its way. */
 const EXTERNAL_EVENTS: readonly (RefundEvent | null)[] = ['succeeded', 'abnormal'];
 
 /**
- * A refund made in WeChat's merchant platform, or by another program, that names a payment of this number:
- * it holds its amount from here on.
+ * Records a refund that was made in WeChat's merchant platform, or by another program, and that names a
+ * payment of this order number: it holds its amount from now on.
  * @returns null when it doesn't fit
  */
-async function bookExternal(
+async function recordExternalRefund(
   context: DatabaseContext,
   scope: Scope,
   notice: RefundNotice,
-): Promise<RefundRow | null> {
+): Promise<LockedRefund | null> {
   const { tx, outTradeNo, now } = scope;
   const { outRefundNo, transactionId, refundFen } = notice;
   if (transactionId === null || refundFen === null || refundFen === 0) return null;
@@ -98,18 +100,18 @@ async function bookExternal(
   if (!paid) return null;
   if (notice.totalFen !== null && notice.totalFen !== paid.totalFen) return null;
   if (notice.merchantId !== null && notice.merchantId !== paid.merchantId) return null;
-  const reserved = await holdRefund(tx, {
+  const hold = await holdRefund(tx, {
     outRefundNo,
     outTradeNo,
     transactionKey: paid.id,
     origin: 'external',
-    amountFen: refundFen,
+    amountFen: fen(refundFen),
     notifyUrl: context.notifyUrl,
     replaces: null,
     now,
   });
-  if (reserved !== 'reserved') return null;
-  // It explains what was asked about this payment.
+  if (hold !== 'held') return null;
+  // It explains what interventions about this payment are open for.
   await endInterventions(tx, {
     outTradeNo,
     reasons: ['reconciliation'],
@@ -120,23 +122,26 @@ async function bookExternal(
   return lockRefund(tx, outRefundNo);
 }
 
-/** Nobody has to decide any more about a payment that goes back whole; what follows a `refund` follows here. */
+/**
+ * No person has to decide any more about a payment that is refunded whole. What follows the resolution
+ * `refund` follows here, too.
+ */
 async function endIfNothingLeft(
   context: DatabaseContext,
   scope: Scope,
-  key: string,
+  transactionKey: string,
   transactionId: string,
 ): Promise<void> {
   const { tx, outTradeNo, now, order } = scope;
   const paid = await tx.paymentTransaction.findUniqueOrThrow({
-    where: { id: key },
+    where: { id: transactionKey },
     select: { totalFen: true, heldFen: true },
   });
   if (paid.heldFen < (paid.totalFen ?? 0)) return;
   const mismatch = { outTradeNo, subject: transactionId, reason: 'amount_mismatch' };
   const mismatched = await tx.intervention.count({ where: { ...mismatch, status: 'open' } });
-  const reasons = ['amount_mismatch', 'late_payment', 'unknown_order'] as const;
-  await endInterventions(tx, { outTradeNo, reasons, subjects: [transactionId], now });
+  const ended = ['amount_mismatch', 'late_payment', 'unknown_order'] as const;
+  await endInterventions(tx, { outTradeNo, reasons: ended, subjects: [transactionId], now });
   if (mismatched > 0 && order && canBePaid(order.status)) {
     await closeLocked(context, tx, order, { cause: 'mismatch_refunded', now });
     scope.changed = true;

@@ -1,9 +1,17 @@
+// Starts the request that tells WeChat where the money of an abnormal refund shall go.
 import type { DatabaseContext, Tx } from '../core/context';
-import { startAttempt } from './refund-attempts';
-import { stored, type RefundRow, type StoredRefund } from './refund-row';
-import { hasOpenIntervention, lockRefund } from './settle-refund';
+import { isUndecided, startAttempt } from '../requests/numbered-attempts';
+import type { TurnScope } from '../requests/numbered-turn';
+import {
+  lockRefund,
+  refundAttempts,
+  storedRefund,
+  type LockedRefund,
+  type StoredRefund,
+} from './lock-refund';
+import { hasOpenIntervention } from './open-refund-intervention';
 
-/** Where an abnormal refund shall go. */
+/** Where an abnormal refund shall go, as a person decided. */
 export type RefundTarget =
   | {
       readonly kind: 'user_bank_card';
@@ -13,46 +21,53 @@ export type RefundTarget =
     }
   | { readonly kind: 'merchant_bank_card' };
 
+/** A request to redirect an abnormal refund; its attempt is recorded. */
 export interface Redirect {
   readonly kind: 'redirect';
   readonly attemptId: string;
-  readonly refund: StoredRefund;
+  readonly request: StoredRefund;
+  /** WeChat's number of the refund. */
   readonly refundId: string;
   readonly target: RefundTarget;
 }
 
-/** True when WeChat may have taken an attempt to redirect it without our knowing. */
-export async function mayBeRedirected(tx: Tx, outRefundNo: string): Promise<boolean> {
-  const outcome = [{ outcome: null }, { outcome: 'unknown' }];
-  const where = { outRefundNo, operation: 'abnormal', OR: outcome };
-  return (await tx.refundAttempt.count({ where })) > 0;
+/** True while the outcome of an attempt to redirect the refund is not known. */
+export function mayBeRedirected(tx: Tx, outRefundNo: string): Promise<boolean> {
+  return isUndecided(tx, refundAttempts(outRefundNo, 'abnormal'));
 }
 
-/** null when nobody has said where it shall go. */
+/**
+ * Records an attempt to redirect an abnormal refund.
+ * @returns null when no person has decided where it shall go
+ */
 export async function redirect(
   { cipher }: DatabaseContext,
-  tx: Tx,
-  row: RefundRow,
-  attemptLifeMs: number,
-  now: Date,
+  scope: TurnScope,
+  refund: LockedRefund,
 ): Promise<Redirect | null> {
-  if (row.abnormal_encrypted === null || row.refund_id === null) return null;
-  const place = { table: 'refunds', column: 'abnormal', row: row.out_refund_no };
-  const given = JSON.parse(cipher.decrypt(place, row.abnormal_encrypted)) as Record<string, string>;
-  const target: RefundTarget =
-    given['to'] === 'merchant_bank_card'
-      ? { kind: 'merchant_bank_card' }
-      : {
-          kind: 'user_bank_card',
-          bankType: given['bank_type'] ?? '',
-          bankAccount: given['bank_account'] ?? '',
-          realName: given['real_name'] ?? '',
-        };
-  const attemptId = await startAttempt(tx, row, 'abnormal', attemptLifeMs, now);
-  return { kind: 'redirect', attemptId, refund: stored(row), refundId: row.refund_id, target };
+  const { outRefundNo, abnormalEncrypted, refundId } = refund;
+  if (abnormalEncrypted === null || refundId === null) return null;
+  const place = { table: 'refunds', column: 'abnormal', row: outRefundNo };
+  const target = readTarget(cipher.decrypt(place, abnormalEncrypted));
+  const attemptId = await startAttempt(scope, refundAttempts(outRefundNo, 'abnormal'));
+  return { kind: 'redirect', attemptId, request: storedRefund(refund), refundId, target };
 }
 
-/** WeChat says that it still is abnormal: null when that is no longer so here. */
+function readTarget(text: string): RefundTarget {
+  const given = JSON.parse(text) as Record<string, string>;
+  if (given['to'] === 'merchant_bank_card') return { kind: 'merchant_bank_card' };
+  return {
+    kind: 'user_bank_card',
+    bankType: given['bank_type'] ?? '',
+    bankAccount: given['bank_account'] ?? '',
+    realName: given['real_name'] ?? '',
+  };
+}
+
+/**
+ * WeChat reports the refund as abnormal still: records another attempt to redirect it.
+ * @returns null when the refund isn't abnormal here any more, or an intervention is open
+ */
 export async function redirectAgain(
   context: DatabaseContext,
   outRefundNo: string,
@@ -60,8 +75,8 @@ export async function redirectAgain(
   nowMs: number,
 ): Promise<Redirect | null> {
   return context.prisma.$transaction(async (tx) => {
-    const row = await lockRefund(tx, outRefundNo);
-    if (row?.status !== 'abnormal' || (await hasOpenIntervention(tx, row))) return null;
-    return redirect(context, tx, row, attemptLifeMs, new Date(nowMs));
+    const refund = await lockRefund(tx, outRefundNo);
+    if (refund?.status !== 'abnormal' || (await hasOpenIntervention(tx, refund))) return null;
+    return redirect(context, { tx, now: new Date(nowMs), attemptLifeMs }, refund);
   });
 }

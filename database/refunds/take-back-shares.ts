@@ -1,373 +1,173 @@
-import { RETURNABLE_MS, shortfallOf, type ReturnStatus } from '../../domain/sharing/profit-sharing';
-import { isSettled } from '../../domain/refunds/refund-state';
-import type { AttemptOutcome } from '../core/attempt-outcome';
+// Takes shared money back before a refund that needs it: plans share returns, one turn after the other.
+import { fen, type Fen } from '../../domain/money';
+import { RETURNABLE_MS, shortfallOf } from '../../domain/sharing/profit-sharing';
 import type { DatabaseContext, Tx } from '../core/context';
-import { openIntervention } from '../interventions/open-intervention';
-import type { RefundRow } from './refund-row';
-import { lockRefund } from './settle-refund';
+import { EARLY_MS } from '../core/due-times';
+import { lockTransaction } from '../core/lock-transaction';
+import { mayBeTaken, startAttempt } from '../requests/numbered-attempts';
+import type { NumberedTurn, TurnScope } from '../requests/numbered-turn';
 import {
-  MAYBE_TAKEN,
-  settleAbsentAttempts,
-  settleForeignAttempts,
-  settleSharingAttempt,
-  startSharingAttempt,
-} from '../sharing/attempts';
-import { freeShared } from '../sharing/settlement';
-import { ownNumber } from '../sharing/reservation';
-import { receiverPlace } from '../sharing/sharing-row';
+  dropUnsentShareReturns,
+  lockShareReturns,
+  shareReturnAttempts,
+  storedShareReturn,
+  type LockedShareReturn,
+  type StoredShareReturn,
+} from '../sharing/lock-share-returns';
+import { makeOwnNumber } from '../sharing/make-own-number';
+import type { LockedRefund } from './lock-refund';
+import { openTakeBackIntervention } from './open-refund-intervention';
 
-/** All of a take-back's request. */
-export interface StoredReturn {
-  readonly outReturnNo: string;
-  readonly outOrderNo: string;
-  readonly outRefundNo: string;
-  readonly outTradeNo: string;
-  readonly merchantId: string;
-  readonly transactionId: string;
-  /** Who gives the money back. */
-  readonly returnMchid: string;
-  readonly amountFen: number;
-}
-
-/** What has to happen before a refund is sent; null in its place when nothing has to. */
-export type ReturnTurn =
+/** What has to happen before a refund is sent. */
+export type TakeBackTurn =
   | { readonly kind: 'wait'; readonly delayMs: number }
-  /** A person is asked. */
-  | { readonly kind: 'asked'; readonly outTradeNo: string }
-  | { readonly kind: 'return_send'; readonly attemptId: string; readonly back: StoredReturn }
+  /** Receivers have less than the refund needs: an intervention is open. */
+  | { readonly kind: 'person_needed'; readonly outTradeNo: string }
   | {
-      readonly kind: 'return_ask';
-      readonly back: StoredReturn;
-      readonly acceptedAtMs: number | null;
-      readonly mayBeAbsent: boolean;
+      readonly kind: 'take_back';
+      readonly turn: Exclude<NumberedTurn<StoredShareReturn>, { kind: 'wait' }>;
     };
 
-export interface ReturnReport {
-  readonly result: 'PROCESSING' | 'SUCCESS' | 'FAILED';
-  readonly returnId: string | null;
-  readonly failReason: string | null;
-  /** When WeChat is asked again, while it works on it. */
-  readonly nextQueryAt: Date;
-}
-
-interface ReturnRow {
-  out_return_no: string;
-  out_order_no: string;
-  receiver_id: string;
-  amount_fen: number;
-  status: ReturnStatus;
-  next_query_at: Date | null;
-  accepted_at: Date | null;
-  account_encrypted: string;
-}
-
+/** Receiver that can return money. */
 interface Returnable {
-  id: string;
-  out_order_no: string;
-  line: number;
-  left_fen: number;
-  /** Take-backs from this receiver for this refund until now. */
-  before: number;
+  readonly id: string;
+  readonly outOrderNo: string;
+  readonly line: number;
+  readonly leftFen: Fen;
+  /** Share returns from this receiver for this refund until now. */
+  readonly before: number;
 }
 
-const EARLY_MS = 500;
-/** What has to settle first is looked at again after this. */
+/** While other requests about the payment are under way, the run looks again after this. */
 const BLOCKED_MS = 10_000;
 
 /**
- * Whose turn it is before a refund is first sent: where receivers hold money that it needs, that is taken
- * back first. The refund's row and its order's are locked.
+ * Decides what has to happen before a refund is first sent: where receivers hold money that it needs,
+ * that is taken back first.
+ * @returns null when nothing has to
  */
-export async function returnTurn(
+export async function takeBackTurn(
   context: DatabaseContext,
-  tx: Tx,
-  refund: RefundRow,
-  attemptLifeMs: number,
-  now: Date,
-): Promise<ReturnTurn | null> {
-  if (refund.short_accepted_at !== null) return null;
-  const [paid] = await tx.$queryRaw<{ totalFen: number; heldFen: number; sharedFen: number }[]>`
-    SELECT coalesce(total_fen, 0) AS "totalFen", held_fen AS "heldFen", shared_fen AS "sharedFen"
-    FROM payment_transactions WHERE id = ${refund.transaction_key}::uuid FOR NO KEY UPDATE`;
-  const lacking = paid ? shortfallOf(paid, refund.amount_fen) : 0;
-  let own = await openReturns(tx, refund.out_refund_no);
-  if (own.reduce((sum, { amount_fen: fen }) => sum + fen, 0) > lacking) {
-    // What was planned and not begun is not taken from anybody when it is needed no more.
-    await dropUnsent(tx, refund.out_refund_no, now);
-    own = await openReturns(tx, refund.out_refund_no);
+  scope: TurnScope,
+  refund: LockedRefund,
+): Promise<TakeBackTurn | null> {
+  const { tx } = scope;
+  const { outRefundNo, outTradeNo } = refund;
+  if (refund.shortAcceptedAt !== null) return null;
+  const lackingFen = await shortfall(tx, refund);
+  let open = await lockShareReturns(tx, outRefundNo);
+  if (open.reduce((sum, { amountFen }) => sum + amountFen, 0) > lackingFen) {
+    // The refund needs less than was planned: what was not begun is not taken from anybody.
+    await dropUnsentShareReturns(scope, outRefundNo);
+    open = await lockShareReturns(tx, outRefundNo);
   }
-  if (own[0]) return continueReturn(context, tx, refund, own[0], attemptLifeMs, now);
-  if (lacking === 0) return null;
+  if (open[0]) return shareReturnTurn(context, scope, refund, open[0]);
+  if (lackingFen === 0) return null;
   if (await isUnsettled(tx, refund)) return { kind: 'wait', delayMs: BLOCKED_MS };
-  const planned = await planReturns(context, tx, refund, lacking, now);
-  if (!planned) return { kind: 'asked', outTradeNo: refund.out_trade_no };
-  const [first] = await openReturns(tx, refund.out_refund_no);
-  if (!first) throw new Error(`Nothing was planned for refund ${refund.out_refund_no}`);
-  return continueReturn(context, tx, refund, first, attemptLifeMs, now);
+  const isPlanned = await planShareReturns(context, scope, refund, lackingFen);
+  if (!isPlanned) return { kind: 'person_needed', outTradeNo };
+  const [first] = await lockShareReturns(tx, outRefundNo);
+  if (!first) throw new Error(`No share return was planned for refund ${outRefundNo}`);
+  return shareReturnTurn(context, scope, refund, first);
 }
 
-/** What was begun for a refund that has ended without it; the money may be back, and others wait to know. */
-export async function restOfReturns(
+/**
+ * Follows share returns to their end that were begun for a refund which has ended without them: WeChat
+ * may have carried them out, and other requests about the payment wait for the result.
+ * @returns null when none is left
+ */
+export async function finishTakeBacks(
   context: DatabaseContext,
-  tx: Tx,
-  refund: RefundRow,
-  attemptLifeMs: number,
-  now: Date,
-): Promise<ReturnTurn | null> {
-  await dropUnsent(tx, refund.out_refund_no, now);
-  const [own] = await openReturns(tx, refund.out_refund_no);
-  return own ? continueReturn(context, tx, refund, own, attemptLifeMs, now) : null;
+  scope: TurnScope,
+  refund: LockedRefund,
+): Promise<TakeBackTurn | null> {
+  await dropUnsentShareReturns(scope, refund.outRefundNo);
+  const [open] = await lockShareReturns(scope.tx, refund.outRefundNo);
+  return open ? shareReturnTurn(context, scope, refund, open) : null;
 }
 
-function openReturns(tx: Tx, outRefundNo: string): Promise<ReturnRow[]> {
-  return tx.$queryRaw<ReturnRow[]>`
-    SELECT b.out_return_no, b.out_order_no, b.receiver_id::text, b.amount_fen, b.status,
-      b.next_query_at, b.accepted_at, r.account_encrypted
-    FROM profit_sharing_returns b JOIN profit_sharing_receivers r ON r.id = b.receiver_id
-    WHERE b.out_refund_no = ${outRefundNo} AND b.status IN ('pending', 'processing')
-    ORDER BY b.created_at, b.amount_fen DESC, b.out_return_no FOR NO KEY UPDATE OF b`;
+/** What the refund lacks; receivers hold it. */
+async function shortfall(tx: Tx, refund: LockedRefund): Promise<Fen> {
+  const paid = await lockTransaction(tx, refund.transactionKey);
+  if (!paid) return fen(0);
+  return shortfallOf({ ...paid, totalFen: paid.totalFen ?? fen(0) }, refund.amountFen);
 }
 
-/** While the payment is still being shared, or taken back for another refund, nobody knows what is lacking. */
-async function isUnsettled(tx: Tx, refund: RefundRow): Promise<boolean> {
+/** True while the payment is being shared, or shares are taken back for another of its refunds. */
+async function isUnsettled(tx: Tx, refund: LockedRefund): Promise<boolean> {
   const [seen] = await tx.$queryRaw<{ unsettled: boolean }[]>`
     SELECT EXISTS (SELECT 1 FROM profit_sharings s
-        WHERE s.transaction_key = ${refund.transaction_key}::uuid AND s.kind = 'share'
+        WHERE s.transaction_key = ${refund.transactionKey}::uuid AND s.kind = 'share'
           AND s.status IN ('pending', 'processing'))
       OR EXISTS (SELECT 1 FROM profit_sharing_returns b JOIN refunds r USING (out_refund_no)
-        WHERE r.transaction_key = ${refund.transaction_key}::uuid
+        WHERE r.transaction_key = ${refund.transactionKey}::uuid
           AND b.status IN ('pending', 'processing')) AS unsettled`;
   return seen?.unsettled ?? false;
 }
 
-/** Largest first, so that as few as possible are asked. @returns false when a person is asked instead */
-async function planReturns(
+/**
+ * Plans share returns from the receivers that hold most, so that they are as few as possible.
+ * @returns false when receivers hold less than is lacking: an intervention is open instead
+ */
+async function planShareReturns(
   context: DatabaseContext,
-  tx: Tx,
-  refund: RefundRow,
-  lackingFen: number,
-  now: Date,
+  scope: TurnScope,
+  refund: LockedRefund,
+  lackingFen: Fen,
 ): Promise<boolean> {
-  const since = new Date(now.getTime() - RETURNABLE_MS);
-  const sources = await tx.$queryRaw<Returnable[]>`
-    SELECT r.id::text, r.out_order_no, r.line, r.amount_fen - r.returned_fen AS left_fen,
-      (SELECT count(*) FROM profit_sharing_returns b
-        WHERE b.receiver_id = r.id AND b.out_refund_no = ${refund.out_refund_no})::int AS before
-    FROM profit_sharing_receivers r JOIN profit_sharings s USING (out_order_no)
-    WHERE s.transaction_key = ${refund.transaction_key}::uuid AND r.type = 'MERCHANT_ID'
-      AND r.result = 'SUCCESS' AND r.amount_fen > r.returned_fen AND s.finished_at >= ${since}
-    ORDER BY left_fen DESC, r.id`;
-  const returnable = sources.reduce((sum, one) => sum + one.left_fen, 0);
+  const { tx, now } = scope;
+  const { outRefundNo } = refund;
+  const sources = await readReturnable(scope, refund);
+  const returnable = sources.reduce((sum, { leftFen }) => sum + leftFen, 0);
   if (returnable < lackingFen) {
-    await openReturnIntervention(tx, refund, { lacking: lackingFen, returnable }, now);
+    await openTakeBackIntervention(scope, refund, { lacking: lackingFen, returnable });
     return false;
   }
-  let lacking = lackingFen;
-  for (const one of sources) {
-    if (lacking === 0) break;
-    const amountFen = Math.min(one.left_fen, lacking);
-    lacking -= amountFen;
-    await tx.profitSharingReturn.createMany({
-      data: [
-        {
-          outReturnNo: ownNumber(context, [
-            'return',
-            refund.out_refund_no,
-            one.out_order_no,
-            one.line,
-            one.before,
-          ]),
-          outOrderNo: one.out_order_no,
-          receiverId: one.id,
-          outRefundNo: refund.out_refund_no,
-          amountFen,
-          createdAt: now,
-        },
-      ],
-    });
+  let restFen: number = lackingFen;
+  for (const { id, outOrderNo, line, leftFen, before } of sources) {
+    if (restFen === 0) break;
+    const amountFen = Math.min(leftFen, restFen);
+    restFen -= amountFen;
+    const outReturnNo = makeOwnNumber(context, ['return', outRefundNo, outOrderNo, line, before]);
+    const row = { outReturnNo, outOrderNo, receiverId: id, outRefundNo, amountFen, createdAt: now };
+    await tx.profitSharingReturn.createMany({ data: [row] });
   }
   return true;
 }
 
-async function continueReturn(
+/** Receivers of the payment that can return money, those that hold most first. */
+function readReturnable({ tx, now }: TurnScope, refund: LockedRefund): Promise<Returnable[]> {
+  const since = new Date(now.getTime() - RETURNABLE_MS);
+  return tx.$queryRaw<Returnable[]>`
+    SELECT r.id::text, r.out_order_no AS "outOrderNo", r.line,
+      r.amount_fen - r.returned_fen AS "leftFen",
+      (SELECT count(*) FROM profit_sharing_returns b
+        WHERE b.receiver_id = r.id AND b.out_refund_no = ${refund.outRefundNo})::int AS before
+    FROM profit_sharing_receivers r JOIN profit_sharings s USING (out_order_no)
+    WHERE s.transaction_key = ${refund.transactionKey}::uuid AND r.type = 'MERCHANT_ID'
+      AND r.result = 'SUCCESS' AND r.amount_fen > r.returned_fen AND s.finished_at >= ${since}
+    ORDER BY "leftFen" DESC, r.id`;
+}
+
+/** What the run does next with one share return. */
+async function shareReturnTurn(
   context: DatabaseContext,
-  tx: Tx,
-  refund: RefundRow,
-  row: ReturnRow,
-  attemptLifeMs: number,
-  now: Date,
-): Promise<ReturnTurn> {
-  const back = stored(context, refund, row);
-  const acceptedAtMs = row.accepted_at?.getTime() ?? null;
+  scope: TurnScope,
+  refund: LockedRefund,
+  row: LockedShareReturn,
+): Promise<TakeBackTurn> {
+  const request = storedShareReturn(context, refund, row);
+  const acceptedAtMs = row.acceptedAt?.getTime() ?? null;
+  const query = { kind: 'query', request, acceptedAtMs } as const;
   if (row.status === 'processing') {
-    const waitMs = (row.next_query_at?.getTime() ?? 0) - now.getTime();
+    const waitMs = (row.nextQueryAt?.getTime() ?? 0) - scope.now.getTime();
     if (waitMs > EARLY_MS) return { kind: 'wait', delayMs: waitMs };
-    return { kind: 'return_ask', back, acceptedAtMs, mayBeAbsent: false };
+    return { kind: 'take_back', turn: { ...query, mayBeAbsent: false } };
   }
-  const { outReturnNo, outOrderNo } = back;
-  const maybeTaken = await tx.profitSharingAttempt.count({
-    where: { outReturnNo, ...MAYBE_TAKEN },
-  });
-  if (maybeTaken > 0) return { kind: 'return_ask', back, acceptedAtMs, mayBeAbsent: true };
-  const attempt = { outOrderNo, outReturnNo, operation: 'return' } as const;
-  const attemptId = await startSharingAttempt(tx, attempt, attemptLifeMs, now);
-  return { kind: 'return_send', attemptId, back };
-}
-
-function stored({ cipher }: DatabaseContext, refund: RefundRow, row: ReturnRow): StoredReturn {
-  return {
-    outReturnNo: row.out_return_no,
-    outOrderNo: row.out_order_no,
-    outRefundNo: refund.out_refund_no,
-    outTradeNo: refund.out_trade_no,
-    merchantId: refund.merchant_id,
-    transactionId: refund.transaction_id,
-    returnMchid: cipher.decrypt(receiverPlace('account', row.receiver_id), row.account_encrypted),
-    amountFen: row.amount_fen,
-  };
-}
-
-/** What the run of a refund does with what it takes back. */
-export function createReturns({ prisma }: DatabaseContext) {
-  return {
-    /** WeChat doesn't know the number, so it may be sent, again with the same number. */
-    startAfterAbsence: (
-      back: StoredReturn,
-      attemptLifeMs: number,
-      nowMs: number,
-    ): Promise<string | null> =>
-      prisma.$transaction(async (tx) => {
-        const { outReturnNo, outOrderNo, outRefundNo } = back;
-        const refund = await lockRefund(tx, outRefundNo);
-        const open = { outReturnNo, status: 'pending' };
-        if ((await tx.profitSharingReturn.count({ where: open })) === 0) return null;
-        const attempt = { outOrderNo, outReturnNo, operation: 'return' } as const;
-        const now = new Date(nowMs);
-        await settleAbsentAttempts(tx, { outReturnNo }, now);
-        if (!refund || isSettled(refund.status)) return null;
-        return startSharingAttempt(tx, attempt, attemptLifeMs, now);
-      }),
-
-    attemptEnded: (
-      attemptId: string,
-      outcome: AttemptOutcome,
-      code: string | null,
-      requestId: string | null,
-      nowMs: number,
-    ): Promise<void> =>
-      settleSharingAttempt(prisma, attemptId, outcome, code, requestId, new Date(nowMs)),
-
-    /** WeChat has something else under this number, so it can't have ours. */
-    isForeign: (outReturnNo: string, nowMs: number): Promise<void> =>
-      settleForeignAttempts(prisma, { outReturnNo }, new Date(nowMs)),
-
-    /** Books what WeChat said of a take-back. One that failed is asked about, at its refund. */
-    recordReport: (
-      back: StoredReturn,
-      word: ReturnReport,
-      attempt: { readonly id: string; readonly requestId: string | null } | null,
-      nowMs: number,
-    ): Promise<void> =>
-      prisma.$transaction(async (tx) => {
-        const now = new Date(nowMs);
-        const refund = await lockRefund(tx, back.outRefundNo);
-        if (attempt) {
-          await settleSharingAttempt(tx, attempt.id, 'accepted', null, attempt.requestId, now);
-        }
-        if (refund) await bookReturn(tx, refund, back, word, now);
-      }),
-  };
-}
-
-async function bookReturn(
-  tx: Tx,
-  refund: RefundRow,
-  back: StoredReturn,
-  word: ReturnReport,
-  now: Date,
-): Promise<void> {
-  const { outReturnNo, amountFen } = back;
-  const [row] = await tx.$queryRaw<Pick<ReturnRow, 'receiver_id' | 'accepted_at'>[]>`
-    SELECT receiver_id::text, accepted_at FROM profit_sharing_returns
-    WHERE out_return_no = ${outReturnNo} AND status IN ('pending', 'processing') FOR NO KEY UPDATE`;
-  if (!row) return;
-  const status: ReturnStatus = STATUS_OF[word.result];
-  await tx.profitSharingReturn.updateMany({
-    where: { outReturnNo },
-    data: {
-      status,
-      failReason: word.failReason,
-      nextQueryAt: status === 'processing' ? word.nextQueryAt : null,
-      ...(word.returnId === null ? {} : { returnId: word.returnId }),
-      ...(row.accepted_at === null ? { acceptedAt: now } : {}),
-      ...(status === 'processing' ? {} : { finishedAt: now }),
-    },
-  });
-  if (status === 'succeeded') {
-    await tx.profitSharingReceiver.updateMany({
-      where: { id: row.receiver_id },
-      data: { returnedFen: { increment: amountFen } },
-    });
-    await freeShared(tx, refund.transaction_key, amountFen);
-  } else if (status === 'failed' && !isSettled(refund.status)) {
-    const evidence = { out_return_no: outReturnNo, amount: amountFen, why: word.failReason };
-    await openReturnIntervention(tx, refund, evidence, now);
+  const attempts = shareReturnAttempts(row);
+  if (await mayBeTaken(scope.tx, attempts)) {
+    return { kind: 'take_back', turn: { ...query, mayBeAbsent: true } };
   }
-}
-
-const STATUS_OF = { PROCESSING: 'processing', SUCCESS: 'succeeded', FAILED: 'failed' } as const;
-
-/** No refund that would leave the merchant short goes out unless a person says so. */
-async function openReturnIntervention(
-  tx: Tx,
-  refund: RefundRow,
-  evidence: Readonly<Record<string, unknown>>,
-  now: Date,
-): Promise<void> {
-  await openIntervention(tx, {
-    outTradeNo: refund.out_trade_no,
-    ours: refund.order_no !== null,
-    reason: 'return_failed',
-    subject: refund.out_refund_no,
-    evidence: {
-      out_refund_no: refund.out_refund_no,
-      transaction_id: refund.transaction_id,
-      refund: refund.amount_fen,
-      ...evidence,
-    },
-    amountFen: refund.amount_fen,
-    now,
-  });
-}
-
-/** True while WeChat may carry out a take-back of this refund: nothing else can be decided before. */
-export async function mayBeReturned(tx: Tx, outRefundNo: string): Promise<boolean> {
-  const maybe = await tx.profitSharingReturn.count({
-    where: {
-      outRefundNo,
-      status: { in: ['pending', 'processing'] },
-      attempts: { some: MAYBE_TAKEN },
-    },
-  });
-  return maybe > 0;
-}
-
-async function dropUnsent(tx: Tx, outRefundNo: string, now: Date): Promise<void> {
-  await tx.profitSharingReturn.updateMany({
-    where: { outRefundNo, status: 'pending', attempts: { none: MAYBE_TAKEN } },
-    data: { status: 'failed', failReason: 'NOT_NEEDED', finishedAt: now },
-  });
-}
-
-/** Gives up what was never taken back. */
-export async function dropReturns(
-  tx: Tx,
-  outRefundNo: string,
-  why: string,
-  now: Date,
-): Promise<void> {
-  await tx.profitSharingReturn.updateMany({
-    where: { outRefundNo, status: { in: ['pending', 'processing'] } },
-    data: { status: 'failed', failReason: why, nextQueryAt: null, finishedAt: now },
-  });
+  const attemptId = await startAttempt(scope, attempts);
+  return { kind: 'take_back', turn: { kind: 'send', attemptId, request } };
 }

@@ -6,8 +6,8 @@ import { currentOrder } from '../core/scope';
 import { reserveStockAgain } from '../fulfilment/reserve-stock';
 import { closeLocked } from '../orders/close-locked-order';
 import { markOrderPaid } from '../payments/mark-order-paid';
-import { holdRefund } from '../refunds/settle-refund';
-import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/wechat-limits';
+import { holdRefund } from '../refunds/hold-refund';
+import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/check-refund-limit';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 
 interface Payment {

@@ -1,9 +1,10 @@
 // Actions on refunds: send again, abandon, replace by a new number, redirect an abnormal one.
 import { replacementNumber } from '../../domain/refunds/refund-number';
 import { isSettled } from '../../domain/refunds/refund-state';
-import { watchAbnormal } from '../refunds/abnormal-watch';
-import { freeHold, holdRefund, lockRefund } from '../refunds/settle-refund';
-import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/wechat-limits';
+import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/check-refund-limit';
+import { freeRefundHold, holdRefund } from '../refunds/hold-refund';
+import { lockRefund } from '../refunds/lock-refund';
+import { watchAbnormal } from '../refunds/watch-abnormal-refund';
 import { resetBudgets } from '../retries/spend-retry-budgets';
 import { refundNamed } from './payment-actions';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
@@ -46,7 +47,7 @@ export async function abandonRefund(resolution: ResolutionScope): Promise<Outcom
   if (!refund || isSettled(refund.status)) return DONE;
   const maybeTaken = await scope.tx.refundAttempt.count({
     where: {
-      outRefundNo: refund.out_refund_no,
+      outRefundNo: refund.outRefundNo,
       OR: [{ outcome: null }, { outcome: { in: ['unknown', 'accepted'] } }],
     },
   });
@@ -55,10 +56,10 @@ export async function abandonRefund(resolution: ResolutionScope): Promise<Outcom
     return refused('REFUND_RESERVED', detail);
   }
   await scope.tx.refund.updateMany({
-    where: { outRefundNo: refund.out_refund_no, status: 'pending' },
+    where: { outRefundNo: refund.outRefundNo, status: 'pending' },
     data: { status: 'closed', closedAt: scope.now, dueAt: null, nextQueryAt: null },
   });
-  await freeHold(scope.tx, refund, scope.now);
+  await freeRefundHold(scope, refund);
   scope.changed = true;
   return DONE;
 }
@@ -71,21 +72,21 @@ export async function replaceRefund(resolution: ResolutionScope): Promise<Outcom
   if (old.status !== 'closed') {
     return refused('REFUND_RESERVED', `The refund is ${old.status}, so it needs no replacement`);
   }
-  const outRefundNo = await numberInPlaceOf(resolution, old.out_refund_no);
+  const outRefundNo = await numberInPlaceOf(resolution, old.outRefundNo);
   if (outRefundNo === null) return DONE;
-  const limit = await refundLimit(scope.tx, old.transaction_key, scope.now);
+  const limit = await refundLimit(scope.tx, old.transactionKey, scope.now);
   if (limit !== null) return refused('REFUND_LIMIT', REFUND_LIMIT_TEXTS[limit]);
   const hold = await holdRefund(scope.tx, {
     outRefundNo,
     outTradeNo: scope.outTradeNo,
-    transactionKey: old.transaction_key,
+    transactionKey: old.transactionKey,
     origin: 'resolution',
-    amountFen: old.amount_fen,
+    amountFen: old.amountFen,
     notifyUrl: context.notifyUrl,
-    replaces: old.out_refund_no,
+    replaces: old.outRefundNo,
     reason: old.reason,
     restock: old.restock,
-    revokeCodes: old.revoke_codes,
+    revokeCodes: old.revokeCodes,
     now: scope.now,
   });
   if (hold === 'nothing_left') {
@@ -116,7 +117,7 @@ async function numberInPlaceOf(
 
 /** `dismiss` of an abnormal refund: the operator handles it on the merchant platform. */
 export async function leaveAbnormal({ scope, intervention }: ResolutionScope): Promise<Outcome> {
-  await watchAbnormal(scope.tx, intervention.subject, scope.now);
+  await watchAbnormal(scope, intervention.subject);
   return DONE;
 }
 
@@ -128,18 +129,18 @@ export async function redirectRefund(
   const { scope, context, intervention, params } = resolution;
   const refund = await lockRefund(scope.tx, intervention.subject);
   if (!refund) return refused('NOT_FOUND', NO_REFUND);
-  if (refund.status !== 'abnormal' || refund.refund_id === null) {
+  if (refund.status !== 'abnormal' || refund.refundId === null) {
     return refused('REFUND_RESERVED', `The refund is ${refund.status}, so it can't be redirected`);
   }
-  const place = { table: 'refunds', column: 'abnormal', row: refund.out_refund_no };
+  const place = { table: 'refunds', column: 'abnormal', row: refund.outRefundNo };
   await scope.tx.refund.updateMany({
-    where: { outRefundNo: refund.out_refund_no },
+    where: { outRefundNo: refund.outRefundNo },
     data: {
       abnormalEncrypted: context.cipher.encrypt(place, JSON.stringify({ ...params, to })),
       dueAt: scope.now,
     },
   });
-  await resetBudgets(scope.tx, refund.out_refund_no);
-  scope.refunds.add(refund.out_refund_no);
+  await resetBudgets(scope.tx, refund.outRefundNo);
+  scope.refunds.add(refund.outRefundNo);
   return DONE;
 }

@@ -1,9 +1,11 @@
 // Actions on profit sharings and on the take-back of shares.
-import { MAYBE_TAKEN } from '../sharing/attempts';
-import { addRest, ownNumber, reserveSharing } from '../sharing/reservation';
-import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
-import { freeShared } from '../sharing/settlement';
-import { lockSharing, readReceivers, type SharingRow } from '../sharing/sharing-row';
+import { mayBeTaken } from '../requests/numbered-attempts';
+import { freeSharedAmount, holdSharing } from '../sharing/hold-sharing';
+import { abandonShareReturns, mayBeTakenBack } from '../sharing/lock-share-returns';
+import { lockSharing, sharingAttempts, type LockedSharing } from '../sharing/lock-sharing';
+import { makeOwnNumber } from '../sharing/make-own-number';
+import { readReceivers } from '../sharing/read-receivers';
+import { addUnfreezeOfRest } from '../sharing/unfreeze-rest';
 import { resetBudgets } from '../retries/spend-retry-budgets';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 import { currentOrder } from '../core/scope';
@@ -28,25 +30,25 @@ export async function shareAnew(resolution: ResolutionScope): Promise<Outcome> {
       'This sharing was abandoned: share the money with a new request',
     );
   if (row.status === 'finished') return replaceClosed(resolution, row);
-  await resetBudgets(scope.tx, row.out_order_no);
+  await resetBudgets(scope.tx, row.outOrderNo);
   await scope.tx.profitSharing.updateMany({
-    where: { outOrderNo: row.out_order_no },
+    where: { outOrderNo: row.outOrderNo },
     data: { dueAt: scope.now, nextQueryAt: scope.now },
   });
-  scope.sharings.add(row.out_order_no);
+  scope.sharings.add(row.outOrderNo);
   return DONE;
 }
 
-async function replaceClosed(resolution: ResolutionScope, row: SharingRow): Promise<Outcome> {
+async function replaceClosed(resolution: ResolutionScope, row: LockedSharing): Promise<Outcome> {
   const { scope, context } = resolution;
   const { tx, now } = scope;
   const order = await currentOrder(scope);
   if (!order) return refused('NOT_FOUND', 'Oncepay has no record of this order');
-  const replaced = await tx.profitSharing.count({ where: { replaces: row.out_order_no } });
+  const replaced = await tx.profitSharing.count({ where: { replaces: row.outOrderNo } });
   if (replaced > 0) return DONE;
-  const receivers = await readReceivers(context, tx, row.out_order_no);
-  const outOrderNo = ownNumber(context, ['replaces', row.out_order_no]);
-  const reservation = await reserveSharing(context, tx, order, {
+  const receivers = await readReceivers(context, tx, row.outOrderNo);
+  const outOrderNo = makeOwnNumber(context, ['replaces', row.outOrderNo]);
+  const reservation = await holdSharing(context, tx, order, {
     outOrderNo,
     receivers: receivers
       .filter(({ result }) => result === 'CLOSED')
@@ -58,9 +60,9 @@ async function replaceClosed(resolution: ResolutionScope, row: SharingRow): Prom
         amountFen,
         description,
       })),
-    unfreezeRest: row.unfreeze_rest,
+    unfreezeRest: row.unfreezeRest,
     origin: 'resolution',
-    replaces: row.out_order_no,
+    replaces: row.outOrderNo,
     contentHash: '',
     now,
   });
@@ -72,28 +74,25 @@ async function replaceClosed(resolution: ResolutionScope, row: SharingRow): Prom
 /** `dismiss`: abandons a sharing that WeChat did not take; the unfreezing after it goes on. */
 export async function abandonSharing(resolution: ResolutionScope): Promise<Outcome> {
   const { scope, intervention } = resolution;
-  const { tx, now } = scope;
+  const { tx } = scope;
   const row = await lockSharing(tx, intervention.subject);
   if (!row) return DONE;
   if (row.status === 'pending' || row.status === 'processing') {
-    const maybeTaken = await tx.profitSharingAttempt.count({
-      where: { outOrderNo: row.out_order_no, operation: row.kind, ...MAYBE_TAKEN },
-    });
-    if (maybeTaken > 0) return MAY_BE_THERE;
+    if (await mayBeTaken(tx, sharingAttempts(row.outOrderNo, row.kind))) return MAY_BE_THERE;
     await closeSharing(resolution, row);
   }
   const rest =
-    row.kind === 'share' && row.unfreeze_rest
-      ? await addRest(resolution.context, tx, row, now)
+    row.kind === 'share' && row.unfreezeRest
+      ? await addUnfreezeOfRest(resolution.context, scope, row)
       : null;
   if (rest !== null) scope.sharings.add(rest);
   return DONE;
 }
 
 /** Closes a sharing and frees what its receivers would have got. */
-async function closeSharing({ scope, context }: ResolutionScope, row: SharingRow): Promise<void> {
+async function closeSharing({ scope, context }: ResolutionScope, row: LockedSharing): Promise<void> {
   const { tx, now } = scope;
-  const { out_order_no: outOrderNo } = row;
+  const { outOrderNo } = row;
   const receivers = await readReceivers(context, tx, outOrderNo);
   const held = receivers.filter(({ result }) => result === 'PENDING');
   await tx.profitSharing.updateMany({
@@ -104,9 +103,9 @@ async function closeSharing({ scope, context }: ResolutionScope, row: SharingRow
     where: { outOrderNo, result: 'PENDING' },
     data: { result: 'CLOSED', failReason: 'DISMISSED' },
   });
-  await freeShared(
+  await freeSharedAmount(
     tx,
-    row.transaction_key,
+    row.transactionKey,
     held.reduce((sum, { amountFen }) => sum + amountFen, 0),
   );
 }
@@ -115,8 +114,8 @@ async function closeSharing({ scope, context }: ResolutionScope, row: SharingRow
 export async function acceptShort(resolution: ResolutionScope): Promise<Outcome> {
   const { scope, intervention } = resolution;
   const { tx, now } = scope;
-  if (await mayBeReturned(tx, intervention.subject)) return MAY_BE_THERE;
-  await dropReturns(tx, intervention.subject, 'ACCEPTED', now);
+  if (await mayBeTakenBack(tx, intervention.subject)) return MAY_BE_THERE;
+  await abandonShareReturns(scope, intervention.subject, 'ACCEPTED');
   await tx.refund.updateMany({
     where: { outRefundNo: intervention.subject, status: 'pending' },
     data: { shortAcceptedAt: now, dueAt: now },
@@ -128,7 +127,7 @@ export async function acceptShort(resolution: ResolutionScope): Promise<Outcome>
 /** `dismiss`: abandons a refund that was not sent; shares taken back stay with the merchant. */
 export async function abandonShortRefund(resolution: ResolutionScope): Promise<Outcome> {
   const { scope, intervention } = resolution;
-  if (await mayBeReturned(scope.tx, intervention.subject)) return MAY_BE_THERE;
-  await dropReturns(scope.tx, intervention.subject, 'DISMISSED', scope.now);
+  if (await mayBeTakenBack(scope.tx, intervention.subject)) return MAY_BE_THERE;
+  await abandonShareReturns(scope, intervention.subject, 'DISMISSED');
   return abandonRefund(resolution);
 }

@@ -7,9 +7,9 @@ import { isSettled } from '../../domain/refunds/refund-state';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
 import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
-import { lockRefund } from '../refunds/settle-refund';
-import { dropReturns, mayBeReturned } from '../refunds/take-back-shares';
-import { lockSharing } from '../sharing/sharing-row';
+import { lockRefund } from '../refunds/lock-refund';
+import { abandonShareReturns, mayBeTakenBack } from '../sharing/lock-share-returns';
+import { lockSharing } from '../sharing/lock-sharing';
 import { lockOrder } from '../core/lock-order';
 
 /** An operation that is not tried again: its budget is spent, or no attempt can cure its error. */
@@ -110,7 +110,7 @@ async function interventionForRefund(
   const { number: outRefundNo } = escalation;
   const refund = await lockRefund(tx, outRefundNo);
   if (!refund || isSettled(refund.status)) return null;
-  const { out_trade_no: outTradeNo, order_no: orderNo, origin, amount_fen: amountFen } = refund;
+  const { outTradeNo, orderNo, origin, amountFen } = refund;
   if (refund.status === 'abnormal') {
     // Where it should have gone was no good: a person says where else.
     await tx.refund.updateMany({
@@ -131,14 +131,14 @@ async function interventionForSharing(
   const row = await lockSharing(tx, escalation.number);
   if (!row || isSharingSettled(row.status)) return null;
   const { _sum } = await tx.profitSharingReceiver.aggregate({
-    where: { outOrderNo: row.out_order_no, result: 'PENDING' },
+    where: { outOrderNo: row.outOrderNo, result: 'PENDING' },
     _sum: { amountFen: true },
   });
   return {
-    outTradeNo: row.out_trade_no,
+    outTradeNo: row.outTradeNo,
     ours: true,
     reason: 'sharing_failed',
-    subject: row.out_order_no,
+    subject: row.outOrderNo,
     amountFen: _sum.amountFen ?? 0,
   };
 }
@@ -152,16 +152,16 @@ async function interventionForShareReturn(
   const { number: outRefundNo, code } = escalation;
   const refund = await lockRefund(tx, outRefundNo);
   if (!refund) return null;
-  const maybe = await mayBeReturned(tx, outRefundNo);
-  if (!maybe) await dropReturns(tx, outRefundNo, code, new Date(nowMs));
+  const maybe = await mayBeTakenBack(tx, outRefundNo);
+  if (!maybe) await abandonShareReturns({ tx, now: new Date(nowMs) }, outRefundNo, code);
   // Of a refund that has ended without it, only money that may be on its way is a question.
   if (refund.status !== 'pending' && !maybe) return null;
   return {
-    outTradeNo: refund.out_trade_no,
-    ours: refund.order_no !== null,
+    outTradeNo: refund.outTradeNo,
+    ours: refund.orderNo !== null,
     reason: 'return_failed',
     subject: outRefundNo,
-    amountFen: refund.amount_fen,
+    amountFen: refund.amountFen,
   };
 }
 

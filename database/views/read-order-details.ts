@@ -4,7 +4,7 @@ import type { Channel } from '../../domain/orders/channels';
 import type { OrderStatus } from '../../domain/orders/order-state';
 import type { RefundOrigin, RefundStatus } from '../../domain/refunds/refund-state';
 import type { DatabaseContext, Tx } from '../core/context';
-import { SHARINGS_OF_ORDER, viewSharing } from '../sharing/reading';
+import { SHARINGS_OF_ORDER, viewSharing } from '../sharing/view-sharing';
 
 const REFUND = {
   outRefundNo: true,

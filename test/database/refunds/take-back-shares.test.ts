@@ -1,6 +1,7 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-import type { RefundTurn } from '../../../database/refunds/refund-turn';
-import type { ReturnReport, StoredReturn } from '../../../database/refunds/take-back-shares';
+import type { RefundTurn } from '../../../database/refunds/take-refund-turn';
+import type { ShareReturnReport } from '../../../database/refunds/record-share-return';
+import type { StoredShareReturn } from '../../../database/sharing/lock-share-returns';
 import { someRefund } from '../support/patrol';
 import {
   DAY_MS,
@@ -47,13 +48,15 @@ const turn = (refundNo: string): Promise<RefundTurn> =>
   );
 
 /** The take-back that is sent now. */
-async function sent(refundNo: string): Promise<{ back: StoredReturn; attemptId: string }> {
+async function sent(refundNo: string): Promise<{ back: StoredShareReturn; attemptId: string }> {
   const next = await turn(refundNo);
-  if (next.kind !== 'return_send') throw new Error(next.kind);
-  return next;
+  if (next.kind !== 'take_back') throw new Error(next.kind);
+  const { turn: own } = next;
+  if (own.kind !== 'send') throw new Error(own.kind);
+  return { back: own.request, attemptId: own.attemptId };
 }
 
-function hear(back: StoredReturn, result: ReturnReport['result'], attemptId?: string) {
+function hear(back: StoredShareReturn, result: ShareReturnReport['result'], attemptId?: string) {
   const word = {
     result,
     returnId: '7',
@@ -61,7 +64,7 @@ function hear(back: StoredReturn, result: ReturnReport['result'], attemptId?: st
     nextQueryAt: new Date(Date.now() + 60_000),
   };
   const attempt = attemptId === undefined ? null : { id: attemptId, requestId: null };
-  return sharing.database.returns.recordReport(back, word, attempt, Date.now());
+  return sharing.database.shareReturns.recordReport(back, word, attempt, Date.now());
 }
 
 test('a refund that the payment covers takes nothing back', async () => {
@@ -129,10 +132,16 @@ test('after an unknown outcome the same number is asked for, and sent again when
   const { no } = await sharedOrder([[90, FIRST]]);
   const refundNo = await refundOf(no, 300);
   const { back, attemptId } = await sent(refundNo);
-  const { returns } = sharing.database;
-  await returns.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
+  const { shareReturns: returns } = sharing.database;
+  await returns.endAttempt(
+    { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
+    Date.now(),
+  );
   const asked = await turn(refundNo);
-  expect(asked).toMatchObject({ kind: 'return_ask', mayBeAbsent: true, back });
+  expect(asked).toMatchObject({
+    kind: 'take_back',
+    turn: { kind: 'query', mayBeAbsent: true, request: back },
+  });
   expect(await returns.startAfterAbsence(back, LIFE_MS, Date.now())).not.toBeNull();
   await hear(back, 'PROCESSING');
   expect(await turn(refundNo)).toMatchObject({ kind: 'wait' });
@@ -168,7 +177,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
     await sharing.database.refunds.recordReport(refundNo, word, null, Date.now());
     return { no, refundNo, back, attemptId };
   }
-  const spentOn = ({ outRefundNo: number, outReturnNo: subject }: StoredReturn) =>
+  const spentOn = ({ outRefundNo: number, outReturnNo: subject }: StoredShareReturn) =>
     ({
       operation: 'wechat.return',
       number,
@@ -188,14 +197,17 @@ describe('a refund that is over while shared money is taken back for it', () => 
   test('its run stays due, asks what became of it, and books that', async () => {
     const { no, refundNo, back } = await overWhileTakenBack();
     expect(await dueAt(refundNo)).not.toBeNull();
-    expect(await turn(refundNo)).toMatchObject({ kind: 'return_ask', back });
+    expect(await turn(refundNo)).toMatchObject({
+      kind: 'take_back',
+      turn: { kind: 'query', request: back },
+    });
     const later = await refundOf(no, 50);
     expect(await turn(later)).toMatchObject({ kind: 'wait' });
     await hear(back, 'SUCCESS');
     expect(await turn(refundNo)).toMatchObject({ kind: 'over', status: 'succeeded' });
     expect(await dueAt(refundNo)).toBeNull();
     expect(await sharing.money(no)).toEqual({ held: 300, shared: 50, refunded: 250 });
-    expect((await turn(later)).kind).toBe('return_send');
+    expect(await turn(later)).toMatchObject({ kind: 'take_back', turn: { kind: 'send' } });
   });
 
   test('while a person is asked about it, it waits', async () => {
@@ -207,7 +219,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
 
   test('what WeChat never had is not sent', async () => {
     const { refundNo, back } = await overWhileTakenBack();
-    const { returns } = sharing.database;
+    const { shareReturns: returns } = sharing.database;
     const later = Date.now() + LIFE_MS + 1;
     expect(await returns.startAfterAbsence(back, LIFE_MS, later)).toBeNull();
     expect(await turn(refundNo)).toMatchObject({ kind: 'over', status: 'succeeded' });
@@ -257,7 +269,7 @@ describe('where not enough can be taken back, a person is asked and nothing is s
       [outOrderNo],
     );
     const refundNo = await refundOf(no, 300);
-    expect(await turn(refundNo)).toMatchObject({ kind: 'asked' });
+    expect(await turn(refundNo)).toMatchObject({ kind: 'person_needed' });
     expect(await sharing.openQuestions(no)).toEqual([
       { reason: 'return_failed', subject: refundNo, amount_fen: 300 },
     ]);
@@ -319,8 +331,11 @@ describe('a take-back that WeChat fails', () => {
       const { no } = await sharedOrder([[90, FIRST]]);
       const refundNo = await refundOf(no, 300);
       const { back, attemptId } = await sent(refundNo);
-      const { returns, escalations: giveUp } = sharing.database;
-      await returns.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
+      const { shareReturns: returns, escalations: giveUp } = sharing.database;
+      await returns.endAttempt(
+        { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
+        Date.now(),
+      );
       const spent = {
         operation: 'wechat.return',
         number: refundNo,
@@ -332,7 +347,10 @@ describe('a take-back that WeChat fails', () => {
       expect(await giveUp.escalate(spent, Date.now())).toBe('opened');
       expect(await sharing.answer(no, action)).toBe('SHARING_RESERVED');
       expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
-      expect(await turn(refundNo)).toMatchObject({ kind: 'return_ask', back });
+      expect(await turn(refundNo)).toMatchObject({
+        kind: 'take_back',
+        turn: { kind: 'query', request: back },
+      });
     },
   );
 
@@ -340,11 +358,17 @@ describe('a take-back that WeChat fails', () => {
     const { no } = await sharedOrder([[90, FIRST]]);
     const refundNo = await refundOf(no, 300);
     const { back, attemptId } = await sent(refundNo);
-    const { returns, escalations: giveUp } = sharing.database;
-    await returns.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
+    const { shareReturns: returns, escalations: giveUp } = sharing.database;
+    await returns.endAttempt(
+      { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
+      Date.now(),
+    );
     // The query finds nothing after the attempt's whole life; the next attempt is refused.
     const again = await returns.startAfterAbsence(back, LIFE_MS, Date.now() + LIFE_MS + 1);
-    await returns.attemptEnded(again ?? '', 'refused', 'NO_AUTH', null, Date.now());
+    await returns.endAttempt(
+      { id: again ?? '', outcome: 'refused', code: 'NO_AUTH', requestId: null },
+      Date.now(),
+    );
     const spent = {
       operation: 'wechat.return',
       number: refundNo,
@@ -380,8 +404,11 @@ describe('a take-back that WeChat fails', () => {
     const { no } = await sharedOrder([[90, FIRST]]);
     const refundNo = await refundOf(no, 300);
     const { back, attemptId } = await sent(refundNo);
-    const { returns, escalations: giveUp } = sharing.database;
-    await returns.attemptEnded(attemptId, 'refused', 'NO_AUTH', null, Date.now());
+    const { shareReturns: returns, escalations: giveUp } = sharing.database;
+    await returns.endAttempt(
+      { id: attemptId, outcome: 'refused', code: 'NO_AUTH', requestId: null },
+      Date.now(),
+    );
     const spent = {
       operation: 'wechat.return',
       number: refundNo,

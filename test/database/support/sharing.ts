@@ -1,9 +1,16 @@
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
-import type { NewReceiver } from '../../../database/sharing/reservation';
-import type { SharingAnswer, SharingRequest } from '../../../database/sharing/requests';
-import type { SharingTurn } from '../../../database/sharing/sharings';
-import type { RecordedSharing, ReportedReceiver } from '../../../database/sharing/settlement';
+import type { NewReceiver } from '../../../database/sharing/hold-sharing';
+import type {
+  SharingRequestResult,
+  SharingRequest,
+} from '../../../database/sharing/request-sharing';
+import type { SharingTurn } from '../../../database/sharing/take-sharing-turn';
+import type {
+  RecordedSharing,
+  ReportedReceiver,
+} from '../../../database/sharing/record-sharing-report';
+import { fen } from '../../../domain/money';
 import { createTestDatabase } from '../../support/test-database';
 import { openDatabase } from './built';
 import { someOrder } from './patrol';
@@ -26,7 +33,7 @@ export interface TestSharing {
     outTradeNo: string,
     receivers: readonly NewReceiver[],
     more?: Partial<SharingRequest>,
-  ): Promise<SharingAnswer>;
+  ): Promise<SharingRequestResult>;
   /** The number of a sharing that is taken. */
   shared(
     no: string,
@@ -54,7 +61,7 @@ export const receiver = (amountFen: number, account = '1900000109'): NewReceiver
   account,
   name: null,
   relationType: 'PARTNER',
-  amountFen,
+  amountFen: fen(amountFen),
   description: 'commission',
 });
 

@@ -4,12 +4,12 @@ import { createMoneyActivities } from '../../../activities/refunds/activities';
 import { createRetryControl } from '../../../activities/retries/control';
 import { createRetryDecider } from '../../../activities/retries/decide-retry';
 import type { RefundRequest, RefundRequestResult } from '../../../database/refunds/request-refund';
+import { fen } from '../../../domain/money';
 import type { InterventionAction } from '../../../domain/interventions/reasons';
 import { parseNotice } from '../../../providers/wechatpay/notices/notice-parser';
 import type { RefundEnd } from '../../../simulator/wechatpay/refunds/refund-store';
 import { createProcess, type Interruption } from './interruption';
 import { ACTOR, SPACING_MS, type World } from './world';
-import { fen } from '../../../domain/money';
 
 /** What is ordered: tracked goods, codes from a pool, and a thing that the shop keeps to itself. */
 export interface Shape {
@@ -21,6 +21,9 @@ export interface Shape {
   /** How far the order is when the sequence begins. */
   readonly from: 'created' | 'paid' | 'fulfilled';
 }
+
+/** A refund that the shop requests, its amount in fen. */
+type AskedRefund = Omit<RefundRequest, 'outTradeNo' | 'amountFen'> & { readonly amountFen: number };
 
 export const STOCK = 10;
 const QUIET = new DefaultLogger('ERROR');
@@ -119,8 +122,10 @@ export async function createOrderDriver(world: World, shape: Shape) {
     async addCodes(): Promise<void> {
       await database.products.addCodes(names.codes, codesOf(shape, no), ACTOR);
     },
-    ask: (request: Omit<RefundRequest, 'outTradeNo'>): Promise<RefundRequestResult> =>
-      database.refundRequests.request({ ...request, outTradeNo: no }, null, ACTOR, world.now()),
+    ask: ({ amountFen, ...request }: AskedRefund): Promise<RefundRequestResult> => {
+      const asked = { ...request, outTradeNo: no, amountFen: fen(amountFen) };
+      return database.refundRequests.request(asked, null, ACTOR, world.now());
+    },
 
     /** One attempt of a refund's run, in a process that may die or hang. Resolves when it does either. */
     async attempt(outRefundNo: string, interruption: Interruption | null = null): Promise<void> {
@@ -222,7 +227,7 @@ async function attempt(
   const money = createMoneyActivities({
     database: {
       refunds: process.through(database.refunds),
-      returns: process.through(database.returns),
+      shareReturns: process.through(database.shareReturns),
     },
     wechatpay: process.through(wechatpay),
     refundSpacingMs: () => Promise.resolve(SPACING_MS),

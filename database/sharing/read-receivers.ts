@@ -1,44 +1,11 @@
+// Reads the receivers of a sharing, decrypted for the requests to WeChat.
+import type { Fen } from '../../domain/money';
 import type {
   ReceiverResult,
   ReceiverType,
   RelationType,
-  SharingKind,
-  SharingStatus,
 } from '../../domain/sharing/profit-sharing';
 import type { DatabaseContext, Tx } from '../core/context';
-import { lockOrder } from '../core/lock-order';
-
-/** A sharing as it is locked. */
-export interface SharingRow {
-  readonly out_order_no: string;
-  readonly out_trade_no: string;
-  readonly transaction_key: string;
-  readonly merchant_id: string;
-  readonly app_id: string;
-  readonly transaction_id: string;
-  readonly kind: SharingKind;
-  readonly unfreeze_rest: boolean;
-  readonly description: string;
-  readonly origin: string;
-  readonly status: SharingStatus;
-  readonly order_id: string | null;
-  readonly not_before: Date;
-  readonly next_query_at: Date | null;
-  readonly accepted_at: Date | null;
-}
-
-/** Locks a sharing, and its order first, so that everybody locks in one order. */
-export async function lockSharing(tx: Tx, outOrderNo: string): Promise<SharingRow | null> {
-  const where = { outOrderNo };
-  const found = await tx.profitSharing.findUnique({ where, select: { outTradeNo: true } });
-  if (!found) return null;
-  await lockOrder(tx, found.outTradeNo);
-  const [row] = await tx.$queryRaw<SharingRow[]>`
-    SELECT out_order_no, out_trade_no, transaction_key::text, merchant_id, app_id, transaction_id, kind,
-      unfreeze_rest, description, origin, status, order_id, not_before, next_query_at, accepted_at
-    FROM profit_sharings WHERE out_order_no = ${outOrderNo} FOR NO KEY UPDATE`;
-  return row ?? null;
-}
 
 /** A receiver in clear text: for WeChat alone. */
 export interface Receiver {
@@ -48,10 +15,11 @@ export interface Receiver {
   readonly account: string;
   readonly name: string | null;
   readonly relationType: RelationType;
-  readonly amountFen: number;
+  readonly amountFen: Fen;
   readonly description: string;
   readonly result: ReceiverResult;
   readonly failReason: string | null;
+  /** When WeChat took it as a receiver; null before that. */
   readonly registeredAt: Date | null;
 }
 
@@ -69,6 +37,7 @@ const RECEIVER = {
   registeredAt: true,
 } as const;
 
+/** The place of a receiver's encrypted field, which its encryption is bound to. */
 export const receiverPlace = (column: 'account' | 'name', row: string) => ({
   table: 'profit_sharing_receivers',
   column,
@@ -88,6 +57,7 @@ export async function readReceivers(
     ...row,
     type: row.type as ReceiverType,
     relationType: row.relationType as RelationType,
+    amountFen: row.amountFen as Fen,
     result: row.result as ReceiverResult,
     account: cipher.decrypt(receiverPlace('account', row.id), accountEncrypted),
     name: nameEncrypted && cipher.decrypt(receiverPlace('name', row.id), nameEncrypted),

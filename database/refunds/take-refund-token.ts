@@ -1,12 +1,17 @@
+// Keeps refund requests that fail below WeChat's limit, with tokens in the database for all workers.
 import type { Tx } from '../core/context';
 
 /**
- * WeChat takes 6 refunds a second that fail. Every request takes a token before it is sent and gives it
- * back when it didn't fail: whatever all workers do in one second, no more than six can have failed.
+ * WeChat allows 6 refund requests a second to fail. Each request takes a token before it is sent and
+ * returns it when it did not fail: in one second the workers together can take the 3 tokens that are
+ * there and the 3 that are added, so that no more than 6 requests fail.
  */
 const REFUND_FAILURES = { name: 'wechat.refund_failures', capacity: 3, perSecond: 3 } as const;
 
-/** @returns false when a request sent now might be one failure too many */
+/**
+ * Takes a token for a request.
+ * @returns false when a request sent now might be one failure too many
+ */
 export async function takeRefundToken(tx: Tx): Promise<boolean> {
   const { name, capacity, perSecond } = REFUND_FAILURES;
   const taken = await tx.$executeRaw`
@@ -18,7 +23,7 @@ export async function takeRefundToken(tx: Tx): Promise<boolean> {
   return taken === 1;
 }
 
-/** The request did not fail, so it counts for nothing. */
+/** Returns the token of a request that did not fail. */
 export async function returnRefundToken(tx: Pick<Tx, '$executeRaw'>): Promise<void> {
   const { name, capacity } = REFUND_FAILURES;
   await tx.$executeRaw`

@@ -1,17 +1,20 @@
+// Checks WeChat's limits on the refunds of one payment.
 import type { Tx } from '../core/context';
 
 /** WeChat's limits: https://pay.weixin.qq.com/doc/v3/merchant/4012791903 */
 export const MAX_REFUNDS = 50;
 const REFUNDABLE_DAYS = 365;
 
+/** `too_many`: the payment has as many refunds as WeChat takes; `too_late`: it is too old. */
 export type RefundLimit = 'too_many' | 'too_late';
 
+/** What callers and operators see. */
 export const REFUND_LIMIT_TEXTS: Readonly<Record<RefundLimit, string>> = {
-  too_many: `WeChat Pay takes ${MAX_REFUNDS} refunds of a payment`,
-  too_late: `WeChat Pay refunds a payment for ${REFUNDABLE_DAYS} days`,
+  too_many: `WeChat Pay takes at most ${MAX_REFUNDS} refunds of one payment`,
+  too_late: `WeChat Pay refunds a payment only within ${REFUNDABLE_DAYS} days after it`,
 };
 
-/** Why WeChat would take no further refund of a payment; null when it would. */
+/** The limit that keeps WeChat from taking another refund of a payment; null when none does. */
 export async function refundLimit(
   tx: Tx,
   transactionKey: string,

@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-import type { ReportedReceiver } from '../../../database/sharing/settlement';
+import type { ReportedReceiver } from '../../../database/sharing/record-sharing-report';
 import { someRefund } from '../support/patrol';
 import {
   DAY_MS,
@@ -39,9 +39,12 @@ describe('its run', () => {
   test('asks first after an unknown outcome, and sends the same again when WeChat has nothing', async () => {
     const outOrderNo = await sharing.shared(await sharing.paidOrder(), [receiver(10)]);
     const attemptId = await sharing.sending(outOrderNo);
-    expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'ask', mayBeAbsent: true });
-    await sharing.database.sharings.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
-    expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'ask', mayBeAbsent: true });
+    expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'query', mayBeAbsent: true });
+    await sharing.database.sharings.endAttempt(
+      { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
+      Date.now(),
+    );
+    expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'query', mayBeAbsent: true });
     const again = await sharing.database.sharings.startAfterAbsence(
       outOrderNo,
       LIFE_MS,
@@ -94,13 +97,13 @@ describe('the rest', () => {
     const outOrderNo = await sharing.shared(no, [receiver(10)], { unfreezeRest: true });
     await sharing.sending(outOrderNo);
     const heard = await sharing.hear(outOrderNo, true, [told(10, 'SUCCESS')]);
-    const rest = heard.kind === 'booked' ? (heard.rest ?? '') : '';
+    const rest = heard.kind === 'recorded' ? (heard.rest ?? '') : '';
     expect(await sharing.rowOf(rest)).toMatchObject({
       kind: 'unfreeze',
       origin: 'rest',
       status: 'pending',
     });
-    expect(await sharing.turn(rest)).toMatchObject({ kind: 'send', sharing: { kind: 'unfreeze' } });
+    expect(await sharing.turn(rest)).toMatchObject({ kind: 'send', request: { kind: 'unfreeze' } });
     expect(await sharing.hear(outOrderNo, true, [told(10, 'SUCCESS')])).toMatchObject({
       rest: null,
     });
@@ -200,9 +203,12 @@ describe('the answer', () => {
 
   test('new_number of one that WeChat never took tries the same number again', async () => {
     const { no, outOrderNo, attemptId } = await refusedSharing();
-    await sharing.database.sharings.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
+    await sharing.database.sharings.endAttempt(
+      { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
+      Date.now(),
+    );
     expect(await sharing.answer(no, 'new_number')).toEqual([outOrderNo]);
-    expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'ask', mayBeAbsent: true });
+    expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'query', mayBeAbsent: true });
   });
 
   test('dismiss of a refused one closes it and frees its amounts', async () => {
@@ -214,7 +220,10 @@ describe('the answer', () => {
 
   test('dismiss is refused while WeChat may have it', async () => {
     const { no, outOrderNo, attemptId } = await refusedSharing();
-    await sharing.database.sharings.attemptEnded(attemptId, 'unknown', 'TIMEOUT', null, Date.now());
+    await sharing.database.sharings.endAttempt(
+      { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
+      Date.now(),
+    );
     expect(await sharing.answer(no, 'dismiss')).toBe('SHARING_RESERVED');
     expect(await sharing.money(no)).toMatchObject({ shared: 10 });
     expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'pending' });
@@ -224,7 +233,10 @@ describe('the answer', () => {
     const no = await sharing.paidOrder();
     const outOrderNo = await sharing.shared(no, [receiver(10)]);
     const attemptId = await sharing.sending(outOrderNo);
-    await sharing.database.sharings.attemptEnded(attemptId, 'refused', 'NO_AUTH', null, Date.now());
+    await sharing.database.sharings.endAttempt(
+      { id: attemptId, outcome: 'refused', code: 'NO_AUTH', requestId: null },
+      Date.now(),
+    );
     const given = await sharing.database.escalations.escalate(
       {
         operation: 'wechat.sharing',

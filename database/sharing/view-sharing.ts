@@ -1,3 +1,6 @@
+// Reads sharings as the API shows them, with their receivers' accounts decrypted.
+import type { Fen } from '../../domain/money';
+import type { OrderNumber } from '../../domain/orders/order-number';
 import type {
   ReceiverResult,
   ReceiverType,
@@ -7,12 +10,12 @@ import type {
 } from '../../domain/sharing/profit-sharing';
 import type { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext, Tx } from '../core/context';
-import { receiverPlace } from './sharing-row';
+import { receiverPlace } from './read-receivers';
 
 /** A sharing as the API shows it. */
 export interface SharingView {
   readonly outOrderNo: string;
-  readonly outTradeNo: string;
+  readonly outTradeNo: OrderNumber;
   readonly kind: SharingKind;
   readonly status: SharingStatus;
   readonly origin: SharingOrigin;
@@ -22,16 +25,17 @@ export interface SharingView {
     readonly line: number;
     readonly type: ReceiverType;
     readonly account: string;
-    readonly amountFen: number;
+    readonly amountFen: Fen;
     readonly description: string;
     readonly result: ReceiverResult;
     readonly failReason: string | null;
-    readonly returnedFen: number;
+    readonly returnedFen: Fen;
   }[];
   readonly createdAt: Date;
   readonly finishedAt: Date | null;
 }
 
+/** The columns of a {@link SharingView}. */
 export const SHARING = {
   outOrderNo: true,
   outTradeNo: true,
@@ -58,7 +62,7 @@ export const SHARING = {
   finishedAt: true,
 } as const satisfies Prisma.ProfitSharingSelect;
 
-/** What is listed with an order: the unfreeze at the deadline only once it has begun. */
+/** An order's list of sharings has the unfreeze at the deadline only once that has begun. */
 export const SHARINGS_OF_ORDER = {
   select: SHARING,
   where: { NOT: { origin: 'deadline', status: { in: ['pending', 'closed'] } } },
@@ -67,18 +71,21 @@ export const SHARINGS_OF_ORDER = {
 
 type Row = Prisma.ProfitSharingGetPayload<{ select: typeof SHARING }>;
 
-/** A row with its accounts in clear text. */
+/** Makes the view of a row, its receivers' accounts in clear text. */
 export function viewSharing(
   { cipher }: Pick<DatabaseContext, 'cipher'>,
   { receivers, ...row }: Row,
 ): SharingView {
   return {
     ...row,
+    outTradeNo: row.outTradeNo as OrderNumber,
     kind: row.kind as SharingKind,
     status: row.status as SharingStatus,
     origin: row.origin as SharingOrigin,
     receivers: receivers.map(({ id, accountEncrypted, ...one }) => ({
       ...one,
+      amountFen: one.amountFen as Fen,
+      returnedFen: one.returnedFen as Fen,
       type: one.type as ReceiverType,
       result: one.result as ReceiverResult,
       account: cipher.decrypt(receiverPlace('account', id), accountEncrypted),
@@ -86,14 +93,17 @@ export function viewSharing(
   };
 }
 
-/** @param outTradeNo of its order; null for whichever */
+/**
+ * Finds a sharing by its number.
+ * @param sharing.outTradeNo of the order that it must belong to; left out for any order
+ * @returns null when there is none
+ */
 export async function findSharing(
   context: Pick<DatabaseContext, 'cipher'>,
   client: Pick<Tx, 'profitSharing'>,
-  outOrderNo: string,
-  outTradeNo: string | null,
+  { outOrderNo, outTradeNo }: { readonly outOrderNo: string; readonly outTradeNo?: string },
 ): Promise<SharingView | null> {
   const row = await client.profitSharing.findUnique({ where: { outOrderNo }, select: SHARING });
-  if (!row || (outTradeNo !== null && row.outTradeNo !== outTradeNo)) return null;
+  if (!row || (outTradeNo !== undefined && row.outTradeNo !== outTradeNo)) return null;
   return viewSharing(context, row);
 }

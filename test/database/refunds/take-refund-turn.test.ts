@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-import type { RefundTurn } from '../../../database/refunds/refund-turn';
+import type { RefundTurn } from '../../../database/refunds/take-refund-turn';
 import { someOrder, someRefund } from '../support/patrol';
 import { LIFE_MS, MINUTE_MS, startTestSharing, type TestSharing } from '../support/sharing';
 
@@ -25,10 +25,13 @@ test('what WeChat never had is sent again no sooner than the spacing allows', as
   const startMs = Date.now();
   const sent = await turn(first, startMs);
   if (sent.kind !== 'send') throw new Error(sent.kind);
-  await world.database.refunds.attemptEnded(sent.attemptId, 'unknown', 'TIMEOUT', null, startMs);
+  await world.database.refunds.endAttempt(
+    { id: sent.attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
+    startMs,
+  );
   const laterMs = startMs + MINUTE_MS;
   expect(await turn(second, startMs)).toEqual({ kind: 'wait', delayMs: MINUTE_MS });
-  expect(await turn(first, laterMs)).toMatchObject({ kind: 'ask', ifNotTaken: 'send' });
+  expect(await turn(first, laterMs)).toMatchObject({ kind: 'query', mayBeAbsent: true });
   const other = await turn(second, laterMs);
   if (other.kind !== 'send') throw new Error(other.kind);
   // While it is under way, nobody knows when it arrives.
@@ -36,7 +39,10 @@ test('what WeChat never had is sent again no sooner than the spacing allows', as
     kind: 'wait',
     delayMs: MINUTE_MS,
   });
-  await refunds.attemptEnded(other.attemptId, 'accepted', null, null, laterMs);
+  await refunds.endAttempt(
+    { id: other.attemptId, outcome: 'accepted', code: null, requestId: null },
+    laterMs,
+  );
   const soon = await refunds.startAfterAbsence(first, LIMITS, () => laterMs + 1_000);
   expect(soon).toEqual({ kind: 'wait', delayMs: MINUTE_MS - 1_000 });
   const inTime = await refunds.startAfterAbsence(first, LIMITS, () => laterMs + MINUTE_MS);

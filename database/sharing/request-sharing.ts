@@ -1,62 +1,63 @@
+// Takes the shop's request for a sharing: a repeat finds the same one, a new one holds its amounts.
 import type { ErrorCode } from '../../domain/error-catalogue';
 import { isSharingSettled } from '../../domain/sharing/profit-sharing';
 import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { claimKey, recordKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
 import { lockOrder } from '../core/lock-order';
-import { findSharing, type SharingView } from './reading';
-import { ownNumber, reserveSharing, type NewReceiver } from './reservation';
+import type { TxScope } from '../core/tx-scope';
+import { holdSharing, type NewReceiver, type SharingRefusal } from './hold-sharing';
+import { makeOwnNumber } from './make-own-number';
+import { findSharing, type SharingView } from './view-sharing';
 
 export interface SharingRequest {
   readonly outTradeNo: string;
-  /** The caller's own number, or the key that one is made from. */
+  /** The caller's own number, or `key`: a number is made from its Idempotency-Key. */
   readonly number:
     { readonly kind: 'given'; readonly outOrderNo: string } | { readonly kind: 'key' };
-  /** Also beside a given number: a key that came with something else before is refused. */
+  /** The caller's Idempotency-Key, also beside a number of its own; null without one. */
   readonly guard: IdempotencyGuard | null;
-  /** None: only unfreezes what is left. */
+  /** None: the request only unfreezes what is left. */
   readonly receivers: readonly NewReceiver[];
   readonly unfreezeRest: boolean;
 }
 
-export type SharingAnswer =
-  /** `startsNow`: its run can be started at once. */
+export type SharingRequestResult =
+  /** `startsNow`: its run can start at once. */
   | { readonly kind: 'created'; readonly sharing: SharingView; readonly startsNow: boolean }
-  /** The same was asked for before. */
+  /** The same sharing was requested before. */
   | { readonly kind: 'repeated'; readonly sharing: SharingView; readonly settled: boolean }
-  | {
-      readonly kind: 'refused';
-      readonly code: ErrorCode;
-      readonly detail: string;
-      readonly extra: Readonly<Record<string, unknown>>;
-    };
+  | SharingRefusal;
 
-/** What the shop asks for. */
+/** Sharings on the shop's request. */
 export function createSharingRequests(context: DatabaseContext) {
   return {
-    /** Commits a sharing, or tells of the one that this number has. Asked twice, it is one (S9). */
-    request: (request: SharingRequest, actor: Actor, nowMs: number): Promise<SharingAnswer> =>
+    /** Commits a sharing, or finds the one that this number has: two equal requests make one (S9). */
+    request: (
+      request: SharingRequest,
+      actor: Actor,
+      nowMs: number,
+    ): Promise<SharingRequestResult> =>
       context.prisma.$transaction((tx) =>
-        requestSharing(context, tx, request, actor, new Date(nowMs)),
+        requestSharing(context, { tx, now: new Date(nowMs) }, request, actor),
       ),
 
-    /** null when the order has none of this number. */
+    /** A sharing of an order; null when the order has none with this number. */
     find: (outTradeNo: string, outOrderNo: string): Promise<SharingView | null> =>
-      findSharing(context, context.prisma, outOrderNo, outTradeNo),
+      findSharing(context, context.prisma, { outOrderNo, outTradeNo }),
   };
 }
 
 async function requestSharing(
   context: DatabaseContext,
-  tx: Tx,
+  { tx, now }: TxScope,
   request: SharingRequest,
   actor: Actor,
-  now: Date,
-): Promise<SharingAnswer> {
+): Promise<SharingRequestResult> {
   const { outTradeNo, receivers, unfreezeRest, number, guard } = request;
   if (guard) {
     const claim = await claimKey(tx, guard, context.hash.hex('body', guard.body));
-    if (claim.kind === 'key_reused') return taken('key');
+    if (claim.kind === 'key_reused') return numberTaken('key');
   }
   const order = await lockOrder(tx, outTradeNo);
   if (!order) return refused('NOT_FOUND', `There is no order ${outTradeNo}`);
@@ -66,16 +67,16 @@ async function requestSharing(
     where: { outOrderNo },
     select: { contentHash: true },
   });
-  if (known && known.contentHash !== contentHash) return taken(number.kind);
+  if (known && known.contentHash !== contentHash) return numberTaken(number.kind);
   if (known) {
     if (guard) await recordKey(context, tx, guard, outTradeNo);
     return repeated(context, tx, outOrderNo);
   }
-  // Two orders don't wait for each other: the number itself decides who was first.
+  // Requests for two orders hold different locks: the lock on the number decides which was first.
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${outOrderNo}, 0))`;
   const since = await tx.profitSharing.count({ where: { outOrderNo } });
-  if (since > 0) return taken(number.kind);
-  const reserved = await reserveSharing(context, tx, order, {
+  if (since > 0) return numberTaken(number.kind);
+  const hold = await holdSharing(context, tx, order, {
     outOrderNo,
     receivers,
     unfreezeRest,
@@ -84,47 +85,53 @@ async function requestSharing(
     contentHash,
     now,
   });
-  if (reserved.kind === 'refused') return reserved;
+  if (hold.kind === 'refused') return hold;
   if (guard) await recordKey(context, tx, guard, outTradeNo);
   await audit(tx, actor, {
     action: 'sharing.create',
     subject: outTradeNo,
     details: { out_order_no: outOrderNo },
   });
-  const sharing = await findSharing(context, tx, outOrderNo, outTradeNo);
+  const sharing = await findSharing(context, tx, { outOrderNo, outTradeNo });
   if (!sharing) throw new Error(`Sharing ${outOrderNo} was not written`);
-  return { kind: 'created', sharing, startsNow: reserved.startsNow };
+  return { kind: 'created', sharing, startsNow: hold.startsNow };
 }
 
-function refused(code: ErrorCode, detail: string): SharingAnswer {
+function refused(code: ErrorCode, detail: string): SharingRequestResult {
   return { kind: 'refused', code, detail, extra: {} };
 }
 
-function taken(by: 'given' | 'key'): SharingAnswer {
+function numberTaken(by: 'given' | 'key'): SharingRequestResult {
   return by === 'key'
-    ? refused('IDEMPOTENCY_KEY_REUSED', 'This Idempotency-Key came with something else before')
-    : refused('OUT_ORDER_NO_USED', 'This out_order_no was used with another order or content');
+    ? refused(
+        'IDEMPOTENCY_KEY_REUSED',
+        'This Idempotency-Key was used with another request before; nothing was done',
+      )
+    : refused(
+        'OUT_ORDER_NO_USED',
+        'This out_order_no was used with another order or other content; nothing was done',
+      );
 }
 
 async function repeated(
   context: DatabaseContext,
   tx: Tx,
   outOrderNo: string,
-): Promise<SharingAnswer> {
-  const sharing = await findSharing(context, tx, outOrderNo, null);
+): Promise<SharingRequestResult> {
+  const sharing = await findSharing(context, tx, { outOrderNo });
   if (!sharing) throw new Error(`Sharing ${outOrderNo} is gone`);
   return { kind: 'repeated', sharing, settled: isSharingSettled(sharing.status) };
 }
 
-/** One number per key for ever, so that a repeat finds what it repeats however late it comes. */
+/** One key makes one number at all times, so that a repeat finds its sharing however late it comes. */
 function numberOf(context: DatabaseContext, { number, guard }: SharingRequest): string {
   if (number.kind === 'given') return number.outOrderNo;
   if (!guard) throw new TypeError('A sharing needs a number or an Idempotency-Key');
   const { apiKeyName, route, key } = guard;
-  return ownNumber(context, [apiKeyName, route, key]);
+  return makeOwnNumber(context, [apiKeyName, route, key]);
 }
 
-/** The receivers in any order are the same content. */
+/** The hash of a request's content. Receivers in another order are the same content. */
 function contentOf({ hash }: DatabaseContext, request: SharingRequest): string {
   const { outTradeNo, receivers, unfreezeRest } = request;
   const texts = receivers.map((one) =>

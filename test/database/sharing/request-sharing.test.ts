@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-import type { NewReceiver } from '../../../database/sharing/reservation';
+import type { NewReceiver } from '../../../database/sharing/hold-sharing';
 import { someRefund } from '../support/patrol';
 import {
   MINUTE_MS,
