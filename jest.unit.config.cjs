@@ -10,6 +10,8 @@ const {
  * Postgres, Temporal or a process of Oncepay fails and names this list.
  */
 const ROOMS = [
+  'activities/orders',
+  'activities/outbound',
   'activities/wechat',
   'api/dispatcher/breaker',
   'api/health',
