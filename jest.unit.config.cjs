@@ -1,4 +1,4 @@
-// The unit tier (S22): the rooms of test/ that need no server and no build. See CONTRIBUTING.md.
+// The unit tier (S22): the rooms of test/ that need no server and no build.
 const {
   testPathIgnorePatterns,
   transform,
