@@ -19,5 +19,5 @@ module.exports = {
   testTimeout: 60_000,
   testSequencer: '<rootDir>/test/support/longest-first.cjs',
   // More than the two cores of CI: most of the time, a file waits for a time-out of the product.
-  maxWorkers: 4,
+  maxWorkers: 3,
 };

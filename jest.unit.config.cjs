@@ -1,4 +1,4 @@
-// The unit tier (S22): the rooms of test/ that need no server and no build. See CONTRIBUTING.md.
+// The unit tier (S22): the rooms of test/ that need no server and no build.
 const {
   testPathIgnorePatterns,
   transform,
@@ -10,6 +10,8 @@ const {
  * Postgres, Temporal or a process of Oncepay fails and names this list.
  */
 const ROOMS = [
+  'activities/orders',
+  'activities/outbound',
   'activities/wechat',
   'api/dispatcher/breaker',
   'api/health',
