@@ -1,3 +1,4 @@
+// A whole Oncepay for one test file: database, namespace, simulator and processes.
 import { Client, Connection } from '@temporalio/client';
 import { Pool } from 'pg';
 import {
@@ -20,7 +21,7 @@ import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver';
 export interface TestOncepay extends Oncepay {
   readonly stack: Stack;
   readonly simulator: Simulator;
-  /** The merchant's, for what is done at WeChat without Oncepay. */
+  /** The merchant's credentials, for calls to WeChat without Oncepay. */
   readonly credentials: MerchantCredentials;
   readonly webhooks: WebhookReceiver;
   readonly temporal: Client;
@@ -30,7 +31,7 @@ export interface TestOncepay extends Oncepay {
   /** Creates an order and expects it to be payable. @returns its number */
   newOrder(body?: Record<string, unknown>): Promise<string>;
   order(no: string): Promise<OrderView>;
-  /** Waits until the order has this status and nothing of it is under way. */
+  /** Waits until the order has this status and none of its work is under way. */
   untilStatus(no: string, status: string, timeoutMs?: number): Promise<OrderView>;
   untilOrder(
     no: string,
@@ -41,7 +42,7 @@ export interface TestOncepay extends Oncepay {
   stop(): Promise<void>;
 }
 
-/** What `GET /v1/orders/{no}` answers. */
+/** The reply of `GET /v1/orders/{no}`. */
 export interface OrderView {
   readonly out_trade_no: string;
   readonly status: string;
@@ -86,15 +87,18 @@ export interface TestOptions {
   readonly mode?: PlatformKeyMode;
   readonly apis?: number;
   readonly workers?: number;
-  /** A Temporal server of its own, that the test may stop; `persistent` keeps its data then. */
+  /**
+   * Starts a Temporal server of its own, which the test may stop; with `persistent` it keeps its
+   * data then.
+   */
   readonly ownTemporal?: { readonly persistent: boolean };
-  /** Stands between Oncepay and its database. */
+  /** Puts a proxy between Oncepay and its database. */
   readonly through?: (databaseUrl: string) => Promise<string>;
 }
 
 let users = 0;
 
-/** A user nobody else has: orders of different tests never look the same. */
+/** A user of this call alone: orders of different tests never look the same. */
 export function someUser(): string {
   users += 1;
   return `user-${process.pid}-${users}`;
@@ -191,7 +195,7 @@ async function startAll<T>(count: number, start: () => Promise<T>): Promise<T[]>
   return started;
 }
 
-/** A valid order; what is given replaces what is here. */
+/** A valid order; the given fields replace those here. */
 export function orderBody(body: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     channel: 'admin',
@@ -208,7 +212,7 @@ function viewOf({ status, body }: Reply): OrderView {
   return body as unknown as OrderView;
 }
 
-/** Numbers of what a paid order set off, from the tables: what must be there once is counted here. */
+/** Counts a paid order's rows, of which each must exist exactly once. */
 export async function countEffects(
   sql: Pool,
   no: string,

@@ -1,3 +1,4 @@
+// A Temporal namespace for one test file on the server of the test run.
 import { Client } from 'pg';
 import { z } from 'zod';
 
@@ -10,7 +11,7 @@ function published(name: string): string {
 }
 
 /**
- * The test run's Temporal server and a namespace that no other caller of this run gets.
+ * Returns the test run's Temporal server and a namespace that no other caller of this run gets.
  * @throws when the run has used up its namespaces (see global-setup)
  */
 export async function claimTestNamespace(): Promise<{ address: string; namespace: string }> {

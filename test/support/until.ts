@@ -1,8 +1,9 @@
+// Polls until a condition holds.
 const POLL_MS = 25;
 
 /**
- * Waits until `look` answers with something that is not null or undefined.
- * @throws with `what` and the last thing seen when it takes longer than `timeoutMs`
+ * Waits until `look` returns a value that is not null or undefined.
+ * @throws with `what` and the last value seen when it takes longer than `timeoutMs`
  */
 export async function until<T>(
   what: string,
