@@ -16,9 +16,9 @@ prints a table of the results, and stays up until Ctrl-C.
 `;
 const DEFAULT_COLUMNS = 140;
 const PARENT_CHECK_MS = 250;
-const LEGEND = `ms: the time from a scenario’s first request until its result was seen. The first scenario
-takes longer because it warms everything up. The lost callback and the unpaid order run beside the
-others.`;
+const LEGEND = `ms: the time from a scenario’s first request until its result was seen. The first
+scenario takes longer because it warms everything up. The lost callback and the unpaid order run
+beside the others.`;
 /** The exit code that a shell sees of a program that a signal ended. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof EXIT_CODES;

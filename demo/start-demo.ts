@@ -34,6 +34,9 @@ const SHARING_DELAY = '1s';
  */
 const START_GRACE_MS = 10_000;
 
+/** A part that can't be stopped must not keep the others running; the guardian ends it. */
+const goOnStopping = () => undefined;
+
 /** Stops one thing that was started. */
 type Undo = () => Promise<unknown>;
 
@@ -145,7 +148,7 @@ export function startDemo(log: (line: string) => void): Demo {
     started: startAll(log, undo),
     async stop() {
       // In the order of the start: Oncepay's processes end before the simulator they call.
-      for (const one of undo.splice(0)) await one().catch(() => undefined);
+      for (const one of undo.splice(0)) await one().catch(goOnStopping);
     },
   };
 }

@@ -16,8 +16,8 @@ const { instance } = await WebAssembly.instantiate(wasm, { './schema_engine_bg.j
 bindings.__wbg_set_wasm(instance.exports);
 instance.exports.__wbindgen_start();
 
-// On connecting the engine sends one query (is there a schema, which server is it); the comparison of
-// two texts sends no more. The numbers are Prisma's column types boolean, text and int32.
+// On connecting the engine sends one query (is there a schema, which server is it); the comparison
+// of two texts sends no more. The numbers are Prisma's column types boolean, text and int32.
 const refuse = () => Promise.reject(new Error('print-sql opens no database.'));
 const respondVersion = () =>
   Promise.resolve({

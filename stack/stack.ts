@@ -5,7 +5,12 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { Client } from 'pg';
 
-import { forkGuardian, type Guardian, waitUntilReady } from './processes/guardian-client';
+import {
+  forkGuardian,
+  ignoreEnded,
+  type Guardian,
+  waitUntilReady,
+} from './processes/guardian-client';
 import type { StackSignal } from './processes/guardian-protocol';
 import { isOpenToAll, packageRoot } from './processes/package-root';
 import { type PostgresServer, startPostgres } from './postgres/postgres-server';
@@ -139,7 +144,7 @@ async function spawnProcess(
     const timeoutMs = ready.timeoutMs ?? READY_TIMEOUT_MS;
     await waitUntilReady(child, timeoutMs, () => repliesOk(ready.url)).catch(
       async (error: unknown) => {
-        await child.signal('SIGKILL').catch(() => undefined);
+        await child.signal('SIGKILL').catch(ignoreEnded);
         throw error;
       },
     );

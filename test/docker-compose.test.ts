@@ -1,3 +1,4 @@
+// docker-compose.yml and Dockerfile: services, settings, secrets and rights.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -38,7 +39,10 @@ const services = Object.entries(compose.services);
 const ours = services.filter(([, service]) => service.build !== undefined);
 const OURS_THAT_STAY = ['api', 'worker'] as const;
 
-/** docs: "Environment". Optional ones may be given as well; anything else is a typing error. */
+/**
+ * The required settings (docs/operate/configuration.md). Optional ones may be set too; any other
+ * name is a typing error.
+ */
 const REQUIRED = [
   'DATABASE_URL',
   'TEMPORAL_ADDRESS',
@@ -102,18 +106,21 @@ function settings(name: string): string[] {
   return Object.keys(service(name).environment).map((key) => key.replace(/_FILE$/, ''));
 }
 
-test('has the services of the production shape', () => {
+test('the compose file has the services of the production shape', () => {
   expect(Object.keys(compose.services).sort()).toEqual(
     ['api', 'migrate', 'postgres', 'temporal', 'temporal-ui', 'worker'].sort(),
   );
 });
 
-test.each(services)('%s names a version of its image, never the latest', (_, { image }) => {
-  expect(image).toMatch(/^[\w./-]+:(\d+\.\d+|\$\{ONCEPAY_VERSION:-\d+\.\d+\.\d+\})/);
-  expect(image).not.toContain('latest');
-});
+test.each(services)(
+  'the service %s names a version of its image, never the latest',
+  (_, { image }) => {
+    expect(image).toMatch(/^[\w./-]+:(\d+\.\d+|\$\{ONCEPAY_VERSION:-\d+\.\d+\.\d+\})/);
+    expect(image).not.toContain('latest');
+  },
+);
 
-test('the Dockerfile names a version of its base images and runs as a user without rights', () => {
+test('the Dockerfile names versions of its base images and runs without root rights', () => {
   const bases = read('Dockerfile').match(/^FROM .+$/gm) ?? [];
   expect(bases.length).toBeGreaterThan(0);
   for (const base of bases) expect(base).toMatch(/^FROM node:20\.\d+\.\d+-bookworm-slim/);
@@ -121,19 +128,22 @@ test('the Dockerfile names a version of its base images and runs as a user witho
 });
 
 test.each(services.filter(([name]) => name !== 'migrate'))(
-  '%s stays up and tells its health',
+  'the service %s restarts and reports its health',
   (_, { healthcheck, restart }) => {
     expect(restart).toBe('unless-stopped');
     expect(healthcheck?.test[0]).toMatch(/^CMD(-SHELL)?$/);
   },
 );
 
-test.each(services)('%s waits for services that exist, in a state they reach', (_, waiting) => {
-  for (const [name, { condition }] of Object.entries(waiting.depends_on)) {
-    const stays = service(name).healthcheck !== undefined;
-    expect(condition).toBe(stays ? 'service_healthy' : 'service_completed_successfully');
-  }
-});
+test.each(services)(
+  'the service %s waits for services that exist, in a state they reach',
+  (_, waiting) => {
+    for (const [name, { condition }] of Object.entries(waiting.depends_on)) {
+      const stays = service(name).healthcheck !== undefined;
+      expect(condition).toBe(stays ? 'service_healthy' : 'service_completed_successfully');
+    }
+  },
+);
 
 test('the api does not wait for Temporal: it takes callbacks without it', () => {
   expect(Object.keys(service('api').depends_on)).not.toContain('temporal');
@@ -143,27 +153,30 @@ test.each([
   ['migrate', 'db:migrate'],
   ['api', 'start:api'],
   ['worker', 'start:worker'],
-])('%s runs what `npm run %s` runs', (name, script) => {
-  // The image sets what the script sets for its shell.
+])('the service %s runs the command of `npm run %s`', (name, script) => {
+  // The image sets the variables that the npm script sets for its shell.
   const command = scripts[script]?.replace(/^MALLOC_ARENA_MAX=2 exec /, '');
   expect(service(name).command?.join(' ')).toBe(command);
 });
 
-test.each(ours)('%s can write noReceiver and has no rights', (_, { cap_drop, read_only }) => {
-  expect(read_only).toBe(true);
-  expect(cap_drop).toEqual(['ALL']);
-});
+test.each(ours)(
+  'the service %s can write nowhere and has no rights',
+  (_, { cap_drop, read_only }) => {
+    expect(read_only).toBe(true);
+    expect(cap_drop).toEqual(['ALL']);
+  },
+);
 
-test.each(OURS_THAT_STAY)('%s gets every required setting', (name) => {
+test.each(OURS_THAT_STAY)('the service %s gets every required setting', (name) => {
   expect(settings(name)).toEqual(expect.arrayContaining(REQUIRED));
 });
 
-test.each(ours)('%s gets no setting that nobody reads', (name) => {
+test.each(ours)('the service %s gets no setting that nobody reads', (name) => {
   for (const setting of settings(name)) expect([...REQUIRED, ...OPTIONAL]).toContain(setting);
 });
 
 test.each(ours)(
-  '%s gets each secret as a file that is mounted',
+  'the service %s gets each secret as a file that is mounted',
   (name, { environment, secrets }) => {
     for (const secret of SECRETS) expect(environment).not.toHaveProperty(secret);
     const files = Object.entries(environment).filter(([key]) => key.endsWith('_FILE'));
@@ -176,7 +189,7 @@ test.each(ours)(
   },
 );
 
-test('every secret that is mounted exists, outside the checkout, and every one is used', () => {
+test('every mounted secret exists, outside the checkout, and is used', () => {
   const mounted = new Set(services.flatMap(([, { secrets }]) => secrets));
   expect([...mounted].sort()).toEqual(Object.keys(compose.secrets).sort());
   for (const [name, { file }] of Object.entries(compose.secrets)) {
@@ -185,13 +198,13 @@ test('every secret that is mounted exists, outside the checkout, and every one i
   }
 });
 
-test('a setting without a default in production has none here', () => {
+test('a setting without a default in production has none in the compose file', () => {
   for (const name of ['WECHATPAY_APP_ID', 'WECHATPAY_MERCHANT_ID', 'WECHATPAY_NOTIFY_URL']) {
     expect(service('api').environment[name]).toMatch(new RegExp(`^\\$\\{${name}:\\?[^}]+\\}$`));
   }
 });
 
-test('nothing listens to the outside world but through the proxy on this machine', () => {
+test('only the proxy listens to other machines', () => {
   for (const port of services.flatMap(([, { ports }]) => ports)) {
     expect(port).toMatch(/^127\.0\.0\.1:/);
   }

@@ -31,6 +31,9 @@ const outbound = proxyActivities<Pick<BareActivities, 'deliver'>>({
   taskQueue: TASK_QUEUES.outbound,
 });
 
+/** The query still waits when the run ends, as Oncepay's does: then it fails, and nothing is lost. */
+const ignoreEndOfRun = () => undefined;
+
 /** Has the name of Oncepay's workflow, so that the same client code drives both. */
 export async function orderWorkflow(outTradeNo: string): Promise<string> {
   let prepaid = false;
@@ -44,8 +47,7 @@ export async function orderWorkflow(outTradeNo: string): Promise<string> {
   });
   await steps.loadRun(outTradeNo);
   const prepay = wechatpay.prepay(outTradeNo);
-  // The query still waits when the run ends, as Oncepay's does.
-  queries.queryPayment(outTradeNo).catch(() => undefined);
+  queries.queryPayment(outTradeNo).catch(ignoreEndOfRun);
   show('created');
   await prepay;
   prepaid = true;

@@ -16,6 +16,9 @@ import { packageRoot } from './package-root';
 const LOG_TAIL_LINES = 30;
 const POLL_MS = 50;
 
+/** For a signal to a child that has ended, or a request to a guardian that has: nothing is lost. */
+export const ignoreEnded = (): undefined => undefined;
+
 /** How a child ended: its exit code, or the signal that ended it. */
 export interface ChildExit {
   readonly code: number | null;
@@ -131,7 +134,7 @@ export function forkGuardian(dataDir: string): Guardian {
       };
     },
     async stop() {
-      await request({ type: 'stop', id: (lastId += 1) }).catch(() => undefined);
+      await request({ type: 'stop', id: (lastId += 1) }).catch(ignoreEnded);
       await line.gone;
     },
   };
@@ -176,7 +179,7 @@ export async function runToEnd(
   timeoutMs: number,
 ): Promise<void> {
   const child = await guardian.spawn(name, { ...spec, stage: 'program', stopSignal: 'SIGTERM' });
-  const timer = setTimeout(() => void child.signal('SIGKILL').catch(() => undefined), timeoutMs);
+  const timer = setTimeout(() => void child.signal('SIGKILL').catch(ignoreEnded), timeoutMs);
   const exit = await child.exited;
   clearTimeout(timer);
   if (exit.code === 0) return;

@@ -1,10 +1,11 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Processes that die or hang at each step of the long ways of a refund.
 import { checkBooks } from './support/books';
 import { drain } from './support/drain';
 import { createOrderDriver, type OrderDriver } from './support/order-driver';
 import { startWorld, type World } from './support/world';
 
-/** Random sequences rarely come this far: here every step of the long ways is one at which a process ends. */
+/** Random sequences rarely come this far: here a process ends at every step of the long ways. */
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
@@ -29,7 +30,7 @@ async function asked(): Promise<{ order: OrderDriver; refundNo: string }> {
   return { order, refundNo };
 }
 
-/** Nobody knows whether WeChat has it; it has not. */
+/** It is unknown whether WeChat has the refund; it doesn't. */
 async function lost() {
   const one = await asked();
   world.simulator.setFault({ operation: 'refund', kind: 'cut', outRefundNo: one.refundNo });
@@ -86,12 +87,12 @@ const WAYS: Readonly<Record<string, { readonly prepare: Prepare; readonly steps:
   },
 };
 
-/** After a call it dies, before one it hangs: between two calls there is nothing that lasts. */
+/** A process dies after a call and hangs before one: between two calls nothing is stored. */
 const interruptionAt = (atStep: number) =>
   ({ kind: atStep % 2 === 0 ? 'hangs' : 'dies', atStep }) as const;
 
 test.each(Object.entries(WAYS))(
-  '%s: processes die or hang between any two of its steps, and the money is right',
+  '%s: processes die or hang between any two steps, and the money is right',
   async (_way, { prepare, steps }) => {
     let met = 0;
     for (let wasMet = true; wasMet; met += 1) {
@@ -100,7 +101,7 @@ test.each(Object.entries(WAYS))(
       await order.attempt(refundNo, interruptionAt(met));
       wasMet = world.interrupted.length > 0;
       await checkBooks(order);
-      // Another process comes while the first one hangs.
+      // Another process starts while the first one hangs.
       world.pass(120_000);
       await order.attempt(refundNo);
       await drain(order);

@@ -1,11 +1,11 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Sequences that random tests, or thinking about them, have found.
 import { replacementNumber } from '../../domain/refunds/refund-number';
 import { readBooks } from './support/books';
 import { drain } from './support/drain';
 import { createOrderDriver, STOCK, type OrderDriver, type Shape } from './support/order-driver';
 import { startWorld, type World } from './support/world';
 
-/** What random sequences, or thinking about them, have found. */
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
@@ -23,7 +23,7 @@ const fulfilled = (change: Partial<Shape> = {}): Promise<OrderDriver> =>
     ...change,
   });
 
-/** Asks for a refund and sends it. @returns its number */
+/** Requests a refund and sends it. @returns its number */
 async function sent(
   order: OrderDriver,
   ending: string,
@@ -43,7 +43,7 @@ async function deliverAll(order: OrderDriver): Promise<void> {
   await order.apply();
 }
 
-/** WeChat closes a refund, and a person takes a new number. */
+/** WeChat closes a refund, and an operator takes a new number. */
 async function replaced(order: OrderDriver, outRefundNo: string): Promise<void> {
   await order.settle(outRefundNo, 'CLOSED', 1);
   await deliverAll(order);
@@ -64,7 +64,7 @@ test.each([
   expect(world.simulator.refundsOf(order.no)).toHaveLength(4);
 });
 
-test('a replacement that is closed too never meets the replacement of another', async () => {
+test('a replacement that WeChat closes too never meets another’s replacement', async () => {
   const order = await fulfilled();
   const [one, two] = [await sent(order, '-1', 100), await sent(order, '-2', 150)];
   await replaced(order, two);
@@ -77,7 +77,7 @@ test('a replacement that is closed too never meets the replacement of another', 
   expect(await readBooks(order)).toMatchObject({ refundedFen: 250 });
 });
 
-test('what WeChat does not have is sent again no sooner after another refund than WeChat wants', async () => {
+test('a refund that WeChat lacks is sent again only after WeChat’s spacing', async () => {
   const order = await fulfilled();
   world.simulator.setFault({ operation: 'refund', kind: 'cut', outTradeNo: order.no });
   const lost = await sent(order, '-1', 100);
@@ -96,7 +96,7 @@ test('what WeChat does not have is sent again no sooner after another refund tha
   await drain(order);
 });
 
-test('what was abnormal before WeChat closed it, and is heard after that, asks nobody', async () => {
+test('a late report of ABNORMAL after the close opens no intervention', async () => {
   const order = await fulfilled();
   const number = await sent(order, '-1', 100);
   const before = order.letters().length;
@@ -110,7 +110,7 @@ test('what was abnormal before WeChat closed it, and is heard after that, asks n
   await drain(order);
 });
 
-test('an abnormal refund that WeChat closes is asked about as closed, and as nothing else', async () => {
+test('an abnormal refund that WeChat closes leaves one intervention, as closed', async () => {
   const order = await fulfilled();
   const number = await sent(order, '-1', 100);
   for (const status of ['ABNORMAL', 'CLOSED'] as const) {
@@ -125,7 +125,7 @@ test.each([
   ['as soon as it is back', true],
   ['only after the next refund', false],
 ])(
-  'goods of a refund that leaves them do not come back with an earlier one, done %s',
+  'goods that a refund leaves don’t come back with an earlier one, done %s',
   async (_when, atOnce) => {
     const order = await fulfilled();
     const first = await sent(order, '-1', 100, { restock: true, revokeCodes: true });
@@ -143,7 +143,7 @@ test.each([
   },
 );
 
-test('an abnormal refund that went on without us is over with the next word of a person', async () => {
+test('an abnormal refund that went on without us ends with the next resolution', async () => {
   const order = await fulfilled();
   const number = await sent(order, '-1', 100);
   await order.settle(number, 'ABNORMAL', 1);

@@ -1,16 +1,19 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Random sequences of refunds: no more is refunded than was paid.
 import fc from 'fast-check';
 import { steps } from './support/commands';
 import { drain } from './support/drain';
 import { createOrderDriver } from './support/order-driver';
 import { startWorld, type World } from './support/world';
 
-/** A minute's worth on two busy cores; more find more. */
+/** Takes about a minute on two busy cores; more runs find more. */
 const RUNS = 40;
-/** A slow machine does fewer: as many as begin within this, but not too few to mean something. */
+/**
+ * A slow machine does fewer runs: those that begin within this time, but at least a useful number.
+ */
 const TIME_MS = 80_000;
 const FEWEST_RUNS = 10;
-/** At how many different steps processes are interrupted at least, where all runs fit. */
+/** The least number of different steps at which processes are interrupted, where all runs fit. */
 const MOST_STEPS = 8;
 
 let world: World;
@@ -36,7 +39,7 @@ const shape = fc.record({
   ),
 });
 
-test('whatever happens in whatever order, no more goes back than was paid, and all sums agree', async () => {
+test('any sequence of events refunds no more than was paid, and all sums agree', async () => {
   const endMs = Date.now() + TIME_MS;
   let runs = 0;
   await fc.assert(

@@ -1,9 +1,10 @@
+// Many refunds at once on running workers that are killed: all sums agree.
 import fc from 'fast-check';
 import { setPolicy } from '../e2e/support/interventions';
 import { askRefund, atWechat } from '../e2e/support/refunds';
 import { startTestOncepay, type OrderView, type TestOncepay } from '../support/oncepay';
 
-/** What a dead worker was at is taken up again within this. */
+/** The work of a dead worker is taken up again within this time. */
 const RECOVERY_MS = 75_000;
 const TOTAL_FEN = 300;
 
@@ -18,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => oncepay.stop());
 
 const plan = fc.record({
-  /** Of one order each: what is asked for at once. */
+  /** The refunds of one order that are requested at once. */
   orders: fc.array(
     fc.record({
       callbacks: fc.integer({ min: 1, max: 3 }),
@@ -36,7 +37,7 @@ const plan = fc.record({
     { maxLength: 4 },
   ),
   duplicate: fc.integer({ min: 0, max: 3 }),
-  /** After so many of the refunds were asked for a worker dies. */
+  /** A worker dies after so many refund requests. */
   diesAfter: fc.integer({ min: 1, max: 6 }),
 });
 
@@ -61,12 +62,12 @@ async function checkSums(no: string, acceptedFen: number): Promise<void> {
      FROM payment_transactions WHERE order_no = $1`,
     [no],
   );
-  // Three points for 300 fen: one goes with each hundred, rounded half up.
+  // Three points for 300 fen: one is taken back with each hundred, rounded half up.
   const points = 3 - Math.floor((3 * backFen * 2 + TOTAL_FEN) / (2 * TOTAL_FEN));
   expect(rows).toEqual([{ held_fen: backFen, refunded_fen: backFen, points, back: back.length }]);
 }
 
-test('refunds at once, answers lost, callbacks repeated, workers killed: all sums agree', async () => {
+test('refunds at once, lost responses, repeats, killed workers: all sums agree', async () => {
   const { simulator } = oncepay;
   await fc.assert(
     fc.asyncProperty(plan, async ({ orders, faults, duplicate, diesAfter }) => {

@@ -1,3 +1,4 @@
+// The stack: starts real servers and processes, and leaves none behind.
 import { execFile, type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -32,7 +33,7 @@ afterEach(async () => {
   await Promise.all(stacks.splice(0).map((stack) => stack.stop()));
 });
 
-/** Every process whose command line names the folder: Postgres, the guardian, … */
+/** Every process whose command line contains the folder: Postgres, the guardian, … */
 async function processesOf(dataDir: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,args=']);
   return stdout.split('\n').filter((line) => line.includes(dataDir));
@@ -43,7 +44,7 @@ async function temporalServers(): Promise<string[]> {
   return stdout.split('\n').filter((line) => line.includes('server start-dev'));
 }
 
-/** A zombie, which waits for its adopted parent to take notice, is not alive. */
+/** A zombie, which waits until its new parent collects it, is not alive. */
 async function isAlive(pid: number): Promise<boolean> {
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,stat=']);
   const [line] = stdout.split('\n').filter((entry) => Number.parseInt(entry, 10) === pid);
@@ -98,7 +99,7 @@ async function expectNothingLeft(guardian: number, started: { dataDir: string; i
 }
 
 describe('a started stack', () => {
-  test('answers on every side, and leaves neither a process nor its folder behind', async () => {
+  test('a stack replies on every side and leaves neither a process nor its folder', async () => {
     const stack = await start({ temporal: { own: true, namespaces: ['shop'], ui: true } });
     expect(await query(stack.databaseUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     const url = await stack.createDatabase('shop');
@@ -115,7 +116,7 @@ describe('a started stack', () => {
     expect(existsSync(stack.dataDir)).toBe(false);
   });
 
-  test('runs beside another one', async () => {
+  test('a stack runs beside another one', async () => {
     const [one, two] = await Promise.all([
       start({ temporal: { own: true } }),
       start({ temporal: { own: true } }),
@@ -127,13 +128,13 @@ describe('a started stack', () => {
     expect(await query(two.databaseUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
-  test('has no URL for what it was started without', async () => {
+  test('a stack has no URL for a server it was started without', async () => {
     const stack = await start({ postgres: false, temporal: false });
     expect(() => stack.databaseUrl).toThrow('This stack was started without Postgres.');
     expect(() => stack.temporalAddress).toThrow('This stack was started without Temporal.');
   });
 
-  test('is durable unless told otherwise, in UTF-8, with room for 200 connections', async () => {
+  test('a stack is durable by default, in UTF-8, with room for 200 connections', async () => {
     const stack = await start({ durable: true, temporal: false });
     const settings = `SELECT current_setting('fsync') AS fsync,
       current_setting('synchronous_commit') AS commit, current_setting('server_encoding') AS encoding,
@@ -145,7 +146,7 @@ describe('a started stack', () => {
   });
 
   test.each(['SIGINT', 'SIGKILL'] as const)(
-    'keeps its rows when Postgres ends by %s',
+    'a stack keeps its rows when Postgres ends by %s',
     async (end) => {
       const stack = await start({ temporal: false });
       await query(stack.databaseUrl, 'CREATE TABLE kept AS SELECT 42 AS answer');
@@ -157,7 +158,7 @@ describe('a started stack', () => {
   );
 
   test.each(['SIGTERM', 'SIGKILL'] as const)(
-    'keeps a workflow when a persistent Temporal ends by %s',
+    'a stack keeps a workflow when a persistent Temporal ends by %s',
     async (end) => {
       const temporal = { own: true, persistent: true, namespaces: ['shop'] };
       const stack = await start({ postgres: false, temporal });
@@ -173,8 +174,8 @@ describe('a started stack', () => {
   );
 });
 
-describe('one of our processes', () => {
-  test('gets the environment it is given and no other, once it is ready', async () => {
+describe('one of our own processes', () => {
+  test('a process gets the environment it is given and no other', async () => {
     process.env['ONCEPAY_LEAK'] = 'leaked';
     const stack = await start({ postgres: false, temporal: false });
     const port = await freePort();
@@ -187,7 +188,7 @@ describe('one of our processes', () => {
     delete process.env['ONCEPAY_LEAK'];
   });
 
-  test('can be stopped, tells its exit code and what it wrote', async () => {
+  test('a process that is stopped returns its exit code and its output', async () => {
     const stack = await start({ postgres: false, temporal: false });
     const port = await freePort();
     const ready = { url: `http://127.0.0.1:${port}/` };
@@ -200,7 +201,7 @@ describe('one of our processes', () => {
     await idle.kill('SIGTERM');
   });
 
-  test('that hangs is stopped with the stack all the same', async () => {
+  test('a process that hangs is stopped with the stack all the same', async () => {
     const stack = await start({ postgres: false, temporal: false });
     const idle = await stack.spawn('idle', { script: IDLE, env: {} });
     await idle.kill('SIGSTOP');
@@ -209,7 +210,7 @@ describe('one of our processes', () => {
     expect(await isAlive(idle.pid)).toBe(false);
   });
 
-  test('that ends before it is ready fails the start with its last 30 lines', async () => {
+  test('a process that ends before it is ready fails with its last 30 lines', async () => {
     const stack = await start({ postgres: false, temporal: false });
     const failing = stack.spawn('idle', {
       script: IDLE,
@@ -220,7 +221,7 @@ describe('one of our processes', () => {
     await expect(failing).rejects.toThrow(`idle ended (code 3) before it was ready:\n${lines}`);
   });
 
-  test('that never gets ready is not left running', async () => {
+  test('a process that never gets ready is not left running', async () => {
     const stack = await start({ postgres: false, temporal: false });
     const ready = { url: 'http://127.0.0.1:1/', timeoutMs: 300 };
     await expect(stack.spawn('idle', { script: IDLE, env: {}, ready })).rejects.toThrow(
@@ -230,9 +231,9 @@ describe('one of our processes', () => {
   });
 });
 
-describe('an owner that is gone', () => {
+describe('the owner of a stack ends', () => {
   test.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)(
-    'by %s leaves no process and no folder behind',
+    'an owner that ends by %s leaves no process and no folder behind',
     async (end) => {
       const { owner, stack, guardian } = await startOwner();
       expect(await isAlive(stack.idle)).toBe(true);
@@ -241,33 +242,33 @@ describe('an owner that is gone', () => {
     },
   );
 
-  test('takes a child with it that does not listen to SIGTERM', async () => {
+  test('an owner that is killed takes a child with it that ignores SIGTERM', async () => {
     const { owner, stack, guardian } = await startOwner({ IGNORE_SIGTERM: '1' });
     owner.kill('SIGKILL');
     await expectNothingLeft(guardian, stack);
   });
 
-  test('as well as its guardian, killed alone, ends everything', async () => {
+  test('a guardian that is killed alone ends everything', async () => {
     const { stack, guardian } = await startOwner();
     process.kill(guardian, 'SIGKILL');
     await expectNothingLeft(guardian, stack);
   });
 });
 
-describe('a start that fails', () => {
+describe('a stack that can’t start', () => {
   const saved = { ...process.env };
   afterEach(() => {
     process.env = { ...saved };
   });
 
-  test('says that TEMPORAL_CLI_PATH names no program, and leaves nothing running', async () => {
-    process.env['TEMPORAL_CLI_PATH'] = '/noReceiver/temporal';
+  test('a TEMPORAL_CLI_PATH that names no program is reported, and nothing runs', async () => {
+    process.env['TEMPORAL_CLI_PATH'] = '/nowhere/temporal';
     await expect(start({ temporal: { own: true } })).rejects.toThrow(
       /^TEMPORAL_CLI_PATH names \/noReceiver\/temporal, which is not a program\.$/,
     );
   });
 
-  test('says what to install when there is no Temporal CLI and no way to fetch it', async () => {
+  test('a missing Temporal CLI that can’t be fetched is reported with what to do', async () => {
     delete process.env['TEMPORAL_CLI_PATH'];
     process.env['PATH'] = '/noReceiver';
     const cache = await mkdtemp(join(tmpdir(), 'oncepay-no-cache-'));
@@ -279,7 +280,7 @@ describe('a start that fails', () => {
     );
   });
 
-  test('says that nobody answers at TEMPORAL_ADDRESS', async () => {
+  test('a TEMPORAL_ADDRESS without a server is reported', async () => {
     process.env['TEMPORAL_ADDRESS'] = '127.0.0.1:1';
     await expect(start({ postgres: false })).rejects.toThrow(
       /^TEMPORAL_ADDRESS names 127\.0\.0\.1:1, which doesn't answer: /,
@@ -288,7 +289,7 @@ describe('a start that fails', () => {
 });
 
 describe('a Temporal server that runs already', () => {
-  test('is used, gets the namespaces it lacks, and is not ours to stop', async () => {
+  test('a running Temporal is used, gets missing namespaces and can’t be stopped', async () => {
     const running = await start({ postgres: false, temporal: { own: true } });
     process.env['TEMPORAL_ADDRESS'] = running.temporalAddress;
     try {

@@ -1,4 +1,4 @@
-// Run as a program: starts a stack, says what it consists of, and waits to be killed.
+// Run as a program: starts a stack, prints its parts, and waits to be killed.
 const { startStack } = require('../../dist/stack/stack.js');
 
 async function main() {

@@ -1,5 +1,5 @@
 // Run as a program: compares prisma/schema.prisma with the database of DATABASE_URL, which has all
-// migrations applied, by Prisma's own schema engine; prints what it finds as JSON.
+// migrations applied, by Prisma's own schema engine; prints the differences as JSON.
 // The engine is WebAssembly behind an ES module, which a test can't load itself.
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg';
 
 /* global WebAssembly */
 
-// The adapter's own copy: both sides must agree on it.
+// The adapter's own copy: both sides must have the same version.
 const { bindMigrationAwareSqlAdapterFactory } = createRequire(
   import.meta.resolve('@prisma/adapter-pg'),
 )('@prisma/driver-adapter-utils');
@@ -23,7 +23,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const schemaFile = join(root, 'prisma', 'schema.prisma');
 const migrationsDir = join(root, 'prisma', 'migrations');
 
-// The catalogue's "char" columns reach the adapter as bytes; the engine wants text of one character.
+// The catalogue's "char" columns reach the adapter as bytes; the engine wants one character.
 const PG_CHAR = 18;
 const PG_TEXT = 25;
 const PRISMA_CHARACTER = 6;
@@ -50,14 +50,14 @@ function readCharAsText(connection) {
     charColumns.delete(query);
     return result;
   };
-  // Its own way cuts at every semicolon, also inside a function's body; the server reads a whole file.
+  // The adapter cuts at every semicolon, also in a function's body; the server reads a whole file.
   connection.executeScript = async (script) => {
     await connection.client.query(script);
   };
   return connection;
 }
 
-// A shadow database made from a connection string would be the main one: take its parts instead.
+// A shadow database made from a connection string would be the main one: use its parts instead.
 const url = new URL(process.env.DATABASE_URL);
 const server = {
   host: url.hostname,

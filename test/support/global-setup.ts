@@ -1,4 +1,5 @@
-// Starts one Postgres and one Temporal server for the whole test run, and says where they are.
+// Starts one Postgres and one Temporal server for the whole test run, and publishes their
+// addresses.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -9,7 +10,7 @@ declare global {
   var oncepayTestStack: Stack | undefined;
 }
 
-/** One for each test file that talks to Temporal, so that their task queues don't mix. */
+/** One namespace for each test file that uses Temporal, so that their task queues don't mix. */
 const NAMESPACES = Array.from({ length: 64 }, (_, index) => `t${index + 1}`);
 const TEMPLATE = 'oncepay_template';
 const MIGRATIONS_DIR = join(__dirname, '..', '..', 'prisma', 'migrations');

@@ -1,4 +1,4 @@
-// Run as a program: stays until it is stopped; READY_PORT makes it answer, FAIL makes it fail.
+// Run as a program: stays until it is stopped; READY_PORT makes it reply, FAIL makes it fail.
 const { createServer } = require('node:http');
 const { setInterval } = require('node:timers');
 

@@ -1,3 +1,4 @@
+// A TCP proxy that takes a server away without stopping it.
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
@@ -6,7 +7,7 @@ export interface TcpProxy {
   readonly port: number;
   /** Cuts every connection and refuses new ones. */
   refuse(): Promise<void>;
-  /** Keeps every connection and moves no byte: a stopped server. */
+  /** Keeps every connection and passes no byte on, as a server that hangs. */
   hang(): void;
   /** Lets everything through again. */
   pass(): Promise<void>;

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 // Databases of a test's own, on the Postgres server of the test run.
+=======
+// A database of a test's own on the Postgres server of the test run.
+>>>>>>> work-rest2
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -15,7 +19,7 @@ async function onServer<T>(use: (client: Client) => Promise<T>): Promise<T> {
   }
 }
 
-/** A pool's `end()` resolves before the server has let its sessions go; give them this long. */
+/** A pool's `end()` resolves before the server has closed its sessions; give them this long. */
 const LEAVE_MS = 2_000;
 const POLL_MS = 20;
 
@@ -33,7 +37,7 @@ async function drop(name: string): Promise<void> {
 /** A database of a test's own, on the Postgres server of this test run. */
 export interface TestDatabase {
   readonly url: string;
-  /** Drops it once its sessions have ended, or with those that don't. */
+  /** Drops the database after its sessions have ended, or together with those that don't end. */
   drop(): Promise<void>;
 }
 
@@ -51,7 +55,7 @@ export function createTestDatabase(): Promise<TestDatabase> {
   return create(published('ONCEPAY_TEST_TEMPLATE'));
 }
 
-/** A database with nothing in it. */
+/** An empty database. */
 export function createEmptyDatabase(): Promise<TestDatabase> {
   return create('template0');
 }

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 // Hands out the Temporal namespaces of the test run, each to one caller.
+=======
+// A Temporal namespace for one test file on the server of the test run.
+>>>>>>> work-rest2
 import { Client } from 'pg';
 import { z } from 'zod';
 import { published } from './servers';
@@ -6,7 +10,7 @@ import { published } from './servers';
 const rowsSchema = z.tuple([z.object({ taken: z.coerce.number() })]);
 
 /**
- * The test run's Temporal server and a namespace that no other caller of this run gets.
+ * Returns the test run's Temporal server and a namespace that no other caller of this run gets.
  * @throws when the run has used up its namespaces (see global-setup)
  */
 export async function claimTestNamespace(): Promise<{ address: string; namespace: string }> {

@@ -1,3 +1,4 @@
+// The shop's side of webhooks for tests.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -15,14 +16,14 @@ export interface ReceivedWebhook {
   };
 }
 
-/** The shop's side of webhooks: verifies every signature, keeps what it took. */
+/** The shop's side of webhooks: verifies every signature and keeps the accepted webhooks. */
 export interface WebhookReceiver {
   readonly url: string;
   readonly secret: string;
   readonly received: ReceivedWebhook[];
-  /** Requests whose signature did not verify. */
+  /** The number of requests whose signature did not verify. */
   readonly forged: number;
-  /** The next `times` requests are answered with this status and not kept. */
+  /** The next `times` requests get this status and are not kept. */
   failNext(times: number, status?: number): void;
   of(outTradeNo: string): ReceivedWebhook[];
   close(): Promise<void>;

@@ -1,3 +1,4 @@
+// Resolutions of interventions: two keys, repeats, refusals.
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../support/interventions';
 import { externalRefund } from '../support/refunds';
 
-/** More than one key may move alone. */
+/** Above the sum that one key may move alone. */
 const LARGE = { items: [{ sku: 'ring', quantity: 1, unit_price: 200_000 }] };
 const LARGE_ORDER = { ...LARGE, amount: { total: 200_000, currency: 'CNY' } };
 
@@ -42,7 +43,7 @@ interface Resolution {
 }
 const resolutionOf = (body: unknown) => (body as { resolution: Resolution }).resolution;
 
-/** What the audit log has of the answers about a number, the oldest first. */
+/** The entries of the audit log about a number's resolutions, the oldest first. */
 async function audited(no: string): Promise<string[]> {
   const { rows } = await oncepay.sql.query<{ line: string }>(
     `SELECT format('%s %s %s: %s', actor, split_part(action, '.', 2), details->>'action', details->>'note')
@@ -52,7 +53,7 @@ async function audited(no: string): Promise<string[]> {
   return rows.map(({ line }) => line);
 }
 
-describe('two keys', () => {
+describe('resolutions that need two keys', () => {
   test('above the limit the first key proposes, and only another one approves', async () => {
     const no = await mismatched(LARGE_ORDER, 199_999);
     const { id, amount } = await untilOpened(oncepay, no, 'amount_mismatch');
@@ -76,7 +77,7 @@ describe('two keys', () => {
     ]);
   });
 
-  test('another answer takes the place of one that is only proposed', async () => {
+  test('a proposal is replaced by another resolution', async () => {
     const no = await mismatched(LARGE_ORDER, 199_999);
     const { id } = await untilOpened(oncepay, no, 'amount_mismatch');
     expect((await resolve(oncepay, id, 'accept')).status).toBe(202);
@@ -99,13 +100,13 @@ describe('two keys', () => {
     ]);
   });
 
-  test('what moves no money needs one key, whatever the amount', async () => {
+  test('a resolution that moves no money needs one key, whatever the amount', async () => {
     const no = await mismatched(LARGE_ORDER, 199_999);
     const { id } = await untilOpened(oncepay, no, 'amount_mismatch');
     expect((await resolve(oncepay, id, 'retry')).status).toBe(200);
   });
 
-  test('a signal by hand only proposes; a key approves it', async () => {
+  test('a signal sent by hand only proposes; a key approves it', async () => {
     const no = await mismatched();
     const { id: interventionId } = await untilOpened(oncepay, no, 'amount_mismatch');
     const run = oncepay.temporal.workflow.getHandle(no);
@@ -133,7 +134,7 @@ describe('two keys', () => {
     ]);
   });
 
-  test('a large sum proposed by hand still needs two keys', async () => {
+  test('a large sum proposed by a signal still needs two keys', async () => {
     const no = await mismatched(LARGE_ORDER, 199_999);
     const { id: interventionId } = await untilOpened(oncepay, no, 'amount_mismatch');
     const proposal = { interventionId, action: 'accept', note: 'x' };
@@ -148,7 +149,7 @@ describe('two keys', () => {
   });
 });
 
-test('twenty answers at the same moment are one answer, carried out once', async () => {
+test('twenty resolutions at the same moment are one, carried out once', async () => {
   const no = await lateOrderThatAsks();
   const { id } = await untilOpened(oncepay, no, 'late_payment');
   const all = await Promise.all(Array.from({ length: 20 }, () => resolve(oncepay, id, 'refund')));
@@ -169,7 +170,7 @@ async function lateOrderThatAsks(): Promise<string> {
   }
 }
 
-test('a payment that does not match is judged anew as often as a person says so', async () => {
+test('a payment that does not match is decided again at each retry', async () => {
   const no = await mismatched();
   const seen = new Set<string>();
   for (let n = 0; n < 3; n += 1) {
@@ -188,7 +189,7 @@ test('a payment that does not match is judged anew as often as a person says so'
   await oncepay.untilStatus(no, 'fulfilled');
 });
 
-test('an answer given while no worker runs is kept, and carried out when one is back', async () => {
+test('a resolution without a running worker is kept and carried out later', async () => {
   const { no, sku } = await orderOf(oncepay, { kind: 'virtual' });
   await oncepay.simulator.pay({ outTradeNo: no });
   const { id } = await untilOpened(oncepay, no, 'no_codes');
@@ -198,7 +199,7 @@ test('an answer given while no worker runs is kept, and carried out when one is 
   const kept = await resolve(oncepay, id, 'retry');
   expect(kept.status).toBe(202);
   expect(resolutionOf(kept.body).status).toBe('approved');
-  // The same again while it waits is the same answer; another one has to wait.
+  // The same resolution again while it waits is the same one; another one has to wait.
   expect(resolutionOf((await resolve(oncepay, id, 'retry')).body).id).toBe(
     resolutionOf(kept.body).id,
   );
@@ -210,12 +211,12 @@ test('an answer given while no worker runs is kept, and carried out when one is 
   expect(order.attention).toBeNull();
 });
 
-test('several questions of one order: the answer must say which, and each is answered alone', async () => {
+test('two interventions of one order: a resolution must name its intervention', async () => {
   const { no, sku } = await orderOf(oncepay, { kind: 'virtual' });
   await oncepay.simulator.pay({ outTradeNo: no });
   const codes = await untilOpened(oncepay, no, 'no_codes');
   const { transaction_id: transactionId } = await oncepay.order(no);
-  // Made elsewhere, and of more than was paid.
+  // Made elsewhere, and of more than the payment.
   const resource = externalRefund(no, transactionId ?? '', 301);
   await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: no, resource });
   const books = await untilOpened(oncepay, no, 'reconciliation');
@@ -237,7 +238,7 @@ test('several questions of one order: the answer must say which, and each is ans
   });
   expect(only.status).toBe(200);
   await oncepay.untilStatus(no, 'fulfilled');
-  // The second click is the same answer; anything else finds nothing open.
+  // The second click is the same resolution; anything else finds no open intervention.
   const again = await oncepay.call('POST', path, {
     body: { action: 'retry', note: 'codes are in' },
   });
@@ -246,7 +247,7 @@ test('several questions of one order: the answer must say which, and each is ans
   expect(none).toMatchObject({ status: 409, body: { code: 'NOTHING_OPEN' } });
 });
 
-describe('what can not be an answer', () => {
+describe('resolutions that are refused', () => {
   let no: string;
   let id: string;
   beforeAll(async () => {
@@ -275,14 +276,14 @@ describe('what can not be an answer', () => {
       'VALIDATION_ERROR',
     ],
     ['an action of another reason', { action: 'skip', note }, 409, 'ACTION_NOT_ALLOWED'],
-  ] as const)('%s', async (_what, body, status, code) => {
+  ] as const)('a resolution with %s is refused', async (_what, body, status, code) => {
     const path = `/v1/interventions/${id}/resolution`;
     const replied = await oncepay.call('POST', path, { as: 'operator', body });
     expect(replied).toMatchObject({ status, body: { code } });
     expect(replied.headers.get('content-type')).toMatch(/^application\/problem\+json/);
   });
 
-  test('one of an id that is none, of nobody, of another order', async () => {
+  test('a resolution with an invalid, unknown or foreign id is refused', async () => {
     const body = { action: 'accept', note };
     const at = (path: string, more: object = {}) =>
       oncepay.call('POST', path, { body: { ...body, ...more } });
@@ -298,7 +299,7 @@ describe('what can not be an answer', () => {
     expect((await at('/v1/orders/2025112601000000000019/resolution')).status).toBe(400);
   });
 
-  test('one of a key that may only read, or only sells', async () => {
+  test('a resolution by a viewer’s or a merchant’s key is refused', async () => {
     for (const as of ['viewer', 'merchant'] as const) {
       const path = `/v1/interventions/${id}/resolution`;
       const replied = await oncepay.call('POST', path, { as, body: { action: 'accept', note } });
@@ -306,7 +307,7 @@ describe('what can not be an answer', () => {
     }
   });
 
-  test('another one after the question is answered', async () => {
+  test('a resolution of a resolved intervention is refused', async () => {
     expect((await resolve(oncepay, id, 'accept')).status).toBe(200);
     expect(await resolve(oncepay, id, 'refund')).toMatchObject({
       status: 409,
@@ -316,7 +317,7 @@ describe('what can not be an answer', () => {
   });
 });
 
-test('a late payment can not be accepted once the stock is sold, nor after its refund is reserved', async () => {
+test('a late payment can’t be accepted once its stock is sold or its refund held', async () => {
   const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 2 });
   await setSetting(oncepay, 'late_payment', 'ask');
   await oncepay.call('POST', `/v1/orders/${no}/close`);
@@ -346,7 +347,7 @@ test('a late payment can not be accepted once the stock is sold, nor after its r
   expect(body).toMatchObject({ stock: 2, reserved: 0, sold: 0 });
 });
 
-test('an answer that no worker has carried out is refused once a payment ends its question', async () => {
+test('a resolution that no worker carried out is refused once a payment ends its case', async () => {
   oncepay.simulator.setFault({
     operation: 'close',
     kind: 'error',

@@ -1,3 +1,4 @@
+// Resolutions that a run carries out: retry, close, and notices that no run took.
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { SEARCH_ATTRIBUTES } from '../../../domain/temporal/task-queues';
 import { countEffects, someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
@@ -54,19 +55,19 @@ async function refusedQuery(): Promise<Intervention> {
   return question;
 }
 
-/** WeChat's word that a run was told of too often without a verdict. */
+/** A report of WeChat that woke its run too often without getting a verdict. */
 async function untakenNotice(): Promise<Intervention> {
   const no = await oncepay.newOrder(LONG);
   const run = oncepay.temporal.workflow.getHandle(no);
   await run.terminate('by hand');
-  // A run that nobody carries out stands where a run should work.
+  // Puts a run that no worker carries out in the place of a working one.
   await oncepay.temporal.workflow.start('orderWorkflow', {
     workflowId: no,
     taskQueue: 'nobody',
     args: [no],
   });
   await oncepay.simulator.pay({ outTradeNo: no });
-  // All tries are over, instead of hours later.
+  // All attempts are over, instead of hours later.
   await oncepay.sql.query(
     `UPDATE notification_inbox SET attempts = 20, next_attempt_at = now() WHERE out_trade_no = $1`,
     [no],
@@ -82,8 +83,8 @@ async function untakenNotice(): Promise<Intervention> {
   return question;
 }
 
-describe.each([['retry'], ['close']] as const)('a close WeChat refused: %s', (action) => {
-  test('it is sent again, and the order closes', async () => {
+describe.each([['retry'], ['close']] as const)('WeChat refused a close: %s', (action) => {
+  test('a close that WeChat refused is sent again, and the order closes', async () => {
     const question = await refusedClose();
     const { out_trade_no: no } = question;
     await answered(question, action);
@@ -93,7 +94,7 @@ describe.each([['retry'], ['close']] as const)('a close WeChat refused: %s', (ac
   });
 });
 
-test('queries WeChat refused: retry asks long before the schedule would, and finds the payment', async () => {
+test('a refused query that is retried queries at once and finds the payment', async () => {
   const question = await refusedQuery();
   const { out_trade_no: no } = question;
   await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
@@ -103,7 +104,7 @@ test('queries WeChat refused: retry asks long before the schedule would, and fin
   expect(order.attention).toBeNull();
 });
 
-test('queries WeChat refused: close closes the order, here and at WeChat', async () => {
+test('refused queries resolved with close close the order, here and at WeChat', async () => {
   const question = await refusedQuery();
   const { out_trade_no: no } = question;
   oncepay.simulator.clearFaults();
@@ -114,11 +115,11 @@ test('queries WeChat refused: close closes the order, here and at WeChat', async
 });
 
 test.each([['retry'], ['dismiss']])(
-  'a notice no run took: answered with %s, its payment counts all the same, once',
+  'a notice that no run took, resolved with %s, still counts its payment once',
   async (action) => {
     const question = await untakenNotice();
     const { out_trade_no: no } = question;
-    // Kept until the run is one that works.
+    // The resolution is kept until a run works again.
     expect((await resolve(oncepay, question.id, action)).status).toBe(202);
     await oncepay.temporal.workflow.getHandle(no).terminate('by hand');
     await untilResolved(oncepay, question.id);
@@ -137,7 +138,7 @@ const ATTENTION = defineSearchAttributeKey(
   SearchAttributeType.KEYWORD,
 );
 
-/** What Web UI shows of a run: its details, and what it is found by. */
+/** The parts of a run that Web UI shows: its details, and its search attribute. */
 async function shownOf(no: string): Promise<{ details: string; attention: string | null }> {
   const run = oncepay.temporal.workflow.getHandle(no);
   const metadata = await run.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
@@ -148,7 +149,7 @@ async function shownOf(no: string): Promise<{ details: string; attention: string
   };
 }
 
-test('Web UI shows question, answers and call while it is open, and not after', async () => {
+test('Web UI shows intervention, actions and call while it is open, not after', async () => {
   const question = await refusedClose();
   const { id, out_trade_no: no } = question;
   const { details } = await until('it is shown', async () => {
@@ -168,7 +169,7 @@ test('Web UI shows question, answers and call while it is open, and not after', 
   expect(after.details).not.toMatch(/a person must decide|actions to choose from|resolution/);
 });
 
-test('many questions are counted first, then answered at once, and never with money', async () => {
+test('many interventions are counted first, then resolved, and never with money', async () => {
   const numbers = await Promise.all([1, 2, 3].map(() => mismatchedIdentity()));
   const since = new Date(Date.now() - 60_000).toISOString();
   const path = '/v1/interventions/resolve';

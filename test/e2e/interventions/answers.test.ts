@@ -1,3 +1,4 @@
+// Plays every action of every intervention reason.
 import { INTERVENTIONS, type InterventionReason } from '../../../domain/interventions/reasons';
 import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -40,7 +41,7 @@ afterEach(() => oncepay.simulator.clearFaults());
 type Reason = InterventionReason;
 interface Asked {
   readonly question: Intervention;
-  /** Undoes what made it go wrong. */
+  /** Repairs what made the action necessary. */
   readonly mend?: () => Promise<void>;
 }
 type Provoke = () => Promise<Asked>;
@@ -81,7 +82,7 @@ const isOver: Expectation = async ({ question }) => {
   await untilResolved(oncepay, question.id);
   expect(await interventionsOf(oncepay, question.out_trade_no)).toEqual([]);
 };
-/** It fails in the same way, so it is asked again. */
+/** It fails in the same way, so the next intervention is opened. */
 const askedAnew: Expectation = async ({ question }) => {
   const next = await until('it is asked anew', async () => {
     const open = await interventionsOf(oncepay, question.out_trade_no);
@@ -193,7 +194,7 @@ async function deafShop(): Promise<Asked> {
   return asked(no, 'undeliverable');
 }
 
-/** A refund made elsewhere, of more than was paid. */
+/** A refund made elsewhere, of more than the payment. */
 async function foreignRefund(): Promise<Asked> {
   const no = await paidOrder(oncepay);
   const { transaction_id: transactionId } = await oncepay.order(no);
@@ -377,22 +378,25 @@ test('every row of the table of reasons and actions is played here', () => {
   expect(played).toEqual(table.sort());
 });
 
-test.each(ROWS)('$reason is answered with $action', async ({ action, provoke, holds }) => {
-  const one = await provoke();
-  const { id, actions } = one.question;
-  expect(actions).toContain(action);
-  if (action === 'retry') await one.mend?.();
-  const params = action === 'to_user' ? { params: given } : {};
-  const replied = await resolve(oncepay, id, action, params);
-  expect([replied.status, replied.body]).toEqual([200, expect.anything()]);
-  await holds(one);
-  // A double click changes nothing.
-  const again = await resolve(oncepay, id, action, params);
-  expect([again.status, again.body]).toEqual([200, expect.anything()]);
-  const { rows } = await oncepay.sql.query(
-    `SELECT status, proposed_by FROM intervention_resolutions WHERE intervention_id = $1`,
-    [id],
-  );
-  expect(rows).toEqual([{ status: 'done', proposed_by: 'operator' }]);
-  if (action !== 'retry') await one.mend?.();
-});
+test.each(ROWS)(
+  'an intervention with the reason $reason is resolved with $action',
+  async ({ action, provoke, holds }) => {
+    const one = await provoke();
+    const { id, actions } = one.question;
+    expect(actions).toContain(action);
+    if (action === 'retry') await one.mend?.();
+    const params = action === 'to_user' ? { params: given } : {};
+    const replied = await resolve(oncepay, id, action, params);
+    expect([replied.status, replied.body]).toEqual([200, expect.anything()]);
+    await holds(one);
+    // A second click changes nothing.
+    const again = await resolve(oncepay, id, action, params);
+    expect([again.status, again.body]).toEqual([200, expect.anything()]);
+    const { rows } = await oncepay.sql.query(
+      `SELECT status, proposed_by FROM intervention_resolutions WHERE intervention_id = $1`,
+      [id],
+    );
+    expect(rows).toEqual([{ status: 'done', proposed_by: 'operator' }]);
+    if (action !== 'retry') await one.mend?.();
+  },
+);

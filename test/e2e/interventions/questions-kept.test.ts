@@ -1,3 +1,4 @@
+// Interventions that stay open, end by themselves, or need a second key.
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import {
@@ -12,7 +13,7 @@ import {
   type Intervention,
 } from '../support/interventions';
 
-/** More than one key may move alone. */
+/** Above the sum that one key may move alone. */
 const LARGE_FEN = 200_000;
 const OTHER_APP = 'wx0000000000000000';
 
@@ -25,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
-/** WeChat tells of a refund that nobody here made. */
+/** WeChat reports a refund that nobody made here. */
 async function tellOfRefund(no: string, transactionId: string): Promise<Intervention> {
   const merchantId = oncepay.simulator.order(no)?.merchantId;
   const resource = {
@@ -35,19 +36,19 @@ async function tellOfRefund(no: string, transactionId: string): Promise<Interven
     out_refund_no: `theirs_${no}`,
     refund_id: '50300000000000000000000000000',
     refund_status: 'SUCCESS',
-    // More than was paid: one that fits is booked.
+    // More than the payment: a refund that fits would be booked.
     amount: { total: 300, refund: 301, payer_total: 300, payer_refund: 301 },
   };
   await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: no, resource });
   return untilOpened(oncepay, no, 'reconciliation');
 }
 
-/** A payment that says it belongs to another app. */
+/** A payment that names another app. */
 function payForeign(no: string) {
   return oncepay.simulator.pay({ outTradeNo: no, appId: OTHER_APP, force: true });
 }
 
-/** Waits until a question of this reason is open that is none of those seen before. */
+/** Waits until an intervention with this reason is open that is none of those seen before. */
 function untilAskedAnew(no: string, seen: readonly Intervention[]): Promise<Intervention> {
   const ids = seen.map(({ id }) => id);
   return until('it is asked anew', async () => {
@@ -56,8 +57,8 @@ function untilAskedAnew(no: string, seen: readonly Intervention[]): Promise<Inte
   });
 }
 
-describe('a refund that answers a reconciliation', () => {
-  test('moves the payment in question, not the one that paid the order', async () => {
+describe('a refund that resolves a reconciliation', () => {
+  test('a refund moves the payment in question, not the one that paid the order', async () => {
     const no = await oncepay.newOrder();
     const good = await oncepay.simulator.pay({ outTradeNo: no });
     await oncepay.untilStatus(no, 'fulfilled');
@@ -76,7 +77,7 @@ describe('a refund that answers a reconciliation', () => {
     });
   });
 
-  test('moves nothing when nobody knows the payment, and the question stays open', async () => {
+  test('a refund of an unknown payment gets 409, and the intervention stays open', async () => {
     const no = await oncepay.newOrder();
     await oncepay.simulator.pay({ outTradeNo: no });
     await oncepay.untilStatus(no, 'fulfilled');
@@ -92,7 +93,7 @@ describe('a refund that answers a reconciliation', () => {
   });
 });
 
-test('a mismatch on a closed order can not be asked about again: it stays until it is refunded', async () => {
+test('a mismatch on a closed order refuses retry and stays until its refund', async () => {
   const no = await oncepay.newOrder();
   await oncepay.call('POST', `/v1/orders/${no}/close`);
   await oncepay.untilStatus(no, 'closed');
@@ -111,7 +112,7 @@ test('a mismatch on a closed order can not be asked about again: it stays until 
 test.each([
   ['appid', { appId: OTHER_APP }],
   ['mchid', { merchantId: '1900000000' }],
-])('another %s, dismissed and found again by asking, stays what it is', async (_what, payment) => {
+])('another %s, dismissed and found again by a query, keeps its reason', async (_what, payment) => {
   const no = await oncepay.newOrder();
   const { transactionId } = await oncepay.simulator.pay({ outTradeNo: no, ...payment });
   const first = await untilOpened(oncepay, no, 'identity_mismatch');
@@ -131,7 +132,7 @@ test.each([
   expect((await oncepay.order(no)).status).toBe('awaiting_payment');
 });
 
-test('two keys count what was paid, not what the order says, when an effect fails', async () => {
+test('two keys count the sum paid, not the order’s, when an effect fails', async () => {
   const { no } = await orderOf(oncepay, { kind: 'virtual' });
   await oncepay.simulator.pay({ outTradeNo: no, totalFen: LARGE_FEN });
   const mismatch = await untilOpened(oncepay, no, 'amount_mismatch');
@@ -148,8 +149,8 @@ test('two keys count what was paid, not what the order says, when an effect fail
   expect(oncepay.simulator.refundsOf(no)).toMatchObject([{ refundFen: LARGE_FEN }]);
 });
 
-test('a refund that failed, it seems, is no question any more once WeChat says that it went well', async () => {
-  // WeChat takes it, but neither answers nor says so when it is asked.
+test('a failed refund’s intervention ends when WeChat reports that it succeeded', async () => {
+  // WeChat makes the refund, but neither its response nor the query says so.
   const { simulator } = oncepay;
   simulator.setFault({ operation: 'refund', kind: 'cut_after', times: 1 });
   const noAuth = { kind: 'error', status: 403, code: 'NO_AUTH' } as const;
@@ -167,7 +168,7 @@ test('a refund that failed, it seems, is no question any more once WeChat says t
   });
 });
 
-test('a refund that failed, it seems, asks where to when WeChat says that it is abnormal', async () => {
+test('a failed refund’s intervention turns abnormal when WeChat reports that', async () => {
   const { simulator } = oncepay;
   simulator.setFault({ operation: 'refund', kind: 'cut_after', times: 1 });
   const noAuth = { kind: 'error', status: 403, code: 'NO_AUTH' } as const;
@@ -181,10 +182,10 @@ test('a refund that failed, it seems, asks where to when WeChat says that it is 
   expect(await interventionsOf(oncepay, no)).toMatchObject([{ reason: 'refund_abnormal' }]);
 });
 
-test('a refund that failed says what WeChat answered; one WeChat may have can not be given up', async () => {
+test('a failed refund shows WeChat’s response; one that may exist can’t be dismissed', async () => {
   const { simulator } = oncepay;
   const noAuth = { kind: 'error', status: 403, code: 'NO_AUTH' } as const;
-  /** What the question says of WeChat's answer, as its last call of this kind was answered. */
+  /** The part of the evidence about WeChat's response to the last call of this kind. */
   const word = (subject: string, operation: string, code = 'NO_AUTH') => {
     const calls = simulator.requestsOf(subject).filter((call) => call.operation === operation);
     const { requestId, status } = calls.at(-1) ?? {};
@@ -220,7 +221,7 @@ test('a refund that failed says what WeChat answered; one WeChat may have can no
 });
 
 describe('accept of a payment that does not match', () => {
-  test('is refused once another payment has paid', async () => {
+  test('accept is refused once another payment has paid the order', async () => {
     const no = await oncepay.newOrder();
     await oncepay.simulator.pay({ outTradeNo: no, totalFen: 299 });
     const { id } = await untilOpened(oncepay, no, 'amount_mismatch');
@@ -236,7 +237,7 @@ describe('accept of a payment that does not match', () => {
     expect((await oncepay.order(no)).transaction_id).toBe(good.transactionId);
   });
 
-  test('on a closed order needs its stock again, and goes on with it', async () => {
+  test('accept on a closed order needs its stock again, and then goes on with it', async () => {
     const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 2 });
     const close = async (one: string) => {
       await oncepay.call('POST', `/v1/orders/${one}/close`);
@@ -272,7 +273,7 @@ test.each([
   ['new_number', 'CLOSED', 'refund_closed'],
   ['to_bank_card', 'ABNORMAL', 'refund_abnormal'],
 ] as const)(
-  'above the limit %s takes a second key, and the first one twice is one',
+  'above the limit %s needs a second key, and twice the first key is one',
   async (action, status, reason) => {
     const { simulator } = oncepay;
     simulator.setRefundOutcome({ status, times: 1 });
@@ -300,7 +301,7 @@ test.each([
   },
 );
 
-test('a close that foreign money holds back spends its budget, then asks a person', async () => {
+test('a close that another payment prevents spends its budget, then escalates', async () => {
   await setPolicy(oncepay, 'wechat.close', { base_delay_ms: 50, max_attempts: 3 });
   const no = await oncepay.newOrder();
   await payForeign(no);

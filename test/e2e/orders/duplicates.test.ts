@@ -1,3 +1,4 @@
+// Repeated order requests, at once and later: one order, one reservation, one prepay.
 import { orderBody, someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 
 let oncepay: TestOncepay;
@@ -6,7 +7,7 @@ beforeAll(async () => {
 });
 afterAll(() => oncepay.stop());
 
-/** The same request `times` times at once, spread over both api processes. */
+/** Sends the same request `times` times at once, spread over both api processes. */
 function atOnce(times: number, body: unknown, headers: Record<string, string> = {}) {
   const [one, two] = oncepay.apis.map(({ port }) => port);
   return Promise.all(
@@ -37,7 +38,7 @@ function counts(answers: { status: number }[]): Record<number, number> {
   return seen;
 }
 
-test('fifty identical requests at once make one order, one reservation and one prepay', async () => {
+test('fifty identical requests at once make one order, reservation and prepay', async () => {
   const sku = `sku-${someUser()}`;
   await oncepay.call('PUT', `/v1/products/${sku}`, {
     body: { name: 'Thing', kind: 'physical', stock: 100 },
@@ -63,7 +64,7 @@ test('fifty identical requests at once make one order, one reservation and one p
     .requestsOf(no)
     .filter(({ operation }) => operation === 'prepay');
   expect(prepays).toHaveLength(1);
-  // Items in another order are the same order; another amount is another one.
+  // Items in another order make the same order; another amount makes another one.
   const turned = await oncepay.call('POST', '/v1/orders', {
     body: { ...body, items: [...items].reverse() },
   });
@@ -74,7 +75,7 @@ test('fifty identical requests at once make one order, one reservation and one p
   expect([other.status, numbers([other]).has(no)]).toEqual([201, false]);
 });
 
-test('a paid order is no duplicate any more: buying the same again makes a new order', async () => {
+test('an order for the same goods after the payment is a new order', async () => {
   const body = orderBody();
   const no = await created(body);
   await oncepay.simulator.pay({ outTradeNo: no });
@@ -84,7 +85,7 @@ test('a paid order is no duplicate any more: buying the same again makes a new o
   expect(numbers([second]).has(no)).toBe(false);
 });
 
-test('an Idempotency-Key decides alone: fifty at once make one order, another body is 422', async () => {
+test('fifty requests with one key make one order; another body under it gets 422', async () => {
   const key = `key-${someUser()}`;
   const body = orderBody();
   const answers = await atOnce(50, body, { 'idempotency-key': key });
@@ -108,7 +109,7 @@ test('an Idempotency-Key decides alone: fifty at once make one order, another bo
   expect(otherKey.status).toBe(201);
 });
 
-test('a replayed key shows the order as it is now', async () => {
+test('a repeated Idempotency-Key returns the order in its present state', async () => {
   const headers = { 'idempotency-key': `key-${someUser()}` };
   const body = orderBody();
   const no = await created(body, headers);
@@ -140,10 +141,10 @@ test('fifty buyers of the last ten pieces at once: ten get one, nobody gets more
   expect(product.body).toMatchObject({ stock: 10, reserved: 10 });
 });
 
-test('two apis and two workers serve the same orders: each is paid and fulfilled once', async () => {
-  const orders = await Promise.all(Array.from({ length: 30 }, () => oncepay.newOrder()));
-  await Promise.all(orders.map((no) => oncepay.simulator.pay({ outTradeNo: no, callbacks: 3 })));
-  for (const no of orders) await oncepay.untilStatus(no, 'fulfilled', 30_000);
+test('two apis and two workers serve the same orders: each is paid, fulfilled once', async () => {
+  const created = await Promise.all(Array.from({ length: 30 }, () => oncepay.newOrder()));
+  await Promise.all(created.map((no) => oncepay.simulator.pay({ outTradeNo: no, callbacks: 3 })));
+  for (const no of created) await oncepay.untilStatus(no, 'fulfilled', 30_000);
   const { rows } = await oncepay.sql.query(
     `SELECT count(*)::int AS entries, sum(delta)::int AS points FROM points_entries
      WHERE out_trade_no = ANY($1)`,

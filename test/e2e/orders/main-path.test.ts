@@ -1,3 +1,4 @@
+// The way of a payment end to end: created, paid, fulfilled, announced.
 import { temporal as proto } from '@temporalio/proto';
 import {
   countEffects,
@@ -66,7 +67,7 @@ test.each(CHANNELS)(
   },
 );
 
-test('a paid order leaves at most 36 events, at most 20 of them from the payment on', async () => {
+test('a paid order has at most 36 history events, 20 of them from the payment on', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.untilStatus(no, 'fulfilled');
@@ -80,7 +81,7 @@ test('a paid order leaves at most 36 events, at most 20 of them from the payment
   expect(types.length - signal).toBeLessThanOrEqual(20);
 });
 
-test('stock is reserved with the order, taken when paid, and never sold twice', async () => {
+test('an order reserves stock, its payment takes it, and no piece is sold twice', async () => {
   const sku = `mug-${someUser()}`;
   const product = { name: 'Mug', kind: 'physical', stock: 3 };
   expect((await oncepay.call('PUT', `/v1/products/${sku}`, { body: product })).status).toBe(200);
@@ -103,7 +104,7 @@ test('stock is reserved with the order, taken when paid, and never sold twice', 
   expect(sold.body).toMatchObject({ stock: 1, reserved: 0, sold: 2 });
 });
 
-test('virtual goods come from the pool of codes, each code once', async () => {
+test('an order of virtual goods gets its codes from the pool, each code once', async () => {
   const sku = `game-${someUser()}`;
   await oncepay.call('PUT', `/v1/products/${sku}`, { body: { name: 'Game', kind: 'virtual' } });
   const codes = ['A-1', 'A-2', 'A-3'].map((code) => `${sku}:${code}`);
@@ -123,7 +124,8 @@ test('virtual goods come from the pool of codes, each code once', async () => {
   const seenByViewer = await oncepay.call('GET', `/v1/orders/${first}`, { as: 'viewer' });
   expect(seenByViewer.body).not.toHaveProperty('codes');
 
-  // Only one code is left for two: nothing is handed out, the other effects are done all the same.
+  // Only one code is left for two: none is handed out, and the other effects are done all the
+  // same.
   await oncepay.simulator.pay({ outTradeNo: second });
   const stuck = await oncepay.untilOrder(
     second,
@@ -154,7 +156,7 @@ test('virtual goods come from the pool of codes, each code once', async () => {
   });
 });
 
-test('the shop is told by signed webhooks, the user by a message', async () => {
+test('after a payment the shop gets signed webhooks and the user gets a message', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
   const order = await oncepay.untilStatus(no, 'fulfilled');
@@ -170,7 +172,7 @@ test('the shop is told by signed webhooks, the user by a message', async () => {
   expect(oncepay.webhooks.forged).toBe(0);
 });
 
-test('a webhook the shop does not take is sent again under the same id', async () => {
+test('a webhook that the shop refuses is sent again under the same id', async () => {
   const no = await oncepay.newOrder();
   oncepay.webhooks.failNext(2);
   await oncepay.simulator.pay({ outTradeNo: no });
@@ -180,7 +182,7 @@ test('a webhook the shop does not take is sent again under the same id', async (
   expect(new Set(oncepay.webhooks.of(no).map(({ id }) => id)).size).toBe(2);
 });
 
-test('the same callback twenty times at once is answered 204 each time and applied once', async () => {
+test('a callback that comes twenty times at once gets 204 each time, is applied once', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no, callbacks: 20 });
   const deliveries = oncepay.simulator.deliveries(no);
@@ -190,7 +192,7 @@ test('the same callback twenty times at once is answered 204 each time and appli
   expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
 });
 
-test('a callback after the run has ended changes nothing, and its repeat starts no run', async () => {
+test('a callback after the run has ended changes nothing and starts no run', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.untilStatus(no, 'fulfilled');
@@ -199,7 +201,7 @@ test('a callback after the run has ended changes nothing, and its repeat starts 
   const before = await handle.describe();
   const [repeat] = await oncepay.simulator.notify({ outTradeNo: no, count: 1 });
   expect(repeat?.status).toBe(204);
-  // The same payment told under another id does reach a run, which finds it applied.
+  // The same payment reported under another id does start a run, which finds it applied.
   const [other] = await oncepay.simulator.notify({ outTradeNo: no, count: 1, newId: true });
   expect(other?.status).toBe(204);
   const order = await oncepay.untilOrder(
@@ -220,7 +222,7 @@ test('a callback after the run has ended changes nothing, and its repeat starts 
   expect(runs).toHaveLength(2);
 });
 
-test('a callback that arrives while the order is still created pays it', async () => {
+test('a callback that comes while the order is still created pays the order', async () => {
   oncepay.simulator.setFault({ operation: 'prepay', kind: 'cut_after', times: 3 });
   const creation = oncepay.call('POST', '/v1/orders', { body: orderBody() });
   const [row] = await until('the order is at WeChat', async () => {
@@ -249,7 +251,7 @@ test.each([
   ['unknown_shape', 204],
   ['profit_sharing', 204],
 ] as const)(
-  'a callback of the kind %s is answered %i and leaves the order as it is',
+  'a callback of the kind %s gets %i and leaves the order unchanged',
   async (kind, status) => {
     const no = await oncepay.newOrder();
     const delivery = await oncepay.simulator.sendRaw({ kind, outTradeNo: no });

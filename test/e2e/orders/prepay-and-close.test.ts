@@ -1,3 +1,4 @@
+// Prepay and close of an order: expired, refused, unknown, repeated.
 import { orderBody, someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 
@@ -15,7 +16,7 @@ afterEach(() => {
 
 const LONG = { expires_in_seconds: 3600 };
 
-/** An order with stock of its own, to see whether it comes back. */
+/** An order with stock of its own, to see whether the stock comes back. */
 async function stockedOrder(more: Record<string, unknown>): Promise<{ no: string; sku: string }> {
   const sku = `sku-${someUser()}`;
   await oncepay.call('PUT', `/v1/products/${sku}`, {
@@ -30,7 +31,7 @@ async function reserved(sku: string): Promise<unknown> {
   return (body as { reserved: number }).reserved;
 }
 
-test('an order nobody pays is closed here and at WeChat, and its stock comes back', async () => {
+test('an order that nobody pays is closed here and at WeChat, and frees its stock', async () => {
   const { no, sku } = await stockedOrder({});
   expect(await reserved(sku)).toBe(2);
   const order = await oncepay.untilStatus(no, 'closed', 45_000);
@@ -43,7 +44,7 @@ test('an order nobody pays is closed here and at WeChat, and its stock comes bac
   await oncepay.temporal.workflow.getHandle(no).result();
 });
 
-test('a close by request is answered 200, and again 200; the payment is no longer given out', async () => {
+test('a close gets 200, a second one too, and the payment is no longer returned', async () => {
   const { no, sku } = await stockedOrder(LONG);
   const first = await oncepay.call('POST', `/v1/orders/${no}/close`, { as: 'operator' });
   expect([first.status, first.body]).toMatchObject([200, { status: 'closed', payment: null }]);
@@ -54,7 +55,7 @@ test('a close by request is answered 200, and again 200; the payment is no longe
   expect(oncepay.simulator.order(no)?.tradeState).toBe('CLOSED');
 });
 
-test('a close of a paid order is 409, also when WeChat was paid and nobody told us yet', async () => {
+test('a close of a paid order gets 409, even before its payment was reported', async () => {
   const no = await oncepay.newOrder(LONG);
   await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
   const answer = await oncepay.call('POST', `/v1/orders/${no}/close`);
@@ -63,7 +64,7 @@ test('a close of a paid order is 409, also when WeChat was paid and nobody told 
   expect((await oncepay.call('POST', `/v1/orders/${no}/close`)).status).toBe(409);
 });
 
-test('a close WeChat refuses as too early is tried again until it is allowed', async () => {
+test('a close that WeChat refuses as too early is tried again until it is allowed', async () => {
   oncepay.simulator.setRefuseCloseWithin(20_000);
   const { no, sku } = await stockedOrder(LONG);
   const answer = await oncepay.call('POST', `/v1/orders/${no}/close`);
@@ -74,7 +75,7 @@ test('a close WeChat refuses as too early is tried again until it is allowed', a
   expect(await reserved(sku)).toBe(0);
 });
 
-test('an unknown outcome of the prepay is followed by the same request, byte for byte', async () => {
+test('a prepay with an unknown outcome is sent again with the same bytes', async () => {
   oncepay.simulator.setFault({ operation: 'prepay', kind: 'cut_after', times: 2 });
   const no = await oncepay.newOrder({ ...LONG, channel: 'miniprogram', openid: 'oSame' });
   const requests = oncepay.simulator
@@ -85,7 +86,7 @@ test('an unknown outcome of the prepay is followed by the same request, byte for
 });
 
 test.each(['timeout', 'error', 'unsigned', 'forged', 'html'] as const)(
-  'a prepay answered with the fault %s goes through at a later attempt',
+  'a prepay that gets the fault %s succeeds at a later attempt',
   async (kind) => {
     oncepay.simulator.setFault({ operation: 'prepay', kind, status: kind === 'html' ? 403 : 500 });
     const created = await oncepay.call('POST', '/v1/orders', { body: orderBody(LONG) });
@@ -97,7 +98,7 @@ test.each(['timeout', 'error', 'unsigned', 'forged', 'html'] as const)(
   },
 );
 
-test('a definite refusal of the content closes the order: 502 with WeChat’s code, now and at a repeat', async () => {
+test('a refusal of the content closes the order: 502 with WeChat’s code, also again', async () => {
   oncepay.simulator.setFault({
     operation: 'prepay',
     kind: 'error',
@@ -140,13 +141,13 @@ test.each([
       status: 'created',
       attention: { reason: 'wechat_failed' },
     });
-    // Nothing was ever taken by WeChat: the order can be closed in the database alone.
+    // WeChat never accepted a prepay, so the order can be closed in the database alone.
     expect((await oncepay.call('POST', `/v1/orders/${no}/close`)).status).toBe(200);
     expect(oncepay.simulator.order(no)).toBeNull();
   },
 );
 
-test('a content refusal after an unknown attempt frees nothing before WeChat says closed', async () => {
+test('a content refusal after an unknown attempt frees nothing until WeChat closes', async () => {
   oncepay.simulator.setFault({ operation: 'prepay', kind: 'cut_after', times: 1 });
   oncepay.simulator.setFault({
     operation: 'prepay',
@@ -165,7 +166,7 @@ test('a content refusal after an unknown attempt frees nothing before WeChat say
   expect(oncepay.simulator.order(no)?.tradeState).toBe('CLOSED');
 });
 
-test('what WeChat never heard of is closed only when nothing can make it known any more', async () => {
+test('an order unknown to WeChat is closed once no attempt can reach WeChat any more', async () => {
   oncepay.simulator.setFault({ operation: 'prepay', kind: 'cut', times: 1_000 });
   const creation = oncepay.call('POST', '/v1/orders', { body: orderBody(LONG) });
   const no = await until('an attempt has an unknown outcome', async () => {
@@ -184,7 +185,7 @@ test('what WeChat never heard of is closed only when nothing can make it known a
     return Promise.resolve(closes.length > 0 ? true : null);
   });
   expect(await oncepay.order(no)).toMatchObject({ status: 'created' });
-  // The moments after which no attempt can reach WeChat any more have passed.
+  // The times after which no attempt can reach WeChat any more have passed.
   await oncepay.sql.query(
     `WITH o AS (UPDATE orders SET time_expire = '2020-01-01T00:00:00+08:00' WHERE out_trade_no = $1)
      UPDATE provider_attempts SET deadline_at = '2020-01-01' WHERE out_trade_no = $1`,
@@ -194,7 +195,7 @@ test('what WeChat never heard of is closed only when nothing can make it known a
   expect([200, 202]).toContain((await early).status);
 }, 90_000);
 
-test('parameters past their life are made anew, by one prepay for fifty requests at once', async () => {
+test('expired pay parameters are renewed by one prepay for fifty requests at once', async () => {
   const no = await oncepay.newOrder(LONG);
   await oncepay.sql.query(`UPDATE orders SET prepay_expires_at = now() WHERE out_trade_no = $1`, [
     no,
@@ -213,7 +214,7 @@ test('parameters past their life are made anew, by one prepay for fifty requests
   expect(prepays).toHaveLength(2);
 });
 
-test('an order closed by the merchant platform is found closed', async () => {
+test('an order that was closed on WeChat’s merchant platform is closed here too', async () => {
   const no = await oncepay.newOrder({ expires_in_seconds: 61 });
   await oncepay.sql.query(`UPDATE orders SET next_query_at = now() WHERE out_trade_no = $1`, [no]);
   await oncepay.simulator.pay({ outTradeNo: no, tradeState: 'CLOSED' });
@@ -221,7 +222,7 @@ test('an order closed by the merchant platform is found closed', async () => {
   expect(order.history.at(-1)?.cause).toBe('closed_at_wechat');
 });
 
-test('an api asked to close an order that is closing at this moment waits for the same close', async () => {
+test('a close of an order that is just being closed waits for that close', async () => {
   const no = await oncepay.newOrder(LONG);
   const answers = await Promise.all(
     Array.from({ length: 10 }, () => oncepay.call('POST', `/v1/orders/${no}/close`)),

@@ -1,11 +1,12 @@
+// Thirty seconds without Temporal under a stream of callbacks.
 import { setTimeout as delay } from 'node:timers/promises';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 
 const ORDERS = 150;
-/** The outage; the callbacks come spread over it. */
+/** The duration of the outage; the callbacks are spread over it. */
 const AWAY_MS = 30_000;
-/** Open things go on within 60 s when Temporal is back; some more for a busy machine. */
+/** Open work goes on within 60 s when Temporal is back; the rest is for a busy machine. */
 const RECOVERY_MS = 75_000;
 
 jest.setTimeout(200_000);
@@ -14,13 +15,13 @@ let oncepay: TestOncepay;
 beforeAll(async () => {
   oncepay = await startTestOncepay({
     ownTemporal: { persistent: true },
-    // Payments come by callback alone: a query would tell of them out of their turn.
+    // Payments are reported by callbacks alone: a query would report them out of their order.
     env: { ONCEPAY_QUERY_SCHEDULE: '1h', ONCEPAY_LOG_LEVEL: 'info' },
   });
 });
 afterAll(() => oncepay.stop());
 
-/** One order as the API makes it, and as many like it: what is tried here is not how they are made. */
+/** One order made by the API, and many copies of it: this test is not about making orders. */
 async function makeOrders(): Promise<string[]> {
   const first = await oncepay.newOrder({ expires_in_seconds: 3_600 });
   const numbers = Array.from({ length: ORDERS }, (_, n) => first.slice(0, -4) + String(1_000 + n));
@@ -57,7 +58,7 @@ async function payAll(numbers: readonly string[]): Promise<(number | null)[]> {
   return Promise.all(answers);
 }
 
-/** What must be there once for each of the orders, counted over all. */
+/** The numbers of all rows that must exist once for each order. */
 async function countAll(numbers: readonly string[]) {
   const { rows } = await oncepay.sql.query<Record<string, number>>(
     `SELECT (SELECT count(*)::int FROM orders WHERE out_trade_no = ANY($1) AND status = 'fulfilled') AS fulfilled,
@@ -87,7 +88,7 @@ const linesOf = async (event: string) => {
   return log.split('\n').filter((line) => line.includes(`"msg":"${event}"`));
 };
 
-test('30 s without Temporal under a stream of callbacks: all are taken, and drained oldest first', async () => {
+test('callbacks during 30 s without Temporal are taken and drained oldest first', async () => {
   const numbers = await makeOrders();
   await oncepay.stack.stopTemporal('SIGKILL');
   expect(new Set(await payAll(numbers))).toEqual(new Set([204]));
@@ -100,7 +101,7 @@ test('30 s without Temporal under a stream of callbacks: all are taken, and drai
   expect(await metric('oncepay_inbox_lag_seconds')).toBeGreaterThan(AWAY_MS / 1_000 - 5);
   expect(await linesOf('temporal.away')).toHaveLength(1);
 
-  // No try is counted while Temporal is away, but for that of a row that is just being tried.
+  // No attempt is counted while Temporal is down, except for rows that were just being tried.
   const { rowCount } = await oncepay.sql.query(
     `SELECT 1 FROM notification_inbox WHERE attempts > 0`,
   );

@@ -1,19 +1,23 @@
+// Outages: Temporal down, processes killed, the database down.
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy';
 import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import { setSetting } from '../support/interventions';
 
-/** Open things go on within 60 s when what they need is back; tests give some more for a busy machine. */
+/** Open work goes on within 60 s when its server is back; the rest is for a busy machine. */
 const RECOVERY_MS = 75_000;
-/** Temporal deletes a closed run once its queues have acknowledged it, which takes it some tens of seconds. */
+/**
+ * Temporal deletes a closed run after its queues acknowledged it, which takes some tens of
+ * seconds.
+ */
 const DELETION_MS = 120_000;
-/** Open orders of an outage: more of them than failures in a row make it one. */
+/** Open orders of an outage: more than the failures in a row that make it one. */
 const MANY = 8;
 const ONCE = { applied: 1, points: 3, pointsEntries: 1, paidSteps: 1 };
 
 jest.setTimeout(180_000);
 
-/** Lines of a worker's log with this event. */
+/** The lines of a worker's log with this event. */
 async function workerSaid(
   { workers }: TestOncepay,
   event: string,
@@ -25,7 +29,9 @@ async function workerSaid(
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-/** Waits until the worker has told of the end of every outage. @returns the kinds of all its alerts */
+/**
+ * Waits until the worker has logged the end of every outage. @returns the kinds of all its alerts
+ */
 function untilBackAgain(oncepay: TestOncepay): Promise<unknown[]> {
   return until('the outage is over', async () => {
     const kinds = (await workerSaid(oncepay, 'alert')).map(({ kind }) => kind);
@@ -34,7 +40,7 @@ function untilBackAgain(oncepay: TestOncepay): Promise<unknown[]> {
   });
 }
 
-describe('Temporal away, or without a run', () => {
+describe('Temporal is down, or a run is gone', () => {
   let oncepay: TestOncepay;
   beforeAll(async () => {
     oncepay = await startTestOncepay({
@@ -44,7 +50,7 @@ describe('Temporal away, or without a run', () => {
   });
   afterAll(() => oncepay.stop());
 
-  test('callbacks are taken while Temporal is down, and nothing is lost or doubled when it is back', async () => {
+  test('callbacks while Temporal is down are taken; nothing is lost or doubled', async () => {
     const numbers = await Promise.all(Array.from({ length: 5 }, () => oncepay.newOrder()));
     await oncepay.stack.stopTemporal('SIGKILL');
     const paid = await Promise.all(
@@ -54,7 +60,7 @@ describe('Temporal away, or without a run', () => {
     const ready = await oncepay.call('GET', '/readyz');
     expect([ready.status, ready.body]).toMatchObject([200, { checks: { temporal: 'down' } }]);
 
-    // An order can still be made; its payment comes when Temporal is back.
+    // An order can still be made; its payment is possible when Temporal is back.
     const created = await oncepay.call('POST', '/v1/orders', {
       body: {
         channel: 'admin',
@@ -80,7 +86,7 @@ describe('Temporal away, or without a run', () => {
     await oncepay.untilStatus(no, 'awaiting_payment', RECOVERY_MS);
   });
 
-  test('a payment told while Temporal is down, after the order expired, goes back once', async () => {
+  test('a late payment reported while Temporal is down is refunded once', async () => {
     const { simulator } = oncepay;
     await setSetting(oncepay, 'payment_window', '2s');
     const no = await until('the short window counts', async () => {
@@ -113,7 +119,7 @@ describe('Temporal away, or without a run', () => {
     expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 0 });
   });
 
-  test('a workflow terminated by hand comes back with the callback', async () => {
+  test('a workflow terminated by hand comes back with the next callback', async () => {
     const no = await oncepay.newOrder();
     await oncepay.temporal.workflow.getHandle(no).terminate('by hand');
     const { callback } = await oncepay.simulator.pay({ outTradeNo: no });
@@ -175,17 +181,17 @@ describe('Temporal away, or without a run', () => {
   );
 });
 
-describe('processes that die or are asked to stop', () => {
+describe('processes die or are stopped', () => {
   let oncepay: TestOncepay;
   beforeAll(async () => {
     oncepay = await startTestOncepay({ workers: 0 });
   });
   afterAll(() => oncepay.stop());
 
-  test('a worker killed between payment and fulfilment: another one fulfils, once', async () => {
+  test('a worker killed between payment and fulfilment: another one fulfils once', async () => {
     const worker = await oncepay.startWorker();
     const numbers = await Promise.all(Array.from({ length: 8 }, () => oncepay.newOrder()));
-    // Killed in the midst of it: some orders are paid, some not, some half told.
+    // The worker is killed in the middle: some orders are paid, some not, some half announced.
     const pays = numbers.map((outTradeNo) => oncepay.simulator.pay({ outTradeNo }));
     await until('one of them is paid', async () => {
       const { rowCount } = await oncepay.sql.query(
@@ -205,7 +211,7 @@ describe('processes that die or are asked to stop', () => {
     expect(await next.exited).toBe(0);
   });
 
-  test('an api asked to stop answers what it accepted and loses no callback', async () => {
+  test('an api that is stopped replies to all it accepted and loses no callback', async () => {
     const worker = await oncepay.startWorker();
     const numbers = await Promise.all(Array.from({ length: 20 }, () => oncepay.newOrder()));
     const [api] = oncepay.apis;
@@ -220,7 +226,7 @@ describe('processes that die or are asked to stop', () => {
     await api.kill('SIGTERM');
     expect(await api.exited).toBe(0);
     const statuses = (await Promise.all(pays)).map(({ callback }) => callback?.status ?? null);
-    // Accepted ones are answered 204; those that came too late met a closed door, and WeChat repeats them.
+    // Accepted callbacks get 204; later ones can't connect, and WeChat repeats them.
     expect(new Set([...statuses, 204])).toEqual(
       new Set([204, ...statuses.filter((s) => s !== 204)]),
     );
@@ -260,7 +266,7 @@ describe('processes that die or are asked to stop', () => {
   });
 });
 
-describe('the database away', () => {
+describe('the database is down', () => {
   let oncepay: TestOncepay;
   let proxy: TcpProxy | undefined;
   beforeAll(async () => {
@@ -280,7 +286,7 @@ describe('the database away', () => {
   });
 
   test.each(['refuse', 'hang'] as const)(
-    'callbacks are answered 503 within 5 s (%s), and WeChat’s retry brings them home',
+    'callbacks get 503 within 5 s (%s), and WeChat’s repeat delivers them',
     async (how) => {
       if (!proxy) throw new Error('no proxy');
       oncepay.simulator.setClockSpeed(15);
@@ -304,7 +310,7 @@ describe('the database away', () => {
     },
   );
 
-  test('many open orders: one alert of the worker, no question, no attempt counted, and all go on', async () => {
+  test('many open orders: one alert, no intervention, no attempt spent, all go on', async () => {
     if (!proxy) throw new Error('no proxy');
     await setSetting(oncepay, 'query_schedule', '1s');
     await until('orders are queried after a second', async () => {
@@ -319,7 +325,7 @@ describe('the database away', () => {
     const numbers = await Promise.all(Array.from({ length: MANY }, () => oncepay.newOrder()));
     const before = await untilBackAgain(oncepay);
     await proxy.refuse();
-    // Each asks in vain and is not asked about: what it works on is tried again.
+    // Each attempt fails without an intervention: the work is tried again.
     for (const no of numbers) {
       await until(
         `${no} has failed more than once`,

@@ -1,3 +1,4 @@
+// Retries by policy: changed limits, spent budgets, outages.
 import { orderBody, someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 
@@ -26,7 +27,7 @@ async function setPolicy(operation: string, change: Record<string, unknown>): Pr
 }
 const steady = (ms: number) => ({ base_delay_ms: ms, max_delay_ms: ms, factor: 1, jitter: 0 });
 
-/** Starts an order whose prepay does not get through yet. @returns its number */
+/** Starts an order whose prepay fails for now. @returns its number */
 async function unpayableOrder(): Promise<string> {
   const userId = someUser();
   void oncepay.call('POST', '/v1/orders', { body: orderBody({ user_id: userId }) });
@@ -66,7 +67,7 @@ async function questions(no: string): Promise<Question[]> {
 const question = (no: string, timeoutMs?: number) =>
   until(`a person is asked about ${no}`, async () => (await questions(no))[0], timeoutMs);
 
-/** Lines of the log of all workers with this event. */
+/** The log lines of all workers with this event. */
 async function logged(event: string): Promise<Record<string, unknown>[]> {
   const texts = await Promise.all(oncepay.workers.map((worker) => worker.output()));
   return texts
@@ -87,11 +88,11 @@ async function metric(line: RegExp): Promise<number[]> {
   });
 }
 
-/** What WeChat was asked about an order. */
+/** The requests about an order that WeChat got. */
 const sent = (no: string, operation: string) =>
   oncepay.simulator.requestsOf(no).filter((request) => request.operation === operation);
 
-/** What WeChat answered, as evidence has it: its support finds the call by this id. */
+/** WeChat's response as the evidence has it: WeChat's support finds the call by this id. */
 function answered(request: { requestId: string | null } | undefined): object {
   expect(request?.requestId).toMatch(/^\S+$/);
   return { request_id: request?.requestId, wechat_code: 'SYSTEM_ERROR', status: 500 };
@@ -99,7 +100,7 @@ function answered(request: { requestId: string | null } | undefined): object {
 
 const FAILING_PREPAY = { operation: 'prepay', kind: 'error', status: 500, times: 10_000 } as const;
 
-test('attempts lowered while a prepay is retried end it at the next one, and a person is asked', async () => {
+test('a lowered attempt limit ends a prepay’s retries and opens an intervention', async () => {
   await setPolicy('wechat.prepay', { ...steady(500), max_attempts: 100 });
   oncepay.simulator.setFault(FAILING_PREPAY);
   const no = await unpayableOrder();
@@ -112,7 +113,7 @@ test('attempts lowered while a prepay is retried end it at the next one, and a p
     subject: 'prepay',
     evidence: { operation: 'wechat.prepay', code: 'SYSTEM_ERROR', status: 500 },
   });
-  // At least the attempts that were made before, at most those of the seconds a worker keeps a policy.
+  // At least the attempts made before, at most those of the seconds that a worker keeps a policy.
   expect(asked.evidence.attempts).toBeGreaterThanOrEqual(4);
   expect(asked.evidence.attempts).toBeLessThan(20);
   expect(sent(no, 'prepay')).toHaveLength(asked.evidence.attempts);
@@ -120,7 +121,7 @@ test('attempts lowered while a prepay is retried end it at the next one, and a p
   expect((await oncepay.order(no)).attention).toMatchObject({ reason: 'wechat_failed' });
 });
 
-test('attempts raised and delays cut while a prepay is retried keep it going until it gets through', async () => {
+test('a raised attempt limit keeps a prepay’s retries going until it succeeds', async () => {
   await setPolicy('wechat.prepay', { ...steady(1_500), max_attempts: 6 });
   oncepay.simulator.setFault(FAILING_PREPAY);
   const no = await unpayableOrder();
@@ -134,7 +135,7 @@ test('attempts raised and delays cut while a prepay is retried keep it going unt
   await oncepay.untilStatus(no, 'awaiting_payment');
 });
 
-test('a close that WeChat fails at spends its budget, and the question says what WeChat answered', async () => {
+test('a close that WeChat fails spends its budget and shows WeChat’s response', async () => {
   await setPolicy('wechat.close', { ...steady(100), max_attempts: 3 });
   const no = await oncepay.newOrder({ expires_in_seconds: 3_600 });
   oncepay.simulator.setFault({ operation: 'close', kind: 'error', status: 500, times: 10_000 });
@@ -149,7 +150,7 @@ test('a close that WeChat fails at spends its budget, and the question says what
   expect(asked.evidence).toMatchObject(answered(closes[asked.evidence.attempts - 1]));
 });
 
-test('WeChat down over many orders: one alert, no question, no attempt spent; when it is back all go on', async () => {
+test('WeChat down over many orders: one alert, no attempt spent, all go on later', async () => {
   await setPolicy('wechat.prepay', { ...steady(300), max_attempts: 6 });
   oncepay.simulator.setFault({ operation: '*', kind: 'cut', times: 1_000_000 });
   const numbers = await Promise.all(Array.from({ length: ORDERS }, () => unpayableOrder()));
@@ -170,7 +171,7 @@ test('WeChat down over many orders: one alert, no question, no attempt spent; wh
   expect(await logged('dependency.down')).toMatchObject([
     { dependency: 'wechatpay', level: 'error' },
   ]);
-  // A warning: people are told also where INFO is switched off.
+  // A warning, so that people see it where INFO is switched off too.
   expect(await logged('alert')).toContainEqual(
     expect.objectContaining({ kind: 'dependency_down', level: 'warn' }),
   );
@@ -187,7 +188,7 @@ test('WeChat down over many orders: one alert, no question, no attempt spent; wh
   expect(await logged('dependency.down')).toHaveLength(1);
 });
 
-test('a webhook nobody takes is given up by its policy; the other deliveries go on, and it is told of', async () => {
+test('a webhook that nobody takes escalates with an alert; the others go on', async () => {
   await setPolicy('notification.webhook', { ...steady(100), max_attempts: 3 });
   const no = await oncepay.newOrder();
   oncepay.webhooks.failNext(1_000);
@@ -224,7 +225,7 @@ test('a webhook nobody takes is given up by its policy; the other deliveries go 
   expect(rows).toEqual([]);
 });
 
-test('an effect that fails for no known reason is given up by its policy; the payment and the others stand', async () => {
+test('an effect that fails for no known reason escalates; the others stand', async () => {
   await setPolicy('fulfilment.points', { ...steady(100), max_attempts: 3 });
   const userId = someUser();
   await oncepay.sql.query(
@@ -255,7 +256,7 @@ test('an effect that fails for no known reason is given up by its policy; the pa
     ['sales', 'done'],
   ]);
 
-  // Asked about with its first attempt, of which only the row is left then.
+  // The intervention is opened at the first attempt, of which only the row is left then.
   await setPolicy('fulfilment.points', { max_attempts: 1 });
   const early = await until('the workers go by one attempt', async () => {
     const next = await oncepay.newOrder({ user_id: userId });
@@ -267,7 +268,7 @@ test('an effect that fails for no known reason is given up by its policy; the pa
   expect(JSON.stringify(early)).not.toContain('no points today');
 });
 
-test('queries WeChat does not permit ask a person once, go on, and still find the payment', async () => {
+test('refused queries open one intervention, go on, and still find the payment', async () => {
   const no = await oncepay.newOrder({ expires_in_seconds: 3600 });
   oncepay.simulator.setFault({
     operation: 'query',
@@ -289,7 +290,7 @@ test('queries WeChat does not permit ask a person once, go on, and still find th
   expect(await questions(no)).toEqual([]);
 });
 
-test('a step the database refuses is stuck, and goes on once it is repaired', async () => {
+test('a step that the database refuses is stuck and goes on after the repair', async () => {
   await setPolicy('database.write', { ...steady(100), max_attempts: 2 });
   const no = await oncepay.newOrder();
   await oncepay.sql.query(
@@ -306,7 +307,7 @@ test('a step the database refuses is stuck, and goes on once it is repaired', as
   await oncepay.untilStatus(no, 'fulfilled', 75_000);
 });
 
-test('a query schedule that an operator sets counts for the next prepay, in every worker', async () => {
+test('a query schedule set by an operator counts for the next prepay everywhere', async () => {
   const { status } = await oncepay.call('PUT', '/v1/settings/query_schedule', {
     body: { value: '1234ms,1m' },
   });

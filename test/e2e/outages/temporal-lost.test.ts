@@ -1,3 +1,4 @@
+// Temporal loses all its data: every order goes on from the database.
 import { Client } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time';
 import { countEffects, orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
@@ -5,9 +6,9 @@ import { until } from '../../support/until';
 import { resolve, lateOrder, orderOf, untilOpened, untilRefund } from '../support/interventions';
 import { FIRST, receiver, sharableOrder, shared, untilSharing } from '../support/sharing';
 
-/** What was open goes on within 60 s of being due; a test gives some more for a busy machine. */
+/** Open work goes on within 60 s of being due; the rest is for a busy machine. */
 const RECOVERY_MS = 120_000;
-/** One that a server has only because a worker made it. */
+/** A search attribute that the server has only because a worker made it. */
 const NAMESPACE = 'shop';
 const ONCE = { applied: 1, points: 3, pointsEntries: 1, paidSteps: 1 };
 const LONG = { expires_in_seconds: 3_600 };
@@ -16,7 +17,7 @@ jest.setTimeout(300_000);
 
 let oncepay: TestOncepay;
 let temporal: Client;
-/** The orders, by what was open of them when the data was lost. */
+/** The orders, by the work that was open when the data was lost. */
 let orders: Awaited<ReturnType<typeof loseTemporal>>;
 
 beforeAll(async () => {
@@ -36,7 +37,10 @@ beforeAll(async () => {
 });
 afterAll(() => oncepay.stop());
 
-/** Brings one order into each state, deletes all that Temporal has, and tells some of them meanwhile. */
+/**
+ * Brings one order into each state, deletes all of Temporal's data, and reports some payments
+ * meanwhile.
+ */
 async function loseTemporal() {
   const { simulator, stack } = oncepay;
   const payments = await openPayments();
@@ -74,7 +78,7 @@ async function loseTemporal() {
   return { ...payments, ...refunds, ...sharings, expiring, asked, noPrepay, neverStarted };
 }
 
-/** Orders that wait for their payment, or for a close that WeChat doesn't take yet. */
+/** Orders that wait for their payment, or for a close that WeChat doesn't accept yet. */
 async function openPayments() {
   const [unpaid, lostCallback, told, done, closing, closeUntold] = [
     await oncepay.newOrder(LONG),
@@ -98,7 +102,10 @@ async function openPayments() {
   return { unpaid, lostCallback, told, done, closing, closeUntold };
 }
 
-/** Orders with money on its way back: two that WeChat works on, one that nobody knows of whether it has it. */
+/**
+ * Orders with a refund under way: two that WeChat works on, one of which it is unknown whether
+ * WeChat has it.
+ */
 async function openRefunds() {
   const { simulator } = oncepay;
   simulator.setRefundOutcome({ status: 'PROCESSING', times: 2 });
@@ -114,7 +121,9 @@ async function openRefunds() {
   return { late, surplus, unknown };
 }
 
-/** A sharing that WeChat works on, and an unfreeze of which nobody knows whether WeChat has it. */
+/**
+ * A sharing that WeChat works on, and an unfreezing of which it is unknown whether WeChat has it.
+ */
 async function openSharings() {
   const { simulator } = oncepay;
   simulator.setSharingRules({ shareableAfterMs: 0 });
@@ -152,7 +161,7 @@ const untilSent = (no: string, operation: string) =>
   );
 
 test.each(['told', 'lostCallback', 'asked'] as const)(
-  'an order that was paid is fulfilled once: %s',
+  'an order that was paid is fulfilled once after Temporal lost its data: %s',
   async (which) => {
     const no = orders[which];
     const { attention } = await oncepay.untilStatus(no, 'fulfilled', RECOVERY_MS);
@@ -162,7 +171,7 @@ test.each(['told', 'lostCallback', 'asked'] as const)(
 );
 
 test.each(['unpaid', 'noPrepay', 'neverStarted'] as const)(
-  'an order that was not paid yet can still be paid: %s',
+  'an order that was not paid yet can still be paid after Temporal lost its data: %s',
   async (which) => {
     const no = orders[which];
     await oncepay.untilStatus(no, 'awaiting_payment', RECOVERY_MS);
@@ -177,7 +186,7 @@ test.each([
   ['closeUntold', 'close_requested'],
   ['expiring', 'expired'],
 ] as const)(
-  'an order that nobody wants to pay any more is closed, here and at WeChat: %s',
+  'an unpaid order is closed here and at WeChat after Temporal lost its data: %s',
   async (which, cause) => {
     const no = orders[which];
     const { history } = await oncepay.untilStatus(no, 'closed', RECOVERY_MS);
@@ -191,7 +200,7 @@ test.each([
   ['surplus', 'fulfilled', 0],
   ['unknown', 'fulfilled', 0],
 ] as const)(
-  'money that was on its way back is given back once: %s',
+  'money that was being refunded is refunded once after Temporal lost its data: %s',
   async (which, status, refunded) => {
     const no = orders[which];
     await oncepay.untilOrder(
@@ -209,23 +218,26 @@ test.each([
 test.each([
   ['sharing', { sharedFen: 40, frozenFen: 260, unfrozenFen: 0 }],
   ['unfreeze', { sharedFen: 0, frozenFen: 0, unfrozenFen: 300 }],
-] as const)('money that was being shared or unfrozen is, once: %s', async (which, balance) => {
-  const { no, outOrderNo } = orders[which];
-  await untilSharing(oncepay, no, outOrderNo, 'finished', RECOVERY_MS);
-  expect(oncepay.simulator.balanceOf(no)).toMatchObject(balance);
-  expect(oncepay.simulator.sharingsOf(no).map((one) => one.outOrderNo)).toEqual([outOrderNo]);
-  expect(oncepay.simulator.contentsOf('sharings')[outOrderNo]).toBe(1);
-  expect((await oncepay.order(no)).attention).toBeNull();
-});
+] as const)(
+  'money that was being shared or unfrozen is, once, after Temporal lost its data: %s',
+  async (which, balance) => {
+    const { no, outOrderNo } = orders[which];
+    await untilSharing(oncepay, no, outOrderNo, 'finished', RECOVERY_MS);
+    expect(oncepay.simulator.balanceOf(no)).toMatchObject(balance);
+    expect(oncepay.simulator.sharingsOf(no).map((one) => one.outOrderNo)).toEqual([outOrderNo]);
+    expect(oncepay.simulator.contentsOf('sharings')[outOrderNo]).toBe(1);
+    expect((await oncepay.order(no)).attention).toBeNull();
+  },
+);
 
-test('an order that was done stays as it was, and nothing else is paid back', async () => {
+test('an order that was done stays as it was, and nothing else is refunded', async () => {
   const { status, refunds } = await oncepay.order(orders.done);
   expect([status, refunds]).toEqual(['fulfilled', []]);
   expect(await countEffects(oncepay.sql, orders.done)).toEqual(ONCE);
   expect(oncepay.simulator.refundsOf()).toHaveLength(3);
 });
 
-test('the namespace and its settings, the search attributes and the patrol’s schedule are made again', async () => {
+test('namespace, settings, search attributes and schedule are created again', async () => {
   const { config } = await temporal.workflowService.describeNamespace({ namespace: NAMESPACE });
   expect(tsToMs(config?.workflowExecutionRetentionTtl)).toBe(30 * 24 * 3_600_000);
   const waiting = await oncepay.newOrder(LONG);
@@ -246,7 +258,7 @@ test('the namespace and its settings, the search attributes and the patrol’s s
     RECOVERY_MS,
   );
   expect([spec.intervals?.[0]?.every, policies.overlap]).toEqual([47 * 60_000, 'SKIP']);
-  // At the worker's start, and after the loss.
+  // One at the worker's start, and one after the loss.
   const log = (await oncepay.workers[0]?.output()) ?? '';
   for (const made of ['namespace.registered', 'search_attributes.registered']) {
     expect(log.split(`"msg":"${made}"`)).toHaveLength(3);

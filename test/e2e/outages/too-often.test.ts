@@ -1,10 +1,11 @@
+// WeChat's "too often" (FREQUENCY_LIMITED): longer pauses, no outage.
 import type { Operation } from '../../../simulator/wechatpay/http/records';
 import { orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { lateOrder, interventionsOf, setPolicy } from '../support/interventions';
 
-/** After "too often" nothing is asked again sooner, however short the policy's delays are. */
+/** After "too often" no call is repeated sooner, however short the policy's delays are. */
 const LEAST_MS = 5_000;
-/** Of any other failure; far above the policy's, for a busy machine. */
+/** The longest pause after any other failure; far above the policy's, for a busy machine. */
 const OTHER_MS = 3_000;
 const BURST = 30;
 
@@ -76,7 +77,7 @@ const cases: Record<string, [Operation, () => Promise<string>, string]> = {
 };
 
 test.each(Object.entries(cases))(
-  '%s that WeChat gets too often waits longer than one that failed, and gets through',
+  '%s that WeChat gets too often waits longer than one that failed, and succeeds',
   async (_what, [operation, begin, status]) => {
     const no = await begin();
     await oncepay.untilStatus(no, status, 60_000);
@@ -94,7 +95,7 @@ test.each(Object.entries(cases))(
   },
 );
 
-test('a burst that WeChat takes in part only is no outage, and every order of it gets through', async () => {
+test('a burst that WeChat takes in part is no outage, and each order succeeds', async () => {
   oncepay.simulator.setFault({ operation: 'prepay', ...TOO_OFTEN, times: 2 * BURST });
   const answers = await Promise.all(
     Array.from({ length: BURST }, () =>

@@ -1,13 +1,14 @@
+// WeChat is down over 80 open orders.
 import { countEffects, orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import { setPolicy } from '../support/interventions';
 
-/** How many orders of each kind: 80 in all. */
+/** The number of orders of each kind: 80 in all. */
 const COUNTS = { late: 16, waiting: 24, expiring: 24, created: 16 } as const;
-/** Failed attempts that each operation of an order is granted, and the pause between them. */
+/** The failed attempts that each operation of an order may make, and the pause between them. */
 const BUDGET = 5;
 const PAUSE_MS = 3_000;
-/** Everything goes on within a minute; a test gives some more for a busy machine. */
+/** Everything goes on within a minute; the rest is for a busy machine. */
 const RECOVERY_MS = 120_000;
 const LONG = { expires_in_seconds: 3_600 };
 
@@ -20,7 +21,7 @@ beforeAll(async () => {
     env: {
       ONCEPAY_LOG_LEVEL: 'info',
       ONCEPAY_QUERY_SCHEDULE: '3s,3s,3s,3s',
-      // Ends in the outage: long enough to make the orders of it, on a busy machine too.
+      // It ends in the outage: long enough to make the outage's orders, on a busy machine too.
       ONCEPAY_PAYMENT_WINDOW: '30s',
     },
   });
@@ -46,20 +47,20 @@ async function closedOrder(): Promise<string> {
   return no;
 }
 
-/** An order whose prepay does not get through: the answer comes without one. */
+/** An order whose prepay fails: the reply comes without pay parameters. */
 async function createdOrder(): Promise<string> {
   const { body } = await oncepay.call('POST', '/v1/orders', { body: orderBody(LONG) });
   expect(body).toMatchObject({ status: 'created', payment: null });
   return (body as { out_trade_no: string }).out_trade_no;
 }
 
-/** How many calls about an order or a refund WeChat has left without an answer since then. */
+/** The number of calls about an order or a refund that WeChat has not responded to since then. */
 const cutOff = (no: string, sinceMs: number) =>
   oncepay.simulator
     .requestsOf(no)
     .filter(({ fault, at }) => fault === 'cut' && Date.parse(at) > sinceMs).length;
 
-/** Waits until each has been tried more often than its budget allows. */
+/** Waits until each operation was tried more often than its budget allows. */
 async function untilTried(numbers: readonly string[], sinceMs: number): Promise<void> {
   const enough = () => numbers.every((no) => cutOff(no, sinceMs) > BUDGET) || null;
   await until('each is tried beyond its budget', () => Promise.resolve(enough()), RECOVERY_MS);
@@ -76,7 +77,7 @@ async function logged(event: string): Promise<Record<string, unknown>[]> {
 const outages = async () => ({
   down: (await logged('dependency.down')).length,
   up: (await logged('dependency.up')).length,
-  // Of both workers, in no order.
+  // The log lines of both workers, in no order.
   alerts: (await logged('alert')).map(({ kind }) => kind).sort(),
 });
 
@@ -92,7 +93,7 @@ async function refundNumbers(): Promise<string[]> {
   return rows.map(({ no }) => no);
 }
 
-test('WeChat down over 80 open orders is one alert and no question, and all come to their end', async () => {
+test('WeChat down over 80 open orders: one alert, no intervention, all complete', async () => {
   const { simulator } = oncepay;
   const late = await times(COUNTS.late, closedOrder);
   const waiting = await times(COUNTS.waiting, () => oncepay.newOrder(LONG));
@@ -114,7 +115,7 @@ test('WeChat down over 80 open orders is one alert and no question, and all come
   for (const no of expiring) {
     const { status, expires_at: at } = await oncepay.order(no);
     expect(status).toBe('awaiting_payment');
-    // From then on it is to be closed: a budget of its own.
+    // From then on the order is to be closed, with a budget of its own.
     await untilTried([no], Date.parse(at));
   }
   expect(await questions()).toEqual([]);

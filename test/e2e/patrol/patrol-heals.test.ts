@@ -1,3 +1,4 @@
+// The patrol repairs what is overdue, or opens an intervention.
 import { sharingWorkflowId } from '../../../domain/temporal/workflow-ids';
 import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -22,7 +23,7 @@ beforeAll(async () => {
       ONCEPAY_SHARING_DELAY: '0s',
     },
   });
-  // Nobody is asked in the first minute after something came up; here all of it has been up for long.
+  // No intervention is opened in the first minute after a finding; here each finding is older.
   await oncepay.sql.query(`UPDATE dependencies SET since = now() - interval '1 hour'`);
   oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
   const anHour = { base_delay_ms: 3_600_000, max_delay_ms: 3_600_000 };
@@ -33,7 +34,7 @@ afterAll(() => oncepay.stop());
 const terminate = (workflowId: string) =>
   oncepay.temporal.workflow.getHandle(workflowId).terminate('by hand');
 
-/** Overdue, and leased for a day by a sweep that died: only the patrol comes for it. */
+/** Overdue, and leased for a day by a sweep that died: only the patrol finds it. */
 const NUMBER_IN = {
   orders: 'out_trade_no',
   refunds: 'out_refund_no',
@@ -54,7 +55,7 @@ const overdueDelivery = (id: string) =>
     [id],
   );
 
-/** Turns the clock on instead of waiting for a minute. */
+/** Sets the clock on instead of waiting for a minute. */
 async function wokenLongAgo(table: 'refunds' | 'deliveries', key: string): Promise<void> {
   const column = table === 'refunds' ? 'out_refund_no' : 'id';
   await until('it was woken', async () => {
@@ -67,7 +68,7 @@ async function wokenLongAgo(table: 'refunds' | 'deliveries', key: string): Promi
   });
 }
 
-/** The patrol says that it told the run of this. */
+/** The patrol reports that it woke this run. */
 const untilHealed = (kind: string, key: string) =>
   until(`${kind} of ${key} is reported`, async () => {
     const { body } = await oncepay.call('GET', '/v1/patrol/runs?limit=200');
@@ -79,7 +80,7 @@ const untilHealed = (kind: string, key: string) =>
     );
   });
 
-/** A refund under a new number, which waits since WeChat was just asked for one of the same payment. */
+/** A refund under a new number, which waits because WeChat just got one for the same payment. */
 async function heldRefund(): Promise<{ no: string; held: string }> {
   oncepay.simulator.setRefundOutcome({ status: 'CLOSED', times: 1 });
   const no = await lateOrder(oncepay);
@@ -117,7 +118,7 @@ async function untilGivenBackOnce(no: string, outRefundNo: string): Promise<void
   expect(sent).toHaveLength(1);
 }
 
-/** A sharing that WeChat could not take, which waits for a better time. @returns both numbers */
+/** A sharing that WeChat could not accept and that waits for its retry. @returns both numbers */
 async function heldSharing(): Promise<{ no: string; held: string }> {
   const no = await sharableOrder(oncepay);
   oncepay.simulator.setFault({ operation: 'share', kind: 'error', status: 500, outTradeNo: no });
@@ -133,7 +134,7 @@ async function heldSharing(): Promise<{ no: string; held: string }> {
   return { no, held };
 }
 
-/** A message to the shop that it did not take, and whose run is not there to try again. */
+/** A message that the shop did not accept, and whose run is gone and can't try again. */
 async function undelivered(): Promise<{ no: string; id: string }> {
   const no = await oncepay.newOrder();
   oncepay.webhooks.failNext(1_000);
@@ -144,8 +145,8 @@ async function undelivered(): Promise<{ no: string; id: string }> {
   return { no, id: deliveries[0]?.id ?? '' };
 }
 
-describe('the run is gone', () => {
-  test('an overdue order that was paid meanwhile is found paid, and fulfilled once', async () => {
+describe('something is overdue, and its run is gone', () => {
+  test('an overdue order that was paid meanwhile is found paid and fulfilled once', async () => {
     const no = await oncepay.newOrder();
     await terminate(no);
     await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
@@ -159,7 +160,7 @@ describe('the run is gone', () => {
     expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
   });
 
-  test('an overdue refund is sent, once', async () => {
+  test('an overdue refund is sent once', async () => {
     const { no, held } = await heldRefund();
     await terminate(`refund/${held}`);
     await overdue('refunds', held);
@@ -167,7 +168,7 @@ describe('the run is gone', () => {
     await untilGivenBackOnce(no, held);
   });
 
-  test('an overdue sharing whose run is gone is shared, once', async () => {
+  test('an overdue sharing whose run is gone is sent once', async () => {
     const { no, held } = await heldSharing();
     await terminate(sharingWorkflowId(held));
     await overdue('profit_sharings', held);
@@ -180,7 +181,7 @@ describe('the run is gone', () => {
     expect((await oncepay.order(no)).attention).toBeNull();
   });
 
-  test('an overdue message reaches the shop, once', async () => {
+  test('an overdue message reaches the shop once', async () => {
     const { no, id } = await undelivered();
     await terminate(no);
     oncepay.webhooks.failNext(0);
@@ -191,8 +192,8 @@ describe('the run is gone', () => {
   });
 });
 
-describe('the run is there and does not go on: a person is asked', () => {
-  test('about a refund; retry sends it, once', async () => {
+describe('something is overdue, and its run exists but does nothing', () => {
+  test('an overdue refund with a hung run opens an intervention; retry sends it once', async () => {
     const { no, held } = await heldRefund();
     await blockRun(oncepay, `refund/${held}`, 'refundWorkflow', held);
     await overdue('refunds', held);
@@ -209,7 +210,7 @@ describe('the run is there and does not go on: a person is asked', () => {
     await untilGivenBackOnce(no, held);
   });
 
-  test('about a message; retry tells the shop, once', async () => {
+  test('an overdue message with a hung run opens one; retry sends it once', async () => {
     const { no, id } = await undelivered();
     await blockRun(oncepay, no, 'orderWorkflow', no);
     oncepay.webhooks.failNext(0);

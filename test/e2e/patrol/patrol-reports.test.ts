@@ -1,3 +1,4 @@
+// The patrol's reports of broken invariants, and the interventions about them.
 import type { InvariantKind, PatrolFinding } from '../../../domain/patrol/findings';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -30,7 +31,7 @@ async function reports(): Promise<Report[]> {
   return (body as unknown as { data: Report[] }).data;
 }
 
-/** What a report tells of this number under this kind, once one does. */
+/** A report's finding about this number under this kind, once there is one. */
 const untilReported = (kind: InvariantKind, no: string, holds: (one: PatrolFinding) => boolean) =>
   until(`${kind} of ${no} is reported`, async () => {
     const all = (await reports()).flatMap(({ findings }) => findings);
@@ -48,7 +49,7 @@ async function nextReport(): Promise<Report> {
 }
 
 interface Broken {
-  /** An order's number, or what stands for it. */
+  /** An order's number, or the number that stands for it. */
   readonly no: string;
   readonly subject: string;
   readonly mend: () => Promise<unknown>;
@@ -104,7 +105,7 @@ const BROKEN: Readonly<
   },
 };
 
-/** Waits for the question about a broken rule. */
+/** Waits for the intervention about a broken invariant. */
 async function untilAskedAbout(
   kind: InvariantKind,
   { no, subject }: Broken,
@@ -119,7 +120,7 @@ async function untilAskedAbout(
 }
 
 test.each(Object.entries(BROKEN) as [InvariantKind, () => Promise<Broken>][])(
-  'each broken rule is in the report, and a person is asked about it (%s)',
+  'each broken invariant is in the report and opens an intervention (%s)',
   async (kind, provoke) => {
     const broken = await provoke();
     const finding = await untilReported(kind, broken.no, ({ opened }) => opened > 0);
@@ -130,7 +131,7 @@ test.each(Object.entries(BROKEN) as [InvariantKind, () => Promise<Broken>][])(
   },
 );
 
-test('a closed order’s leaked stock is given back by the patrol itself', async () => {
+test('the patrol itself gives back the leaked stock of a closed order', async () => {
   const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 5 });
   await oncepay.call('POST', `/v1/orders/${no}/close`);
   await oncepay.untilStatus(no, 'closed');
@@ -148,14 +149,14 @@ test('a closed order’s leaked stock is given back by the patrol itself', async
   expect(await interventionsOf(oncepay, no)).toEqual([]);
 });
 
-test('invariant, retry: not mended is asked anew with previous_id, mended is not', async () => {
+test('retry of a broken invariant opens it anew with previous_id, unless repaired', async () => {
   const broken = await BROKEN.effects_disagree();
   const first = await untilAskedAbout('effects_disagree', broken);
   expect((await resolve(oncepay, first.id, 'retry')).status).toBe(200);
   const second = await untilAskedAbout('effects_disagree', broken);
   expect(second).toMatchObject({ previous_id: first.id, subject: first.subject });
   await broken.mend();
-  // No patrol is under way any more that saw it broken.
+  // No patrol that saw the invariant broken is still running.
   await nextReport();
   expect((await resolve(oncepay, second.id, 'retry')).status).toBe(200);
   expect((await nextReport()).findings).toEqual([]);
@@ -163,7 +164,7 @@ test('invariant, retry: not mended is asked anew with previous_id, mended is not
   expect((await oncepay.order(broken.no)).attention).toBeNull();
 });
 
-test('invariant, dismiss: not asked again', async () => {
+test('an invariant that was dismissed opens no further intervention', async () => {
   const broken = await BROKEN.status_without_transaction();
   const { id } = await untilAskedAbout('status_without_transaction', broken);
   expect((await resolve(oncepay, id, 'dismiss')).status).toBe(200);

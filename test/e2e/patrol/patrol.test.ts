@@ -1,9 +1,10 @@
+// The patrol runs on its schedule and finds what every run forgot.
 import { tsToMs } from '@temporalio/common/lib/time';
 import { randomUUID } from 'node:crypto';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 
-/** The workers look at the schedule every minute. */
+/** The workers check the schedule every minute. */
 const SCHEDULE_MS = 75_000;
 const SCHEDULE_ID = 'oncepay-patrol';
 
@@ -21,7 +22,7 @@ interface Report {
 let oncepay: TestOncepay;
 beforeAll(async () => {
   oncepay = await startTestOncepay({ env: { ONCEPAY_PATROL_INTERVAL: '2s' } });
-  // Nobody is asked in the first minute after something came up; here all of it has been up for long.
+  // No intervention is opened in the first minute after a finding; here each finding is older.
   await oncepay.sql.query(`UPDATE dependencies SET since = now() - interval '1 hour'`);
 });
 afterAll(() => oncepay.stop());
@@ -32,7 +33,7 @@ async function reports(query = ''): Promise<{ data: Report[]; next_cursor: strin
   return body as unknown as { data: Report[]; next_cursor: string | null };
 }
 
-/** The report that tells of this number under this kind. */
+/** The report that contains this number under this kind. */
 const untilReported = (kind: string, no: string) =>
   until(`${kind} of ${no} is reported`, async () =>
     (await reports()).data.find(({ findings }) =>
@@ -40,7 +41,7 @@ const untilReported = (kind: string, no: string) =>
     ),
   );
 
-test('the patrol comes by itself again and again, and each leaves a report', async () => {
+test('the patrol runs again and again by itself and leaves a report each time', async () => {
   const { data, next_cursor: next } = await until('two have ended', async () => {
     const page = await reports('?limit=2');
     return page.data.length === 2 && page.next_cursor !== null ? page : null;
@@ -59,13 +60,13 @@ test('the patrol comes by itself again and again, and each leaves a report', asy
 });
 
 test.each([['?limit=0'], ['?cursor=x'], ['?status=done']])(
-  'a list %s is refused',
+  'a list of patrol runs with %s is refused',
   async (query) => {
     expect((await oncepay.call('GET', `/v1/patrol/runs${query}`)).status).toBe(400);
   },
 );
 
-test('a notice that everybody forgot gets its verdict', async () => {
+test('a notice that every process forgot gets its verdict from the patrol', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.untilStatus(no, 'fulfilled');
@@ -82,7 +83,7 @@ test('a notice that everybody forgot gets its verdict', async () => {
   await untilReported('notice_without_verdict', no);
 });
 
-test('an open order whose run and whose time are gone goes on', async () => {
+test('an open order without a run and without a due time goes on', async () => {
   const no = await oncepay.newOrder();
   await oncepay.temporal.workflow.getHandle(no).terminate('by hand');
   await oncepay.sql.query(
@@ -96,10 +97,10 @@ test('an open order whose run and whose time are gone goes on', async () => {
   });
 });
 
-test('a person is asked about an order whose run is there and does not go on', async () => {
+test('an order whose run exists but does nothing opens an intervention', async () => {
   const no = await oncepay.newOrder();
   await oncepay.temporal.workflow.getHandle(no).terminate('by hand');
-  // A run that nobody carries out.
+  // A run that no worker carries out.
   await oncepay.temporal.workflow.start('orderWorkflow', {
     workflowId: no,
     taskQueue: 'nobody',
@@ -110,7 +111,7 @@ test('a person is asked about an order whose run is there and does not go on', a
     [no],
   );
   await until('it was woken', async () => {
-    // The test turns the clock on instead of waiting for a minute.
+    // The test sets the clock on instead of waiting for a minute.
     const { rowCount } = await oncepay.sql.query(
       `UPDATE orders SET woken_at = woken_at - interval '61 seconds'
        WHERE out_trade_no = $1 AND woken_at IS NOT NULL`,
@@ -135,7 +136,7 @@ test('a person is asked about an order whose run is there and does not go on', a
   await oncepay.temporal.workflow.getHandle(no).terminate('by hand');
 });
 
-test('a schedule that was deleted comes back, with the interval that operators have set', async () => {
+test('a deleted schedule comes back with the interval that operators have set', async () => {
   await oncepay.sql.query(
     `INSERT INTO runtime_settings (name, value, updated_by) VALUES ('patrol_interval', '3000', 'test')`,
   );
@@ -156,7 +157,7 @@ test('a schedule that was deleted comes back, with the interval that operators h
   );
 });
 
-test('a namespace that is missing is made, and one that is there keeps its settings', async () => {
+test('a missing namespace is created; an existing one keeps its settings', async () => {
   const namespace = `own-${randomUUID()}`;
   const own = await startTestOncepay({ env: { TEMPORAL_NAMESPACE: namespace } });
   try {

@@ -1,3 +1,4 @@
+// Payments after the close: refunded once, whatever fails meanwhile.
 import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import { lateOrder, untilOpened, untilRefund } from '../support/interventions';
@@ -11,11 +12,11 @@ beforeAll(async () => {
 afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
-/** A dead worker is missed after 45 s; some more for a busy machine. */
+/** Temporal notices a dead worker after 45 s; the rest is for a busy machine. */
 const RECOVERY_MS = 75_000;
 const LONG = { expires_in_seconds: 3_600 };
 
-/** What WeChat was asked to give back, and what of it is back, in fen. */
+/** The refunds that WeChat was asked for, and the refunded sum in fen. */
 function atWechat(no: string): { asked: number; backFen: number } {
   const refunds = oncepay.simulator.refundsOf(no);
   const back = refunds.filter(({ status }) => status === 'SUCCESS');
@@ -39,7 +40,7 @@ async function untilGivenBack(no: string): Promise<void> {
   expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 0 });
 }
 
-test('told five times at once and again when all is done, a late payment goes back once', async () => {
+test('a late payment that is reported many times at once is refunded once', async () => {
   const no = await closed();
   await oncepay.simulator.pay({ outTradeNo: no, force: true, callbacks: 0 });
   await oncepay.simulator.notify({ outTradeNo: no, count: 5, concurrent: true, newId: true });
@@ -51,7 +52,7 @@ test('told five times at once and again when all is done, a late payment goes ba
   await untilGivenBack(no);
 });
 
-test('the callback comes while the close is under way: the order is paid, not late', async () => {
+test('a callback while the close is under way: the order is paid, not late', async () => {
   oncepay.simulator.setFault({ operation: 'query', kind: 'delay', delayMs: 1_500, times: 1 });
   const no = await oncepay.newOrder({ ...LONG });
   const close = oncepay.call('POST', `/v1/orders/${no}/close`);
@@ -69,7 +70,7 @@ test('the callback comes while the close is under way: the order is paid, not la
   expect(atWechat(no)).toEqual({ asked: 0, backFen: 0 });
 });
 
-test('paid between our last query and our close: WeChat refuses the close, and the order is paid', async () => {
+test('a payment between our last query and our close: the order is paid', async () => {
   oncepay.simulator.setFault({ operation: 'close', kind: 'delay', delayMs: 2_000, times: 1 });
   const no = await oncepay.newOrder(LONG);
   const close = oncepay.call('POST', `/v1/orders/${no}/close`);
@@ -96,7 +97,7 @@ test('paid between our last query and our close: WeChat refuses the close, and t
   expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
 });
 
-test('two payments after the close both go back, each by its own number', async () => {
+test('two payments after the close are both refunded, each by its own number', async () => {
   const no = await closed();
   const one = await oncepay.simulator.pay({ outTradeNo: no, force: true });
   const two = await oncepay.simulator.pay({ outTradeNo: no, force: true });
@@ -113,7 +114,7 @@ test('two payments after the close both go back, each by its own number', async 
   expect(atWechat(no)).toEqual({ asked: 2, backFen: 600 });
 });
 
-test('the worker dies before the refund is sent: another sends it, once', async () => {
+test('a worker dies before the refund is sent: another one sends it once', async () => {
   const no = await closed();
   await oncepay.workers.at(-1)?.kill('SIGKILL');
   const { callback } = await oncepay.simulator.pay({ outTradeNo: no, force: true });
@@ -122,7 +123,7 @@ test('the worker dies before the refund is sent: another sends it, once', async 
   await untilGivenBack(no);
 });
 
-test('the worker dies while WeChat has the refund: the number stays the same', async () => {
+test('a worker dies while WeChat has the refund: the number stays the same', async () => {
   oncepay.simulator.setFault({ operation: 'refund', kind: 'timeout_after', times: 1 });
   oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
   const no = await lateOrder(oncepay);
@@ -142,7 +143,7 @@ test('the worker dies while WeChat has the refund: the number stays the same', a
   await untilGivenBack(no);
 }, 150_000);
 
-test('WeChat’s word by callback comes before the answer to the call', async () => {
+test('a refund’s callback that comes before the response to the call is booked', async () => {
   oncepay.simulator.setFault({ operation: 'refund', kind: 'timeout_after', times: 1 });
   const no = await lateOrder(oncepay);
   await untilGivenBack(no);
@@ -151,14 +152,14 @@ test('WeChat’s word by callback comes before the answer to the call', async ()
 });
 
 test.each([['cut'], ['cut_after']] as const)(
-  'a refund whose answer is lost (%s) keeps its number and is given once',
+  'a refund whose response is lost (%s) keeps its number and is made once',
   async (kind) => {
     oncepay.simulator.setFault({ operation: 'refund', kind, times: 1 });
     await untilGivenBack(await lateOrder(oncepay));
   },
 );
 
-test('a balance that is too low is waited for, with the same number', async () => {
+test('a refund for which the balance is too low waits with the same number', async () => {
   oncepay.simulator.setFault({
     operation: 'refund',
     kind: 'error',
@@ -173,7 +174,7 @@ test('a balance that is too low is waited for, with the same number', async () =
   expect(new Set(asked.map(({ bodySha256 }) => bodySha256)).size).toBe(1);
 });
 
-test('told twice, a refund counts once; a word that can not be asks a person', async () => {
+test('a repeated refund report counts once; an impossible one opens an intervention', async () => {
   const no = await lateOrder(oncepay);
   await untilGivenBack(no);
   const [refund] = oncepay.simulator.refundsOf(no);

@@ -1,3 +1,4 @@
+// Payments that don't fit their order: amount, identity, second and late ones.
 import { call } from '../../simulator/wechatpay/support/merchant-client';
 import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -23,7 +24,7 @@ function expectedOf(field: (typeof MISMATCHES)[number][3]): string {
 }
 
 test.each(MISMATCHES)(
-  'a payment with %s is kept with its evidence and the order stays as it is',
+  'a payment with %s is kept with its evidence, and the order stays as it is',
   async (_what, payment, reason, field, seen) => {
     const no = await oncepay.newOrder();
     const paid = await oncepay.simulator.pay({ outTradeNo: no, ...payment });
@@ -47,13 +48,13 @@ test.each(MISMATCHES)(
   },
 );
 
-test('the coupon a user pays with is no mismatch: total counts, not payer_total', async () => {
+test('a payment with a coupon is no mismatch: total counts, not payer_total', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no, payerTotalFen: 100 });
   expect((await oncepay.untilStatus(no, 'fulfilled')).attention).toBeNull();
 });
 
-test('a payment whose callback never came is found by asking and applied the same way', async () => {
+test('a payment whose callback never came is found by a query and applied', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
   const order = await oncepay.untilStatus(no, 'fulfilled');
@@ -67,7 +68,7 @@ test('a payment whose callback never came is found by asking and applied the sam
   expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
 });
 
-test('a mismatch found by asking raises the same attention, and queries pause while it is open', async () => {
+test('a mismatch found by a query needs attention and pauses the queries', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no, totalFen: 1, callbacks: 0 });
   const order = await oncepay.untilOrder(no, 'attention', ({ attention }) => attention !== null);
@@ -78,7 +79,7 @@ test('a mismatch found by asking raises the same attention, and queries pause wh
   });
 });
 
-test('a number that is not ours becomes a transaction and an intervention, and its run ends', async () => {
+test('an unknown number becomes a transaction and an intervention; its run ends', async () => {
   const no = `SHOP${process.pid}X1`;
   const paid = await oncepay.simulator.pay({
     outTradeNo: no,
@@ -104,7 +105,7 @@ test('a number that is not ours becomes a transaction and an intervention, and i
   ]);
 });
 
-test('a second payment goes back by its own number; the order stays fulfilled with its first', async () => {
+test('a second payment is refunded by its own number, the order stays fulfilled', async () => {
   const no = await oncepay.newOrder();
   const first = await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.untilStatus(no, 'fulfilled');
@@ -127,7 +128,7 @@ test('a second payment goes back by its own number; the order stays fulfilled wi
   expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
 });
 
-test('a payment after the close becomes paid_late, runs no effects and goes back by itself', async () => {
+test('a payment after the close is paid_late, has no effects and is refunded', async () => {
   const no = await oncepay.newOrder();
   expect((await oncepay.call('POST', `/v1/orders/${no}/close`)).status).toBe(200);
   await oncepay.untilStatus(no, 'closed');
@@ -160,7 +161,7 @@ test('a payment after the close becomes paid_late, runs no effects and goes back
   expect(oncepay.simulator.refundsOf(no)).toHaveLength(1);
 });
 
-test('a payment WeChat already speaks of as refunded is recorded and its effects wait for a person', async () => {
+test('a payment that WeChat already reports as refunded waits with its effects', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
   await oncepay.simulator.pay({ outTradeNo: no, tradeState: 'REFUND' });
@@ -172,11 +173,11 @@ test('a payment WeChat already speaks of as refunded is recorded and its effects
 test.each([
   ['of all, under our own number: it is refunded', 300, 'op_', 'refunded', null],
   ['of a part, under our own number: it goes on', 100, 'op_', 'fulfilled', null],
-  ['under another number: a person is asked', 300, 'other_', 'paid', 'reconciliation'],
+  ['under another number: an intervention is opened', 300, 'other_', 'paid', 'reconciliation'],
 ] as const)(
   'a payment found with a refund %s',
   async (_what, refundFen, prefix, status, reason) => {
-    // The books are older than what was done, as after a restore from a backup.
+    // The books are older than the payments, as after a restore from a backup.
     const no = await oncepay.newOrder({ expires_in_seconds: 3_600 });
     const away = { operation: 'query', kind: 'error', status: 500, code: 'SYSTEM_ERROR' } as const;
     oncepay.simulator.setFault({ ...away, times: 1_000 });
@@ -207,7 +208,7 @@ test.each([
   },
 );
 
-test('the same notification id with another content is kept beside the first, never dropped', async () => {
+test('a notification id that comes with other content is kept beside the first', async () => {
   const [one, two] = [await oncepay.newOrder(), await oncepay.newOrder()];
   const id = `same-${process.pid}`;
   for (const no of [one, two]) {
@@ -228,7 +229,7 @@ test('the same notification id with another content is kept beside the first, ne
   expect(rows[1]?.notification_id).toMatch(new RegExp(`^${id}#[0-9a-f]{16}$`));
 });
 
-test('nothing personal is stored or shown in clear text', async () => {
+test('no personal data is stored or shown in clear text', async () => {
   const openid = 'oPERSONAL0123456789';
   const address = '203.0.113.99';
   const no = await oncepay.newOrder({ channel: 'miniprogram', openid, client_ip: address });
@@ -258,7 +259,7 @@ test('nothing personal is stored or shown in clear text', async () => {
   }
 });
 
-test('a close WeChat does not permit asks a person, and a payment is still looked for', async () => {
+test('a refused close opens an intervention, and the queries go on', async () => {
   oncepay.simulator.setFault({
     operation: 'close',
     kind: 'error',
@@ -274,7 +275,7 @@ test('a close WeChat does not permit asks a person, and a payment is still looke
   await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
   const order = await oncepay.untilStatus(no, 'fulfilled');
   oncepay.simulator.clearFaults();
-  // Paid is paid: whether it could be closed is no question any more.
+  // The order is paid, so whether it could be closed no longer matters.
   expect(order.attention).toBeNull();
   expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
 });

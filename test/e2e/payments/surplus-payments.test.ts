@@ -1,3 +1,4 @@
+// Second payments for one order: refunded once.
 import type { PoolClient } from 'pg';
 import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -8,11 +9,11 @@ beforeAll(async () => {
 });
 afterAll(() => oncepay.stop());
 
-/** A worker that died is missed by then. */
+/** Temporal notices a dead worker within this time. */
 const RECOVERY_MS = 90_000;
 jest.setTimeout(180_000);
 
-/** One payment is the order's; the other went back whole, by its own number. */
+/** One payment is the order's; the other was refunded whole, by its own number. */
 async function expectOnePaidOneBack(no: string, both: (string | null)[]): Promise<void> {
   const order = await oncepay.untilOrder(
     no,
@@ -41,7 +42,7 @@ async function expectOnePaidOneBack(no: string, both: (string | null)[]): Promis
   });
 }
 
-test('of two payments at the same moment one fulfils, and the other goes back once', async () => {
+test('of two payments at the same moment one fulfils, the other is refunded once', async () => {
   const numbers = await Promise.all(Array.from({ length: 8 }, () => oncepay.newOrder()));
   const paid = await Promise.all(
     numbers.map((outTradeNo) =>
@@ -56,7 +57,7 @@ test('of two payments at the same moment one fulfils, and the other goes back on
   }
 });
 
-/** Nobody can note an attempt to refund, and so none is sent, until this is over. */
+/** Until this is over, no attempt to refund can be written down, so none is sent. */
 async function holdAttempts(): Promise<PoolClient> {
   const client = await oncepay.sql.connect();
   await client.query('BEGIN');
@@ -64,7 +65,7 @@ async function holdAttempts(): Promise<PoolClient> {
   return client;
 }
 
-test('the workers die between the reservation of a surplus refund and its sending: it goes out once', async () => {
+test('workers die before a reserved surplus refund is sent: it is sent once', async () => {
   const no = await oncepay.newOrder();
   const first = await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.untilStatus(no, 'fulfilled');

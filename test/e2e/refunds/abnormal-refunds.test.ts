@@ -1,3 +1,4 @@
+// Abnormal refunds: redirected by an operator, or handled on WeChat's merchant platform.
 import { startTestOncepay, type OrderView, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import {
@@ -21,11 +22,11 @@ beforeAll(async () => {
 afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
-/** A dead worker is missed after 45 s; some more for a busy machine. */
+/** Temporal notices a dead worker after 45 s; the rest is for a busy machine. */
 const RECOVERY_MS = 75_000;
 const CARD = { bank_type: 'ICBC_DEBIT', bank_account: '6222020000000000000', real_name: '张三' };
 
-/** A refund that WeChat can't carry out on the way the money came. */
+/** A refund that WeChat can't carry out the way the money came. */
 async function abnormal(): Promise<{ no: string; question: Intervention }> {
   oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', times: 1 });
   const no = await lateOrder(oncepay);
@@ -35,7 +36,7 @@ async function abnormal(): Promise<{ no: string; question: Intervention }> {
 const requestsOf = (no: string, operation: string) =>
   oncepay.simulator.requestsOf(no).filter((request) => request.operation === operation);
 
-/** What WeChat heard since the first redirect. */
+/** The requests that WeChat got since the first redirect. */
 function since(no: string): string[] {
   const all = oncepay.simulator.requestsOf(no).map(({ operation }) => operation);
   return all.slice(all.indexOf('abnormal_refund'));
@@ -53,7 +54,7 @@ async function succeeds(no: string): Promise<void> {
   expect(order.refunds).toHaveLength(1);
 }
 
-/** Waits until the same is asked once more. */
+/** Waits until the next intervention for the same refund is open. */
 function untilAskedAnew(no: string, before: Intervention): Promise<Intervention> {
   return until('it is asked anew', async () => {
     const open = await interventionsOf(oncepay, no);
@@ -69,8 +70,8 @@ async function keptTarget(no: string): Promise<string | null | undefined> {
   return rows[0]?.abnormal_encrypted;
 }
 
-describe('after a redirect whose answer is lost, WeChat is asked first', () => {
-  test('it says PROCESSING: that is booked, and nothing is sent again', async () => {
+describe('an abnormal refund was redirected, and WeChat’s response to that was lost', () => {
+  test('a redirect whose response is lost is not sent again if it is PROCESSING', async () => {
     const { no, question } = await abnormal();
     oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut_after', times: 1 });
     oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
@@ -81,17 +82,20 @@ describe('after a redirect whose answer is lost, WeChat is asked first', () => {
     expect(requestsOf(no, 'abnormal_refund')).toHaveLength(1);
   });
 
-  test.each([['SUCCESS'], ['CLOSED']] as const)('it says %s: that is booked', async (status) => {
-    const { no, question } = await abnormal();
-    oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut_after', times: 1 });
-    oncepay.simulator.setRefundOutcome({ status, inAnswer: true, callbacks: 0, times: 1 });
-    expect((await resolve(oncepay, question.id, 'to_bank_card')).status).toBe(200);
-    if (status === 'SUCCESS') await oncepay.untilStatus(no, 'refunded');
-    else await untilOpened(oncepay, no, 'refund_closed');
-    expect(since(no)).toEqual(['abnormal_refund', 'refund_query']);
-  });
+  test.each([['SUCCESS'], ['CLOSED']] as const)(
+    'a redirect whose response is lost is not sent again if it is %s',
+    async (status) => {
+      const { no, question } = await abnormal();
+      oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut_after', times: 1 });
+      oncepay.simulator.setRefundOutcome({ status, inAnswer: true, callbacks: 0, times: 1 });
+      expect((await resolve(oncepay, question.id, 'to_bank_card')).status).toBe(200);
+      if (status === 'SUCCESS') await oncepay.untilStatus(no, 'refunded');
+      else await untilOpened(oncepay, no, 'refund_closed');
+      expect(since(no)).toEqual(['abnormal_refund', 'refund_query']);
+    },
+  );
 
-  test('it says ABNORMAL still: the same goes out again', async () => {
+  test('a redirect whose response is lost is sent again if it is still ABNORMAL', async () => {
     const { no, question } = await abnormal();
     oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut', times: 1 });
     expect((await resolve(oncepay, question.id, 'to_bank_card')).status).toBe(200);
@@ -103,7 +107,7 @@ describe('after a redirect whose answer is lost, WeChat is asked first', () => {
     expect(new Set(sent).size).toBe(1);
   });
 
-  test('the worker dies while WeChat has the redirect: the next worker does not send it', async () => {
+  test('a worker dies while WeChat has the redirect: the next one doesn’t send it', async () => {
     const { no, question } = await abnormal();
     oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'timeout_after', times: 1 });
     oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
@@ -121,23 +125,30 @@ describe('after a redirect whose answer is lost, WeChat is asked first', () => {
 });
 
 test.each([
-  ['in its answer', { inAnswer: true }],
-  ['later, when it is asked', {}],
-])('a redirect that WeChat says is ABNORMAL too, %s, is asked about anew', async (_when, how) => {
-  const { no, question } = await abnormal();
-  oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', callbacks: 0, times: 1, ...how });
-  expect((await resolve(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
-  const next = await untilAskedAnew(no, question);
-  expect(next).toMatchObject({ previous_id: question.id, subject: question.subject, amount: 300 });
-  expect(await keptTarget(no)).toBeNull();
-  expect(requestsOf(no, 'abnormal_refund')).toHaveLength(1);
-  expect((await resolve(oncepay, next.id, 'to_bank_card')).status).toBe(200);
-  const order = await oncepay.untilStatus(no, 'refunded');
-  expect(order.attention).toBeNull();
-  expect(requestsOf(no, 'abnormal_refund')).toHaveLength(2);
-});
+  ['in its response', { inAnswer: true }],
+  ['later, in a query', {}],
+])(
+  'a redirect that WeChat reports as ABNORMAL too, %s, opens a new intervention',
+  async (_when, how) => {
+    const { no, question } = await abnormal();
+    oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', callbacks: 0, times: 1, ...how });
+    expect((await resolve(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
+    const next = await untilAskedAnew(no, question);
+    expect(next).toMatchObject({
+      previous_id: question.id,
+      subject: question.subject,
+      amount: 300,
+    });
+    expect(await keptTarget(no)).toBeNull();
+    expect(requestsOf(no, 'abnormal_refund')).toHaveLength(1);
+    expect((await resolve(oncepay, next.id, 'to_bank_card')).status).toBe(200);
+    const order = await oncepay.untilStatus(no, 'refunded');
+    expect(order.attention).toBeNull();
+    expect(requestsOf(no, 'abnormal_refund')).toHaveLength(2);
+  },
+);
 
-test('a redirect that WeChat refuses is asked about anew, and can be answered again', async () => {
+test('a redirect that WeChat refuses opens a new intervention, which can be resolved', async () => {
   const { no, question } = await abnormal();
   oncepay.simulator.setFault({
     operation: 'abnormal_refund',
@@ -157,14 +168,14 @@ test('a redirect that WeChat refuses is asked about anew, and can be answered ag
   expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
 });
 
-describe('one that is dismissed is handled on the merchant platform', () => {
+describe('an abnormal refund that a person handles on WeChat’s merchant platform', () => {
   async function dismissed(): Promise<{ no: string; question: Intervention }> {
     const asked = await abnormal();
     expect((await resolve(oncepay, asked.question.id, 'dismiss')).status).toBe(200);
     return asked;
   }
 
-  /** The time of its next look has come. */
+  /** The time of its next query has come. */
   const aDayLater = (no: string) =>
     oncepay.sql.query(
       `UPDATE refunds SET next_query_at = next_query_at - interval '1 day', due_at = due_at - interval '1 day'
@@ -180,7 +191,7 @@ describe('one that is dismissed is handled on the merchant platform', () => {
     return rows[0]?.ahead === true ? true : null;
   };
 
-  test('should its callback get lost, WeChat is asked, once a day', async () => {
+  test('a dismissed abnormal refund whose callback is lost is found by a daily query', async () => {
     const { no } = await dismissed();
     await aDayLater(no);
     await until('it is to be looked at again', () => nextLook(no));
@@ -195,7 +206,7 @@ describe('one that is dismissed is handled on the merchant platform', () => {
     expect(requestsOf(no, 'abnormal_refund')).toEqual([]);
   });
 
-  test('still abnormal after thirty days, it is asked anew', async () => {
+  test('a dismissed refund still abnormal after thirty days opens a new intervention', async () => {
     const { no, question } = await dismissed();
     await oncepay.sql.query(
       `UPDATE interventions SET resolved_at = resolved_at - interval '30 days' WHERE id = $1`,

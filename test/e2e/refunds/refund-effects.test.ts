@@ -1,3 +1,4 @@
+// Effects that a refund takes back: points, sales, stock and codes.
 import { someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { resolve, orderOf, setPolicy, untilOpened } from '../support/interventions';
 import { askRefund, refundsWith } from '../support/refunds';
@@ -14,7 +15,7 @@ afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 let asked = 0;
-/** Refunds a part and waits until it is back, with all that it takes back. @returns its number */
+/** Refunds a part and waits until its effects are compensated too. @returns its number */
 async function giveBack(no: string, amount: number, more: object = {}): Promise<string> {
   asked += 1;
   const outRefundNo = `r${asked}-${no}`;
@@ -58,8 +59,8 @@ const pay = async (no: string) => {
   await oncepay.untilStatus(no, 'fulfilled');
 };
 
-describe('points', () => {
-  test('go back in proportion, rounded half up, and add up to all of them', async () => {
+describe('points that a refund takes back', () => {
+  test('points go back in proportion, rounded half up, and add up to all of them', async () => {
     const user = someUser();
     const items = [{ sku: 'odd', quantity: 1, unit_price: 750 }];
     const amount = { total: 750, currency: 'CNY' };
@@ -76,7 +77,7 @@ describe('points', () => {
     expect((await oncepay.order(no)).status).toBe('refunded');
   });
 
-  test('the balance goes below zero when they were spent', async () => {
+  test('points that were spent already leave a negative balance', async () => {
     const user = someUser();
     const no = await oncepay.newOrder({ user_id: user });
     await pay(no);
@@ -90,7 +91,7 @@ describe('points', () => {
     expect((await points(user)).balance).toBe(-3);
   });
 
-  test('taken back once each, however often they are told and tried', async () => {
+  test('points are taken back once for each refund, however often it is reported', async () => {
     const user = someUser();
     const no = await oncepay.newOrder({ user_id: user });
     await pay(no);
@@ -113,7 +114,7 @@ describe('points', () => {
   });
 });
 
-test('sales go back where they were counted; the parts of all lines add up to the refund', async () => {
+test('sales go back where they were counted; the lines’ parts add up to the refund', async () => {
   const [a, b] = [`sku-a-${someUser()}`, `sku-b-${someUser()}`];
   const items = [
     { sku: a, quantity: 1, unit_price: 100 },
@@ -132,8 +133,8 @@ test('sales go back where they were counted; the parts of all lines add up to th
   ]);
 });
 
-describe('stock', () => {
-  test('stays gone unless it is asked for', async () => {
+describe('stock that a refund gives back', () => {
+  test('stock stays sold unless the refund wants it back', async () => {
     const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 10 });
     await pay(no);
     expect(await product(sku)).toMatchObject({ stock: 8, sold: 2 });
@@ -141,7 +142,7 @@ describe('stock', () => {
     expect(await product(sku)).toMatchObject({ stock: 8, sold: 1 });
   });
 
-  test('comes back in proportion, and what an earlier refund left with a later one', async () => {
+  test('stock comes back in proportion, and a later refund brings the rest back', async () => {
     const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 10 });
     await pay(no);
     await giveBack(no, 75);
@@ -153,8 +154,8 @@ describe('stock', () => {
   });
 });
 
-describe('codes', () => {
-  test('only those not used are taken back, and never handed out again', async () => {
+describe('codes that a refund takes back', () => {
+  test('only unused codes are taken back, and they are never handed out again', async () => {
     const codes = [`c1-${someUser()}`, `c2-${someUser()}`];
     const { no, sku } = await orderOf(oncepay, { kind: 'virtual', codes });
     await pay(no);
@@ -171,7 +172,7 @@ describe('codes', () => {
     expect(again).toMatchObject({ status: 409, body: { code: 'CODE_REVOKED' } });
   });
 
-  test('one that nobody has can not be used', async () => {
+  test('a code that nobody has can’t be marked as used', async () => {
     const { sku } = await orderOf(oncepay, { kind: 'virtual', codes: [`c3-${someUser()}`, 'x'] });
     const path = `/v1/products/${sku}/codes/used`;
     const answered = await oncepay.call('POST', path, { body: { codes: ['nothing'] } });
@@ -179,8 +180,8 @@ describe('codes', () => {
   });
 });
 
-describe('while the order is being fulfilled', () => {
-  /** An order of two codes where the pool has none: all but the delivery is done. */
+describe('a refund that comes while the order is being fulfilled', () => {
+  /** An order of two codes while the pool has none: all effects but the delivery are done. */
   async function waiting(): Promise<{ no: string; sku: string; question: string; user: string }> {
     const user = someUser();
     const sku = `sku-${someUser()}`;
@@ -192,7 +193,7 @@ describe('while the order is being fulfilled', () => {
     return { no, sku, question: id, user };
   }
 
-  test('a part goes back first, the goods go out after it: the sums are right', async () => {
+  test('a part is refunded before the goods go out: the sums are right', async () => {
     const { no, sku, question, user } = await waiting();
     const body = { out_refund_no: `part-${no}`, amount: 150, revoke_codes: true };
     expect((await askRefund(oncepay, no, body)).status).toBe(202);
@@ -200,7 +201,7 @@ describe('while the order is being fulfilled', () => {
       effects.some(({ effect, status }) => effect.startsWith('points_back') && status === 'done'),
     );
     expect(order).toMatchObject({ status: 'paid', amount: { refunded: 150 } });
-    // What there is to take back of the delivery is not known yet.
+    // It is not known yet which codes of the delivery are to be taken back.
     const back = order.effects.find(({ effect }) => effect.startsWith('delivery_back'));
     expect(back?.status).toBe('pending');
     const codes = [`d1-${someUser()}`, `d2-${someUser()}`];
@@ -218,7 +219,7 @@ describe('while the order is being fulfilled', () => {
     expect((await points(user)).balance).toBe(1);
   });
 
-  test('goods don’t leave once the whole payment is reserved for refunds', async () => {
+  test('goods are held back once the whole payment is reserved for refunds', async () => {
     const { no, sku, user } = await waiting();
     oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', outTradeNo: no });
     for (const n of [1, 2]) {
@@ -231,7 +232,7 @@ describe('while the order is being fulfilled', () => {
     );
     expect(order.effects.find(({ effect }) => effect === 'delivery')?.status).toBe('cancelled');
     expect(order.attention).toBeNull();
-    // One is closed: some of the payment stays, so the goods go out after all.
+    // One refund is closed: a part of the payment stays, so the goods go out after all.
     await oncepay.simulator.settleRefund({ outRefundNo: `${no}-1`, status: 'SUCCESS' });
     await oncepay.simulator.settleRefund({ outRefundNo: `${no}-2`, status: 'CLOSED' });
     const after = await oncepay.untilOrder(no, 'the goods are out', ({ status }) => {
@@ -242,7 +243,7 @@ describe('while the order is being fulfilled', () => {
   });
 });
 
-test('an effect that can not be taken back asks a person, and is done on the retry', async () => {
+test('a compensation that fails opens an intervention and succeeds on its retry', async () => {
   const user = someUser();
   const no = await oncepay.newOrder({ user_id: user });
   await pay(no);
@@ -251,7 +252,7 @@ test('an effect that can not be taken back asks a person, and is done on the ret
   );
   await askRefund(oncepay, no, { out_refund_no: `b-${no}`, amount: 100 });
   const { id, ...question } = await untilOpened(oncepay, no, 'effect_failed');
-  // More money back would not take back what this refund should.
+  // A further refund would not take back the effects of this one.
   expect(question).toMatchObject({
     subject: `points_back:b-${no}`,
     actions: ['retry', 'skip'],

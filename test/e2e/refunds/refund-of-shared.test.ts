@@ -1,3 +1,4 @@
+// Refunds of shared payments: shares are taken back first.
 import { call } from '../../simulator/wechatpay/support/merchant-client';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -32,7 +33,7 @@ afterEach(() => {
 const SWEPT_MS = 40_000;
 jest.setTimeout(120_000);
 
-/** An order of which these hold this much. */
+/** An order whose payment these receivers hold these parts of. */
 async function sharedOrder(parts: readonly [fen: number, account: string][]) {
   const no = await sharableOrder(oncepay);
   const outOrderNo = await shared(
@@ -54,7 +55,7 @@ const untilRefunded = (no: string, status: string, timeoutMs = SWEPT_MS) =>
 
 const atWechat = (no: string) => oncepay.simulator.balanceOf(no);
 
-test('shared money is taken back first, as much as is lacking, then the refund is sent', async () => {
+test('a refund first takes back as much shared money as it lacks, then is sent', async () => {
   const { no, outOrderNo } = await sharedOrder([
     [60, FIRST],
     [30, SECOND],
@@ -69,7 +70,7 @@ test('shared money is taken back first, as much as is lacking, then the refund i
   ]);
 });
 
-test('all of it goes back from all of them, and the order is refunded', async () => {
+test('a full refund takes all shares back from all receivers', async () => {
   const { no } = await sharedOrder([
     [60, FIRST],
     [30, SECOND],
@@ -80,7 +81,7 @@ test('all of it goes back from all of them, and the order is refunded', async ()
 });
 
 test.each([
-  ['whose answer is lost is not sent again', 'cut_after', 1],
+  ['whose response is lost is not sent again', 'cut_after', 1],
   ['that never arrived is sent again', 'cut', 2],
 ] as const)(
   'a take-back %s: one number, one content, taken back once',
@@ -100,14 +101,14 @@ test.each([
   },
 );
 
-test('a refund that what is left covers touches nobody', async () => {
+test('a refund that the unshared rest covers takes nothing back', async () => {
   const { no } = await sharedOrder([[60, FIRST]]);
   await refundOf(oncepay, no, 240);
   await untilRefunded(no, 'succeeded');
   expect(oncepay.simulator.returnsOf(no)).toEqual([]);
 });
 
-describe('a take-back that fails asks a person, and the refund is not sent', () => {
+describe('a take-back that fails opens an intervention, and the refund is not sent', () => {
   async function failed() {
     const { no } = await sharedOrder([[60, FIRST]]);
     const failing = { result: 'FAILED', failReason: 'BALANCE_NOT_ENOUGH', outTradeNo: no } as const;
@@ -124,7 +125,7 @@ describe('a take-back that fails asks a person, and the refund is not sent', () 
     return { no, question };
   }
 
-  test('retry takes it back under a new number', async () => {
+  test('a failed take-back that is retried succeeds under a new number', async () => {
     const { no, question } = await failed();
     expect((await resolve(oncepay, question.id, 'retry')).status).toBe(200);
     await oncepay.untilStatus(no, 'refunded', SWEPT_MS);
@@ -133,7 +134,7 @@ describe('a take-back that fails asks a person, and the refund is not sent', () 
     expect(atWechat(no)).toMatchObject({ refundedFen: 300, returnedFen: 60 });
   });
 
-  test('accept sends the refund without: whether the balance covers it, WeChat says', async () => {
+  test('a failed take-back that is accepted lets WeChat check the refund’s balance', async () => {
     const { no, question } = await failed();
     expect((await resolve(oncepay, question.id, 'accept')).status).toBe(200);
     await until('WeChat was asked to refund', () => {
@@ -144,7 +145,7 @@ describe('a take-back that fails asks a person, and the refund is not sent', () 
     expect(oncepay.simulator.returnsOf(no)).toHaveLength(1);
   });
 
-  test('dismiss closes the refund, unsent', async () => {
+  test('a failed take-back that is dismissed closes the refund unsent', async () => {
     const { no, question } = await failed();
     expect((await resolve(oncepay, question.id, 'dismiss')).status).toBe(200);
     const order = await untilRefunded(no, 'closed');
@@ -153,7 +154,7 @@ describe('a take-back that fails asks a person, and the refund is not sent', () 
   });
 });
 
-test('money that a person has can not be taken back: a person is asked, and the order shows it', async () => {
+test('a share that a person received can’t be taken back: an intervention opens', async () => {
   const { no } = await sharedOrder([[60, PERSON]]);
   const refundNo = await refundOf(oncepay, no, 300);
   const order = await oncepay.untilOrder(
@@ -167,7 +168,7 @@ test('money that a person has can not be taken back: a person is asked, and the 
   expect(question.evidence).toMatchObject({ out_refund_no: refundNo, lacking: 60, returnable: 0 });
 });
 
-test('a take-back that WeChat has with another amount is not booked as ours: a person is asked', async () => {
+test('a take-back with another amount at WeChat opens an intervention, unbooked', async () => {
   const { no, outOrderNo } = await sharedOrder([[90, FIRST]]);
   const { simulator, sql } = oncepay;
   simulator.setFault({ operation: 'return', kind: 'cut', times: 1 });

@@ -1,3 +1,4 @@
+// The spacing between two refunds of one payment.
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import { resolve, lateOrder, setSetting, untilOpened } from '../support/interventions';
@@ -12,7 +13,7 @@ afterAll(() => oncepay.stop());
 
 jest.setTimeout(120_000);
 
-/** A payment of which WeChat was asked for a refund, closed it, and is asked again at once. */
+/** A payment with a refund that WeChat closed, and a second refund that is requested at once. */
 async function refundedTwice(): Promise<string> {
   oncepay.simulator.setRefundOutcome({ status: 'CLOSED', times: 1 });
   const no = await lateOrder(oncepay);
@@ -21,7 +22,7 @@ async function refundedTwice(): Promise<string> {
   return no;
 }
 
-/** How long after the first attempt the second refund was sent; null while it is not. */
+/** The time between the first attempt and the second refund's; null while it is not sent. */
 async function gapMs(no: string): Promise<number | null> {
   const { rows } = await oncepay.sql.query<{ sent_at: Date }>(
     `SELECT sent_at FROM refund_attempts JOIN refunds USING (out_refund_no)
@@ -32,7 +33,7 @@ async function gapMs(no: string): Promise<number | null> {
   return first && second ? second.sent_at.getTime() - first.sent_at.getTime() : null;
 }
 
-/** When the next refund of this payment is due, counted from now. */
+/** The time until the next refund of this payment is due. */
 async function dueInMs(no: string): Promise<number | null> {
   const { rows } = await oncepay.sql.query<{ ms: number }>(
     `SELECT (extract(epoch FROM due_at - now()) * 1000)::float8 AS ms FROM refunds
@@ -42,17 +43,17 @@ async function dueInMs(no: string): Promise<number | null> {
   return rows[0]?.ms ?? null;
 }
 
-test('a second refund of a payment is held until the spacing has passed', async () => {
+test('a second refund of a payment waits until the spacing has passed', async () => {
   const no = await refundedTwice();
   await oncepay.untilStatus(no, 'refunded');
   expect(await gapMs(no)).toBeGreaterThanOrEqual(SPACING_MS);
 });
 
-test('a spacing that an operator sets counts within seconds, longer or shorter', async () => {
+test('a spacing that an operator sets applies within seconds, longer or shorter', async () => {
   await setSetting(oncepay, 'refund_spacing', '1h');
   const held = await until('one is held for an hour', async () => {
     const no = await refundedTwice();
-    // Sent, or held by the one spacing or the other.
+    // The refund was sent, or it waits for one of the two spacings.
     const isHeld = await until('it is decided', async () => {
       const due = await dueInMs(no);
       if (due !== null && due > 1_800_000) return true;

@@ -1,9 +1,10 @@
+// A worker dies after a refund is booked: the next one announces it to the shop.
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy';
 import { until } from '../../support/until';
 import { lateOrder } from '../support/interventions';
 
-/** A dead worker is missed after 45 s; some more for a busy machine. */
+/** Temporal notices a dead worker after 45 s; the rest is for a busy machine. */
 const RECOVERY_MS = 75_000;
 
 let oncepay: TestOncepay;
@@ -22,7 +23,7 @@ async function untilStored(what: string, query: string, no: string): Promise<voi
   await until(what, async () => ((await oncepay.sql.query(query, [no])).rowCount ? true : null));
 }
 
-test('the worker dies when the refund is booked and nobody told: the next worker tells the shop', async () => {
+test('a worker dies before the shop gets the booked refund: the next one sends it', async () => {
   const first = await oncepay.startWorker({ TEMPORAL_ADDRESS: `127.0.0.1:${toTemporal.port}` });
   oncepay.simulator.setFault({ operation: 'refund', kind: 'delay', delayMs: 5_000, times: 1 });
   oncepay.simulator.setRefundOutcome({ status: 'SUCCESS', inAnswer: true, callbacks: 0, times: 1 });
@@ -33,7 +34,7 @@ test('the worker dies when the refund is booked and nobody told: the next worker
     `SELECT 1 FROM refund_attempts JOIN refunds USING (out_refund_no) WHERE out_trade_no = $1`,
     no,
   );
-  // From here on nobody but the refund's own run is left to tell the order's.
+  // From here on only the refund's own run is left to wake the order's run.
   toTemporal.hang();
   await oncepay.apis[0]?.kill('SIGKILL');
   await untilStored(

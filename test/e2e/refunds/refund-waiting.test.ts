@@ -1,3 +1,4 @@
+// Refunds that WeChat works on: queries, late callbacks, unknown numbers, the rate limit.
 import { temporal } from '@temporalio/proto';
 import { TASK_QUEUES } from '../../../domain/temporal/task-queues';
 import { refundWorkflowId } from '../../../domain/temporal/workflow-ids';
@@ -36,7 +37,7 @@ async function eventsOf(refundNo: string): Promise<number> {
 const queriesOf = (refundNo: string): number =>
   oncepay.simulator.requestsOf(refundNo).filter((one) => one.operation === 'refund_query').length;
 
-/** How long WeChat is not asked, from now, once it was asked so often. */
+/** The pause until the next query, from now, after so many queries. */
 async function gapAfter(refundNo: string, queries: number): Promise<number> {
   return until(`it is asked about ${queries} times`, async () => {
     const { rows } = await oncepay.sql.query<{ ms: number }>(
@@ -48,7 +49,7 @@ async function gapAfter(refundNo: string, queries: number): Promise<number> {
   });
 }
 
-/** Turns the clock on: WeChat accepted it so long ago, and the pause of the run is over. */
+/** Sets the clock on: WeChat accepted the refund so long ago, and the pause of the run is over. */
 async function acceptedAgo(refundNo: string, ms: number): Promise<void> {
   await until('its run pauses', async () => {
     const { raw } = await runOf(refundNo).describe();
@@ -67,11 +68,11 @@ async function acceptedAgo(refundNo: string, ms: number): Promise<void> {
   });
 }
 
-test('a refund WeChat works on is asked about ever more rarely, and its history does not grow', async () => {
+test('a refund in progress is queried ever more rarely; its history doesn’t grow', async () => {
   const [no, refundNo] = await refunding();
   const gaps = [await gapAfter(refundNo, 0)];
   const events = await eventsOf(refundNo);
-  // When the queries come, counted from WeChat's answer.
+  // The times of the queries, counted from WeChat's response.
   const times = [5, 20, 80, 380, 1_280].map((seconds) => seconds * SECOND_MS);
   for (const [n, at] of times.entries()) {
     await acceptedAgo(refundNo, at);
@@ -89,7 +90,7 @@ test('a refund WeChat works on is asked about ever more rarely, and its history 
   expect(atWechat(oncepay, no)).toEqual({ asked: 1, backFen: 100, contents: 1 });
 });
 
-test('a refund callback that comes after its run has ended moves nothing, and its run ends', async () => {
+test('a refund callback after the run’s end changes nothing, and its run ends', async () => {
   const [no, refundNo] = await refunding();
   await gapAfter(refundNo, 0);
   await oncepay.simulator.settleRefund({ outRefundNo: refundNo, status: 'SUCCESS', callbacks: 0 });
@@ -108,7 +109,7 @@ test('a refund callback that comes after its run has ended moves nothing, and it
       deliveries.every(({ status }) => status === 'done'),
   );
   expect(await runOf(refundNo).result()).toBe('succeeded');
-  // The same id is the same notice; another id is another one, of the same refund.
+  // The same id is the same notice; another id is another notice about the same refund.
   await tell(`first-${no}`);
   await tell(`other-${no}`);
   const { notices, ...after } = await oncepay.untilOrder(no, 'the other has a verdict', (order) =>
@@ -124,7 +125,7 @@ test('a refund callback that comes after its run has ended moves nothing, and it
   expect(atWechat(oncepay, no)).toEqual({ asked: 1, backFen: 100, contents: 1 });
 });
 
-describe('a refund callback for a number nobody knows', () => {
+describe('a refund callback for an unknown number', () => {
   async function foreignRefund(refundStatus = 'SUCCESS'): Promise<string> {
     const no = `THEIRS${Date.now()}`;
     const { status } = await oncepay.simulator.sendRaw({
@@ -139,7 +140,7 @@ describe('a refund callback for a number nobody knows', () => {
     expect(status).toBe(204);
     return no;
   }
-  /** What the tables say of the number: its notices, refunds, payments. */
+  /** The rows about the number: notices, refunds, payments. */
   async function booksOf(no: string) {
     const { rows } = await oncepay.sql.query<Record<string, unknown>>(
       `SELECT (SELECT jsonb_agg(verdict) FROM notification_inbox
@@ -151,7 +152,7 @@ describe('a refund callback for a number nobody knows', () => {
     return rows[0];
   }
 
-  test('is stored, answered 204, moves nothing, its run ends, and a person is asked', async () => {
+  test('a callback for an unknown refund is stored, gets 204, opens an intervention', async () => {
     const no = await foreignRefund();
     const question = await untilOpened(oncepay, no, 'reconciliation');
     expect(await oncepay.temporal.workflow.getHandle(no).result()).toBe('unknown_order');
@@ -165,21 +166,21 @@ describe('a refund callback for a number nobody knows', () => {
         amount: { refund: 100 },
       },
     });
-    // It is on its way back already, and what it was paid with is not in the books.
+    // The refund is under way already, and its payment is not in our books.
     const refused = await resolve(oncepay, question.id, 'refund');
     expect(refused).toMatchObject({ status: 409, body: { code: 'NOTHING_TO_REFUND' } });
     expect((await resolve(oncepay, question.id, 'dismiss')).status).toBe(200);
     expect(await interventionsOf(oncepay, no)).toEqual([]);
   });
 
-  test('that is closed moved no money: nobody is asked', async () => {
+  test('a callback for an unknown closed refund opens no intervention', async () => {
     const no = await foreignRefund('CLOSED');
     await until('it has its verdict', async () => (await booksOf(no))?.['verdicts']);
     expect(await booksOf(no)).toEqual({ verdicts: ['ignored'], refunds: 0, payments: 0 });
     expect(await interventionsOf(oncepay, no)).toEqual([]);
   });
 
-  test('is looked at anew with retry: what still fits nothing is asked about again, at once', async () => {
+  test('a retry of an unknown refund that still fits no payment opens the next one', async () => {
     const no = await foreignRefund();
     const { id } = await untilOpened(oncepay, no, 'reconciliation');
     expect((await resolve(oncepay, id, 'retry')).status).toBe(200);
@@ -188,8 +189,8 @@ describe('a refund callback for a number nobody knows', () => {
   });
 });
 
-test('the money queue stays under WeChat’s 150 refunds a second over all workers', async () => {
-  // As Temporal holds it: the workers' limit for the queue, whatever their number.
+test('the money queue stays below WeChat’s 150 refunds a second over all workers', async () => {
+  // The workers' limit for the queue as Temporal holds it, whatever the number of workers.
   const limit = await until('a worker has told its limit', async () => {
     const { effectiveRateLimit } = await oncepay.temporal.workflowService.describeTaskQueue({
       namespace: oncepay.temporal.options.namespace,

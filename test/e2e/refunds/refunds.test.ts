@@ -1,3 +1,4 @@
+// Refunds that a caller requests: parts, repeats, limits, and WeChat's reports on them.
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import {
@@ -27,7 +28,7 @@ function untilRefunds(no: string, statuses: readonly string[], timeoutMs?: numbe
   return oncepay.untilOrder(no, what, (order) => refundsWith(order, statuses), timeoutMs);
 }
 
-test('a part goes back, then the rest: the order is refunded with the last', async () => {
+test('an order whose payment is refunded in two parts is refunded with the last', async () => {
   const no = await paidOrder(oncepay);
   const part = await refund(no, { out_refund_no: `${no}-1`, amount: 100, reason: 'Too small' });
   expect(part).toMatchObject({
@@ -56,7 +57,7 @@ test('a part goes back, then the rest: the order is refunded with the last', asy
   expect(told).toHaveLength(2);
 });
 
-test('parallel requests never exceed what was paid', async () => {
+test('parallel refund requests never exceed the payment', async () => {
   const no = await paidOrder(oncepay);
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, n) => refund(no, { out_refund_no: `${no}-${n}`, amount: 70 })),
@@ -76,8 +77,8 @@ test('parallel requests never exceed what was paid', async () => {
   });
 });
 
-describe('asked twice', () => {
-  test('the same number and content is the same refund, 202 and then 200', async () => {
+describe('a refund that is requested twice', () => {
+  test('a repeat with the same number and content is the same refund: 202, then 200', async () => {
     const no = await paidOrder(oncepay);
     oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', outTradeNo: no, times: 1 });
     const body = { out_refund_no: `${no}-a`, amount: 120, restock: true };
@@ -95,7 +96,7 @@ describe('asked twice', () => {
     ['another reason', () => ({ amount: 120, reason: 'other' })],
     ['goods that come back', () => ({ amount: 120, restock: true })],
     ['codes that come back', () => ({ amount: 120, revoke_codes: true })],
-  ])('the same number with %s is 422', async (_, other) => {
+  ])('a refund number that comes again with %s gets 422', async (_, other) => {
     const no = await paidOrder(oncepay);
     const outRefundNo = `${no}-b`;
     expect((await refund(no, { out_refund_no: outRefundNo, amount: 120 })).status).toBe(202);
@@ -104,14 +105,14 @@ describe('asked twice', () => {
     expect((await untilRefunds(no, ['succeeded'])).amount.refunded).toBe(120);
   });
 
-  test('a number is one order’s for ever, also asked for by two at once', async () => {
+  test('a refund number belongs to one order, also when two request it at once', async () => {
     const [one, two] = [await paidOrder(oncepay), await paidOrder(oncepay)];
     const body = { out_refund_no: `${one}-shared`, amount: 50 };
     const answers = await Promise.all([refund(one, body), refund(two, body)]);
     expect(answers.map(({ status }) => status).sort()).toEqual([202, 422]);
   });
 
-  test('a key decides alone: the same body is the same refund, another body 422', async () => {
+  test('an Idempotency-Key decides alone: same body same refund, another body 422', async () => {
     const no = await paidOrder(oncepay);
     const key = { 'Idempotency-Key': `key-${no}` };
     const first = await refund(no, { amount: 90 }, key);
@@ -130,7 +131,7 @@ describe('asked twice', () => {
     expect((await untilRefunds(no, ['succeeded'])).amount.refunded).toBe(90);
   });
 
-  test('what a key was refused for can be asked anew with it', async () => {
+  test('a refused refund can be requested again with its Idempotency-Key', async () => {
     const no = await paidOrder(oncepay);
     const key = { 'Idempotency-Key': `refused-${no}` };
     expect((await refund(no, { amount: 301 }, key)).status).toBe(409);
@@ -139,7 +140,7 @@ describe('asked twice', () => {
   });
 });
 
-describe('bad input', () => {
+describe('a refund request that is invalid', () => {
   test.each<[string, object, string]>([
     ['neither number nor key', { amount: 100 }, 'out_refund_no'],
     ['a number of ours', { amount: 100, out_refund_no: 'op_1' }, 'out_refund_no'],
@@ -149,14 +150,14 @@ describe('bad input', () => {
     ['a part of a 分', { out_refund_no: 'x', amount: 1.5 }, 'amount'],
     ['a long reason', { out_refund_no: 'x', amount: 1, reason: 'x'.repeat(81) }, 'reason'],
     ['restock as text', { out_refund_no: 'x', amount: 1, restock: 'yes' }, 'restock'],
-  ])('%s is 400 and names the field', async (_, body, field) => {
+  ])('a refund request with %s gets 400, and the reply names the field', async (_, body, field) => {
     const no = await paidOrder(oncepay);
     const { status, body: problem } = await refund(no, body);
     expect([status, problem]).toMatchObject([400, { errors: [{ field }] }]);
     expect((await oncepay.order(no)).refunds).toEqual([]);
   });
 
-  test('an order that is not paid is 409, a mistyped number 400', async () => {
+  test('a refund of an unpaid order gets 409, one with a mistyped number 400', async () => {
     const open = await oncepay.newOrder();
     const closed = await oncepay.newOrder();
     await oncepay.call('POST', `/v1/orders/${closed}/close`);
@@ -170,7 +171,7 @@ describe('bad input', () => {
     expect(unknown.body).toMatchObject({ code: 'IDENTIFIER_INVALID' });
   });
 
-  test('WeChat takes 50 refunds of a payment, within 365 days', async () => {
+  test('a payment takes at most 50 refunds, within 365 days', async () => {
     const no = await paidOrder(oncepay);
     await oncepay.sql.query(
       `UPDATE payment_transactions SET success_time = now() - interval '366 days' WHERE order_no = $1`,
@@ -190,7 +191,7 @@ describe('bad input', () => {
   });
 });
 
-test('late money that a person is asked about goes back on request, and nobody has to answer', async () => {
+test('a refund of late money ends the intervention that was open for it', async () => {
   await setSetting(oncepay, 'late_payment', 'ask');
   const no = await lateOrder(oncepay);
   await untilOpened(oncepay, no, 'late_payment');
@@ -200,13 +201,13 @@ test('late money that a person is asked about goes back on request, and nobody h
   expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
 });
 
-test('refunds of one order queue for their spacing, they do not fail', async () => {
+test('refunds of one order wait for their spacing and don’t fail', async () => {
   const freshWorker = async () => {
     await oncepay.workers.pop()?.kill();
     oncepay.workers.push(await oncepay.startWorker());
   };
   await setSetting(oncepay, 'refund_spacing', '3s');
-  // Workers read settings every few seconds; a new one reads them now.
+  // Workers read settings every few seconds; a new worker reads them now.
   await freshWorker();
   try {
     const no = await paidOrder(oncepay);
@@ -223,8 +224,8 @@ test('refunds of one order queue for their spacing, they do not fail', async () 
   }
 });
 
-describe('what WeChat says', () => {
-  test('closed: a new number only by a person', async () => {
+describe('the reports of WeChat on a refund', () => {
+  test('a refund that WeChat closes gets a new number only from an operator', async () => {
     const no = await paidOrder(oncepay);
     oncepay.simulator.setRefundOutcome({ status: 'CLOSED', outTradeNo: no, times: 1 });
     await refund(no, { out_refund_no: `${no}-1`, amount: 100, restock: true });
@@ -239,7 +240,7 @@ describe('what WeChat says', () => {
     expect(order.amount.refunded).toBe(100);
   });
 
-  test('abnormal: an operator sends it to a bank card of the user’s', async () => {
+  test('an abnormal refund is sent to the user’s bank card by an operator', async () => {
     const no = await paidOrder(oncepay);
     oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', outTradeNo: no, times: 1 });
     await refund(no, { out_refund_no: `${no}-1`, amount: 100 });
@@ -249,7 +250,7 @@ describe('what WeChat says', () => {
     expect((await untilRefunds(no, ['succeeded'])).amount.refunded).toBe(100);
   });
 
-  test('not enough balance: it waits, with the same number', async () => {
+  test('a refund for which the balance is too low waits and keeps its number', async () => {
     const no = await paidOrder(oncepay);
     const fault = { operation: 'refund', kind: 'error', status: 403, code: 'NOT_ENOUGH' } as const;
     oncepay.simulator.setFault({ ...fault, times: 3 });
@@ -258,7 +259,7 @@ describe('what WeChat says', () => {
     expect(atWechat(oncepay, no)).toEqual({ asked: 1, backFen: 100, contents: 1 });
   });
 
-  test('a refund made elsewhere that names our payment counts like ours, once', async () => {
+  test('a refund made elsewhere that names our payment is booked as ours, once', async () => {
     const no = await paidOrder(oncepay);
     const { transaction_id: transactionId } = await oncepay.order(no);
     const external = {
@@ -284,7 +285,7 @@ describe('what WeChat says', () => {
     expect((await refund(no, { out_refund_no: `${no}-f`, amount: 201 })).status).toBe(409);
   });
 
-  test('one made elsewhere that our own refund leaves no room for asks a person, and fits later', async () => {
+  test('a refund made elsewhere fits once our failed refund is dismissed', async () => {
     oncepay.simulator.setFault({
       operation: 'refund',
       kind: 'error',
@@ -308,7 +309,7 @@ describe('what WeChat says', () => {
     expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
   });
 
-  test('a refund of a number of another order moves nothing and asks', async () => {
+  test('a refund of another order’s number changes nothing and opens an intervention', async () => {
     const [one, two] = [await paidOrder(oncepay), await paidOrder(oncepay)];
     await refund(one, { out_refund_no: `${one}-1`, amount: 100 });
     await untilRefunds(one, ['succeeded']);
@@ -347,12 +348,12 @@ test('refunds that fail never exceed 6 a second, over all workers', async () => 
   expect(Math.max(...inOneSecond.map(({ length }) => length))).toBeLessThanOrEqual(6);
 }, 120_000);
 
-test('a number that is another refund at WeChat is not taken for ours', async () => {
+test('a refund number that is another refund at WeChat is not taken for ours', async () => {
   const [theirs, no] = [await paidOrder(oncepay), await paidOrder(oncepay)];
   const outRefundNo = `old-${theirs}`;
   await refund(theirs, { out_refund_no: outRefundNo, amount: 100 });
   await untilRefunds(theirs, ['succeeded']);
-  // As if another program had made it, before Oncepay knew this merchant.
+  // As if another program had made the refund before Oncepay knew this merchant.
   await oncepay.sql.query('DELETE FROM refund_attempts WHERE out_refund_no = $1', [outRefundNo]);
   await oncepay.sql.query('DELETE FROM refunds WHERE out_refund_no = $1', [outRefundNo]);
   oncepay.simulator.setFault({ operation: 'refund', kind: 'cut', outRefundNo, times: 1 });
@@ -367,7 +368,7 @@ test('a number that is another refund at WeChat is not taken for ours', async ()
   });
 });
 
-test('money that is freed after a person’s refund goes back with the next answer', async () => {
+test('money freed after a resolution’s refund goes back by the next resolution', async () => {
   const { no } = await orderOf(oncepay, { kind: 'virtual' });
   await oncepay.simulator.pay({ outTradeNo: no });
   const first = await untilOpened(oncepay, no, 'no_codes');
@@ -384,7 +385,7 @@ test('money that is freed after a person’s refund goes back with the next answ
   expect(atWechat(oncepay, no)).toMatchObject({ backFen: 300 });
 });
 
-test('a key that came with a repeat by number guards from then on', async () => {
+test('a key that came with a repeat by number protects later requests', async () => {
   const no = await paidOrder(oncepay);
   const key = { 'Idempotency-Key': `late-key-${no}` };
   const body = { out_refund_no: `${no}-1`, amount: 10 };

@@ -1,3 +1,4 @@
+// Profit sharing end to end: shared, unfrozen, failed, repeated.
 import { sharingWorkflowId } from '../../../domain/temporal/workflow-ids';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -30,9 +31,9 @@ afterEach(() => {
   oncepay.simulator.setSharingOutcome({ result: 'SUCCESS' });
 });
 
-/** The sweep starts what is due within 10 s. */
+/** The sweep starts due work within 10 s. */
 const SWEPT_MS = 30_000;
-/** A worker that died is missed after its heartbeat. */
+/** Temporal notices a dead worker by its missing heartbeat. */
 const RECOVERY_MS = 90_000;
 
 jest.setTimeout(120_000);
@@ -41,7 +42,7 @@ const atWechat = (no: string) => oncepay.simulator.balanceOf(no);
 const asked = (number: string, operation: string): number =>
   oncepay.simulator.requestsOf(number).filter((one) => one.operation === operation).length;
 
-test('receivers get their parts once, and the rest is unfrozen when all have them', async () => {
+test('receivers get their parts once; the rest is unfrozen when all have them', async () => {
   const no = await sharableOrder(oncepay);
   const receivers = [{ ...receiver(40), name: '示例商户' }, receiver(20, PERSON)];
   const outOrderNo = await shared(oncepay, no, receivers, { unfreeze_rest: true });
@@ -80,7 +81,7 @@ test('receivers get their parts once, and the rest is unfrozen when all have the
   expect((await oncepay.order(no)).attention).toBeNull();
 });
 
-test('a person is shown with masked openid to those who only look', async () => {
+test('a receiver who is a person is shown with a masked openid to viewers', async () => {
   const no = await sharableOrder(oncepay);
   const outOrderNo = await shared(oncepay, no, [receiver(10, PERSON), receiver(10)]);
   for (const as of ['viewer', 'operator', 'merchant'] as const) {
@@ -93,7 +94,7 @@ test('a person is shown with masked openid to those who only look', async () => 
   }
 });
 
-test('one receiver that fails stops nobody else; by decision it gets its part under a new number', async () => {
+test('a receiver that fails stops no other one and gets its part by a new number', async () => {
   const no = await sharableOrder(oncepay);
   oncepay.simulator.setSharingOutcome({ result: 'CLOSED', account: SECOND, times: 1 });
   const receivers = [receiver(40), receiver(20, SECOND)];
@@ -116,7 +117,7 @@ test('one receiver that fails stops nobody else; by decision it gets its part un
 });
 
 test.each(['cut_after', 'timeout_after', 'forged', 'unsigned'] as const)(
-  'an answer lost by %s is asked for, and nobody gets anything twice',
+  'a sharing whose response is lost by %s is queried, and nobody gets anything twice',
   async (kind) => {
     const no = await sharableOrder(oncepay);
     oncepay.simulator.setFault({ operation: 'receiver_add', kind });
@@ -129,7 +130,7 @@ test.each(['cut_after', 'timeout_after', 'forged', 'unsigned'] as const)(
   },
 );
 
-test('a request that never arrived is sent again, under the same number with the same content', async () => {
+test('a request that never arrived is sent again with the same number and content', async () => {
   const no = await sharableOrder(oncepay);
   oncepay.simulator.setFault({ operation: 'share', kind: 'cut', times: 2 });
   const outOrderNo = await shared(oncepay, no, [{ ...receiver(40), name: '示例商户' }]);
@@ -138,7 +139,7 @@ test('a request that never arrived is sent again, under the same number with the
   expect(oncepay.simulator.contentsOf('sharings')[outOrderNo]).toBe(1);
 });
 
-test('a worker killed while WeChat shares: another one goes on, and it is shared once', async () => {
+test('a worker killed while WeChat shares: another one goes on, and shares once', async () => {
   const no = await sharableOrder(oncepay);
   oncepay.simulator.setFault({ operation: 'share', kind: 'timeout_after' });
   const outOrderNo = await shared(oncepay, no, [receiver(40)]);
@@ -152,7 +153,7 @@ test('a worker killed while WeChat shares: another one goes on, and it is shared
   expect(asked(outOrderNo, 'share')).toBe(1);
 });
 
-test('asked for at once, it reaches WeChat only after the delay', async () => {
+test('a sharing that is requested at once reaches WeChat only after the delay', async () => {
   const delayMs = 3_000;
   await setSetting(oncepay, 'sharing_delay', `${delayMs}ms`);
   oncepay.simulator.setSharingRules({ shareableAfterMs: delayMs });
@@ -163,7 +164,7 @@ test('asked for at once, it reaches WeChat only after the delay', async () => {
     const sent = oncepay.simulator
       .requestsOf(outOrderNo)
       .filter(({ operation }) => operation === 'share');
-    // Sooner it would have been refused by WeChat's rule.
+    // Sooner WeChat would have refused it by its rule.
     expect(sent).toMatchObject([{ status: 200 }]);
     const paidAtMs = oncepay.simulator.order(no)?.payments[0]?.successTimeMs ?? 0;
     expect(Date.parse(sent[0]?.at ?? '') - paidAtMs).toBeGreaterThanOrEqual(delayMs);
@@ -173,7 +174,7 @@ test('asked for at once, it reaches WeChat only after the delay', async () => {
   }
 });
 
-test('a refusal asks a person; dismissed, nothing is shared and the amount is free', async () => {
+test('a refused sharing that is dismissed shares nothing and frees its amount', async () => {
   const no = await sharableOrder(oncepay);
   oncepay.simulator.setFault({ operation: 'share', kind: 'error', status: 403, code: 'NO_AUTH' });
   const outOrderNo = await shared(oncepay, no, [receiver(90)]);
@@ -184,7 +185,7 @@ test('a refusal asks a person; dismissed, nothing is shared and the amount is fr
   await shared(oncepay, no, [receiver(90)]);
 });
 
-test('a refusal asks a person; with new_number the same number is tried again', async () => {
+test('a refused sharing resolved with new_number is tried with the same number', async () => {
   const no = await sharableOrder(oncepay);
   oncepay.simulator.setFault({
     operation: 'receiver_add',
@@ -199,7 +200,7 @@ test('a refusal asks a person; with new_number the same number is tried again', 
   expect(oncepay.simulator.sharingsOf(no).map((one) => one.outOrderNo)).toEqual([outOrderNo]);
 });
 
-test('what is left is unfrozen on request, also after a lost answer', async () => {
+test('the rest is unfrozen on request, also after a lost response', async () => {
   const no = await sharableOrder(oncepay);
   oncepay.simulator.setFault({ operation: 'unfreeze', kind: 'cut_after' });
   const outOrderNo = await shared(oncepay, no, [], { unfreeze_rest: true });
@@ -212,7 +213,7 @@ test('what is left is unfrozen on request, also after a lost answer', async () =
   ]);
 });
 
-test('at its deadline what is left is unfrozen by itself', async () => {
+test('at its deadline the rest is unfrozen by itself', async () => {
   await setSetting(oncepay, 'unfreeze_after', '3s');
   const no = await sharableOrder(oncepay);
   await setSetting(oncepay, 'unfreeze_after', null);
@@ -224,7 +225,7 @@ test('at its deadline what is left is unfrozen by itself', async () => {
   expect(oncepay.simulator.sharingsOf(no)).toMatchObject([{ kind: 'unfreeze' }]);
 });
 
-test('an order that was not made for it has no deadline', async () => {
+test('an order that was not made for sharing has no deadline', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.untilStatus(no, 'fulfilled');
@@ -235,7 +236,7 @@ test('an order that was not made for it has no deadline', async () => {
   expect(rows).toEqual([]);
 });
 
-test('a notice with the event type of a payment only makes the run ask: nothing is paid by it', async () => {
+test('a sharing notice with a payment’s event type only triggers a query', async () => {
   const no = await sharableOrder(oncepay);
   const { history, transactions } = await oncepay.order(no);
   oncepay.simulator.setSharingOutcome({ result: 'PENDING' });
@@ -263,7 +264,7 @@ test('a notice with the event type of a payment only makes the run ask: nothing 
   expect(rows).toEqual([{ verdict: 'ignored' }]);
 });
 
-test('a notice that lies changes nothing: WeChat is asked', async () => {
+test('a notice that is false changes nothing: the run queries WeChat', async () => {
   const no = await sharableOrder(oncepay);
   oncepay.simulator.setSharingOutcome({ result: 'PENDING' });
   const outOrderNo = await shared(oncepay, no, [receiver(40)]);

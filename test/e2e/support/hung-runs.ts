@@ -1,7 +1,8 @@
+// Helps tests of hung runs: runs that no worker carries out.
 import { randomUUID } from 'node:crypto';
 import type { TestOncepay } from '../../support/oncepay';
 
-/** A run that nobody carries out stands where a run should work. */
+/** Puts a run that no worker carries out in the place of a working one. */
 export async function blockRun(
   { temporal }: TestOncepay,
   workflowId: string,
@@ -13,7 +14,7 @@ export async function blockRun(
   await temporal.workflow.start(type, { workflowId, taskQueue, args: [argument] });
 }
 
-/** Attempts that count for this number, by operation. */
+/** The attempts that count for this number, by operation. */
 export async function spentOf(
   { sql }: TestOncepay,
   number: string,
@@ -25,7 +26,10 @@ export async function spentOf(
   return Object.fromEntries(rows.map(({ operation, attempts }) => [operation, attempts]));
 }
 
-/** A paid order that does not hear of its payment, with all of a budget spent. @returns its number */
+/**
+ * A paid order whose run doesn't learn of its payment and whose budget is spent. @returns its
+ * number
+ */
 export async function hungOrder(oncepay: TestOncepay): Promise<string> {
   const no = await oncepay.newOrder();
   await blockRun(oncepay, no, 'orderWorkflow', no);

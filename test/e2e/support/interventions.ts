@@ -1,8 +1,9 @@
+// Helps tests of interventions: opens, reads and resolves them.
 import type { Reply } from '../../../stack/oncepay';
 import { someUser, type OrderView, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 
-/** What `GET /v1/interventions` tells of one. */
+/** The fields of an intervention in `GET /v1/interventions`. */
 export interface Intervention {
   readonly id: string;
   readonly out_trade_no: string;
@@ -27,7 +28,7 @@ export async function interventionsOf(
   return (body as unknown as { data: Intervention[] }).data;
 }
 
-/** Waits until a question of this reason is open on a number. */
+/** Waits until an intervention with this reason is open on a number. */
 export function untilOpened(
   oncepay: TestOncepay,
   no: string,
@@ -39,7 +40,7 @@ export function untilOpened(
   });
 }
 
-/** A question that only the patrol opens, without the patrol. */
+/** An intervention that only the patrol opens, without the patrol. */
 export async function openIntervention(
   oncepay: TestOncepay,
   no: string,
@@ -63,7 +64,7 @@ export function untilResolved(oncepay: TestOncepay, id: string): Promise<void> {
   }).then(() => undefined);
 }
 
-/** Answers a question as the operator. */
+/** Resolves an intervention as the operator. */
 export function resolve(
   oncepay: TestOncepay,
   id: string,
@@ -98,7 +99,7 @@ export async function setSetting(
   if (changed.status !== 200) throw new Error(JSON.stringify(changed.body));
 }
 
-/** An order of a product that only this test knows. */
+/** An order of a product of this test alone. */
 export async function orderOf(
   oncepay: TestOncepay,
   product: { kind: 'physical' | 'virtual'; stock?: number; codes?: string[] },

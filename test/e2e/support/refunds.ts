@@ -1,3 +1,4 @@
+// Helps tests of refunds: paid orders, and the refunds that WeChat got.
 import type { Reply } from '../../../stack/oncepay';
 import type { OrderView, TestOncepay } from '../../support/oncepay';
 
@@ -21,15 +22,15 @@ export function askRefund(
   return oncepay.call('POST', `/v1/orders/${no}/refunds`, { body, headers, as: 'merchant' });
 }
 
-/** True when the order's refunds have these statuses, in any order. */
+/** True if the order's refunds have these statuses, in any order. */
 export function refundsWith({ refunds }: OrderView, statuses: readonly string[]): boolean {
   const seen = refunds.map(({ status }) => status).sort();
   return JSON.stringify(seen) === JSON.stringify([...statuses].sort());
 }
 
 /**
- * What WeChat was asked to give back of an order, what of it is back, in fen, and with how many different
- * contents the busiest number was sent.
+ * The refunds of an order at WeChat: the requests, the refunded sum in fen, and with how many
+ * different contents the most frequent number was sent.
  */
 export function atWechat(
   { simulator }: TestOncepay,
@@ -51,7 +52,7 @@ export function atWechat(
   };
 }
 
-/** What WeChat tells of a refund that was made in its merchant platform, of an order of 300 fen. */
+/** WeChat's notice about a refund made on its merchant platform, of an order of 300 fen. */
 export function externalRefund(no: string, transactionId: string, refundFen: number): object {
   return {
     out_trade_no: no,

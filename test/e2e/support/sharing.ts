@@ -1,9 +1,10 @@
+// Helps tests of profit sharing: shareable orders, sharings and refunds of them.
 import type { Reply } from '../../../stack/oncepay';
 import type { TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import { askRefund } from './refunds';
 
-/** What `GET /v1/orders/{no}/profit-sharing/{out_order_no}` answers. */
+/** The reply of `GET /v1/orders/{no}/profit-sharing/{out_order_no}`. */
 export interface Sharing {
   readonly out_order_no: string;
   readonly kind: string;
@@ -54,7 +55,7 @@ export function share(
   return oncepay.call('POST', `/v1/orders/${no}/profit-sharing`, { as: 'merchant', body });
 }
 
-/** Asks for a sharing and expects it to be taken. @returns its number */
+/** Requests a sharing and expects 202. @returns its number */
 export async function shared(
   oncepay: TestOncepay,
   no: string,
@@ -93,13 +94,13 @@ export function untilSharing(
   );
 }
 
-/** The sharings and unfreezes that an order shows. */
+/** The sharings and unfreezings that an order shows. */
 export async function sharingsOf(oncepay: TestOncepay, no: string): Promise<Sharing[]> {
   const { body } = await oncepay.call('GET', `/v1/orders/${no}`);
   return (body as unknown as { profit_sharings: Sharing[] }).profit_sharings;
 }
 
-/** Asks for a refund and expects it to be taken. @returns its number */
+/** Requests a refund and expects 202. @returns its number */
 export async function refundOf(
   oncepay: TestOncepay,
   no: string,

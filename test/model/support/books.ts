@@ -1,3 +1,4 @@
+// Reads an order's rows and checks what must hold after every step.
 import {
   compensationOf,
   DATABASE_EFFECTS,
@@ -27,9 +28,9 @@ interface Books {
   readonly status: string;
   readonly refundedFen: number;
   readonly payments: Payment[];
-  /** In the order of their success; the others behind. */
+  /** In the order of their success; the others come last. */
   readonly refunds: Refund[];
-  /** Requests for refunds as they were written down, the oldest first. */
+  /** The requests for refunds as they were written down, the oldest first. */
   readonly sends: {
     readonly number: string;
     readonly transactionId: string;
@@ -86,7 +87,7 @@ export async function readBooks({ world, no, names, userId }: OrderDriver): Prom
   return row.books;
 }
 
-/** What holds after every step, whatever has happened. */
+/** Checks what must hold after every step, whatever has happened. */
 export async function checkBooks(driver: OrderDriver): Promise<Books> {
   const books = await readBooks(driver);
   checkMoney(driver, books);
@@ -112,7 +113,7 @@ function checkMoney({ world, no, totalFen }: OrderDriver, books: Books): void {
   expect(applied.length).toBeLessThanOrEqual(1);
   expect(books.refundedFen).toBe(applied[0]?.refundedFen ?? 0);
   expect(books.status === 'refunded').toBe(books.refundedFen === totalFen);
-  // Nothing is sent that is not in the books, or otherwise than it is there, or twice in two ways.
+  // Each request is in the books, with the same content, and no number has two contents.
   for (const { outRefundNo, refundFen, transactionId } of atWechat) {
     const row = books.refunds.find(({ number }) => number === outRefundNo);
     expect(row).toMatchObject({ fen: refundFen, transactionId });
@@ -141,7 +142,7 @@ const takenBack = ({ refunds, effects }: Books, effect: DatabaseEffect) =>
 function checkEffects({ totalFen, names, shape }: OrderDriver, books: Books): void {
   const { effects, points, balance, sold, products } = books;
   const isDone = (effect: DatabaseEffect) => effects[effect] === 'done';
-  // Each once, and only of refunds of the payment that are back.
+  // Each once, and only for refunds of the payment that succeeded.
   expect(new Set(points.map(({ effect }) => effect)).size).toBe(points.length);
   for (const { number, status, applied, restock, revokeCodes } of books.refunds) {
     const own = DATABASE_EFFECTS.filter(
@@ -177,7 +178,7 @@ function checkEffects({ totalFen, names, shape }: OrderDriver, books: Books): vo
   });
 }
 
-/** Goods come back with all that was refunded up to the last refund that takes them back. */
+/** Goods come back for the whole sum refunded up to the last refund that takes them back. */
 function shareBack(books: Books, effect: DatabaseEffect, whole: number, totalFen: number): number {
   const back = takenBack(books, effect);
   const applied = books.refunds.filter((one) => one.applied && one.status === 'succeeded');
@@ -190,7 +191,7 @@ function quantityOf(names: OrderDriver['names'], shape: OrderDriver['shape'], sk
   return sku === names.codes ? (shape.codes?.quantity ?? 0) : 1;
 }
 
-/** No rule of the patrol is broken by what happens rightly, whenever it looks. */
+/** No invariant of the patrol is broken by correct behaviour, whenever it checks. */
 export async function checkPatrol({ world, no, names }: OrderDriver): Promise<void> {
   const start = { id: no, position: null, sinceMs: 0 };
   const { invariants } = world.database.patrol;
@@ -199,7 +200,7 @@ export async function checkPatrol({ world, no, names }: OrderDriver): Promise<vo
   expect(findings.filter(({ sample }) => sample.some((key) => own.includes(key)))).toEqual([]);
 }
 
-/** What holds once nothing is due: the books, WeChat and the effects say the same. */
+/** Checks what must hold once nothing is due: the books, WeChat and the effects agree. */
 export function checkEnd({ world, no, totalFen }: OrderDriver, books: Books): void {
   const { status, payments, refunds, effects } = books;
   const backAt = (transactionId: string) =>
@@ -215,7 +216,8 @@ export function checkEnd({ world, no, totalFen }: OrderDriver, books: Books): vo
   expect(refunds.filter((one) => !['succeeded', 'closed'].includes(one.status))).toEqual([]);
   const left = Object.entries(effects).filter(([, one]) => one !== 'done' && one !== 'cancelled');
   expect(left).toEqual([]);
-  // Only what was never done is not taken back, and only where all of the money is.
+  // Only effects that were never done are not taken back, and only if all of the money is
+  // refunded.
   if (Object.values(effects).includes('cancelled')) expect(status).toBe('refunded');
   if (status === 'refunded') expect(books.refundedFen).toBe(totalFen);
 }

@@ -1,3 +1,4 @@
+// The commands of which a random sequence is made.
 import fc from 'fast-check';
 import type { RefundRequestResult } from '../../../database/refunds/request-refund';
 import { actionsFor } from '../../../domain/interventions/reasons';
@@ -7,7 +8,7 @@ import { checkBooks, readBooks } from './books';
 import type { Interruption } from './interruption';
 import type { OrderDriver } from './order-driver';
 
-/** What a refund was asked for with, by its number's ending. */
+/** The content of a requested refund, by its number's ending. */
 export interface Model {
   readonly asked: Map<number, Asked>;
 }
@@ -19,7 +20,7 @@ interface Asked {
   readonly revokeCodes: boolean;
 }
 
-/** A command of the sequence; after each the books are checked. */
+/** A command of the sequence; the books are checked after each. */
 abstract class Step implements fc.AsyncCommand<Model, OrderDriver> {
   check(): boolean {
     return true;
@@ -32,7 +33,7 @@ abstract class Step implements fc.AsyncCommand<Model, OrderDriver> {
   abstract toString(): string;
 }
 
-/** A command told by what it does and what it does it with. */
+/** A command, printed as its action and arguments. */
 class Does<T> extends Step {
   private readonly name: string;
   private readonly given: T;
@@ -72,7 +73,7 @@ const asked: fc.Arbitrary<Asked> = fc.record({
   revokeCodes: fc.boolean(),
 });
 
-/** Of the longest way: asked for, not there, sent again, failed, the budget counted. */
+/** The attempts of the longest way: queried, not there, sent again, failed, the budget counted. */
 const LAST_STEP = 15;
 
 const interruption: fc.Arbitrary<Interruption | null> = fc.option(
@@ -83,7 +84,7 @@ const interruption: fc.Arbitrary<Interruption | null> = fc.option(
   { freq: 2 },
 );
 
-/** Answers that get lost before or after WeChat did the work, and refusals. */
+/** Responses that get lost before or after WeChat did the work, and refusals. */
 const fault = fc.record({
   operation: fc.constantFrom('refund', 'refund_query', 'abnormal_refund'),
   how: fc.constantFrom<Omit<Fault, 'operation'>>(
@@ -98,7 +99,9 @@ const fault = fc.record({
   ),
 });
 
-/** Asks for refunds, all at once, and holds the answers against what was left and what was asked before. */
+/**
+ * Requests refunds, all at once, and compares the replies with the rest and with earlier requests.
+ */
 async function askAll(driver: OrderDriver, all: readonly Asked[], model: Model): Promise<void> {
   const before = await readBooks(driver);
   const payment = before.payments.find(({ status }) => status === 'applied');
@@ -140,7 +143,7 @@ async function askAll(driver: OrderDriver, all: readonly Asked[], model: Model):
 const isSame = (one: Asked, other: Asked) =>
   one.restock === other.restock && one.revokeCodes === other.revokeCodes;
 
-/** The steps of which a sequence is made, those that get the order somewhere more often. */
+/** The steps of a sequence; steps that move the order on come more often. */
 export function steps(): fc.Arbitrary<fc.AsyncCommand<Model, OrderDriver>>[] {
   const pay = command('the user pays', fc.constant(null), async (driver) => {
     if ((driver.world.simulator.order(driver.no)?.payments.length ?? 0) < 2) await driver.pay();
@@ -193,7 +196,7 @@ export function steps(): fc.Arbitrary<fc.AsyncCommand<Model, OrderDriver>>[] {
       const refund = pick(driver.world.simulator.refundsOf(driver.no), at);
       if (!refund) return;
       const { outRefundNo, status } = refund;
-      // What has ended is told once more, under another id.
+      // The end of a refund is reported once more, under another id.
       const hasEnded = status === 'SUCCESS' || status === 'CLOSED';
       await driver.settle(outRefundNo, hasEnded ? status : as, callbacks);
     },

@@ -1,8 +1,11 @@
+// Brings an order to its end on a calm day, and checks the sums.
 import type { InterventionAction } from '../../../domain/interventions/reasons';
 import { checkBooks, checkEnd, checkPatrol } from './books';
 import type { OrderDriver } from './order-driver';
 
-/** What persons say in the end. A question of another reason is a defect. */
+/**
+ * The actions that operators choose at the end. An intervention with another reason is a defect.
+ */
 const LAST_ANSWERS: Readonly<Record<string, InterventionAction>> = {
   refund_failed: 'retry',
   surplus_payment: 'retry',
@@ -12,7 +15,7 @@ const LAST_ANSWERS: Readonly<Record<string, InterventionAction>> = {
 const MAX_ROUNDS = 30;
 const HOUR_MS = 3_600_000;
 
-/** Everything goes on until nothing is due, as it would on a calm day; then the sums are checked. */
+/** Carries on until nothing is due, as on a calm day; then checks the sums. */
 export async function drain(driver: OrderDriver): Promise<void> {
   const { world, no } = driver;
   world.simulator.clearFaults();
@@ -34,7 +37,7 @@ export async function drain(driver: OrderDriver): Promise<void> {
     const unsettled = atWechat.filter(({ status }) => status === 'PROCESSING');
     for (const { outRefundNo } of unsettled) await driver.settle(outRefundNo, 'SUCCESS', round % 2);
     const questions = await driver.questions();
-    // A person who dismissed the question sees to it at WeChat, which tells of that.
+    // A person who dismissed the intervention handles it at WeChat, which reports that.
     const dismissed = open.filter(
       ({ number, status }) =>
         status === 'abnormal' && !questions.some(({ subject }) => subject === number),

@@ -1,4 +1,5 @@
-/** What happens to a process at its n-th step: it dies, or hangs until it is let go on. */
+// Interrupts a process at its n-th step: it dies, or hangs until the test lets it go on.
+/** The kind and place of an interruption: at its n-th step the process dies or hangs. */
 export interface Interruption {
   readonly kind: 'dies' | 'hangs';
   /** Steps are the moments before and after each call that leaves the process, from 0. */
@@ -12,18 +13,18 @@ class ProcessDied extends Error {
 /** A process that may die or hang between any two of its calls. */
 export interface Process {
   readonly isDead: () => boolean;
-  /** The same object; each call of it is a step, and the one before is over. */
+  /** Returns the same object; each call of it is a step, and so is the moment after it. */
   through<T extends object>(room: T): T;
 }
 
-/** Where processes were really interrupted. */
+/** The places at which processes were really interrupted. */
 export interface Interrupted extends Interruption {
   /** The moment, as `before turn`. */
   readonly moment: string;
 }
 
 export interface ProcessEvents {
-  /** Gets what lets the process go on, and is awaited by nobody. */
+  /** Gets a function that lets the process go on; no code awaits it. */
   readonly onHang: (goOn: () => void) => void;
   readonly onInterrupted: (interrupted: Interrupted) => void;
 }

@@ -1,3 +1,4 @@
+// One order, and every step that its runs and callers can take, in any order.
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createMoneyActivities } from '../../../activities/refunds/activities';
@@ -11,7 +12,7 @@ import type { RefundEnd } from '../../../simulator/wechatpay/refunds/refund-stor
 import { createProcess, type Interruption } from './interruption';
 import { ACTOR, SPACING_MS, type World } from './world';
 
-/** What is ordered: tracked goods, codes from a pool, and a thing that the shop keeps to itself. */
+/** The ordered items: tracked goods, codes from a pool, and an item without a product here. */
 export interface Shape {
   readonly goods: { readonly quantity: number; readonly unitPriceFen: number };
   readonly codes: { readonly quantity: number; readonly unitPriceFen: number } | null;
@@ -34,8 +35,9 @@ let made = 0;
 export type OrderDriver = Awaited<ReturnType<typeof createOrderDriver>>;
 
 /**
- * One order, and every step that its runs and its callers take, to be made in any order. A refund's attempt
- * is the real activity with the real judge after it; only who calls whom when is up to the test.
+ * One order, and every step that its runs and its callers can take, in any order. A refund's
+ * attempt is the real activity with the real retry decision after it; the test only chooses the
+ * order of the calls.
  */
 export async function createOrderDriver(world: World, shape: Shape) {
   const { database, simulator, sql, mail, credentials } = world;
@@ -86,7 +88,7 @@ export async function createOrderDriver(world: World, shape: Shape) {
     userId: `user-${made}`,
     world,
 
-    /** The user pays, once more if need be, also what is closed. */
+    /** The user pays, a second time too, and also when the order is closed. */
     async pay(): Promise<void> {
       await simulator.pay({ outTradeNo: no, totalFen, force: true, notifyUrl: mail.url });
     },
@@ -94,7 +96,7 @@ export async function createOrderDriver(world: World, shape: Shape) {
       await database.closing.begin(no, 'close_requested', world.now());
     },
     letters: () => mail.received.slice(firstMail),
-    /** A callback comes to the api, which stores it; the run is not told. */
+    /** A callback comes to the api, which stores it; the run is not woken. */
     async deliver(index: number): Promise<void> {
       const letter = mail.received[firstMail + index];
       if (!letter) throw new Error(`No callback ${index}`);
@@ -111,11 +113,11 @@ export async function createOrderDriver(world: World, shape: Shape) {
       const row = { notificationId, merchantId, kind, eventType, outTradeNo, resource };
       await world.inbox.add(row);
     },
-    /** The order's run: callbacks and answers into the books. */
+    /** The order's run applies callbacks and resolutions. */
     async apply(): Promise<void> {
       while ((await database.notices.apply(no, parseNotice, world.now())).more);
     },
-    /** The order's run: what is due of the effects. */
+    /** The order's run carries out the effects that are due. */
     async runEffects(): Promise<void> {
       await database.effects.run(no, world.now());
     },
@@ -127,9 +129,12 @@ export async function createOrderDriver(world: World, shape: Shape) {
       return database.refundRequests.request(asked, null, ACTOR, world.now());
     },
 
-    /** One attempt of a refund's run, in a process that may die or hang. Resolves when it does either. */
+    /**
+     * One attempt of a refund's run, in a process that may die or hang. Resolves when it does
+     * either.
+     */
     async attempt(outRefundNo: string, interruption: Interruption | null = null): Promise<void> {
-      // How often WeChat may be failed in a second is not what is tested.
+      // The limit of failing calls per second is not what this test is about.
       await sql.query(`UPDATE rate_limits SET tokens = 3`);
       let hangs = (): void => undefined;
       const hanging = new Promise<void>((resolve) => {
@@ -147,14 +152,14 @@ export async function createOrderDriver(world: World, shape: Shape) {
       await Promise.race([over, hanging]);
       for (const goOn of held) hung.push({ goOn, over });
     },
-    /** Processes that hung go on with what they were at, the oldest first. */
+    /** Processes that hung go on with their work, the oldest first. */
     async goOn(): Promise<void> {
       for (const one of hung.splice(0)) {
         one.goOn();
         await one.over;
       }
     },
-    /** WeChat ends a refund, and tells of it or not. */
+    /** WeChat ends a refund, and sends callbacks about it or not. */
     async settle(outRefundNo: string, status: RefundEnd, callbacks: number): Promise<void> {
       await simulator.settleRefund({ outRefundNo, status, callbacks });
     },
@@ -166,7 +171,7 @@ export async function createOrderDriver(world: World, shape: Shape) {
       );
       return rows;
     },
-    /** A person answers; the run carries it out when it comes to it. */
+    /** An operator resolves an intervention; the run carries it out later. */
     async answer(interventionId: string, action: InterventionAction): Promise<void> {
       await database.resolutions.submit({
         to: { interventionId },
@@ -218,7 +223,7 @@ function itemsOf(
   return { items, totalFen };
 }
 
-/** The activity, and what its worker makes of its error: all that Temporal would keep is in the rows. */
+/** The activity, and its worker's reaction to its error. The rows hold all that Temporal would. */
 async function attempt(
   { database, wechatpay, now }: World,
   outRefundNo: string,
@@ -260,7 +265,7 @@ async function attempt(
   }
 }
 
-/** An attempt ends with "again", "not yet" or "a person is asked"; anything else is a fault. */
+/** An attempt ends with "again", "not yet" or an open intervention; anything else is a fault. */
 function isExpected(verdict: unknown): boolean {
   const { type } = verdict as { type?: string };
   return typeof type === 'string' && type !== 'INTERNAL_ERROR';

@@ -1,3 +1,4 @@
+// The database, WeChat's simulator and the clock that the model tests run on.
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
@@ -16,12 +17,12 @@ import { createTestDatabase } from '../../support/test-database';
 import type { Interrupted } from './interruption';
 
 export const ACTOR = { name: 'shop', role: 'merchant' };
-/** Least time between two refunds of one payment. */
+/** The least time between two refunds of one payment. */
 export const SPACING_MS = 1_000;
-/** Failed attempts before a person is asked. */
+/** The failed attempts before an intervention is opened. */
 const MAX_ATTEMPTS = 3;
 
-/** The database, WeChat, and what lies between them; Temporal's part is played by the tests. */
+/** The database, WeChat, and the callbacks between them; the tests play Temporal's part. */
 export interface World {
   readonly sql: Pool;
   readonly database: Database;
@@ -29,12 +30,12 @@ export interface World {
   readonly simulator: Simulator;
   readonly credentials: Fixture['credentials'];
   readonly wechatpay: WechatPayClient;
-  /** WeChat's callbacks lie here until they are delivered. */
+  /** WeChat's callbacks wait here until they are delivered. */
   readonly mail: CallbackReceiver;
   readonly now: () => number;
-  /** Where processes died or hung, each time. */
+  /** The places at which processes died or hung, each time. */
   readonly interrupted: Interrupted[];
-  /** Time passes, for Oncepay and for WeChat. */
+  /** Lets time pass, for Oncepay and for WeChat. */
   pass(ms: number): void;
   end(): Promise<void>;
 }

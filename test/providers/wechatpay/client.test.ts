@@ -1,3 +1,4 @@
+// The client's payment calls, the outcome of each response, and timeouts.
 import { createServer } from 'node:net';
 import { ERRORS } from '../../../domain/error-catalogue';
 import type { PrepayRequest } from '../../../providers/wechatpay/client';
@@ -53,7 +54,7 @@ function plan(...plans: readonly Plan[]): void {
   bench.fake.plans.push(...plans);
 }
 
-describe('prepay', () => {
+describe('a prepay call', () => {
   test.each([
     [
       'jsapi',
@@ -69,23 +70,26 @@ describe('prepay', () => {
       ',"scene_info":{"payer_client_ip":"203.0.113.7","h5_info":{"type":"Wap"}}',
     ],
     ['native', '{"code_url":"weixin://wxpay/x"}', 'weixin://wxpay/x', ''],
-  ] as const)('of %s sends exactly these bytes and reads the answer', async (...row) => {
-    const [api, answer, token, tail] = row;
-    plan({ status: 200, body: answer });
-    expect(await bench.client.prepay({ ...PREPAY, api })).toEqual({
-      kind: 'ok',
-      value: { token },
-      requestId: '08F78BB4A5',
-    });
-    expect(bench.fake.seen).toHaveLength(1);
-    expect(bench.fake.seen[0]).toMatchObject({
-      method: 'POST',
-      path: `/v3/pay/transactions/${api}`,
-      body: `{${COMMON},${AMOUNT}${tail}}`,
-    });
-  });
+  ] as const)(
+    'a prepay of %s sends exactly these bytes, and its response is read',
+    async (...row) => {
+      const [api, answer, token, tail] = row;
+      plan({ status: 200, body: answer });
+      expect(await bench.client.prepay({ ...PREPAY, api })).toEqual({
+        kind: 'ok',
+        value: { token },
+        requestId: '08F78BB4A5',
+      });
+      expect(bench.fake.seen).toHaveLength(1);
+      expect(bench.fake.seen[0]).toMatchObject({
+        method: 'POST',
+        path: `/v3/pay/transactions/${api}`,
+        body: `{${COMMON},${AMOUNT}${tail}}`,
+      });
+    },
+  );
 
-  test('for profit sharing says so, and leaves out what is absent', async () => {
+  test('a prepay for profit sharing has the flag and leaves out absent fields', async () => {
     plan({ status: 200, body: '{"prepay_id":"wx261"}' });
     const absent = { openid: undefined, clientIp: undefined };
     await bench.client.prepay({ ...PREPAY, ...absent, profitSharing: true });
@@ -93,7 +97,7 @@ describe('prepay', () => {
     expect(bench.fake.seen[0]?.body).toBe(`{${COMMON},${settle},${AMOUNT}}`);
   });
 
-  test('twice is the same bytes under another nonce', async () => {
+  test('a repeated prepay has the same bytes under another nonce', async () => {
     bench.fake.fallback = () => ({ status: 200, body: '{"prepay_id":"wx261"}' });
     await bench.client.prepay(PREPAY);
     await bench.client.prepay({ ...PREPAY });
@@ -102,14 +106,14 @@ describe('prepay', () => {
     expect(second?.nonce).not.toBe(first?.nonce);
   });
 
-  test("carries the order's appid, not the configured one", async () => {
+  test('a prepay has the order’s appid, not the configured one', async () => {
     plan({ status: 200, body: '{"prepay_id":"wx261"}' });
     const client = bench.another({ appId: 'wxtoday' });
     await client.prepay(PREPAY);
     expect(bench.fake.seen[0]?.body).toContain(`"appid":"${APP_ID}"`);
   });
 
-  test('names the key it wants the answer signed with, and takes JSON', async () => {
+  test('a prepay names the key for the response’s signature, and accepts JSON', async () => {
     plan({ status: 200, body: '{"prepay_id":"wx261"}' });
     await bench.client.prepay(PREPAY);
     expect(bench.fake.seen[0]?.headers).toMatchObject({
@@ -121,7 +125,7 @@ describe('prepay', () => {
     expect(bench.fake.seen[0]?.headers['accept-encoding']).toBeUndefined();
   });
 
-  test('in certificate mode names no key', async () => {
+  test('a prepay in certificate mode names no key', async () => {
     const client = bench.another({ publicKey: undefined });
     plan({ status: 404, signedBy: null, body: '{"code":"PARAM_ERROR","message":"no"}' });
     expect(await client.prepay(PREPAY)).toMatchObject({ kind: 'refused' });
@@ -129,7 +133,7 @@ describe('prepay', () => {
   });
 
   test.each(['{}', '{"prepay_id":1}', '{"prepay_id":""}', '{"prepay_id":"a\\nb"}', '[]', 'x', ''])(
-    'answered by %j is unknown',
+    'a prepay that gets %j is unknown',
     async (body) => {
       plan({ status: 200, body });
       const outcome = await bench.client.prepay(PREPAY);
@@ -138,8 +142,8 @@ describe('prepay', () => {
   );
 });
 
-describe('query and close', () => {
-  test('query asks with the merchant of the order and returns notice and text', async () => {
+describe('the calls query and close', () => {
+  test('a query has the order’s merchant and returns notice and text', async () => {
     const raw = JSON.stringify(PAYMENT);
     plan({ status: 200, body: raw });
     const outcome = await bench.client.query(ORDER);
@@ -154,7 +158,7 @@ describe('query and close', () => {
     });
   });
 
-  test('an answer about another order, or about no payment, is unknown', async () => {
+  test('a query whose response is about another order, or no payment, is unknown', async () => {
     plan(
       { status: 200, body: JSON.stringify({ ...PAYMENT, out_trade_no: 'another-order' }) },
       { status: 200, body: '{"refund_status":"SUCCESS"}' },
@@ -168,7 +172,7 @@ describe('query and close', () => {
     }
   });
 
-  test('a number with other characters cannot reach another path', async () => {
+  test('a number with other characters can’t reach another path', async () => {
     plan({ status: 404, body: '{"code":"ORDER_NOT_EXIST","message":"no"}' });
     await bench.client.query({ ...ORDER, outTradeNo: '../a?b|c' });
     expect(bench.fake.seen[0]?.path).toBe(
@@ -176,7 +180,7 @@ describe('query and close', () => {
     );
   });
 
-  test('close is definite by a signed 204, and by 200', async () => {
+  test('a close is definite by a signed 204, and by 200', async () => {
     plan({ status: 204 }, { status: 200, body: '{}' });
     const closed = { kind: 'ok', value: null, requestId: '08F78BB4A5' };
     expect(await bench.client.close(ORDER)).toEqual(closed);
@@ -188,17 +192,17 @@ describe('query and close', () => {
     });
   });
 
-  test('close answered by 202 is not closed', async () => {
+  test('a close that gets 202 is not closed', async () => {
     plan({ status: 202, body: '{"code":"USERPAYING","message":"支付中"}' });
     expect(await bench.client.close(ORDER)).toMatchObject({ kind: 'unknown', code: 'USER_PAYING' });
   });
 
-  test('a merchant id that is no longer ours is refused as a question of settings', async () => {
+  test('a merchant id that is no longer ours is refused as a settings error', async () => {
     const outcome = await bench.client.query({ ...ORDER, merchantId: '1900000999' });
     expect(outcome).toMatchObject({ kind: 'refused', status: 401, code: 'CONFIGURATION_ERROR' });
   });
 
-  test('a call is told of with ids alone', async () => {
+  test('a call is logged with ids alone', async () => {
     plan({ status: 200, body: JSON.stringify(PAYMENT) });
     await bench.client.query(ORDER);
     expect(bench.events).toEqual([
@@ -226,7 +230,7 @@ const HTML = '<html><body>Bad gateway</body></html>';
 const PAID = JSON.stringify(PAYMENT);
 const forged = { kind: 'unknown', code: 'RESPONSE_FORGED' };
 
-describe('what an answer is worth', () => {
+describe('the outcome of each response', () => {
   test.each<[string, Plan, object]>([
     ['a signed 200', { status: 200, body: PAID }, { kind: 'ok' }],
     ['an unsigned 200', { status: 200, body: PAID, signedBy: null }, forged],
@@ -305,10 +309,10 @@ describe('what an answer is worth', () => {
   });
 });
 
-describe('when no answer comes', () => {
+describe('a response that doesn’t come', () => {
   const lost = { kind: 'unknown', code: 'NETWORK_ERROR', status: null, requestId: null };
 
-  test('silence is a timeout', async () => {
+  test('a response that never comes is a timeout', async () => {
     const client = bench.another({ requestTimeoutMs: 50 });
     plan({ raw: () => undefined });
     expect(await client.query(ORDER)).toMatchObject({
@@ -324,7 +328,7 @@ describe('when no answer comes', () => {
     expect(await client.query(ORDER)).toMatchObject({ kind: 'unknown', code: 'TIMEOUT' });
   });
 
-  test('a cut connection is unknown, before the head and within the body', async () => {
+  test('a connection cut before the head or within the body is unknown', async () => {
     plan(
       { raw: (response) => response.destroy() },
       {
@@ -339,7 +343,7 @@ describe('when no answer comes', () => {
     expect(bench.fake.seen).toHaveLength(2);
   });
 
-  test('nobody listening, and a name that does not exist, are unknown', async () => {
+  test('a refused connection and an unknown host name are unknown', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
@@ -351,12 +355,12 @@ describe('when no answer comes', () => {
     expect(await noReceiver.close(ORDER)).toMatchObject(lost);
   });
 
-  test('an answer of more than a megabyte is given up', async () => {
+  test('a response of more than a megabyte is cancelled', async () => {
     plan({ status: 200, body: `"${'x'.repeat(1024 * 1024)}"` });
     expect(await bench.client.query(ORDER)).toMatchObject(lost);
   });
 
-  test('the caller can give up, before and while it waits', async () => {
+  test('a call can be cancelled by the caller, before it and while it waits', async () => {
     const late = new AbortController();
     plan({ raw: () => late.abort() });
     const outcome = await bench.client.query({ ...ORDER, signal: late.signal });
@@ -366,7 +370,7 @@ describe('when no answer comes', () => {
     expect(bench.fake.seen).toHaveLength(1);
   });
 
-  test('after its end the client still answers, with an unknown outcome', async () => {
+  test('a client that was closed still returns an unknown outcome', async () => {
     const client = bench.another({});
     await client.end();
     await client.end();
@@ -380,14 +384,14 @@ describe('when no answer comes', () => {
   });
 });
 
-describe('construction', () => {
+describe('the construction of a client', () => {
   test.each([
     'https://api.mch.weixin.qq.com/prefix',
     'https://api.mch.weixin.qq.com/?a=1',
     'https://user:secret@api.mch.weixin.qq.com',
     'ftp://api.mch.weixin.qq.com',
     'api.mch.weixin.qq.com',
-  ])('the base URL %s is refused', (baseUrl) => {
+  ])('a client refuses the base URL %s', (baseUrl) => {
     expect(() => bench.another({ baseUrl })).toThrow(TypeError);
   });
 });

@@ -1,3 +1,4 @@
+// The simulator's callbacks: signed, repeated, disturbed.
 import { RETRY_GAPS_SECONDS } from '../../../simulator/wechatpay/callbacks/callback-retries';
 import { open, startReceiver, type CallbackReceiver } from './support/callback-receiver';
 import { isSignedBy, prepay, prepayBody, start, type Fixture } from './support/merchant-client';
@@ -36,8 +37,8 @@ function isSigned({ headers, body }: CallbackReceiver['received'][number]): bool
 
 const openAll = () => receiver.received.map(({ body }) => open(body, fixture.credentials.apiV3Key));
 
-describe('a payment', () => {
-  it('is told by one signed and encrypted callback', async () => {
+describe('the callback of a payment', () => {
+  it('a payment sends one signed and encrypted callback', async () => {
     const no = await newOrder();
     const result = await fixture.simulator.pay({ outTradeNo: no });
     expect(result.callback).toMatchObject({ outcome: 'accepted', status: 204 });
@@ -52,7 +53,7 @@ describe('a payment', () => {
     expect(fixture.simulator.pendingCallbacks()).toBe(0);
   });
 
-  it('can be told several times at once under one id, or not at all', async () => {
+  it('a payment can send several callbacks at once under one id, or none', async () => {
     await fixture.simulator.pay({ outTradeNo: await newOrder(), callbacks: 0 });
     expect(receiver.received).toHaveLength(0);
     await fixture.simulator.pay({ outTradeNo: await newOrder(), callbacks: 5 });
@@ -60,7 +61,7 @@ describe('a payment', () => {
     expect(new Set(openAll().map(({ id }) => id)).size).toBe(1);
   });
 
-  it('can be told again, with the same id or a new one', async () => {
+  it('a payment’s callback can be sent again, with the same id or a new one', async () => {
     const no = await newOrder();
     await fixture.simulator.pay({ outTradeNo: no });
     await fixture.simulator.notify({ outTradeNo: no, count: 2 });
@@ -69,7 +70,7 @@ describe('a payment', () => {
     expect(receiver.received.every(isSigned)).toBe(true);
   });
 
-  it('of a number never seen, or a second one, needs force', async () => {
+  it('a payment of an unknown number, or a second one, needs force', async () => {
     const no = await newOrder();
     await fixture.simulator.pay({ outTradeNo: no });
     await expect(fixture.simulator.pay({ outTradeNo: no })).rejects.toThrow('paid already');
@@ -82,7 +83,7 @@ describe('a payment', () => {
 });
 
 describe('a callback that is not accepted', () => {
-  it('comes again fifteen times by the schedule, with one id, each signed anew', async () => {
+  it('a refused callback is repeated fifteen times by the schedule under one id', async () => {
     const no = await newOrder();
     receiver.answer(500);
     fixture.simulator.setClockSpeed(1_000_000);
@@ -96,7 +97,7 @@ describe('a callback that is not accepted', () => {
     expect(receiver.received.every(isSigned)).toBe(true);
   });
 
-  it('waits, moves when the clock is turned, and ends once accepted', async () => {
+  it('a refused callback waits, follows the clock, and ends once accepted', async () => {
     const no = await newOrder();
     receiver.answer(503);
     const result = await fixture.simulator.pay({ outTradeNo: no });
@@ -108,7 +109,7 @@ describe('a callback that is not accepted', () => {
     expect(fixture.simulator.pendingCallbacks()).toBe(0);
   });
 
-  it('is given up for this try when no answer comes in time', async () => {
+  it('a callback without a reply in time is repeated later', async () => {
     const impatient = await start('public_key', { callbackTimeoutMs: 50 });
     receiver.answer(null);
     const no = 'IMPATIENT-1';
@@ -120,8 +121,8 @@ describe('a callback that is not accepted', () => {
   });
 });
 
-describe('the behaviour of callbacks', () => {
-  it('drops tries, which then come by the schedule', async () => {
+describe('the behaviour that a test sets for callbacks', () => {
+  it('a dropped callback is sent later by the schedule', async () => {
     const no = await newOrder();
     fixture.simulator.setCallbackBehaviour({ drop: 2, times: 1 });
     fixture.simulator.setClockSpeed(100_000);
@@ -130,7 +131,7 @@ describe('the behaviour of callbacks', () => {
     await receiver.waitFor(1);
   });
 
-  it('duplicates and reorders', async () => {
+  it('callbacks can be duplicated and reordered', async () => {
     const [first, second] = [await newOrder(), await newOrder()];
     fixture.simulator.setCallbackBehaviour({ reorder: 2, duplicate: 1, times: 2 });
     const held = await fixture.simulator.pay({ outTradeNo: first });
@@ -146,7 +147,7 @@ describe('the behaviour of callbacks', () => {
     );
   });
 
-  it('tampers with every try', async () => {
+  it('a tampered callback is tampered with at every attempt', async () => {
     fixture.simulator.setCallbackBehaviour({ tamper: { kind: 'signature' } });
     await fixture.simulator.pay({ outTradeNo: await newOrder() });
     expect(receiver.received.map(isSigned)).toEqual([false]);
@@ -169,17 +170,20 @@ describe('a raw callback', () => {
     ['refund', true, true],
     ['profit_sharing', true, true],
     ['unknown_serial', true, true],
-  ] as const)('%s: signed %s, to be opened %s', async (kind, signed, opens) => {
-    const no = await newOrder();
-    receiver.answer(401);
-    const delivery = await fixture.simulator.sendRaw({ kind, outTradeNo: no });
-    expect(delivery).toMatchObject({ kind: 'raw', status: 401 });
-    expect(receiver.received.map(isSigned)).toEqual([signed]);
-    if (opens) expect(openAll()).toHaveLength(1);
-    else expect(openAll).toThrow();
-  });
+  ] as const)(
+    'a raw callback of the kind %s: validly signed %s, decryptable %s',
+    async (kind, signed, opens) => {
+      const no = await newOrder();
+      receiver.answer(401);
+      const delivery = await fixture.simulator.sendRaw({ kind, outTradeNo: no });
+      expect(delivery).toMatchObject({ kind: 'raw', status: 401 });
+      expect(receiver.received.map(isSigned)).toEqual([signed]);
+      if (opens) expect(openAll()).toHaveLength(1);
+      else expect(openAll).toThrow();
+    },
+  );
 
-  it('has the header that its kind says', async () => {
+  it('a raw callback has the header that its kind names', async () => {
     const no = await newOrder();
     await fixture.simulator.sendRaw({ kind: 'stale', outTradeNo: no, staleSeconds: 301 });
     await fixture.simulator.sendRaw({ kind: 'stale', outTradeNo: no, staleSeconds: -400 });

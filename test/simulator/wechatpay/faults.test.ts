@@ -1,3 +1,4 @@
+// Faults that a test sets in the simulator, and its control API.
 import { wechatpayEnvironment } from '../../../simulator/wechatpay/keys/credentials';
 import { startReceiver } from './support/callback-receiver';
 import {
@@ -21,8 +22,8 @@ afterAll(async () => {
 });
 beforeEach(() => fixture.simulator.reset());
 
-describe('a fault', () => {
-  it('answers an error, signed, as often as told', async () => {
+describe('a fault of the simulator', () => {
+  it('a fault returns a signed error, as often as it was set', async () => {
     const code = 'FREQUENCY_LIMITED';
     fixture.simulator.setFault({ operation: 'query', kind: 'error', status: 429, code, times: 2 });
     const key = fixture.simulator.publicKeyOf()?.pem ?? '';
@@ -33,14 +34,14 @@ describe('a fault', () => {
     }
   });
 
-  it('meets only its operation and its order', async () => {
+  it('a fault applies only to its operation and its order', async () => {
     fixture.simulator.setFault({ operation: 'query', kind: 'error', outTradeNo: 'ORDER-2' });
     expect((await query(fixture, 'ORDER-1')).status).toBe(404);
     expect((await closeOrder(fixture, 'ORDER-2')).status).toBe(404);
     expect((await query(fixture, 'ORDER-2')).status).toBe(500);
   });
 
-  it('cuts the connection with or without having done the work', async () => {
+  it('a fault cuts the connection after or before the work was done', async () => {
     const lost = prepayBody(fixture.credentials, 'LOST-REQUEST');
     const done = prepayBody(fixture.credentials, 'LOST-ANSWER');
     fixture.simulator.setFault({ operation: 'prepay', kind: 'cut' });
@@ -54,7 +55,7 @@ describe('a fault', () => {
     ]);
   });
 
-  it('answers without a signature, with a wrong one, or as a proxy does', async () => {
+  it('a fault responds without a signature, with a wrong one, or as a proxy does', async () => {
     const key = fixture.simulator.publicKeyOf()?.pem ?? '';
     fixture.simulator.setFault({ operation: 'query', kind: 'unsigned' });
     fixture.simulator.setFault({ operation: 'query', kind: 'forged' });
@@ -70,7 +71,7 @@ describe('a fault', () => {
     ]);
   });
 
-  it('leaves a request without an answer until the simulator is closed', async () => {
+  it('a fault leaves a request without a response until the simulator closes', async () => {
     const other = await start();
     other.simulator.setFault({ operation: 'prepay', kind: 'timeout_after' });
     const asked = prepay(other, prepayBody(other.credentials, 'NO-ANSWER'));
@@ -83,7 +84,7 @@ describe('a fault', () => {
   });
 });
 
-describe('the control API', () => {
+describe('the control API of the simulator', () => {
   const post = async (path: string, body: object): Promise<{ status: number; json: unknown }> => {
     const response = await fetch(`${fixture.simulator.url}/_control/${path}`, {
       method: 'POST',
@@ -94,7 +95,7 @@ describe('the control API', () => {
   const get = async (path: string): Promise<unknown> =>
     (await fetch(`${fixture.simulator.url}/_control/${path}`)).json();
 
-  it('pays, tells the answer of the callback, and shows what happened', async () => {
+  it('a control call pays an order and shows the callback’s reply and the orders', async () => {
     const receiver = await startReceiver();
     const no = 'BY-CONTROL-1';
     await prepay(fixture, prepayBody(fixture.credentials, no, { notify_url: receiver.url }));
@@ -119,7 +120,7 @@ describe('the control API', () => {
     await receiver.close();
   });
 
-  it('sets faults, clock, callbacks and rules, and names what it does not know', async () => {
+  it('control calls set faults, clock, callbacks and rules; unknown ones get 400', async () => {
     const fault = { operation: 'query', kind: 'error', delay_ms: 1, out_trade_no: 'ORDER-1' };
     const tamper = { kind: 'timestamp', stale_seconds: 400 };
     expect((await post('faults', fault)).status).toBe(200);
@@ -135,7 +136,7 @@ describe('the control API', () => {
   });
 });
 
-it('gives the environment with which Oncepay can talk to it', () => {
+it('a control call returns the environment with which Oncepay can call it', () => {
   const { simulator, credentials } = fixture;
   const environment = wechatpayEnvironment(simulator, credentials, 'http://127.0.0.1:1/callbacks');
   expect(environment).toMatchObject({

@@ -1,3 +1,4 @@
+// The simulator's platform certificates and public keys.
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { createCertificate, createSerial } from '../../../simulator/wechatpay/keys/certificate';
@@ -27,8 +28,8 @@ async function certificates(fixture: Fixture): Promise<Map<string, X509Certifica
   return known;
 }
 
-describe('a certificate written by hand', () => {
-  it('is read by X509Certificate, with its serial, its times and a right signature', async () => {
+describe('a certificate that the simulator writes', () => {
+  it('a written certificate is read by X509Certificate, with a valid signature', async () => {
     const keys = await createKeyPair();
     const serial = createSerial();
     const notAfter = new Date('2061-05-06T07:08:09Z');
@@ -43,8 +44,8 @@ describe('a certificate written by hand', () => {
   });
 });
 
-describe('certificate mode', () => {
-  it('lists encrypted certificates that verify the answers, also after a rotation', async () => {
+describe('certificate mode of the simulator', () => {
+  it('listed certificates verify the responses, also after a rotation', async () => {
     const fixture = await start('certificate');
     expect(fixture.simulator.publicKeyOf()).toBeNull();
     const before = await certificates(fixture);
@@ -59,8 +60,8 @@ describe('certificate mode', () => {
   });
 });
 
-describe('mixed mode', () => {
-  it('signs by public key and certificate in turn', async () => {
+describe('mixed mode of the simulator', () => {
+  it('mixed mode signs by public key and certificate in turn', async () => {
     const fixture = await start('mixed');
     const [serial] = [...(await certificates(fixture)).keys()];
     const seen = new Set<string | null>();
@@ -72,8 +73,8 @@ describe('mixed mode', () => {
   });
 });
 
-describe('public-key mode', () => {
-  it('has no certificates, and signs by a new key once rotated', async () => {
+describe('public-key mode of the simulator', () => {
+  it('public-key mode has no certificates and signs by a new key once rotated', async () => {
     const fixture = await start('public_key');
     const none = await call(fixture, { method: 'GET', path: '/v3/certificates' });
     expect(none.json).toMatchObject({ code: 'RESOURCE_NOT_EXISTS' });

@@ -1,3 +1,4 @@
+// The money of a shared payment at the simulator: returned, refunded, frozen, unfrozen.
 import { containing, matching } from './support/matchers';
 import {
   query,
@@ -36,7 +37,7 @@ beforeEach(async () => {
   await addReceiver(fixture);
 });
 
-/** 100 of 1230 shared with the partner, who has got them. */
+/** 100 of 1230 shared with the partner, who has received it. */
 async function sharedOrder(outOrderNo: string): Promise<{ no: string; transactionId: string }> {
   const paid = await paidOrder(fixture);
   await share(fixture, paid.transactionId, { out_order_no: outOrderNo });
@@ -58,8 +59,8 @@ const refundOf = (outRefundNo: string, transactionId: string, refundFen: number)
     }),
   );
 
-describe('a return', () => {
-  it('is SUCCESS at once, told with all that WeChat tells; again it is the same one', async () => {
+describe('a return of shared money', () => {
+  it('a return is SUCCESS at once with all of WeChat’s fields; a repeat is the same', async () => {
     const { no } = await sharedOrder('shared');
     const answer = await returnShared(fixture, 'shared', 'back');
     expect(answer.json).toEqual({
@@ -85,7 +86,7 @@ describe('a return', () => {
     expectRefused(await queryReturn(fixture, 'back', 'none'), 404, 'RESOURCE_NOT_EXISTS');
   });
 
-  it('comes only from a merchant who got a part, and never more than that', async () => {
+  it('a return takes back at most what a receiving merchant got', async () => {
     const { transactionId } = await sharedOrder('shared');
     await addReceiver(fixture, { type: 'PERSONAL_OPENID', account: 'oStaff' });
     const person = partFor(9, { type: 'PERSONAL_OPENID', account: 'oStaff' });
@@ -108,7 +109,7 @@ describe('a return', () => {
     expect((await returnShared(fixture, 'shared', 'r2', { amount: 40 })).status).toBe(200);
   });
 
-  it('can FAIL, which leaves its amount to be taken back under another number', async () => {
+  it('a return that FAILs leaves its amount for another number', async () => {
     const { no } = await sharedOrder('shared');
     fixture.simulator.setReturnOutcome({ result: 'FAILED', failReason: 'ACCOUNT_ERR', times: 1 });
     const failed = await returnShared(fixture, 'shared', 'r1', { amount: 100 });
@@ -119,7 +120,7 @@ describe('a return', () => {
     expect(fixture.simulator.balanceOf(no)).toMatchObject({ sharedFen: 100, returnedFen: 100 });
   });
 
-  it('can stay PROCESSING until it is settled, by hand or after a while', async () => {
+  it('a return stays PROCESSING until it is settled, by hand or after a while', async () => {
     await sharedOrder('shared');
     const { setReturnOutcome, settleReturn, returnsOf } = fixture.simulator;
     setReturnOutcome({ result: 'PROCESSING', outReturnNo: 'r1' });
@@ -137,7 +138,7 @@ describe('a return', () => {
     expect(() => settleReturn({ outReturnNo: 'none', result: 'SUCCESS' })).toThrow('no such');
   });
 
-  it('is over 180 days after the sharing', async () => {
+  it('a return more than 180 days after the sharing is refused', async () => {
     await sharedOrder('shared');
     fixture.simulator.advanceClock(180 * DAY_MS - 60_000);
     expect((await returnShared(fixture, 'shared', 'r1', { amount: 1 })).status).toBe(200);
@@ -146,8 +147,8 @@ describe('a return', () => {
   });
 });
 
-describe('the money of a payment', () => {
-  it('can be refunded where it was not shared, and the rest once it is taken back', async () => {
+describe('the money of a payment that can be shared', () => {
+  it('a refund takes unshared money, and shared money once it is taken back', async () => {
     const { no, transactionId } = await sharedOrder('shared');
     expectRefused(await refundOf('r1', transactionId, 1131), 403, 'NOT_ENOUGH');
     expect((await refundOf('r2', transactionId, 1130)).status).toBe(200);
@@ -165,7 +166,7 @@ describe('the money of a payment', () => {
     expect(fixture.simulator.contentsOf('refunds')).toEqual({ r1: 1, r2: 1, r3: 1, r4: 1 });
   });
 
-  it('that was refunded can not be shared, on whatever way it is', async () => {
+  it('a payment that was refunded can’t be shared, in whatever way', async () => {
     const { transactionId } = await paidOrder(fixture);
     await refundOf('r1', transactionId, 1200);
     const amount = { transaction_id: transactionId, unsplit_amount: 30 };
@@ -179,14 +180,14 @@ describe('the money of a payment', () => {
     expect(await unsplitAmount(fixture, transactionId)).toMatchObject({ unsplit_amount: 0 });
   });
 
-  it('is in one place after every step', async () => {
+  it('each fen of a payment is in one place after every step', async () => {
     const { no, transactionId } = await paidOrder(fixture);
     const { settleSharing } = fixture.simulator;
     const settle = (outOrderNo: string, result: 'SUCCESS' | 'CLOSED') =>
       settleSharing({ outOrderNo, account: PARTNER, result, callbacks: 0 });
     const shareAs = (outOrderNo: string) =>
       share(fixture, transactionId, { out_order_no: outOrderNo });
-    // Each step, and what is then refunded, shared, returned, frozen and unfrozen.
+    // Each step, and the sums then refunded, shared, returned, frozen and unfrozen.
     const steps: [() => Promise<unknown>, number[]][] = [
       [() => shareAs('s1'), [0, 100, 0, 1130, 0]],
       [() => refundOf('r1', transactionId, 200), [200, 100, 0, 930, 0]],
@@ -207,8 +208,8 @@ describe('the money of a payment', () => {
   });
 });
 
-describe('a jump of the clock', () => {
-  it('by a year makes payments old and leaves signatures of today', async () => {
+describe('a jump of the simulator’s clock', () => {
+  it('a jump by a year makes payments old and leaves signatures of today', async () => {
     const { no, transactionId } = await paidOrder(fixture);
     const before = (await query(fixture, no)).headers.get('wechatpay-timestamp');
     fixture.simulator.advanceClock(366 * DAY_MS);
@@ -225,7 +226,7 @@ describe('a jump of the clock', () => {
 });
 
 describe('a fault of profit sharing', () => {
-  it('cuts before or after the work, and meets only the number it names', async () => {
+  it('a fault cuts before or after the work, and only for the number it names', async () => {
     const { no, transactionId } = await paidOrder(fixture);
     const { setFault } = fixture.simulator;
     setFault({ operation: 'share', kind: 'cut', outOrderNo: 'before' });
@@ -245,7 +246,7 @@ describe('a fault of profit sharing', () => {
     expect(fixture.simulator.contentsOf('sharings')).toEqual({ neither: 1, before: 1, after: 1 });
   });
 
-  it('refuses a return for the balance, and lets the same number through afterwards', async () => {
+  it('a fault refuses a return for the balance, later the same number succeeds', async () => {
     await sharedOrder('shared');
     const code = 'NOT_ENOUGH';
     const fault = { operation: 'return', kind: 'error', status: 403, code } as const;
@@ -256,7 +257,7 @@ describe('a fault of profit sharing', () => {
   });
 });
 
-describe('the control API', () => {
+describe('the control API of profit sharing', () => {
   const send = async (path: string, body?: object): Promise<{ status: number; json: unknown }> => {
     const response = await fetch(`${fixture.simulator.url}/_control/${path}`, {
       method: body === undefined ? 'GET' : 'POST',
@@ -265,7 +266,7 @@ describe('the control API', () => {
     return { status: response.status, json: await response.json() };
   };
 
-  it('sets rules, outcomes and the clock, ends sharings and returns, and shows them', async () => {
+  it('control calls set rules, outcomes and the clock, end and show sharings', async () => {
     const { no, transactionId } = await paidOrder(fixture);
     await send('sharing-rules', { shareable_after_ms: 60_000 });
     const early = await share(fixture, transactionId, { out_order_no: 's1' });

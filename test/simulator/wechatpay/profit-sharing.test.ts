@@ -1,3 +1,4 @@
+// The simulator's profit sharing: receivers, sharings, unfreezings.
 import { open, startReceiver, type CallbackReceiver } from './support/callback-receiver';
 import { anyText, containing, matching } from './support/matchers';
 import { isSignedBy, start, type Fixture, type Received } from './support/merchant-client';
@@ -31,7 +32,7 @@ beforeEach(async () => {
   fixture.simulator.reset();
   fixture.simulator.setSharingRules({ shareableAfterMs: 0, maxSharingPercent: 30 });
   receiver.received.length = 0;
-  // Nothing ends by itself, except where a test says so.
+  // Nothing ends by itself, except where a test sets that.
   fixture.simulator.setSharingOutcome({ result: 'PENDING' });
   await addReceiver(fixture);
 });
@@ -40,8 +41,8 @@ function expectRefused(answer: Received, status: number, code: string): void {
   expect([answer.status, answer.json]).toEqual([status, containing({ code })]);
 }
 
-describe('a receiver', () => {
-  it('is added, again too, with a name that WeChat can read', async () => {
+describe('a receiver of shares', () => {
+  it('a receiver is added, also twice, with a name that WeChat can read', async () => {
     const more = { type: 'PERSONAL_OPENID', account: 'oStaff', relation_type: 'STAFF' };
     for (let i = 0; i < 2; i++) {
       const name = encrypted(fixture, '王小明');
@@ -60,15 +61,15 @@ describe('a receiver', () => {
     ],
     ['an unknown type', { type: 'PERSONAL' }, '/type'],
     ['a null', { name: null }, '/name'],
-  ])('with %s is PARAM_ERROR that names the field', async (_name, more, field) => {
+  ])('a receiver with %s is PARAM_ERROR that names the field', async (_name, more, field) => {
     const answer = await addReceiver(fixture, more);
     expectRefused(answer, 400, 'PARAM_ERROR');
     expect(answer.json).toMatchObject({ detail: { field } });
   });
 });
 
-describe('a sharing', () => {
-  it('is PROCESSING, told with all that WeChat tells, signed', async () => {
+describe('a sharing at the simulator', () => {
+  it('a sharing is PROCESSING and returned signed, with all of WeChat’s fields', async () => {
     const { no, transactionId } = await paidOrder(fixture);
     const answer = await share(fixture, transactionId, { out_order_no: 'op_1|a*b@c' });
     expect(answer.json).toEqual({
@@ -107,7 +108,7 @@ describe('a sharing', () => {
     ['a name in the clear', { receivers: [partFor(1, { name: '王' })] }, '/receivers/0/name'],
     ['nothing said of the rest', { unfreeze_unsplit: undefined }, '/unfreeze_unsplit'],
     ['an unknown field', { surprise: 1 }, '/surprise'],
-  ])('with %s is PARAM_ERROR that names the field', async (_name, more, field) => {
+  ])('a sharing with %s is PARAM_ERROR that names the field', async (_name, more, field) => {
     const { transactionId } = await paidOrder(fixture);
     const answer = await share(fixture, transactionId, { out_order_no: 'op', ...more });
     expectRefused(answer, 400, 'PARAM_ERROR');
@@ -115,7 +116,7 @@ describe('a sharing', () => {
     expect(fixture.simulator.sharingsOf()).toEqual([]);
   });
 
-  it('again is the same one as it is now, also with its names encrypted anew', async () => {
+  it('a repeated sharing is the same, also with its names encrypted anew', async () => {
     const { no, transactionId } = await paidOrder(fixture);
     const named = (name: string, more: object = {}) =>
       share(fixture, transactionId, {
@@ -136,7 +137,7 @@ describe('a sharing', () => {
     expect(fixture.simulator.sharingsOf(no)).toHaveLength(1);
   });
 
-  it('of what nobody knows, or may not share, is refused', async () => {
+  it('a sharing of something unknown or not shareable is refused', async () => {
     const { transactionId } = await paidOrder(fixture);
     const unshared = await paidOrder(fixture, { settle_info: { profit_sharing: false } });
     const of = (id: string, more: object = {}) =>
@@ -153,7 +154,7 @@ describe('a sharing', () => {
     expectRefused(other, 404, 'RESOURCE_NOT_EXISTS');
   });
 
-  it('waits a minute from the payment, and is over after thirty days', async () => {
+  it('a sharing waits a minute from the payment and ends after thirty days', async () => {
     fixture.simulator.setSharingRules({ shareableAfterMs: MINUTE_MS });
     const { no, transactionId } = await paidOrder(fixture);
     const ask = (outOrderNo: string) => share(fixture, transactionId, { out_order_no: outOrderNo });
@@ -168,7 +169,7 @@ describe('a sharing', () => {
     expect(fixture.simulator.balanceOf(no)).toMatchObject({ frozenFen: 0, unfrozenFen: 1030 });
   });
 
-  it('takes at most 30 percent over all of them; a closed part is free again', async () => {
+  it('sharings take at most 30 percent in all; a closed part is free again', async () => {
     const { transactionId } = await paidOrder(fixture);
     const ask = (outOrderNo: string, amount: number) =>
       share(fixture, transactionId, { out_order_no: outOrderNo, receivers: [partFor(amount)] });
@@ -181,7 +182,7 @@ describe('a sharing', () => {
     expect((await ask('three', 300)).status).toBe(200);
   });
 
-  it('can be made fifty times of one payment; what is left is unfrozen all the same', async () => {
+  it('a payment takes fifty sharings, and its rest is unfrozen all the same', async () => {
     const { no, transactionId } = await paidOrder(fixture);
     for (let i = 1; i <= 51; i++) {
       const more = { out_order_no: `part-${i}`, receivers: [partFor(1)] };
@@ -193,8 +194,8 @@ describe('a sharing', () => {
   });
 });
 
-describe('an unfreezing', () => {
-  it('gives what is left to the merchant, once; nothing is shared after it', async () => {
+describe('an unfreezing at the simulator', () => {
+  it('an unfreezing gives the merchant the rest, once; nothing is shared after it', async () => {
     const { no, transactionId } = await paidOrder(fixture);
     await share(fixture, transactionId, { out_order_no: 'shared' });
     const unsplit = { transaction_id: transactionId, unsplit_amount: 1130 };
@@ -214,14 +215,14 @@ describe('an unfreezing', () => {
     expect(fixture.simulator.balanceOf(no)).toMatchObject({ frozenFen: 0, unfrozenFen: 1130 });
   });
 
-  it('under a number that a sharing has answers success and does nothing', async () => {
+  it('an unfreezing under a sharing’s number returns success and does nothing', async () => {
     const { no, transactionId } = await paidOrder(fixture);
     await share(fixture, transactionId, { out_order_no: 'used' });
     expect((await unfreeze(fixture, transactionId, 'used')).status).toBe(200);
     expect(fixture.simulator.balanceOf(no)).toMatchObject({ frozenFen: 1130, unfrozenFen: 0 });
   });
 
-  it('comes with a sharing that says so', async () => {
+  it('an unfreezing comes with a sharing that requests it', async () => {
     const { no, transactionId } = await paidOrder(fixture);
     await share(fixture, transactionId, { out_order_no: 'last', unfreeze_unsplit: true });
     expect(fixture.simulator.balanceOf(no)).toMatchObject({
@@ -232,7 +233,7 @@ describe('an unfreezing', () => {
   });
 });
 
-describe('the end of a sharing', () => {
+describe('the end of a sharing at the simulator', () => {
   const opened = () =>
     receiver.received.map(({ body }) => open(body, fixture.credentials.apiV3Key));
   const both = [partFor(100), partFor(50, { type: 'PERSONAL_OPENID', account: 'oStaff' })];
@@ -244,7 +245,7 @@ describe('the end of a sharing', () => {
     return paid;
   };
 
-  it('is SUCCESS by itself after a short while, each told by a signed callback', async () => {
+  it('a sharing is SUCCESS by itself after a short while, with signed callbacks', async () => {
     fixture.simulator.reset();
     await addReceiver(fixture);
     const { no, transactionId } = await asked('by-itself');
@@ -277,7 +278,7 @@ describe('the end of a sharing', () => {
     );
   });
 
-  it('can be CLOSED for one receiver and well for another, under the other event', async () => {
+  it('a sharing can be CLOSED for one receiver only, under the other event', async () => {
     const { setSharingOutcome } = fixture.simulator;
     const eventType = 'PROFITSHARING.SUCCESS';
     setSharingOutcome({ result: 'SUCCESS', afterMs: 0, eventType });
@@ -297,7 +298,7 @@ describe('the end of a sharing', () => {
     expect(fixture.simulator.balanceOf(no)).toMatchObject({ sharedFen: 100, frozenFen: 1130 });
   });
 
-  it('comes by hand, once; told again it has another id', async () => {
+  it('a sharing that ends by hand ends once; a repeated callback has another id', async () => {
     await asked('by-hand');
     const { settleSharing } = fixture.simulator;
     const part = { outOrderNo: 'by-hand', account: PARTNER };
@@ -314,7 +315,7 @@ describe('the end of a sharing', () => {
     expect(receiver.received).toHaveLength(2);
   });
 
-  it('is told with a signature of today after the clock has jumped', async () => {
+  it('a sharing’s callback has a signature of today after the clock has jumped', async () => {
     await asked('jumped');
     fixture.simulator.advanceClock(DAY_MS);
     const part = { outOrderNo: 'jumped', account: PARTNER, result: 'SUCCESS' } as const;
@@ -325,7 +326,7 @@ describe('the end of a sharing', () => {
     expect(Date.parse(successTime)).toBeGreaterThan(Date.now() + DAY_MS - MINUTE_MS);
   });
 
-  it('leaves the payment’s own callback to be sent again', async () => {
+  it('a sharing leaves the payment’s own callback available for a repeat', async () => {
     const { no } = await asked('between');
     await fixture.simulator.notify({ outTradeNo: no });
     const part = { outOrderNo: 'between', account: PARTNER, result: 'SUCCESS' } as const;

@@ -1,3 +1,4 @@
+// The simulator's limits of refund requests.
 import {
   prepay,
   prepayBody,
@@ -8,7 +9,7 @@ import {
   type Received,
 } from './support/merchant-client';
 
-/** What WeChat limits of requests for refunds. */
+/** WeChat's limits of refund requests. */
 let fixture: Fixture;
 let nowMs = Date.now();
 let sequence = 0;
@@ -43,13 +44,13 @@ function expectRefused({ status, json }: Received, wanted: number, code: string)
   expect([status, (json as { code?: unknown }).code]).toEqual([wanted, code]);
 }
 
-test('there is none unless it is set', async () => {
+test('refund requests have no limit unless one is set', async () => {
   const no = await paidOrder();
   const asked = Array.from({ length: 20 }, (_, n) => part(`unlimited-${n}`, no));
   expect((await Promise.all(asked)).every(({ status }) => status === 200)).toBe(true);
 });
 
-test('too soon after another of its payment is FREQUENCY_LIMITED; the same one again is not', async () => {
+test('a refund too soon after another is FREQUENCY_LIMITED, a repeat is not', async () => {
   const [no, other] = [await paidOrder(), await paidOrder()];
   fixture.simulator.setRefundRules({ refundSpacingMs: 60_000 });
   expect((await part('first', no)).status).toBe(200);
@@ -62,7 +63,7 @@ test('too soon after another of its payment is FREQUENCY_LIMITED; the same one a
   expect((await part('second', no)).status).toBe(200);
 });
 
-test('too many in a second, right or wrong, are FREQUENCY_LIMITED until the second is over', async () => {
+test('too many refunds in a second are FREQUENCY_LIMITED until it is over', async () => {
   const no = await paidOrder();
   fixture.simulator.setRefundRules({ refundsPerSecond: 150 });
   // Repeats of one refund, half of them with another content.
@@ -78,7 +79,7 @@ test('too many in a second, right or wrong, are FREQUENCY_LIMITED until the seco
   expect((await part('new', no)).status).toBe(200);
 });
 
-test('too many that fail in a second are FREQUENCY_LIMITED; one that is right goes through', async () => {
+test('too many failing refunds are FREQUENCY_LIMITED; a correct one succeeds', async () => {
   const no = await paidOrder();
   fixture.simulator.setRefundRules({ failingRefundsPerSecond: 6 });
   const fault = { operation: 'refund', kind: 'error', status: 403, code: 'NOT_ENOUGH' } as const;
@@ -91,7 +92,7 @@ test('too many that fail in a second are FREQUENCY_LIMITED; one that is right go
   expectRefused(await part('wrong', no, 2000), 400, 'INVALID_REQUEST');
 });
 
-test('each is set over the control API', async () => {
+test('each limit of refund requests is set over the control API', async () => {
   const set = async (rules: object): Promise<number> => {
     const path = `${fixture.simulator.url}/_control/refund-rules`;
     return (await fetch(path, { method: 'POST', body: JSON.stringify(rules) })).status;

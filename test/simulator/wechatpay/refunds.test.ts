@@ -1,3 +1,4 @@
+// The simulator's refunds: requested, ended, reported, refused.
 import { open, startReceiver, type CallbackReceiver } from './support/callback-receiver';
 import { containing, matching } from './support/matchers';
 import {
@@ -30,7 +31,7 @@ beforeEach(() => {
   fixture.simulator.reset();
   fixture.simulator.setClockSpeed(1);
   receiver.received.length = 0;
-  // Nothing ends by itself, except where a test says so.
+  // Nothing ends by itself, except where a test sets that.
   fixture.simulator.setRefundOutcome({ status: 'PROCESSING' });
 });
 
@@ -55,8 +56,8 @@ function expectRefused(answer: Received, status: number, code: string): void {
   expect([answer.status, answer.json]).toEqual([status, containing({ code })]);
 }
 
-describe('a refund', () => {
-  it('is PROCESSING, told with all that WeChat tells, signed', async () => {
+describe('a refund at the simulator', () => {
+  it('a refund is PROCESSING and returned signed, with all of WeChat’s fields', async () => {
     const { no, transactionIds } = await paidOrder();
     const body = refundBody('op_1|a*b@c', { transaction_id: transactionIds[0] });
     const answer = await refund(fixture, body);
@@ -78,13 +79,13 @@ describe('a refund', () => {
     expect((await queryRefund(fixture, 'op_1|a*b@c')).json).toEqual(answer.json);
   });
 
-  it('of an order number is one of its first payment', async () => {
+  it('a refund of an order number is a refund of its first payment', async () => {
     const { no, transactionIds } = await paidOrder(2);
     const answer = await refund(fixture, refundBody('first', { out_trade_no: no }));
     expect(answer.json).toMatchObject({ transaction_id: transactionIds[0] });
   });
 
-  it('makes its payment REFUND, and no other one', async () => {
+  it('a refund makes its payment REFUND, and no other one', async () => {
     const { no, transactionIds } = await paidOrder(2);
     await refund(fixture, refundBody('second', { transaction_id: transactionIds[1] }));
     expect((await query(fixture, no)).json).toMatchObject({ trade_state: 'SUCCESS' });
@@ -103,7 +104,7 @@ describe('a refund', () => {
     ['a query in notify_url', { notify_url: 'https://a.example/?x=1' }, '/notify_url'],
     ['nothing', amount(0), '/amount/refund'],
     ['a part of a fen', amount(0.5), '/amount/refund'],
-  ])('with %s is PARAM_ERROR that names the field', async (_name, more, field) => {
+  ])('a refund with %s is PARAM_ERROR that names the field', async (_name, more, field) => {
     const { transactionIds } = await paidOrder();
     const body = refundBody('refund', { transaction_id: transactionIds[0], ...more });
     const answer = await refund(fixture, body);
@@ -111,7 +112,7 @@ describe('a refund', () => {
     expect(answer.json).toMatchObject({ detail: { field } });
   });
 
-  it('of what nobody knows or paid is refused', async () => {
+  it('a refund of something unknown or unpaid is refused', async () => {
     const { no, transactionIds } = await paidOrder();
     const unpaid = newNumber();
     await prepay(fixture, prepayBody(fixture.credentials, unpaid));
@@ -129,7 +130,7 @@ describe('a refund', () => {
     expect((await query(fixture, no)).json).toMatchObject({ trade_state: 'SUCCESS' });
   });
 
-  it('again is the same one as it is now; with other content it is refused', async () => {
+  it('a repeated refund returns its present state; other content is refused', async () => {
     const { no, transactionIds } = await paidOrder();
     const body = refundBody('again', { transaction_id: transactionIds[0] });
     const first = await refund(fixture, body);
@@ -143,7 +144,7 @@ describe('a refund', () => {
     expect(fixture.simulator.refundsOf(no)).toHaveLength(1);
   });
 
-  it('never gives back more than was paid; a closed one frees its part', async () => {
+  it('refunds never exceed the payment; a closed one frees its part', async () => {
     const { no } = await paidOrder();
     const ask = (outRefundNo: string, refundFen: number) =>
       refund(fixture, refundBody(outRefundNo, { out_trade_no: no, ...amount(refundFen) }));
@@ -155,7 +156,7 @@ describe('a refund', () => {
     expectRefused(await ask('part-4', 1), 400, 'INVALID_REQUEST');
   });
 
-  it('can be made fifty times of one payment', async () => {
+  it('a payment takes fifty refunds', async () => {
     const { no } = await paidOrder();
     for (let i = 1; i <= 51; i++) {
       const body = refundBody(`part-${i}`, { out_trade_no: no, ...amount(1) });
@@ -164,7 +165,7 @@ describe('a refund', () => {
     expect(fixture.simulator.refundsOf(no)).toHaveLength(50);
   });
 
-  it('a year after the payment is refused', async () => {
+  it('a refund a year after the payment is refused', async () => {
     let nowMs = Date.now();
     const late = await start('public_key', { now: () => nowMs });
     await prepay(late, prepayBody(late.credentials, 'LATE-ORDER'));
@@ -179,7 +180,7 @@ describe('a refund', () => {
   });
 });
 
-describe('the end of a refund', () => {
+describe('the end of a refund at the simulator', () => {
   const asked = async (outRefundNo: string): Promise<string> => {
     const { no } = await paidOrder();
     const more = { out_trade_no: no, notify_url: receiver.url };
@@ -189,7 +190,7 @@ describe('the end of a refund', () => {
   const opened = () =>
     receiver.received.map(({ body }) => open(body, fixture.credentials.apiV3Key));
 
-  it('is SUCCESS by itself after a short while, told by one signed callback', async () => {
+  it('a refund is SUCCESS by itself after a short while, with one signed callback', async () => {
     fixture.simulator.reset();
     const no = await asked('by-itself');
     expect(fixture.simulator.refund('by-itself')?.status).toBe('PROCESSING');
@@ -218,7 +219,7 @@ describe('the end of a refund', () => {
     expect(fixture.simulator.deliveries(no)).toMatchObject([{ outRefundNo: 'by-itself' }]);
   });
 
-  it.each(['SUCCESS', 'CLOSED', 'ABNORMAL'] as const)('can be %s', async (status) => {
+  it.each(['SUCCESS', 'CLOSED', 'ABNORMAL'] as const)('a refund can end as %s', async (status) => {
     fixture.simulator.setRefundOutcome({ status, afterMs: 0, callbacks: 2 });
     await asked(`will-be-${status}`);
     await receiver.waitFor(2);
@@ -230,7 +231,7 @@ describe('the end of a refund', () => {
     expect(answer.json).toMatchObject({ status });
   });
 
-  it('meets the newest rule for its order or number, as often as that says', async () => {
+  it('a refund gets the newest rule for its order or number, as often as it says', async () => {
     const { setRefundOutcome } = fixture.simulator;
     setRefundOutcome({ status: 'CLOSED', afterMs: 0, callbacks: 0, outRefundNo: 'rule-1' });
     setRefundOutcome({ status: 'ABNORMAL', afterMs: 0, times: 1 });
@@ -250,7 +251,7 @@ describe('the end of a refund', () => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  it('comes by hand, once; told again it has another id', async () => {
+  it('a refund that ends by hand ends once; a repeated callback has another id', async () => {
     await asked('by-hand');
     const { settleRefund } = fixture.simulator;
     const ended = await settleRefund({ outRefundNo: 'by-hand', status: 'SUCCESS' });
@@ -263,7 +264,7 @@ describe('the end of a refund', () => {
     await expect(settleRefund({ ...other, outRefundNo: 'none' })).rejects.toThrow('no such');
   });
 
-  it('is told again by the schedule until it is accepted, and lost where told so', async () => {
+  it('a refund’s callback is repeated until accepted, and lost where that is set', async () => {
     receiver.answer(500);
     await asked('refused');
     fixture.simulator.setClockSpeed(100_000);
@@ -277,7 +278,7 @@ describe('the end of a refund', () => {
     expect(callback?.outcome).toBe('dropped');
   });
 
-  it('leaves the payment’s own callback to be sent again', async () => {
+  it('a refund leaves the payment’s own callback available for a repeat', async () => {
     const no = newNumber();
     const notify = { notify_url: receiver.url };
     await prepay(fixture, prepayBody(fixture.credentials, no, notify));
@@ -292,7 +293,7 @@ describe('the end of a refund', () => {
     ]);
   });
 
-  it('never comes after a reset or the end of the simulator', async () => {
+  it('a refund never ends after a reset or the end of the simulator', async () => {
     const other = await start();
     const order = prepayBody(other.credentials, 'ENDED-ORDER');
     await prepay(other, order);
@@ -305,7 +306,7 @@ describe('the end of a refund', () => {
     await asked('reset');
     fixture.simulator.reset();
     expect(fixture.simulator.refund('reset')).toBeNull();
-    // A later one of the same length has come: the earlier ones would have been here before it.
+    // A later refund with the same delay has come: earlier ones would have come before it.
     fixture.simulator.setRefundOutcome({ status: 'SUCCESS', afterMs: 40 });
     await asked('later');
     await receiver.waitFor(1);
@@ -315,7 +316,7 @@ describe('the end of a refund', () => {
 });
 
 describe('a fault of refunds', () => {
-  it('refuses for the balance, and lets the same number through afterwards', async () => {
+  it('a fault refuses a refund for the balance, later the same number succeeds', async () => {
     const { no } = await paidOrder();
     const fault = { operation: 'refund', kind: 'error', status: 403, code: 'NOT_ENOUGH' } as const;
     fixture.simulator.setFault({ ...fault, outTradeNo: no });
@@ -325,7 +326,7 @@ describe('a fault of refunds', () => {
     expect((await refund(fixture, body)).status).toBe(200);
   });
 
-  it('cuts before or after the work, and meets only the refund it names', async () => {
+  it('a fault cuts before or after the work, and only for the refund it names', async () => {
     const { no, transactionIds } = await paidOrder();
     const ask = (outRefundNo: string) =>
       refund(fixture, refundBody(outRefundNo, { transaction_id: transactionIds[0] }));
@@ -351,7 +352,7 @@ describe('a fault of refunds', () => {
   });
 });
 
-describe('the control API', () => {
+describe('the control API of refunds', () => {
   const send = async (path: string, body?: object): Promise<{ status: number; json: unknown }> => {
     const response = await fetch(`${fixture.simulator.url}/_control/${path}`, {
       method: body === undefined ? 'GET' : 'POST',
@@ -360,7 +361,7 @@ describe('the control API', () => {
     return { status: response.status, json: await response.json() };
   };
 
-  it('sets outcomes, ends refunds and shows them', async () => {
+  it('control calls set outcomes, end refunds and show them', async () => {
     const { no } = await paidOrder();
     const outcome = { status: 'ABNORMAL', after_ms: 0, out_trade_no: no, callbacks: 0, times: 1 };
     expect((await send('refund-outcome', outcome)).status).toBe(200);

@@ -1,3 +1,4 @@
+// The simulator's signatures, prepays, queries and closes.
 import {
   call,
   closeOrder,
@@ -42,19 +43,22 @@ describe('the signature of a request', () => {
     ['a signature that is no Base64', () => get({ parts: { signature: '!!' } }), 401],
     ['another scheme', () => get({ headers: { Authorization: 'Bearer x' } }), 401],
   ];
-  it.each(cases)('with %s is answered as WeChat would', async (_name, request, status) => {
-    const answer = await call(fixture, request());
-    expect(answer.status).toBe(status);
-    if (status === 401) {
-      expect(answer.json).toMatchObject({
-        code: 'SIGN_ERROR',
-        detail: { issue: anyText() },
-      });
-      expect(answer.headers.get('wechatpay-signature')).toBeNull();
-    }
-  });
+  it.each(cases)(
+    'a request with %s gets the response WeChat would send',
+    async (_name, request, status) => {
+      const answer = await call(fixture, request());
+      expect(answer.status).toBe(status);
+      if (status === 401) {
+        expect(answer.json).toMatchObject({
+          code: 'SIGN_ERROR',
+          detail: { issue: anyText() },
+        });
+        expect(answer.headers.get('wechatpay-signature')).toBeNull();
+      }
+    },
+  );
 
-  it('covers the raw body, byte for byte', async () => {
+  it('a signature covers the raw body, byte for byte', async () => {
     const body = JSON.stringify(prepayBody(fixture.credentials, newNumber()));
     const path = '/v3/pay/transactions/jsapi';
     const sentBody = body.replace('{', '{ ');
@@ -62,13 +66,13 @@ describe('the signature of a request', () => {
     expect(answer.status).toBe(401);
   });
 
-  it('takes a nonce once', async () => {
+  it('a nonce is accepted once', async () => {
     const request = get({ nonce: 'the-same-nonce', timestamp: now() });
     expect((await call(fixture, request)).status).toBe(404);
     expect((await call(fixture, request)).status).toBe(401);
   });
 
-  it('is not enough without the public key id, Accept or Content-Type', async () => {
+  it('a signed request also needs the public key id, Accept and Content-Type', async () => {
     const body = JSON.stringify(prepayBody(fixture.credentials, newNumber()));
     const request: Signed = { method: 'POST', path: '/v3/pay/transactions/jsapi', body };
     const withHeader = (headers: Record<string, string>) => call(fixture, { ...request, headers });
@@ -78,8 +82,8 @@ describe('the signature of a request', () => {
   });
 });
 
-describe('an answer', () => {
-  it('is signed, errors and the empty 204 too', async () => {
+describe('the response of the simulator', () => {
+  it('each response is signed, errors and the empty 204 too', async () => {
     const no = newNumber();
     const answers = [
       await prepay(fixture, prepayBody(fixture.credentials, no)),
@@ -96,7 +100,7 @@ describe('an answer', () => {
   });
 });
 
-describe('a prepay', () => {
+describe('a prepay at the simulator', () => {
   const changes: [string, Record<string, unknown>, string][] = [
     ['an unknown field', { surprise: 1 }, '/surprise'],
     ['a null', { attach: null }, '/attach'],
@@ -114,18 +118,21 @@ describe('a prepay', () => {
     ['plain http to the world', { notify_url: 'http://a.example/' }, '/notify_url'],
     ['another mchid', { mchid: '1' }, '/mchid'],
   ];
-  it.each(changes)('with %s is PARAM_ERROR that names the field', async (_name, more, field) => {
-    const answer = await prepay(fixture, prepayBody(fixture.credentials, newNumber(), more));
-    expect(answer.status).toBe(400);
-    expect(answer.json).toMatchObject({ code: 'PARAM_ERROR', detail: { field } });
-  });
+  it.each(changes)(
+    'a prepay with %s is PARAM_ERROR that names the field',
+    async (_name, more, field) => {
+      const answer = await prepay(fixture, prepayBody(fixture.credentials, newNumber(), more));
+      expect(answer.status).toBe(400);
+      expect(answer.json).toMatchObject({ code: 'PARAM_ERROR', detail: { field } });
+    },
+  );
 
-  it('with an app id of another merchant is APPID_MCHID_NOT_MATCH', async () => {
+  it('a prepay with another merchant’s app id is APPID_MCHID_NOT_MATCH', async () => {
     const body = prepayBody(fixture.credentials, newNumber(), { appid: 'wx0' });
     expect((await prepay(fixture, body)).json).toMatchObject({ code: 'APPID_MCHID_NOT_MATCH' });
   });
 
-  it('gives each api its own token', async () => {
+  it('a prepay of each api returns its own token', async () => {
     const body = prepayBody(fixture.credentials, newNumber(), { payer: undefined });
     const scene = { payer_client_ip: '10.0.0.1', h5_info: { type: 'Wap' } };
     const send = (api: string, more: object) =>
@@ -141,8 +148,8 @@ describe('a prepay', () => {
   });
 });
 
-describe('the same number again', () => {
-  it('with identical parameters gets a fresh prepay id', async () => {
+describe('a prepay of a number that was used before', () => {
+  it('a repeat with identical parameters gets a fresh prepay id', async () => {
     const body = prepayBody(fixture.credentials, newNumber());
     const first = await prepay(fixture, body);
     const second = await prepay(fixture, body);
@@ -150,7 +157,7 @@ describe('the same number again', () => {
     expect(first.text).not.toBe(second.text);
   });
 
-  it('with other parameters or through another api is OUT_TRADE_NO_USED', async () => {
+  it('a repeat with other parameters or by another api is OUT_TRADE_NO_USED', async () => {
     const body = prepayBody(fixture.credentials, newNumber(), { payer: undefined });
     await prepay(fixture, body, 'native');
     for (const [more, api] of [
@@ -163,7 +170,7 @@ describe('the same number again', () => {
     }
   });
 
-  it('after the payment is ORDERPAID, after the close ORDER_CLOSED', async () => {
+  it('a repeat after the payment is ORDERPAID, after the close ORDER_CLOSED', async () => {
     const paid = prepayBody(fixture.credentials, newNumber());
     const closed = prepayBody(fixture.credentials, newNumber());
     const [paidNo, closedNo] = [String(paid['out_trade_no']), String(closed['out_trade_no'])];
@@ -178,7 +185,7 @@ describe('the same number again', () => {
     await expect(fixture.simulator.pay({ outTradeNo: closedNo })).rejects.toThrow('closed');
   });
 
-  it('is recorded with the hash of its body', async () => {
+  it('a prepay is recorded with the hash of its body', async () => {
     const no = newNumber();
     const body = prepayBody(fixture.credentials, no);
     await prepay(fixture, body);
@@ -190,8 +197,8 @@ describe('the same number again', () => {
   });
 });
 
-describe('a query', () => {
-  it('tells NOTPAY, then SUCCESS with all that WeChat tells, also by transaction id', async () => {
+describe('a query at the simulator', () => {
+  it('a query returns NOTPAY, then SUCCESS with all fields, also by transaction id', async () => {
     const no = newNumber();
     await prepay(fixture, prepayBody(fixture.credentials, no, { attach: 'a' }));
     expect((await query(fixture, no)).json).toMatchObject({ trade_state: 'NOTPAY' });
@@ -214,7 +221,7 @@ describe('a query', () => {
     expect((await call(fixture, { method: 'GET', path })).json).toEqual(answer.json);
   });
 
-  it('shows a mismatch that the payment was made with', async () => {
+  it('a query shows the mismatch that the payment was made with', async () => {
     const no = newNumber();
     await prepay(fixture, prepayBody(fixture.credentials, no));
     await fixture.simulator.pay({ outTradeNo: no, totalFen: 1, merchantId: '1', callbacks: 0 });
@@ -222,7 +229,7 @@ describe('a query', () => {
   });
 });
 
-it('refuses closes as too early when told to', async () => {
+it('a close is refused as too early when the test sets that', async () => {
   const no = newNumber();
   await prepay(fixture, prepayBody(fixture.credentials, no));
   fixture.simulator.setRefuseCloseWithin(60_000);

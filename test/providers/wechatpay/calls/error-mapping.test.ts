@@ -1,10 +1,11 @@
+// The mapping of WeChat's error codes to outcomes.
 import {
   cleanMessage,
   refusalCode,
   undecidedCode,
 } from '../../../../providers/wechatpay/calls/error-mapping';
 
-describe("WeChat's error codes", () => {
+describe('WeChat’s error codes', () => {
   test.each([
     [400, 'PARAM_ERROR', 'WECHAT_REFUSED'],
     [400, 'INVALID_REQUEST', 'WECHAT_REFUSED'],
@@ -33,7 +34,7 @@ describe("WeChat's error codes", () => {
     [429, 'PARAM_ERROR', 'FREQUENCY_LIMITED'],
     [400, 'SYSTEMERROR', 'SYSTEM_ERROR'],
     [418, '__proto__', 'WECHAT_REFUSED'],
-  ])('%d %s is %s', (status, wechatCode, expected) => {
+  ])('the error %d %s is %s', (status, wechatCode, expected) => {
     expect(refusalCode(status, wechatCode)).toBe(expected);
   });
 
@@ -49,7 +50,7 @@ describe("WeChat's error codes", () => {
     [500, 'ORDERPAID', 'SYSTEM_ERROR'],
     [502, 'BANK_ERROR', 'BANK_ERROR'],
     [503, null, 'SYSTEM_ERROR'],
-  ])('an undecided %d %s is %s', (status, wechatCode, expected) => {
+  ])('the undecided error %d %s is %s', (status, wechatCode, expected) => {
     expect(undecidedCode(status, wechatCode)).toBe(expected);
   });
 

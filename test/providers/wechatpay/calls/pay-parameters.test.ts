@@ -1,3 +1,4 @@
+// The parameters that a client pays with, for each channel.
 import { verify } from 'node:crypto';
 import { makePayParameters } from '../../../../providers/wechatpay/calls/pay-parameters';
 import type { Channel } from '../../../../domain/orders/channels';
@@ -25,18 +26,21 @@ describe('the parameters a client pays with', () => {
   test.each([
     ['miniprogram', ['timeStamp', 'nonceStr', 'package', 'signType', 'paySign']],
     ['official_account', ['appId', 'timeStamp', 'nonceStr', 'package', 'signType', 'paySign']],
-  ] as const)('%s has exactly the names of WeChat, signed over prepay_id=…', (channel, names) => {
-    const seen = parametersOf(channel);
-    expect([...seen.keys()]).toEqual(names);
-    expect(seen.get('timeStamp')).toBe(String(NOW_SECONDS));
-    expect(seen.get('package')).toBe(`prepay_id=${TOKEN}`);
-    expect(seen.get('signType')).toBe('RSA');
-    if (channel === 'official_account') expect(seen.get('appId')).toBe(APP_ID);
-    const lines = [APP_ID, seen.get('timeStamp'), seen.get('nonceStr'), seen.get('package')];
-    expect(isSigned(lines, seen.get('paySign'))).toBe(true);
-  });
+  ] as const)(
+    'the parameters for %s have exactly WeChat’s names, signed over prepay_id=…',
+    (channel, names) => {
+      const seen = parametersOf(channel);
+      expect([...seen.keys()]).toEqual(names);
+      expect(seen.get('timeStamp')).toBe(String(NOW_SECONDS));
+      expect(seen.get('package')).toBe(`prepay_id=${TOKEN}`);
+      expect(seen.get('signType')).toBe('RSA');
+      if (channel === 'official_account') expect(seen.get('appId')).toBe(APP_ID);
+      const lines = [APP_ID, seen.get('timeStamp'), seen.get('nonceStr'), seen.get('package')];
+      expect(isSigned(lines, seen.get('paySign'))).toBe(true);
+    },
+  );
 
-  test('an app signs the prepay id alone', () => {
+  test('the parameters for an app sign the prepay id alone', () => {
     const seen = parametersOf('app');
     expect(Object.fromEntries(seen)).toEqual({
       appId: APP_ID,
@@ -51,14 +55,14 @@ describe('the parameters a client pays with', () => {
     expect(isSigned(lines, seen.get('sign'))).toBe(true);
   });
 
-  test('H5 and the QR code hand on the link', () => {
+  test('the parameters for H5 and the QR code are the link', () => {
     const link = 'https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx1';
     expect(Object.fromEntries(parametersOf('h5', link))).toEqual({ h5_url: link });
     const code = 'weixin://wxpay/bizpayurl?pr=p4lpSuKzz';
     expect(Object.fromEntries(parametersOf('admin', code))).toEqual({ code_url: code });
   });
 
-  test('no nonce comes twice', () => {
+  test('no two parameters have the same nonce', () => {
     const nonces = Array.from({ length: 20 }, () => parametersOf('miniprogram').get('nonceStr'));
     expect(new Set(nonces).size).toBe(20);
   });

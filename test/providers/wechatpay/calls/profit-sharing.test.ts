@@ -1,3 +1,4 @@
+// The client's profit sharing calls: bytes sent, responses read, outcomes.
 import { startBench, type Bench } from '../support/client';
 import type { Plan } from '../support/fake-wechat';
 import {
@@ -39,7 +40,7 @@ function plan(...plans: readonly Plan[]): void {
   bench.fake.plans.push(...plans);
 }
 
-/** Every call, with an answer it understands. */
+/** Every call, with a response that it understands. */
 const CALLS: Record<string, { call: () => Promise<object>; answer: object; other: object }> = {
   receiver_add: {
     call: () => bench.client.addReceiver(RECEIVER),
@@ -75,33 +76,39 @@ const CALLS: Record<string, { call: () => Promise<object>; answer: object; other
 const OPERATIONS = Object.entries(CALLS);
 
 describe('every call of profit sharing', () => {
-  test.each(OPERATIONS)('%s is told of with ids alone', async (operation, { call, answer }) => {
-    plan(answered(answer));
-    expect(await call()).toMatchObject({ kind: 'ok' });
-    expect(bench.events).toEqual([
-      {
-        event: 'wechat.called',
-        operation,
-        outOrderNo: OUT_ORDER_NO,
-        outcome: 'ok',
-        status: null,
-        code: null,
-        wechatCode: null,
-        requestId: '08F78BB4A5',
-        durationMs: expect.any(Number) as unknown,
-      },
-    ]);
-  });
-
-  test.each(OPERATIONS)('%s answered about something else is unknown', async (_name, one) => {
-    plan(answered(one.answer, one.other), answered({}));
-    const unknown = { kind: 'unknown', code: 'SYSTEM_ERROR', status: 200 };
-    expect(await one.call()).toMatchObject(unknown);
-    expect(await one.call()).toMatchObject(unknown);
-  });
+  test.each(OPERATIONS)(
+    'the call %s is logged with ids alone',
+    async (operation, { call, answer }) => {
+      plan(answered(answer));
+      expect(await call()).toMatchObject({ kind: 'ok' });
+      expect(bench.events).toEqual([
+        {
+          event: 'wechat.called',
+          operation,
+          outOrderNo: OUT_ORDER_NO,
+          outcome: 'ok',
+          status: null,
+          code: null,
+          wechatCode: null,
+          requestId: '08F78BB4A5',
+          durationMs: expect.any(Number) as unknown,
+        },
+      ]);
+    },
+  );
 
   test.each(OPERATIONS)(
-    '%s with an answer that is forged, failed or cut is unknown',
+    'the call %s whose response is about something else is unknown',
+    async (_name, one) => {
+      plan(answered(one.answer, one.other), answered({}));
+      const unknown = { kind: 'unknown', code: 'SYSTEM_ERROR', status: 200 };
+      expect(await one.call()).toMatchObject(unknown);
+      expect(await one.call()).toMatchObject(unknown);
+    },
+  );
+
+  test.each(OPERATIONS)(
+    'the call %s with a forged, failed or cut response is unknown',
     async (_name, { call, answer }) => {
       plan(
         { ...answered(answer), signedBy: null },
@@ -126,7 +133,7 @@ describe('every call of profit sharing', () => {
     [404, 'ORDER_NOT_EXIST', 'ORDER_NOT_EXIST'],
     [429, 'FREQUENCY_LIMITED', 'FREQUENCY_LIMITED'],
     [429, 'RATELIMIT_EXCEEDED', 'FREQUENCY_LIMITED'],
-  ])('refused by %d %s is %s', async (status, wechatCode, code) => {
+  ])('a call refused by %d %s is %s', async (status, wechatCode, code) => {
     const refusal = { status, body: JSON.stringify({ code: wechatCode, message: '分账失败' }) };
     for (const [, { call }] of OPERATIONS) {
       plan(refusal);
@@ -148,8 +155,8 @@ describe('every call of profit sharing', () => {
   );
 });
 
-describe('a receiver', () => {
-  test('is added with a name that only WeChat can read', async () => {
+describe('a receiver of shares', () => {
+  test('a receiver is added with a name that only WeChat can read', async () => {
     plan(answered(RECEIVER_ANSWER));
     const added = await bench.client.addReceiver(RECEIVER);
     expect(added).toEqual({ kind: 'ok', value: null, requestId: '08F78BB4A5' });
@@ -167,7 +174,7 @@ describe('a receiver', () => {
     expect(decrypted(name, bench.wechat.privateKey)).toBe('王小明');
   });
 
-  test('without a name is sent without one', async () => {
+  test('a receiver without a name is sent without one', async () => {
     plan(answered(RECEIVER_ANSWER));
     await bench.client.addReceiver({ ...RECEIVER, name: null });
     expect(bench.fake.seen[0]?.body).toBe(
@@ -177,8 +184,8 @@ describe('a receiver', () => {
   });
 });
 
-describe('a sharing', () => {
-  test('sends exactly these bytes and reads each result', async () => {
+describe('a sharing request', () => {
+  test('a sharing sends exactly these bytes, and each result is read', async () => {
     plan(answered(SHARING_ANSWER));
     expect(await bench.client.share(SHARING)).toEqual({
       kind: 'ok',
@@ -201,7 +208,7 @@ describe('a sharing', () => {
     });
   });
 
-  test('twice is the same content; the bytes differ in the names alone', async () => {
+  test('a repeated sharing has the same content; only the names’ bytes differ', async () => {
     plan(...Array<Plan>(4).fill(answered(SHARING_ANSWER)));
     await bench.client.share(SHARING);
     await bench.client.share(SHARING);
@@ -214,13 +221,13 @@ describe('a sharing', () => {
     expect(fourth?.body).toBe(third?.body);
   });
 
-  test('with a name longer than a key can take is a mistake of ours', async () => {
+  test('a sharing with a name longer than a key can encrypt is our mistake', async () => {
     const receivers = SHARING.receivers.map((one) => ({ ...one, name: '王'.repeat(72) }));
     await expect(bench.client.share({ ...SHARING, receivers })).rejects.toThrow();
     expect(bench.fake.seen).toHaveLength(0);
   });
 
-  test('just taken on has results that are open, or none yet', async () => {
+  test('a sharing that was just accepted has pending results, or none yet', async () => {
     const pending = { type: 'MERCHANT_ID', account: '1900000999', amount: 100, result: 'PENDING' };
     plan(
       answered(SHARING_ANSWER, { state: 'PROCESSING', receivers: [pending] }),
@@ -237,7 +244,7 @@ describe('a sharing', () => {
     ['an unknown result', { receivers: [{ ...FIRST, result: 'DONE' }] }],
     ['an amount as text', { receivers: [{ ...FIRST, amount: '100' }] }],
     ['no order id', { order_id: undefined }],
-  ])('answered with %s is unknown', async (_name, more) => {
+  ])('a sharing that gets %s is unknown', async (_name, more) => {
     plan(answered(SHARING_ANSWER, more));
     expect(await bench.client.share(SHARING)).toMatchObject({
       kind: 'unknown',
@@ -245,7 +252,7 @@ describe('a sharing', () => {
     });
   });
 
-  test('is asked for by a path in which its characters reach no other one', async () => {
+  test('a sharing query encodes its number, so that it reaches no other path', async () => {
     const outOrderNo = '../a?b';
     plan(
       answered(SHARING_ANSWER),
@@ -264,7 +271,7 @@ describe('a sharing', () => {
     ]);
   });
 
-  test('is ended by an unfreezing of these bytes', async () => {
+  test('an unfreezing sends exactly these bytes and ends the sharing', async () => {
     plan(answered(SHARING_ANSWER, { receivers: undefined }));
     expect(await bench.client.unfreeze(UNFREEZE)).toMatchObject({
       kind: 'ok',
@@ -282,8 +289,8 @@ describe('a sharing', () => {
   });
 });
 
-describe('a return', () => {
-  test('sends exactly these bytes, twice the same, and reads the answer', async () => {
+describe('a return of shared money', () => {
+  test('a return sends exactly these bytes, twice the same, and reads the response', async () => {
     plan(answered(RETURN_ANSWER), answered(RETURN_ANSWER));
     expect(await bench.client.returnShared(RETURN)).toEqual({
       kind: 'ok',
@@ -306,7 +313,7 @@ describe('a return', () => {
     ['PROCESSING', undefined, null],
     ['SUCCESS', '', null],
     ['FAILED', 'BALANCE_NOT_ENOUGH', 'BALANCE_NOT_ENOUGH'],
-  ])('asked for can be %s, for the reason %s', async (result, reason, failReason) => {
+  ])('a queried return can be %s, for the reason %s', async (result, reason, failReason) => {
     plan(answered(RETURN_ANSWER, { result, fail_reason: reason }));
     expect(await bench.client.queryReturn(RETURN)).toMatchObject({
       kind: 'ok',
@@ -321,13 +328,13 @@ describe('a return', () => {
     ]);
   });
 
-  test('with an unknown result is unknown', async () => {
+  test('a return with an unknown result is unknown', async () => {
     plan(answered(RETURN_ANSWER, { result: 'CLOSED' }));
     expect(await bench.client.returnShared(RETURN)).toMatchObject({ kind: 'unknown' });
   });
 });
 
-describe('in certificate mode', () => {
+describe('profit sharing in certificate mode', () => {
   let other: Bench;
   const platform = makePlatform('0A02');
 
@@ -336,7 +343,7 @@ describe('in certificate mode', () => {
   });
   afterEach(() => other.close());
 
-  test('names are encrypted for the certificate that the header names, fetched first', async () => {
+  test('names are encrypted for the certificate in the header, fetched first', async () => {
     const list = certificatesBody([platform]);
     other.fake.plans.push(
       { status: 200, body: list },
@@ -353,7 +360,7 @@ describe('in certificate mode', () => {
     expect(decrypted(bodyOf(added).name, platform.privateKey)).toBe('王小明');
   });
 
-  test('without names no key is named, not even our own', async () => {
+  test('a request without names sends no key id, not even our own', async () => {
     other.fake.plans.push(
       answered(SHARING_ANSWER),
       { status: 200, body: certificatesBody([platform]) },

@@ -1,3 +1,4 @@
+// The client's refund calls against the simulator.
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import {
   startReceiver,
@@ -20,7 +21,7 @@ interface World extends Fixture {
   close(): Promise<void>;
 }
 
-/** @param keyPem the key taken for WeChat's; default the right one. */
+/** @param keyPem the key that the client takes for WeChat's; default the right one */
 function clientOf({ simulator, credentials }: Fixture, keyPem?: string): WechatPayClient {
   const key = simulator.publicKeyOf();
   return createWechatPayClient({
@@ -52,7 +53,7 @@ async function startWorld(mode: PlatformKeyMode): Promise<World> {
 const OUT_REFUND_NO = 'op_1|a*b@c';
 let sequence = 0;
 
-/** An order, paid, and the refund of a part of it. */
+/** Makes an order, pays it, and requests a refund of a part of it. */
 async function paidAt({ simulator, client, credentials, receiver }: World): Promise<RefundRequest> {
   const outTradeNo = `PAID-${String(++sequence).padStart(6, '0')}`;
   const { merchantId, appId } = credentials;
@@ -94,7 +95,7 @@ function abnormal(request: RefundRequest, refundId: string): AbnormalRefundReque
   return { merchantId, refundId, outRefundNo, to };
 }
 
-describe.each(['public_key', 'certificate'] as const)('with a %s', (mode) => {
+describe.each(['public_key', 'certificate'] as const)('the refund calls with a %s', (mode) => {
   let world: World;
 
   beforeAll(async () => {
@@ -106,7 +107,7 @@ describe.each(['public_key', 'certificate'] as const)('with a %s', (mode) => {
     world.receiver.received.length = 0;
   });
 
-  test('a refund is asked for, told by a callback, and found by its number', async () => {
+  test('a refund is requested, reported by a callback, and found by its number', async () => {
     const request = await paidAt(world);
     const asked = await world.client.refund(request);
     expect(asked).toMatchObject({
@@ -144,7 +145,7 @@ describe.each(['public_key', 'certificate'] as const)('with a %s', (mode) => {
     });
   });
 
-  test('what is not known, too much, or changed is refused', async () => {
+  test('a refund that is unknown, too large or changed is refused', async () => {
     const request = await paidAt(world);
     const { merchantId } = request;
     const unknown = { kind: 'refused', code: 'RESOURCE_NOT_EXISTS' };
@@ -166,7 +167,7 @@ describe.each(['public_key', 'certificate'] as const)('with a %s', (mode) => {
     });
   });
 
-  test('an answer that is lost leaves a refund that the same number finds', async () => {
+  test('a refund whose response is lost is found by the same number', async () => {
     const request = await paidAt(world);
     world.simulator.setRefundOutcome({ status: 'PROCESSING' });
     world.simulator.setFault({ operation: 'refund', kind: 'cut' });
@@ -182,7 +183,7 @@ describe.each(['public_key', 'certificate'] as const)('with a %s', (mode) => {
     expect(world.simulator.refundsOf()).toHaveLength(1);
   });
 
-  test('an abnormal one is sent to a card that WeChat reads, and succeeds', async () => {
+  test('an abnormal refund is sent to a card that WeChat reads, and succeeds', async () => {
     const request = await paidAt(world);
     world.simulator.setRefundOutcome({ status: 'ABNORMAL', afterMs: 0, times: 1 });
     const asked = await world.client.refund(request);
@@ -197,7 +198,7 @@ describe.each(['public_key', 'certificate'] as const)('with a %s', (mode) => {
     });
   });
 
-  test('one that is not abnormal, or of another number, can not be sent elsewhere', async () => {
+  test('a refund that is not abnormal, or of another number, can’t be redirected', async () => {
     const request = await paidAt(world);
     world.simulator.setRefundOutcome({ status: 'PROCESSING' });
     const asked = await world.client.refund(request);

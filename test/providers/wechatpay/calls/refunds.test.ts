@@ -1,3 +1,4 @@
+// The client's refund calls: bytes sent, responses read, outcomes.
 import { constants, privateDecrypt, type KeyObject } from 'node:crypto';
 import type {
   AbnormalRefundRequest,
@@ -97,12 +98,12 @@ function bodyOf(request: SeenRequest | undefined): Record<string, unknown> {
   return JSON.parse(request?.body ?? '{}') as Record<string, unknown>;
 }
 
-describe('a refund', () => {
+describe('a refund request', () => {
   const TAIL =
     '"notify_url":"https://pay.example.com/callbacks/wechat",' +
     '"amount":{"refund":30,"total":1230,"currency":"CNY"}}';
 
-  test('sends exactly these bytes and reads the answer', async () => {
+  test('a refund sends exactly these bytes, and its response is read', async () => {
     plan(answered());
     expect(await bench.client.refund(REQUEST)).toEqual({
       kind: 'ok',
@@ -120,7 +121,7 @@ describe('a refund', () => {
     expect(bench.fake.seen[0]?.headers['wechatpay-serial']).toBe(PUBLIC_KEY_ID);
   });
 
-  test('without a reason leaves it out, and twice is the same bytes', async () => {
+  test('a refund without a reason leaves it out, and twice it is the same bytes', async () => {
     plan(answered(), answered());
     await bench.client.refund({ ...REQUEST, reason: null });
     await bench.client.refund({ ...REQUEST, reason: null });
@@ -131,7 +132,7 @@ describe('a refund', () => {
     expect(second?.body).toBe(first?.body);
   });
 
-  test('refused for the balance is NOT_ENOUGH, told of with ids alone', async () => {
+  test('a refund refused for the balance is NOT_ENOUGH, logged with ids alone', async () => {
     plan({ status: 403, body: '{"code":"NOT_ENOUGH","message":"余额不足"}' });
     expect(await bench.client.refund(REQUEST)).toMatchObject({
       kind: 'refused',
@@ -162,22 +163,25 @@ describe('a refund', () => {
     ['no refund id', answered({ refund_id: undefined }), { code: 'SYSTEM_ERROR' }],
     ['an amount as text', answered({ amount: { refund: '30' } }), { code: 'SYSTEM_ERROR' }],
     ['a list', { status: 200, body: '[]' }, { code: 'SYSTEM_ERROR' }],
-  ])('answered by %s is unknown', async (_name, answer, expected) => {
+  ])('a refund that gets %s is unknown', async (_name, answer, expected) => {
     plan(answer);
     expect(await bench.client.refund(REQUEST)).toMatchObject({ kind: 'unknown', ...expected });
   });
 });
 
-describe('a refund asked for', () => {
-  test.each(['SUCCESS', 'CLOSED', 'PROCESSING', 'ABNORMAL'])('can be %s', async (status) => {
-    plan(answered({ status }));
-    expect(await bench.client.queryRefund(REFERENCE)).toMatchObject({
-      kind: 'ok',
-      value: { ...STATE, status },
-    });
-  });
+describe('a refund query', () => {
+  test.each(['SUCCESS', 'CLOSED', 'PROCESSING', 'ABNORMAL'])(
+    'a queried refund can be %s',
+    async (status) => {
+      plan(answered({ status }));
+      expect(await bench.client.queryRefund(REFERENCE)).toMatchObject({
+        kind: 'ok',
+        value: { ...STATE, status },
+      });
+    },
+  );
 
-  test('is named in the path, where its characters reach no other one', async () => {
+  test('a refund query encodes its number, so that it reaches no other path', async () => {
     plan(answered());
     await bench.client.queryRefund(REFERENCE);
     await bench.client.queryRefund({ ...REFERENCE, outRefundNo: '../a?b' });
@@ -187,7 +191,7 @@ describe('a refund asked for', () => {
     ]);
   });
 
-  test('tells when it was done, and nothing of it that is absent or unreadable', async () => {
+  test('a queried refund has its success time, without absent or unreadable fields', async () => {
     const successTime = '2026-11-23T12:00:00+08:00';
     plan(
       answered({ status: 'SUCCESS', success_time: successTime }),
@@ -201,7 +205,7 @@ describe('a refund asked for', () => {
   });
 
   test.each(['RESOURCE_NOT_EXISTS', 'RESOURCE_NOT_EXIST', 'RESOURCENOTEXISTS'])(
-    'that WeChat does not know is refused by %s',
+    'a query of a refund that WeChat does not know is refused by %s',
     async (code) => {
       plan({ status: 404, body: `{"code":"${code}","message":"退款单不存在"}` });
       expect(await bench.client.queryRefund(REFERENCE)).toMatchObject({
@@ -212,7 +216,7 @@ describe('a refund asked for', () => {
     },
   );
 
-  test('under another number is unknown', async () => {
+  test('a refund query that returns another number is unknown', async () => {
     plan(answered({ out_refund_no: `${OUT_REFUND_NO}2` }));
     const outcome = await bench.client.queryRefund(REFERENCE);
     expect(outcome).toMatchObject({ kind: 'unknown', code: 'SYSTEM_ERROR', status: 200 });
@@ -221,7 +225,7 @@ describe('a refund asked for', () => {
     ]);
   });
 
-  test('can be cancelled by the caller', async () => {
+  test('a refund query can be cancelled by the caller', async () => {
     const given = { ...REFERENCE, signal: AbortSignal.abort() };
     expect(await bench.client.queryRefund(given)).toMatchObject({ kind: 'unknown' });
     expect(bench.fake.seen).toHaveLength(0);
@@ -229,7 +233,7 @@ describe('a refund asked for', () => {
 });
 
 describe('an abnormal refund', () => {
-  test('goes to a card of the user, whose account and name only WeChat can read', async () => {
+  test('a redirect to a user’s card has an account that only WeChat can read', async () => {
     plan(answered());
     expect(await bench.client.applyAbnormalRefund(TO_USER)).toMatchObject({
       kind: 'ok',
@@ -255,7 +259,7 @@ describe('an abnormal refund', () => {
     expect(bench.events).toMatchObject([{ operation: 'abnormal_refund', outcome: 'ok' }]);
   });
 
-  test('goes to a card of the merchant with nothing to encrypt', async () => {
+  test('a redirect to a merchant’s card has nothing to encrypt', async () => {
     plan(answered());
     await bench.client.applyAbnormalRefund({ ...TO_USER, to: { kind: 'merchant_bank_card' } });
     expect(bench.fake.seen[0]?.body).toBe(
@@ -263,13 +267,13 @@ describe('an abnormal refund', () => {
     );
   });
 
-  test('with a name longer than a key can take is a mistake of ours', async () => {
+  test('a redirect with a name longer than a key can encrypt is our mistake', async () => {
     const to = { ...TO_USER.to, realName: '王'.repeat(72) };
     await expect(bench.client.applyAbnormalRefund({ ...TO_USER, to })).rejects.toThrow();
     expect(bench.fake.seen).toHaveLength(0);
   });
 
-  test('in certificate mode is encrypted for the newest one, which is fetched first', async () => {
+  test('a redirect in certificate mode uses the newest certificate, fetched first', async () => {
     const older = makePlatform('0A01', { notBeforeMs: NOW_MS - 2_000_000 });
     const newer = makePlatform('0A02', { notBeforeMs: NOW_MS - 1_000_000 });
     const future = makePlatform('0A03', { notBeforeMs: NOW_MS + 1_000_000 });
@@ -285,7 +289,7 @@ describe('an abnormal refund', () => {
     await other.close();
   });
 
-  test('is not sent while no certificate is known', async () => {
+  test('a redirect is not sent while no certificate is known', async () => {
     const other = await startBench({ mode: 'certificates' });
     expect(await other.client.applyAbnormalRefund(TO_USER)).toEqual({
       kind: 'unknown',

@@ -1,3 +1,4 @@
+// Decryption of the resource in WeChat's callbacks.
 import fc from 'fast-check';
 import {
   openResource,
@@ -14,7 +15,7 @@ function opened(resource: SealedResource & { associated_data?: string }, keys = 
   return openResource({ ciphertext, nonce, associatedData }, keys)?.toString() ?? null;
 }
 
-describe('decrypting what WeChat encrypts', () => {
+describe('decrypting a callback’s resource', () => {
   test.each([['transaction'], [''], [undefined]])(
     'associated data %j is taken as it is',
     (associatedData) => {
@@ -27,13 +28,13 @@ describe('decrypting what WeChat encrypts', () => {
     expect(openResource({ ...resource, associatedData: null }, KEYS)?.toString()).toBe(TEXT);
   });
 
-  test('other associated data than what was sealed is refused', () => {
+  test('other associated data than the sealed one is refused', () => {
     const resource = seal(TEXT, API_V3_KEY, 'transaction');
     expect(opened({ ...resource, associated_data: 'refund' })).toBeNull();
     expect(opened({ ciphertext: resource.ciphertext, nonce: resource.nonce })).toBeNull();
   });
 
-  test('during a rotation the previous key still opens, and a third one does not', () => {
+  test('during a rotation the previous key still decrypts, and a third one does not', () => {
     expect(opened(seal(TEXT, OLD_API_V3_KEY, 'x'))).toBe(TEXT);
     expect(opened(seal(TEXT, OLD_API_V3_KEY, 'x'), readApiV3Keys([API_V3_KEY]))).toBeNull();
     expect(opened(seal(TEXT, Buffer.alloc(32, 7), 'x'))).toBeNull();
@@ -79,7 +80,7 @@ describe('decrypting what WeChat encrypts', () => {
     },
   );
 
-  test('keys of another length are refused at the start', () => {
+  test('a key of another length is refused at the start', () => {
     expect(() => readApiV3Keys([])).toThrow(RangeError);
     expect(() => readApiV3Keys([Buffer.alloc(31)])).toThrow(RangeError);
   });

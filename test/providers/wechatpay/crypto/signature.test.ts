@@ -1,3 +1,4 @@
+// Verification of WeChat's signatures.
 import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import {
@@ -32,8 +33,8 @@ const NAMES = [
   'wechatpay-signature',
 ] as const;
 
-describe('verifying what WeChat signed', () => {
-  test('a message as WeChat signs it is valid, also with an empty body', () => {
+describe('verifying WeChat’s signatures', () => {
+  test('a message that WeChat signed is valid, also with an empty body', () => {
     expect(verdictOf({})).toBe('valid');
     const empty = Buffer.alloc(0);
     expect(verdictOf({ headers: headersFor(NOW_SECONDS, empty), rawBody: empty })).toBe('valid');
@@ -43,20 +44,20 @@ describe('verifying what WeChat signed', () => {
     expect(verdictOf({ headers: { 'content-type': 'application/json' } })).toBe('unsigned');
   });
 
-  describe.each(NAMES)('the header %s', (name) => {
-    test('has to be there', () => {
+  describe.each(NAMES)('the signature header %s', (name) => {
+    test('a message without this header is refused', () => {
       expect(verdictOf({ headers: { ...headersFor(), [name]: undefined } })).toBe('missing_header');
       expect(verdictOf({ headers: { ...headersFor(), [name]: '' } })).toBe('missing_header');
     });
 
-    test('has to be there once, however the server tells of the second', () => {
+    test('a message with this header twice is refused, however the server shows it', () => {
       const value = headersFor()[name] ?? '';
       for (const twice of [`${value}, ${value}`, [value, value], [value]]) {
         expect(verdictOf({ headers: { ...headersFor(), [name]: twice } })).toBe('missing_header');
       }
     });
 
-    test('has to be short and plain', () => {
+    test('a message with a long or strange value in this header is refused', () => {
       for (const bad of ['a'.repeat(1025), 'a b', 'a\n', 'é', '\u0000']) {
         expect(verdictOf({ headers: { ...headersFor(), [name]: bad } })).toBe('missing_header');
       }
@@ -83,12 +84,12 @@ describe('verifying what WeChat signed', () => {
     },
   );
 
-  test('a serial without a key is named, and age counts before it', () => {
+  test('a message with an unknown serial names it; its age is checked before', () => {
     expect(verdictOf({ keyOf: () => null })).toBe('unknown_serial');
     expect(verdictOf({ keyOf: () => null, headers: headersFor(NOW_SECONDS - 301) })).toBe('stale');
   });
 
-  test("WeChat's signature probe fails like any other bad signature", () => {
+  test('WeChat’s signature probe fails like any other bad signature', () => {
     const real = headersFor()['wechatpay-signature'] ?? '';
     for (const probe of [`WECHATPAY/SIGNTEST/${real.slice(19)}`, 'WECHATPAY/SIGNTEST/xyz_1']) {
       const headers = { ...headersFor(), 'wechatpay-signature': probe };
@@ -96,12 +97,12 @@ describe('verifying what WeChat signed', () => {
     }
   });
 
-  test("another key's signature is refused", () => {
+  test('another key’s signature is refused', () => {
     const other = generateKeyPairSync('rsa', { modulusLength: 2048 });
     expect(verdictOf({ keyOf: () => other.publicKey })).toBe('bad_signature');
   });
 
-  test('one signature has one spelling', () => {
+  test('only one spelling of a signature is valid', () => {
     const real = headersFor()['wechatpay-signature'] ?? '';
     const spareBits = real.replace(/(.)==$/, (_all, last: string) => {
       const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
@@ -134,7 +135,7 @@ describe('verifying what WeChat signed', () => {
     );
   });
 
-  test('a body cut, extended or written again is refused', () => {
+  test('a body that is cut, extended or written again is refused', () => {
     for (const other of [
       BODY.subarray(1),
       Buffer.concat([BODY, Buffer.from('\n')]),

@@ -1,3 +1,4 @@
+// WeChat's platform keys: certificates that are fetched, and the public key.
 import type { ServerResponse } from 'node:http';
 import { CERTIFICATE_FETCH_INTERVAL_MS } from '../../../../providers/wechatpay/keys/platform-keys';
 import { startBench, type Bench } from '../support/client';
@@ -35,7 +36,7 @@ function listOf(...platforms: readonly Platform[]): FakeAnswer {
   return { status: 200, body: certificatesBody(platforms) };
 }
 
-/** Opens a callback signed by `signer` now, and says how it went. */
+/** Opens a callback signed by `signer` now. @returns the result */
 async function callbackBy(signer: Pick<Platform, 'privateKey' | 'serial'>): Promise<string> {
   const timestamp = Math.floor(bench.clock.nowMs / 1000);
   const opened = await bench.client.openCallback({
@@ -55,7 +56,7 @@ function later(ms: number): void {
 }
 
 describe('platform certificates', () => {
-  test('an unknown serial makes it look once, and the key is kept', async () => {
+  test('an unknown serial fetches the list once, and the key is kept', async () => {
     await start('certificates');
     answerWith(listOf(FIRST));
     expect(await callbackBy(FIRST)).toBe('opened');
@@ -65,7 +66,7 @@ describe('platform certificates', () => {
     expect(bench.events).toEqual([{ event: 'wechat.certificates_taken', serials: [FIRST.serial] }]);
   });
 
-  test('several are kept side by side', async () => {
+  test('several certificates are kept side by side', async () => {
     await start('certificates');
     answerWith(listOf(FIRST, SECOND));
     expect(await callbackBy(SECOND)).toBe('opened');
@@ -73,7 +74,7 @@ describe('platform certificates', () => {
     expect(fetches()).toBe(1);
   });
 
-  test('fifty callbacks at once share one look', async () => {
+  test('fifty callbacks at once share one fetch of the list', async () => {
     await start('certificates');
     const held: ServerResponse[] = [];
     const arrived = new Promise<void>((resolve) => {
@@ -92,7 +93,7 @@ describe('platform certificates', () => {
     expect(fetches()).toBe(1);
   });
 
-  test('invented serials cost one look per interval, and known ones go on', async () => {
+  test('invented serials cost one fetch per interval; known ones are still served', async () => {
     await start('certificates');
     bench.fake.fallback = () => listOf(FIRST);
     expect(await callbackBy(FIRST)).toBe('opened');
@@ -121,7 +122,7 @@ describe('platform certificates', () => {
     expect(fetches()).toBe(2);
   });
 
-  test('a failed look counts for the interval too', async () => {
+  test('a failed fetch counts for the interval too', async () => {
     await start('certificates');
     answerWith({ status: 500 }, listOf(FIRST));
     expect(await callbackBy(FIRST)).toBe('unknown_serial');
@@ -131,7 +132,7 @@ describe('platform certificates', () => {
     expect(await callbackBy(FIRST)).toBe('opened');
   });
 
-  test('a clock set back does not stop the looking', async () => {
+  test('a clock that is set back does not stop the fetches', async () => {
     await start('certificates');
     answerWith({ status: 500 }, listOf(FIRST));
     expect(await callbackBy(FIRST)).toBe('unknown_serial');
@@ -178,7 +179,7 @@ describe('platform certificates', () => {
     ],
     ['a refusal', { status: 403, body: '{"code":"NO_AUTH","message":"no"}' }, 'status 403'],
     ['longer than a list can be', listOf(...Array<Platform>(17).fill(FIRST)), 'not a list'],
-  ])('a list that is %s is not taken', async (_name, answer, detail) => {
+  ])('a list that is %s is not used', async (_name, answer, detail) => {
     await start('certificates');
     answerWith(answer);
     expect(await callbackBy(FIRST)).toBe('unknown_serial');
@@ -196,7 +197,7 @@ describe('platform certificates', () => {
     expect(await callbackBy(FIRST)).toBe('opened');
   });
 
-  test('during a rotation of the APIv3 key the previous one opens the list', async () => {
+  test('during a rotation of the APIv3 key the previous key decrypts the list', async () => {
     await start('certificates');
     const client = bench.another({ apiV3Keys: [OLD_API_V3_KEY, API_V3_KEY] });
     answerWith(listOf(FIRST));
@@ -204,7 +205,7 @@ describe('platform certificates', () => {
     expect(bench.events).toMatchObject([{ event: 'wechat.certificates_taken' }]);
   });
 
-  test('a certificate counts within its dates only', async () => {
+  test('a certificate counts only between its dates', async () => {
     await start('certificates');
     const soon = makePlatform('AA01', { notBeforeMs: NOW_MS + 60_000 });
     const ended = makePlatform('AA02', { notAfterMs: NOW_MS - 1_000 });
@@ -216,13 +217,13 @@ describe('platform certificates', () => {
     expect(await callbackBy(soon)).toBe('opened');
   });
 
-  test('the start goes on when WeChat does not answer', async () => {
+  test('the start succeeds although WeChat does not respond', async () => {
     await start('certificates');
     answerWith({ status: 503 });
     await expect(bench.client.warmUp()).resolves.toBeUndefined();
   });
 
-  test('a refresh looks again, not more often than the interval', async () => {
+  test('a refresh fetches the list again, at most once per interval', async () => {
     await start('certificates');
     bench.fake.fallback = () => listOf(FIRST);
     await bench.client.warmUp();
@@ -233,7 +234,7 @@ describe('platform certificates', () => {
     expect(fetches()).toBe(2);
   });
 
-  test("an answer's unknown serial makes it look too", async () => {
+  test('a response’s unknown serial fetches the list too', async () => {
     await start('certificates');
     answerWith({ status: 200, body: JSON.stringify(PAYMENT) }, listOf(FIRST));
     const order = { outTradeNo: PAYMENT.out_trade_no, merchantId: PAYMENT.mchid };
@@ -242,8 +243,8 @@ describe('platform certificates', () => {
   });
 });
 
-describe('the public key', () => {
-  test('is known by its id and never looked for', async () => {
+describe('the public key of WeChat', () => {
+  test('the public key is known by its id and is never fetched', async () => {
     await start('public_key');
     await bench.client.warmUp();
     await bench.client.refreshCertificates();
@@ -253,7 +254,7 @@ describe('the public key', () => {
     expect(fetches()).toBe(0);
   });
 
-  test('stands beside certificates while WeChat mixes both', async () => {
+  test('the public key works beside certificates while WeChat uses both', async () => {
     await start('public_key');
     answerWith({ ...listOf(FIRST), signedBy: bench.wechat });
     expect(await callbackBy(FIRST)).toBe('opened');

@@ -1,3 +1,4 @@
+// The opening of WeChat's callbacks: verified, decrypted, parsed, or refused.
 import type { IncomingHttpHeaders } from 'node:http';
 import { startBench, type Bench } from '../support/client';
 import {
@@ -58,15 +59,18 @@ describe('opening a callback', () => {
     ],
     ['JSON of another shape', '{"hello":"world"}', 'TRANSACTION.SUCCESS', 'unknown'],
     ['text that is not JSON', 'SUCCESS', 'TRANSACTION.SUCCESS', 'unknown'],
-  ])('%s is what its shape says', async (_name, resource, eventType, kind) => {
-    expect(await open(envelope(resource, { eventType }))).toMatchObject({
-      kind: 'opened',
-      resource,
-      notice: { kind },
-    });
-  });
+  ])(
+    'a callback with %s gets its kind from its fields',
+    async (_name, resource, eventType, kind) => {
+      expect(await open(envelope(resource, { eventType }))).toMatchObject({
+        kind: 'opened',
+        resource,
+        notice: { kind },
+      });
+    },
+  );
 
-  test('event_type and create_time may be missing or strange', async () => {
+  test('a callback may lack event_type and create_time, or have strange ones', async () => {
     const body = JSON.stringify({
       ...(JSON.parse(envelope(TEXT)) as object),
       event_type: 7,
@@ -84,7 +88,7 @@ describe('opening a callback', () => {
     expect(await rotating.openCallback(input)).toMatchObject({ kind: 'opened' });
   });
 
-  test('what is not signed now by WeChat is 401', async () => {
+  test('a callback that WeChat didn’t sign just now gets 401', async () => {
     const body = envelope(TEXT);
     const good = signedHeaders(body, bench.wechat);
     const stale = signedHeaders(body, bench.wechat, NOW_SECONDS - 301);
@@ -125,12 +129,12 @@ describe('opening a callback', () => {
     ],
     ['very deep JSON', '['.repeat(64_000)],
     ['a resource in __proto__', `{"id":"EV-1","__proto__":${JSON.stringify({ resource })}}`],
-  ])('%s is malformed: 400', async (_name, body) => {
+  ])('a callback with %s is malformed: 400', async (_name, body) => {
     expect(await open(body)).toEqual(rejected(400, 'malformed'));
   });
 
   test.each(['', 'AAAA', Buffer.alloc(16).toString('base64'), Buffer.alloc(99).toString('base64')])(
-    'the ciphertext %j is undecryptable: 400',
+    'a callback with the ciphertext %j is undecryptable: 400',
     async (ciphertext) => {
       const body = JSON.stringify({ id: 'EV-1', resource: { ...resource, ciphertext } });
       expect(await open(body)).toEqual(rejected(400, 'undecryptable'));

@@ -1,3 +1,4 @@
+// The kind and the fields of WeChat's notices.
 import { parseNotice } from '../../../../providers/wechatpay/notices/notice-parser';
 import { TRADE_STATES } from '../../../../domain/payments/notices';
 import { PAYMENT } from '../support/wechat';
@@ -26,8 +27,8 @@ const SHARING = {
   success_time: '2026-11-23T12:00:00+08:00',
 };
 
-describe('what a notice is', () => {
-  test('a trade_state makes it a payment, with the fields we decide on and no openid', () => {
+describe('the kind of a notice', () => {
+  test('a text with trade_state is a payment, with our fields and no openid', () => {
     expect(noticeOf(PAYMENT)).toEqual({
       kind: 'payment',
       outTradeNo: '2026112301000AB12CD345',
@@ -43,7 +44,7 @@ describe('what a notice is', () => {
     });
   });
 
-  test('a refund_status makes it a refund', () => {
+  test('a text with refund_status is a refund', () => {
     expect(noticeOf(REFUND)).toEqual({
       kind: 'refund',
       outTradeNo: PAYMENT.out_trade_no,
@@ -70,7 +71,7 @@ describe('what a notice is', () => {
     expect(noticeOf({ ...REFUND, [field]: value })).toMatchObject({ kind: 'refund', ...expected });
   });
 
-  test('a receiver, or several, makes it profit sharing', () => {
+  test('a text with one receiver or several is profit sharing', () => {
     const expected = {
       kind: 'profit_sharing',
       transactionId: PAYMENT.transaction_id,
@@ -85,7 +86,7 @@ describe('what a notice is', () => {
     expect(noticeOf({ ...PAYMENT, trade_state: state })).toMatchObject({ tradeState: state });
   });
 
-  test('before anything is paid there is no transaction id; a payment has one', () => {
+  test('an unpaid order has no transaction id; a payment has one', () => {
     const rest = { ...PAYMENT, transaction_id: undefined, amount: undefined };
     expect(noticeOf({ ...rest, trade_state: 'NOTPAY' })).toMatchObject({
       kind: 'payment',
@@ -164,7 +165,7 @@ describe('what a notice is', () => {
     expect(parseNotice(text)).toEqual({ kind: 'unknown' });
   });
 
-  test('what a __proto__ carries does not count', () => {
+  test('fields of a __proto__ do not count', () => {
     const inner = JSON.stringify(PAYMENT);
     expect(parseNotice(`{"__proto__":${inner}}`)).toEqual({ kind: 'unknown' });
     const text = `${inner.slice(0, -1)},"__proto__":{"polluted":true}}`;

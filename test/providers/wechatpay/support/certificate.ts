@@ -1,8 +1,9 @@
+// Writes self-signed X.509 certificates without openssl.
 import { createPublicKey, createSign, type KeyObject } from 'node:crypto';
 
 /**
- * A minimal self-signed X.509 v1 certificate (RFC 5280), as PEM: enough for `X509Certificate` to
- * read a serial, the dates and an RSA key, where there is no openssl.
+ * Writes a minimal self-signed X.509 v1 certificate (RFC 5280) as PEM: enough for
+ * `X509Certificate` to read a serial, the dates and an RSA key.
  */
 export function makeCertificate(input: {
   /** Hexadecimal. */

@@ -1,3 +1,4 @@
+// A client, the fake WeChat that it calls, and a clock for tests.
 import {
   createWechatPayClient,
   type WechatPayClient,
@@ -16,7 +17,7 @@ import {
   type KeyPair,
 } from './wechat';
 
-/** A client, the WeChat it talks to, and a clock that the test turns. */
+/** A client, the WeChat that it calls, and a clock that the test sets. */
 export interface Bench {
   readonly client: WechatPayClient;
   readonly fake: FakeWechat;
@@ -25,7 +26,7 @@ export interface Bench {
   readonly wechat: KeyPair & { readonly serial: string };
   readonly events: WechatPayEvent[];
   readonly clock: { nowMs: number };
-  /** Another client with other settings, closed with the bench. */
+  /** Another client with other settings; it is closed with the bench. */
   another(deps: Partial<WechatPayDeps>): WechatPayClient;
   close(): Promise<void>;
 }
@@ -33,7 +34,9 @@ export interface Bench {
 const merchant = makeKeyPair();
 const wechat = { ...makeKeyPair(), serial: PUBLIC_KEY_ID };
 
-/** @param mode which kind of key the merchant has configured; the fake signs with it or `signer`. */
+/**
+ * @param mode the kind of key that the merchant has configured; the fake signs with it or `signer`
+ */
 export async function startBench(options: {
   readonly mode: 'public_key' | 'certificates';
   readonly signer?: KeyPair & { readonly serial: string };

@@ -1,3 +1,4 @@
+// A fake WeChat Pay server that checks signatures and responds as the test planned.
 import { verify, type KeyObject } from 'node:crypto';
 import {
   createServer,
@@ -19,16 +20,16 @@ export interface FakeAnswer {
   readonly status: number;
   readonly body?: string;
   readonly headers?: Record<string, string>;
-  /** Who signs; null leaves the answer unsigned. Default: the fake's `signer`. */
+  /** The key that signs; null leaves the response unsigned. Default: the fake's `signer`. */
   readonly signedBy?: { privateKey: KeyObject; serial: string } | null;
 }
 
-/** What to do with a request; `raw` takes the connection over (to cut it, to stay silent). */
+/** The response to a request; `raw` takes the connection over (to cut it, or to send nothing). */
 export type Plan = FakeAnswer | { readonly raw: (response: ServerResponse) => void };
 
 /**
- * A WeChat Pay that checks each request's signature over the bytes that came, and answers what the
- * test planned: the first plan of the queue, or else `fallback`.
+ * A WeChat Pay that checks each request's signature over the received bytes and sends the response
+ * that the test planned: the first plan of the queue, or else `fallback`.
  */
 export interface FakeWechat {
   readonly baseUrl: string;

@@ -1,3 +1,4 @@
+// Requests, responses and expected bytes for tests of profit sharing.
 import { constants, privateDecrypt, type KeyObject } from 'node:crypto';
 import type {
   AddReceiverRequest,

@@ -1,3 +1,4 @@
+// WeChat's side for tests: keys, certificates, encrypted and signed callbacks.
 import { createCipheriv, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { signAsWechat } from '../../../../providers/wechatpay/crypto/signature';
 import { makeCertificate } from './certificate';
@@ -64,7 +65,7 @@ export function seal(text: string, key: Buffer, associatedData?: string): Sealed
   };
 }
 
-/** The answer of `GET /v3/certificates`. */
+/** The response of `GET /v3/certificates`. */
 export function certificatesBody(platforms: readonly Platform[], key = API_V3_KEY): string {
   return JSON.stringify({
     data: platforms.map(({ serial, pem }) => ({
@@ -90,7 +91,7 @@ export const PAYMENT = {
   amount: { total: 1230, payer_total: 1200, currency: 'CNY', payer_currency: 'CNY' },
 };
 
-/** A callback's body; `resource` is what is encrypted. */
+/** A callback's body; `resource` is the text that gets encrypted. */
 export function envelope(
   resource: string,
   options: { key?: Buffer; associatedData?: string; eventType?: string; id?: string } = {},

@@ -1,3 +1,4 @@
+// Receives the simulator's callbacks, replies as the test says, and decrypts them.
 import { createDecipheriv } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
@@ -11,14 +12,14 @@ export interface ReceivedCallback {
 export interface CallbackReceiver {
   readonly url: string;
   readonly received: ReceivedCallback[];
-  /** The status of the next answers; null leaves them without one. */
+  /** The status of the next replies; null leaves the callbacks without a reply. */
   answer(status: number | null): void;
-  /** Resolves once so many have come. */
+  /** Resolves once so many callbacks have come. */
   waitFor(count: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A shop's callback address that keeps what comes and answers what it is told. */
+/** A shop's callback address that keeps each callback and replies as the test says. */
 export async function startReceiver(): Promise<CallbackReceiver> {
   const received: ReceivedCallback[] = [];
   const waiting: { count: number; done: () => void }[] = [];
@@ -74,7 +75,7 @@ const encrypted = z.object({
   nonce: z.string(),
 });
 
-/** Decrypts AEAD_AES_256_GCM as WeChat's documentation says; throws on a wrong tag. */
+/** Decrypts AEAD_AES_256_GCM as in WeChat's documentation. @throws on a wrong tag */
 export function decrypt(resource: unknown, apiV3Key: string): string {
   const { ciphertext, associated_data: data, nonce } = encrypted.parse(resource);
   const bytes = Buffer.from(ciphertext, 'base64');

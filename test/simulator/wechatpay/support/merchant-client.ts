@@ -1,3 +1,4 @@
+// A merchant's client for the simulator, written from WeChat's documentation alone.
 import { createSign, createVerify, randomUUID, X509Certificate, type KeyObject } from 'node:crypto';
 import {
   createMerchantCredentials,
@@ -30,7 +31,7 @@ export interface Signed {
   readonly parts?: Partial<Record<keyof AuthorizationParts, string>>;
   readonly timestamp?: number;
   readonly nonce?: string;
-  /** The body that goes out, when it is not the signed one. */
+  /** The body that is sent, if it is not the signed one. */
   readonly sentBody?: string;
   readonly headers?: Record<string, string>;
 }
@@ -43,7 +44,7 @@ interface AuthorizationParts {
   signature: string;
 }
 
-/** Written from WeChat's documentation alone, with none of the simulator's code. */
+/** Uses none of the simulator's code. */
 export function authorization(credentials: MerchantCredentials, request: Signed): string {
   const timestamp = String(request.timestamp ?? Math.floor(Date.now() / 1000));
   const nonce = request.nonce ?? randomUUID();
@@ -92,7 +93,7 @@ export async function call(fixture: Fixture, request: Signed): Promise<Received>
   return { status: response.status, headers: response.headers, text, json };
 }
 
-/** True when headers and body carry WeChat's signature by this key. */
+/** True if headers and body carry WeChat's signature by this key. */
 export function isSignedBy(
   key: string | KeyObject | X509Certificate,
   header: (name: string) => string | null | undefined,
@@ -145,7 +146,7 @@ export async function closeOrder(fixture: Fixture, outTradeNo: string): Promise<
   return call(fixture, { method: 'POST', path, body });
 }
 
-/** A refund of 30 of the 1230 that {@link prepayBody} asks for. */
+/** A refund of 30 of the 1230 that {@link prepayBody} orders. */
 export function refundBody(
   outRefundNo: string,
   more: Record<string, unknown>,

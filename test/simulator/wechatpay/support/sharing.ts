@@ -1,3 +1,4 @@
+// Helps tests of profit sharing at the simulator: shareable orders, sharings, returns.
 import { constants, publicEncrypt } from 'node:crypto';
 import { call, prepay, prepayBody, type Fixture, type Received } from './merchant-client';
 
@@ -7,7 +8,7 @@ let sequence = 0;
 
 export const newNumber = (): string => `SHARED-${String(++sequence).padStart(6, '0')}`;
 
-/** A paid order of 1230 whose money can be shared, with a partner made known. */
+/** A paid order of 1230 that can be shared, with a partner that was added as a receiver. */
 export async function paidOrder(
   fixture: Fixture,
   more: Record<string, unknown> = {},
@@ -83,7 +84,7 @@ export const queryReturn = (fixture: Fixture, outReturnNo: string, outOrderNo: s
 export const unsplitAmount = async (fixture: Fixture, transactionId: string): Promise<unknown> =>
   (await get(fixture, `/transactions/${transactionId}/amounts`)).json;
 
-/** As WeChat's documentation says: RSA-OAEP with SHA-1, in Base64. */
+/** As in WeChat's documentation: RSA-OAEP with SHA-1, in Base64. */
 export function encrypted(fixture: Fixture, text: string): string {
   const key = fixture.simulator.publicKeyOf()?.pem ?? '';
   const padding = constants.RSA_PKCS1_OAEP_PADDING;
