@@ -97,23 +97,17 @@ async function main(): Promise<void> {
   const announcing = announcer.run(stopping.signal);
   while (!stopping.signal.aborted) {
     try {
-      await serve(
+      await serve({
         settings,
         logger,
-        parts.times.patrolIntervalMs,
-        stopping.signal,
-        async (connection) => {
-          running = await createWorkers({
-            settings,
-            connection,
-            database,
-            wechatpay,
-            ...parts,
-            logger,
-          });
+        patrolIntervalMs: parts.times.patrolIntervalMs,
+        stopping: stopping.signal,
+        async create(connection) {
+          const shared = { settings, connection, database, wechatpay, logger };
+          running = await createWorkers({ ...shared, ...parts });
           return running;
         },
-      );
+      });
     } catch (error) {
       logger.error({ err: error }, 'worker.failed');
     }
@@ -141,13 +135,14 @@ function timesInForce(settings: Settings, overrides: Cached<RuntimeOverrides>): 
  * Serves until it has to stop.
  * @throws when Temporal can't be reached, or when a worker fails
  */
-async function serve(
-  settings: Settings,
-  logger: Logger,
-  patrolIntervalMs: () => Promise<number>,
-  stopping: AbortSignal,
-  create: (connection: NativeConnection) => Promise<Worker[]>,
-): Promise<void> {
+async function serve(options: {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly patrolIntervalMs: () => Promise<number>;
+  readonly stopping: AbortSignal;
+  readonly create: (connection: NativeConnection) => Promise<Worker[]>;
+}): Promise<void> {
+  const { settings, logger, patrolIntervalMs, stopping, create } = options;
   const { namespace } = settings.temporal;
   const connection = await NativeConnection.connect(settings.temporal.connection);
   try {

@@ -1,3 +1,4 @@
+// Tests that log entries keep their shape and never contain a secret.
 import fc from 'fast-check';
 import { createLogger, type Logger } from '../../config/logger';
 
@@ -47,7 +48,7 @@ const SECRET_NAMES = [
 ];
 
 describe('a log entry', () => {
-  test('is one line of JSON with time, level, service, process, event and ids', () => {
+  test('a log entry is one line of JSON with time, level, service, process, event and ids', () => {
     const [line] = linesOf((logger) =>
       logger.info({ outTradeNo: 'N-1', found: 3 }, 'sweep.notices'),
     );
@@ -63,11 +64,11 @@ describe('a log entry', () => {
     expect(line?.['time']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
-  test('below the level is not written', () => {
+  test('a log entry below the level is not written', () => {
     expect(linesOf((logger) => logger.info('api.listening'), 'warn')).toEqual([]);
   });
 
-  test.each(SECRET_NAMES)('never shows what is called %s, however deep it stands', (name) => {
+  test.each(SECRET_NAMES)('a field with the name %s is redacted at any depth', (name) => {
     for (let depth = 0; depth < 10; depth += 1) {
       let entry: Record<string, unknown> = { [name]: SECRET };
       for (let level = 0; level < depth; level += 1) entry = { inner: [entry] };
@@ -77,7 +78,7 @@ describe('a log entry', () => {
   });
 
   test.each(['outTradeNo', 'notificationId', 'idempotencyKey', 'apiKeyName', 'kind', 'signal'])(
-    'shows what is called %s',
+    'a field with the name %s is shown',
     (name) => {
       expect(linesOf((logger) => logger.info({ [name]: 'v' }, 'x'))).toMatchObject([
         { [name]: 'v' },
@@ -85,7 +86,7 @@ describe('a log entry', () => {
     },
   );
 
-  test('hides a secret wherever it stands in any document', () => {
+  test('a secret in any document is redacted wherever it stands', () => {
     const plain = fc.string({ maxLength: 6 }).filter((name) => name !== '__proto__');
     const documents = fc.letrec<{ node: unknown }>((tie) => ({
       node: fc.oneof(
@@ -116,34 +117,37 @@ describe('an error in a log entry', () => {
     ['as another field', (logger: Logger) => logger.error({ reason: failure }, 'x')],
     ['inside a list', (logger: Logger) => logger.error({ all: [{ failure }] }, 'x')],
     ['alone', (logger: Logger) => logger.error(failure)],
-  ])('%s keeps type, message, stack and code, not what hangs on it', (_where, log) => {
-    const written = JSON.stringify(linesOf(log));
-    expect(written).not.toContain(SECRET);
-    expect(written).toContain(
-      '"type":"TypeError","message":"it broke","stack":"TypeError: it broke',
-    );
-    expect(written).toContain('"code":"ECONNRESET"');
-  });
+  ])(
+    '%s keeps type, message, stack and code of an error, and drops its other properties',
+    (_where, log) => {
+      const written = JSON.stringify(linesOf(log));
+      expect(written).not.toContain(SECRET);
+      expect(written).toContain(
+        '"type":"TypeError","message":"it broke","stack":"TypeError: it broke',
+      );
+      expect(written).toContain('"code":"ECONNRESET"');
+    },
+  );
 
-  test('has a message of 1,000 characters at most', () => {
+  test('the message of a logged error is cut at 1,000 characters', () => {
     const err = new Error('x'.repeat(5_000));
     expect(linesOf((logger) => logger.error({ err }, 'x'))).toMatchObject([
       { err: { message: 'x'.repeat(1_000) } },
     ]);
   });
 
-  test('that is none is not shown', () => {
+  test('a thrown value that is not an Error is not shown', () => {
     const lines = linesOf((logger) => logger.error({ err: SECRET }, 'x'));
     expect(lines).toMatchObject([{ err: { message: 'not an Error' } }]);
   });
 });
 
-test('bytes are counted, not written', () => {
+test('bytes in a log entry are counted, not written', () => {
   const lines = linesOf((logger) => logger.info({ key: Buffer.from(SECRET) }, 'x'));
   expect(lines).toMatchObject([{ key: `[${SECRET.length} bytes]` }]);
 });
 
-test('an entry that contains itself is cut off', () => {
+test('a log entry that contains itself is cut off', () => {
   const entry: Record<string, unknown> = { id: 1 };
   entry['self'] = entry;
   expect(JSON.stringify(linesOf((logger) => logger.info(entry, 'x')))).toContain('[too deep]');

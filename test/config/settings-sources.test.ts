@@ -1,3 +1,4 @@
+// Tests the forms in which the environment gives values: files, PEM text, addresses, times.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +36,7 @@ const SECRETS = [
 ] as const;
 
 describe('a secret in a file', () => {
-  test.each(SECRETS)('%s is read from %s_FILE', (name) => {
+  test.each(SECRETS)('the secret %s is read from the file in %s_FILE', (name) => {
     const value = REQUIRED[name] ?? '';
     for (const end of ['', '\n', '\r\n']) {
       const env = { ...REQUIRED, [name]: undefined, [`${name}_FILE`]: file(name, value + end) };
@@ -48,7 +49,7 @@ describe('a secret in a file', () => {
     }
   });
 
-  test('keeps every character but the last line break', () => {
+  test('a secret from a file keeps every character but the last line break', () => {
     const path = file('hash-key', ' a key with white space \n\n');
     const { hashKey } = loadSettings({
       ...REQUIRED,
@@ -58,7 +59,7 @@ describe('a secret in a file', () => {
     expect(hashKey.toString()).toBe(' a key with white space \n');
   });
 
-  test("can be WeChat's public key, the webhook secret, Temporal's key, or one not used yet", () => {
+  test("WeChat's public key, the webhook secret and Temporal's key can be files too", () => {
     const settings = loadSettings({
       ...REQUIRED,
       WECHATPAY_PUBLIC_KEY_ID: PUBLIC_KEY_ID,
@@ -75,26 +76,26 @@ describe('a secret in a file', () => {
 
   test.each<[string, Variables, string]>([
     [
-      'that does not exist is named once, without its path',
+      'a missing file is named once, without its path',
       { ONCEPAY_HASH_KEY: undefined, ONCEPAY_HASH_KEY_FILE: '/no/such/file' },
       "  ONCEPAY_HASH_KEY_FILE names a file that can't be read",
     ],
     [
-      'that does not exist still counts as given next to what belongs to it',
+      'a missing file counts as given for the check of pairs',
       { WECHATPAY_PUBLIC_KEY_ID: PUBLIC_KEY_ID, WECHATPAY_PUBLIC_KEY_FILE: '/no/such/file' },
       "  WECHATPAY_PUBLIC_KEY_FILE names a file that can't be read",
     ],
     [
-      'next to the variable itself is refused',
+      'the file and the variable itself are both set',
       { ONCEPAY_HASH_KEY_FILE: '/no/such/file' },
       '  ONCEPAY_HASH_KEY and ONCEPAY_HASH_KEY_FILE are both set: remove one of them',
     ],
     [
-      'with a bad value is named by the variable, and not quoted',
+      'a bad value in the file is named by the variable, and not quoted',
       { WECHATPAY_API_V3_KEY: undefined, WECHATPAY_API_V3_KEY_FILE: file('short', 'short-key') },
       '  WECHATPAY_API_V3_KEY must be 32 bytes long',
     ],
-  ])('%s', (_what, change, expected) => {
+  ])('a secret from a file, bad in this way, is reported: %s', (_what, change, expected) => {
     const text = message(() => loadSettings({ ...REQUIRED, ...change }));
     expect(text).toBe(`Correct these environment variables, then start again:\n${expected}`);
   });
@@ -106,7 +107,7 @@ describe('a key as PEM text', () => {
     ['with \\n written out', RSA.privateKey.replaceAll('\n', '\\n')],
     ['with CR LF', RSA.privateKey.replaceAll('\n', '\r\n')],
     ['without its last line break', RSA.privateKey.trim()],
-  ])('is read %s', (_how, text) => {
+  ])('a key as PEM text is read %s', (_how, text) => {
     const { wechatpay } = loadSettings({ ...REQUIRED, WECHATPAY_MERCHANT_PRIVATE_KEY: text });
     const read = wechatpay.merchantPrivateKey.export({ type: 'pkcs8', format: 'pem' });
     expect(read).toBe(RSA.privateKey);
@@ -131,26 +132,31 @@ describe('the scheme of an address', () => {
     ['http://10.0.0.1', PLAIN, STRICT],
     ['http://0.0.0.0', PLAIN, STRICT],
     ['file:///etc/passwd', PLAIN, STRICT],
-  ])('of %s: %p outside production, %p in it', (address, outside, inside) => {
-    const names = ['WECHATPAY_BASE_URL', 'WECHATPAY_NOTIFY_URL', 'ONCEPAY_WEBHOOK_URL'];
-    const addresses = Object.fromEntries(names.map((name) => [name, address]));
-    const env = { ...REQUIRED, ...addresses, ONCEPAY_WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}` };
-    for (const [NODE_ENV, expected] of [
-      ['development', outside],
-      ['test', outside],
-      ['production', inside],
-    ] as const) {
-      const text = message(() => loadSettings({ ...env, NODE_ENV }));
-      const lines = text.split('\n').slice(1);
-      expect(lines).toEqual(expected === null ? [] : names.map((name) => `  ${name} ${expected}`));
-    }
-  });
+  ])(
+    'the address %s is accepted outside production: %p, in production: %p',
+    (address, outside, inside) => {
+      const names = ['WECHATPAY_BASE_URL', 'WECHATPAY_NOTIFY_URL', 'ONCEPAY_WEBHOOK_URL'];
+      const addresses = Object.fromEntries(names.map((name) => [name, address]));
+      const env = { ...REQUIRED, ...addresses, ONCEPAY_WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}` };
+      for (const [NODE_ENV, expected] of [
+        ['development', outside],
+        ['test', outside],
+        ['production', inside],
+      ] as const) {
+        const text = message(() => loadSettings({ ...env, NODE_ENV }));
+        const lines = text.split('\n').slice(1);
+        expect(lines).toEqual(
+          expected === null ? [] : names.map((name) => `  ${name} ${expected}`),
+        );
+      }
+    },
+  );
 });
 
 describe('the database alone, for the migrations', () => {
   const url = 'postgres://oncepay@127.0.0.1/oncepay';
 
-  test('is read from the variable or its file, whatever else is missing', () => {
+  test('the database URL alone is read from its variable or file without the others', () => {
     expect(loadDatabaseUrl({ DATABASE_URL: url })).toBe(url);
     expect(loadDatabaseUrl({ DATABASE_URL_FILE: file('database', `${url}\n`) })).toBe(url);
   });
@@ -169,7 +175,7 @@ describe('the database alone, for the migrations', () => {
       { DATABASE_URL: url, DATABASE_URL_FILE: '/no' },
       'DATABASE_URL and DATABASE_URL_FILE are both set: remove one of them',
     ],
-  ])('is refused when it is %s', (_how, env, expected) => {
+  ])('the database URL alone is refused when it is %s', (_how, env, expected) => {
     expect(message(() => loadDatabaseUrl(env))).toBe(expected);
   });
 });
@@ -196,7 +202,7 @@ describe('a time', () => {
     ['1e3s', null],
     ['９s', null],
     ['1234567890s', null],
-  ])('written %j is %p ms', (text, expected) => {
+  ])('the time %j is parsed as %p ms', (text, expected) => {
     expect(parseDurationMs(text)).toBe(expected);
   });
 
@@ -208,7 +214,7 @@ describe('a time', () => {
     [300_000, '5m'],
     [86_400_000, '1d'],
     [604_800_000, '7d'],
-  ])('of %d ms is written %s, and read back', (ms, expected) => {
+  ])('a time of %d ms is written as %s and parsed back', (ms, expected) => {
     expect(formatDuration(ms)).toBe(expected);
     expect(parseDurationMs(expected)).toBe(ms);
   });
@@ -216,8 +222,11 @@ describe('a time', () => {
   test.each([
     ['1s', 1_000],
     ['7d', 604_800_000],
-  ])('of %s can be the payment window', (ONCEPAY_PAYMENT_WINDOW, expected) => {
-    const settings = loadSettings({ ...REQUIRED, ONCEPAY_PAYMENT_WINDOW });
-    expect(settings.paymentWindowMs).toBe(expected);
-  });
+  ])(
+    'a payment window of %s, a limit of its range, is accepted',
+    (ONCEPAY_PAYMENT_WINDOW, expected) => {
+      const settings = loadSettings({ ...REQUIRED, ONCEPAY_PAYMENT_WINDOW });
+      expect(settings.paymentWindowMs).toBe(expected);
+    },
+  );
 });

@@ -1,3 +1,4 @@
+// Tests the settings read from the environment, and the errors about bad variables.
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { ConfigurationError, loadSettings } from '../../config/settings';
@@ -24,7 +25,7 @@ function problems(env: Variables): string[] {
 const problemsWith = (change: Variables) => problems({ ...REQUIRED, ...change });
 
 describe('a complete environment', () => {
-  test('is read with the defaults of everything optional', () => {
+  test('an environment with only the required variables gets the defaults of all others', () => {
     const settings = load();
     expect(settings).toMatchObject({
       profile: 'development',
@@ -48,26 +49,26 @@ describe('a complete environment', () => {
     });
   });
 
-  test('keeps API keys as hashes, by name and role', () => {
+  test('API keys are kept as hashes with their name and role', () => {
     expect(load().apiKeys).toEqual([
       { name: 'shop', role: 'merchant', secretHash: sha256('key-of-the-shop') },
       { name: 'ops', role: 'operator', secretHash: sha256('key-of-ops') },
     ]);
   });
 
-  test('lets a secret of an API key hold a colon', () => {
+  test('the secret of an API key may contain a colon', () => {
     const { apiKeys } = load({ ONCEPAY_API_KEYS: 'a:viewer:x:y' });
     expect(apiKeys).toEqual([{ name: 'a', role: 'viewer', secretHash: sha256('x:y') }]);
   });
 
-  test('gives the encryption keys in their order: the first writes', () => {
+  test('encryption keys keep their order, because the first one encrypts', () => {
     expect(load().encryptionKeys).toEqual([
       { id: 'k2', key: Buffer.alloc(32, 2) },
       { id: 'k1', key: Buffer.alloc(32, 1) },
     ]);
   });
 
-  test('gives the current APIv3 key before the previous one', () => {
+  test('the current APIv3 key comes before the previous one', () => {
     const previous = 'the-api-v3-key-that-was-before--';
     expect(load({ WECHATPAY_API_V3_KEY_PREVIOUS: previous }).wechatpay.apiV3Keys).toEqual([
       Buffer.from(REQUIRED['WECHATPAY_API_V3_KEY'] ?? ''),
@@ -75,7 +76,7 @@ describe('a complete environment', () => {
     ]);
   });
 
-  test('reads everything optional where it is set', () => {
+  test('all optional variables are read when they are set', () => {
     const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
     const settings = load({
       NODE_ENV: 'test',
@@ -103,7 +104,7 @@ describe('a complete environment', () => {
     expect(settings.wechatpay.baseUrl).toBe('http://127.0.0.1:9000');
   });
 
-  test('accepts names that this version does not use yet', () => {
+  test('variables that this version does not use yet are accepted', () => {
     const later = {
       FEISHU_APP_ID: 'cli_x',
       FEISHU_APP_SECRET: 'x',
@@ -126,18 +127,18 @@ describe('a complete environment', () => {
     ['test', 'warn'],
     ['production', 'info'],
     ['', 'info'],
-  ])('with NODE_ENV %j logs at %s', (NODE_ENV, expected) => {
+  ])('an environment with NODE_ENV %j logs at the level %s', (NODE_ENV, expected) => {
     expect(load({ NODE_ENV }).logLevel).toBe(expected);
   });
 });
 
 describe('a missing variable', () => {
-  test.each(Object.keys(REQUIRED))('is named when %s is not set, or empty', (name) => {
+  test.each(Object.keys(REQUIRED))('the error names %s when it is missing or empty', (name) => {
     expect(problemsWith({ [name]: undefined })).toEqual([`${name} is missing`]);
     expect(problemsWith({ [name]: '' })).toEqual([`${name} is missing`]);
   });
 
-  test('is named in one message together with all others', () => {
+  test('one error names all missing variables', () => {
     const expected = Object.keys(REQUIRED).map((name) => `${name} is missing`);
     expect(problems({}).toSorted()).toEqual(expected.toSorted());
     expect(() => loadSettings({})).toThrow(
@@ -213,16 +214,19 @@ const BAD: readonly (readonly [string, string, RegExp])[] = [
 ];
 
 describe('a bad variable', () => {
-  test.each(BAD)('%s=%j is named, not quoted: %s', (name, value, expected) => {
-    const lines = problemsWith({ [name]: value });
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatch(new RegExp(`^${name} `));
-    expect(lines[0]).toMatch(expected);
-    // Numbers and units are in the examples of the messages; anything longer would be the value.
-    if (value.length > 5) expect(lines[0]).not.toContain(value);
-  });
+  test.each(BAD)(
+    'the bad value %s=%j is reported by its name and not quoted: %s',
+    (name, value, expected) => {
+      const lines = problemsWith({ [name]: value });
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toMatch(new RegExp(`^${name} `));
+      expect(lines[0]).toMatch(expected);
+      // Numbers and units are in the examples of the messages; anything longer would be the value.
+      if (value.length > 5) expect(lines[0]).not.toContain(value);
+    },
+  );
 
-  test('is named in one message together with all other bad and missing ones', () => {
+  test('one error names all bad and missing variables', () => {
     const bad = Object.fromEntries(BAD.map(([name, value]) => [name, value]));
     const { ONCEPAY_HASH_KEY: _, ...rest } = { ...REQUIRED, ...bad };
     const lines = problems({ ...rest, ONCEPAY_WEBHOOK_URL: 'nothing' }).join('\n');
@@ -235,7 +239,7 @@ describe('a bad variable', () => {
     expect(lines).not.toMatch(/-7/);
   });
 
-  test('is not quoted, whatever values all the variables have', () => {
+  test('the error quotes no value, whatever values all the variables have', () => {
     const marker = 'MARKER-OF-A-VALUE';
     const names = [...new Set([...Object.keys(REQUIRED), ...BAD.map(([name]) => name)])];
     const everywhere = Object.fromEntries(names.map((name) => [name, `§${marker}§`]));
@@ -289,7 +293,7 @@ describe('what belongs together', () => {
       { ONCEPAY_WEBHOOK_URL: 'https://shop.example/', ONCEPAY_WEBHOOK_SECRET: 'whsec_' },
       ['ONCEPAY_WEBHOOK_SECRET must be whsec_ followed by base64'],
     ],
-  ])('%s is refused', (_what, change, expected) => {
+  ])('an environment with %s is refused', (_what, change, expected) => {
     expect(problemsWith(change)).toEqual(expected);
   });
 });

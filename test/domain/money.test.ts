@@ -1,3 +1,4 @@
+// Tests amounts in fen: their range, sums, proportions and text.
 import fc from 'fast-check';
 import {
   fen,
@@ -25,18 +26,18 @@ describe('an amount in fen', () => {
     ['1', false],
     [1n, false],
     [null, false],
-  ])('%p is one: %s', (value, expected) => {
+  ])('the value %p is an amount in fen: %s', (value, expected) => {
     expect(isFen(value)).toBe(expected);
   });
 
   test.each([[-1], [0.5], [MAX_FEN + 1], [Number.NaN]])(
-    '%p is refused with a RangeError',
+    'making an amount of %p throws a RangeError',
     (value) => {
       expect(() => fen(value)).toThrow(RangeError);
     },
   );
 
-  test('a valid number is handed back as it is', () => {
+  test('making an amount of a valid number returns that number', () => {
     expect(fen(1230)).toBe(1230);
   });
 });
@@ -53,16 +54,16 @@ describe('the sum of the items', () => {
     ['huge quantities', [line(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)], null],
     ['a product that doubles would round into range', [line(2 ** 53, 2 ** 53), line(1, 1)], null],
     ['less than nothing', [line(1, -1)], null],
-  ])('of %s', (_what, items, expected) => {
+  ])('the sum of items: %s', (_what, items, expected) => {
     expect(sumOfItems(items)).toBe(expected);
   });
 
-  test('is exact where doubles would not be', () => {
+  test('the sum of items is exact where doubles would not be', () => {
     const items = [line(2 ** 53, 1), line(1, 1), line(2 ** 53, -1)];
     expect(sumOfItems(items)).toBe(1);
   });
 
-  test('is refused when a quantity is no integer', () => {
+  test('the sum of items throws when a quantity is not an integer', () => {
     expect(() => sumOfItems([line(1.5, 100)])).toThrow(RangeError);
   });
 
@@ -74,7 +75,7 @@ describe('the sum of the items', () => {
     { maxLength: 20 },
   );
 
-  test('is the exact one or null, never a rounded one', () => {
+  test('the sum of items is exact or null, never rounded', () => {
     fc.assert(
       fc.property(items, (list) => {
         const exact = list.reduce(
@@ -88,7 +89,7 @@ describe('the sum of the items', () => {
     );
   });
 
-  test('does not depend on the order of the items', () => {
+  test('the sum of items does not depend on their order', () => {
     fc.assert(
       fc.property(items, (list) => {
         expect(sumOfItems(list.toReversed())).toBe(sumOfItems(list));
@@ -108,11 +109,11 @@ describe('an amount on a screen', () => {
     [MAX_FEN, '¥21474836.47'],
     [-5, '-¥0.05'],
     [-1230, '-¥12.30'],
-  ])('%d fen are written %s', (amount, expected) => {
+  ])('the amount %d fen is written as %s', (amount, expected) => {
     expect(formatFen(amount)).toBe(expected);
   });
 
-  test('tells every amount apart', () => {
+  test('no two amounts are written alike', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: MAX_FEN }), (amount) => {
         expect(Number(formatFen(amount).replace(/[¥.]/g, ''))).toBe(amount);
@@ -129,7 +130,7 @@ describe('points', () => {
     [199, 1],
     [1230, 12],
     [MAX_FEN, 21_474_836],
-  ])('a payment of %d fen earns %d', (totalFen, expected) => {
+  ])('a payment of %d fen earns %d points', (totalFen, expected) => {
     expect(pointsFor(fen(totalFen))).toBe(expected);
   });
 });
@@ -156,11 +157,11 @@ describe('the share that belongs to what is refunded', () => {
     [1, 149, 300, 0],
     [0, 300, 300, 0],
     [MAX_FEN, MAX_FEN - 1, MAX_FEN, MAX_FEN - 1],
-  ])('of %d, with %d of %d back, is %d', (all, refundedFen, paidFen, expected) => {
+  ])('the proportion of %d with %d of %d refunded is %d', (all, refundedFen, paidFen, expected) => {
     expect(proportion(all, refundedFen, paidFen)).toBe(expected);
   });
 
-  test('is the exact one rounded half up, also where doubles would not be exact', () => {
+  test('a proportion is rounded half up exactly, also where doubles would not be exact', () => {
     const large = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
     fc.assert(
       fc.property(large, split, (all, { paidFen, refunded: [refundedFen = 0] }) => {
@@ -173,7 +174,7 @@ describe('the share that belongs to what is refunded', () => {
     );
   });
 
-  test('only grows, adds up whatever the split, and is all of it at the end', () => {
+  test('proportions only grow with the refunds, add up, and are the whole at the end', () => {
     fc.assert(
       fc.property(whole, split, (all, { paidFen, refunded }) => {
         const shares = refunded.map((refundedFen) => proportion(all, refundedFen, paidFen));
@@ -184,7 +185,7 @@ describe('the share that belongs to what is refunded', () => {
     );
   });
 
-  test('of parts adds up to that of the whole, none below nothing or above its part', () => {
+  test('the proportions of parts add up to that of the whole, each from 0 to its part', () => {
     const parts = fc.array(fc.integer({ min: 0, max: 100_000_000 }), { maxLength: 20 });
     fc.assert(
       fc.property(parts, split, (all, { paidFen, refunded }) => {
@@ -201,7 +202,7 @@ describe('the share that belongs to what is refunded', () => {
     );
   });
 
-  test('of the lines of an order is the refund itself, to the fen', () => {
+  test('the proportions of the lines of an order add up to the refund, to the fen', () => {
     const lines = fc.array(fc.integer({ min: 1, max: 10_000_000 }), { minLength: 1, maxLength: 9 });
     fc.assert(
       fc.property(lines, fc.double({ min: 0, max: 1, noNaN: true }), (all, part) => {

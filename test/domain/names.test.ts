@@ -1,3 +1,4 @@
+// Tests the public names: channels, error codes, reasons, task queues.
 import { CHANNEL_NAMES, CHANNELS, PREPAY_LIFE_MS } from '../../domain/orders/channels';
 import { isErrorCode } from '../../domain/error-catalogue';
 import {
@@ -8,20 +9,24 @@ import {
 import { TASK_QUEUE_NAMES } from '../../domain/temporal/task-queues';
 
 describe('the channels', () => {
-  // Digits, API of WeChat Pay, needs an openid, needs the client's address, life of its prepay in minutes.
+  // Digits, API of WeChat Pay, needs an openid, needs the client's address, life of its prepay in
+  // minutes.
   test.each([
     ['miniprogram', '01', 'jsapi', true, false, 120],
     ['h5', '02', 'h5', false, true, 5],
     ['app', '03', 'app', false, false, 120],
     ['admin', '04', 'native', false, false, 120],
     ['official_account', '05', 'jsapi', true, false, 120],
-  ] as const)('%s is %s, %s, openid %s, client ip %s, %d min', (name, ...expected) => {
-    const { digits, api, needsOpenid, needsClientIp } = CHANNELS[name];
-    const minutes = PREPAY_LIFE_MS[api] / 60_000;
-    expect([digits, api, needsOpenid, needsClientIp, minutes]).toEqual(expected);
-  });
+  ] as const)(
+    'the channel %s has digits %s and API %s, needs openid %s, client ip %s, and lasts %d min',
+    (name, ...expected) => {
+      const { digits, api, needsOpenid, needsClientIp } = CHANNELS[name];
+      const minutes = PREPAY_LIFE_MS[api] / 60_000;
+      expect([digits, api, needsOpenid, needsClientIp, minutes]).toEqual(expected);
+    },
+  );
 
-  test('are these five, with digits of their own', () => {
+  test('the channels are these five, each with its own digits', () => {
     expect(CHANNEL_NAMES).toHaveLength(5);
     expect(new Set(CHANNEL_NAMES.map((name) => CHANNELS[name].digits)).size).toBe(5);
   });
@@ -37,7 +42,7 @@ describe('names that come from outside', () => {
     ['', false],
     [null, false],
     [400, false],
-  ])('%j is an error code: %s', (value, expected) => {
+  ])('the text %j is accepted as an error code: %s', (value, expected) => {
     expect(isErrorCode(value)).toBe(expected);
   });
 
@@ -47,12 +52,12 @@ describe('names that come from outside', () => {
     ['AMOUNT_MISMATCH', false],
     ['constructor', false],
     [null, false],
-  ])('%j is a reason to ask a person: %s', (value, expected) => {
+  ])('the text %j is accepted as a reason of an intervention: %s', (value, expected) => {
     expect(isInterventionReason(value)).toBe(expected);
   });
 });
 
-test('queries and expiry pause while a payment does not match only', () => {
+test('queries and expiry pause only while an intervention about a mismatch is open', () => {
   expect(PAUSING_REASONS).toEqual(['amount_mismatch', 'identity_mismatch']);
   expect(PAUSING_REASONS.every((reason) => INTERVENTION_REASONS.includes(reason))).toBe(true);
 });

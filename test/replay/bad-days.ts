@@ -1,11 +1,10 @@
+// Scenarios for the recordings: interventions, refunds and the patrol on bad days.
 import { refundWorkflowId } from '../../domain/temporal/workflow-ids';
 import { resolve, lateOrder, orderOf, setPolicy, untilOpened } from '../e2e/support/interventions';
 import { askRefund, paidOrder } from '../e2e/support/refunds';
 import type { TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
 import { ended, latestRun, type PlayedRun } from './played-run';
-
-/** Scenarios of what goes wrong: questions and their answers, refunds, the patrol. */
 
 const LONG = { expires_in_seconds: 3_600 };
 const RECOVERY_MS = 60_000;

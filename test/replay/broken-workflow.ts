@@ -1,11 +1,12 @@
-// Sandbox: deterministic only. Deliberately wrong: a step that no recording knows comes first.
+// Workflows that are wrong on purpose: their first step is in no recording.
+// Sandbox: deterministic only.
 import { sleep } from '@temporalio/workflow';
 import { orderWorkflow as realOrder } from '../../workflows/order-workflow';
 import { patrolWorkflow as realPatrol } from '../../workflows/patrol-workflow';
 import { profitSharingWorkflow as realSharing } from '../../workflows/profit-sharing-workflow';
 import { refundWorkflow as realRefund } from '../../workflows/refund-workflow';
 
-/** What a careless change of a released workflow looks like; the replay check must refuse it. */
+/** A careless change of a released workflow; the replay check must refuse it. */
 function changed<A extends unknown[], R>(real: (...args: A) => Promise<R>) {
   return async (...args: A): Promise<R> => {
     await sleep('1 second');

@@ -1,14 +1,17 @@
+// Tests that the workflow bundle holds only what it needs.
 import { readFileSync } from 'node:fs';
 import { workflowBundlePath } from '../../config/paths';
 import { bundleWorkflows, codeBytes, modulesOf } from './bundle';
 
 /**
- * What a worker loads for its workflows. Temporal's own part is some 560 kB; a library pulled in by an
- * import too many shows here before it shows in a worker's memory.
+ * What a worker loads for its workflows. Temporal's own part is some 560 kB; a library pulled in by
+ * an import too many shows here before it shows in a worker's memory.
  */
 const MAX_CODE_BYTES = 750_000;
 
-/** Our two rooms, Temporal's two packages, what those need, and what the bundler adds of its own. */
+/**
+ * Our two rooms, Temporal's two packages, what those need, and what the bundler adds of its own.
+ */
 const ALLOWED = [
   /^(workflows|domain)\/([\w-]+\/)?[\w-]+\.ts$/,
   /^node_modules\/@temporalio\/(workflow|common)\//,

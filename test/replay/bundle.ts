@@ -1,3 +1,4 @@
+// Bundles workflows for tests, replays histories with them, and reads bundles.
 import { join } from 'node:path';
 import {
   bundleWorkflowCode,

@@ -1,3 +1,4 @@
+// Converts histories from and to Temporal's JSON.
 import { createRequire } from 'node:module';
 import type { History } from '@temporalio/common/lib/proto-utils';
 import * as proto from '@temporalio/proto';
@@ -6,9 +7,9 @@ import { z } from 'zod';
 
 /*
  * Temporal's JSON of a history (protobuf's JSON mapping), as its CLI and SDKs read and write it.
- * @temporalio/common has the same two functions; they throw "type must be a Type" where npm installed
- * protobufjs once for it and once for @temporalio/proto, as it does beside @grpc/grpc-js, which needs
- * an older one. Here both halves come from the copy that made the message types.
+ * @temporalio/common has the same two functions. They throw "type must be a Type" when npm has
+ * installed protobufjs twice, for it and for @temporalio/proto, as it does beside @grpc/grpc-js,
+ * which needs an older version. Here both halves come from the copy that made the message types.
  */
 
 interface Root {

@@ -1,3 +1,4 @@
+// Scenarios of profit sharing for the recordings.
 import { refundWorkflowId, sharingWorkflowId } from '../../domain/temporal/workflow-ids';
 import { untilOpened } from '../e2e/support/interventions';
 import {

@@ -1,3 +1,4 @@
+// The run that a scenario has played.
 import type { TestOncepay } from '../support/oncepay';
 
 /** What a scenario has played: a run that has ended, or one that waits for a person. */

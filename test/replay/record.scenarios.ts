@@ -1,4 +1,4 @@
-// Not a test: `npm run replay:record` runs it to write the recordings of this version.
+// Writes the recordings of this version: `npm run replay:record` runs it; it is not a test.
 import { startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { currentVersion, recordedScenarios, writeRecording } from './histories';
 import { SCENARIO_ENV, SCENARIOS } from './scenarios';
@@ -8,15 +8,15 @@ const recorded = recordedScenarios(version);
 const missing = SCENARIOS.filter(({ name }) => !recorded.has(name));
 
 if (missing.length === 0) {
-  test('there is something to record', () => {
+  test('a recording run finds a scenario to record', () => {
     throw new Error(
       `Every scenario has its recording of ${version}, and none is overwritten. If ${version} is ` +
-        `released, raise the version in package.json. If it is not, delete the recordings by hand: ` +
+        `released, raise the version in package.json. If not, delete the recordings by hand: ` +
         `test/replay/histories/${version}.`,
     );
   });
 } else {
-  describe(`recording ${version}; ${recorded.size} recordings are there and stay as they are`, () => {
+  describe(`recording ${version}, where ${recorded.size} recordings stay unchanged`, () => {
     let oncepay: TestOncepay;
     beforeAll(async () => {
       oncepay = await startTestOncepay({ env: SCENARIO_ENV });

@@ -1,3 +1,4 @@
+// Tests that this code replays every recorded history.
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { bundleWorkflows, replay, useQuietTemporal } from './bundle';
 import { clearText, currentVersion, readRecordings } from './histories';
@@ -15,7 +16,7 @@ test('every scenario has a recording of the current version', () => {
   expect(recorded.map(({ scenario }) => scenario).sort()).toEqual(names);
 });
 
-test('this code goes the way of every recording of every version', async () => {
+test('this code replays every recording of every version without a difference', async () => {
   const replayed = await replay(await bundleWorkflows(), recordings);
   expect(replayed.length).toBeGreaterThanOrEqual(SCENARIOS.length);
   expect(replayed).toEqual(
@@ -26,7 +27,7 @@ test('this code goes the way of every recording of every version', async () => {
   );
 });
 
-test('a workflow changed without care is refused for every recording', async () => {
+test('a workflow whose steps have changed fails to replay every recording', async () => {
   const broken = await bundleWorkflows(require.resolve('./broken-workflow'));
   const replayed = await replay(broken, recordings);
   expect(replayed.length).toBeGreaterThanOrEqual(SCENARIOS.length);
@@ -35,7 +36,7 @@ test('a workflow changed without care is refused for every recording', async () 
 });
 
 test.each(recordings)(
-  'the recording $scenario of $version holds nothing personal and no place it was made at',
+  'the recording $scenario of $version has no personal data and no path of a machine',
   ({ text }) => {
     // The id of a patrol (our name and a time) looks like an openid.
     const clear = clearText(text).replaceAll(/oncepay-patrol-[\dT-]+/g, 'oncepay-patrol');

@@ -1,3 +1,4 @@
+// The scenarios that are recorded for each version.
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { z } from 'zod';
 import { SEARCH_ATTRIBUTES } from '../../domain/temporal/task-queues';
@@ -84,7 +85,9 @@ async function endedLatest(oncepay: TestOncepay, outTradeNo: string): Promise<Pl
   return ended(oncepay, await latestRun(oncepay, outTradeNo));
 }
 
-/** A run with a question open: it has seen the question once it shows it in its search attribute. */
+/**
+ * A run with a question open: it has seen the question once it shows it in its search attribute.
+ */
 async function waiting(oncepay: TestOncepay, no: string, reason: string): Promise<PlayedRun> {
   await until(`${no} waits for a person: ${reason}`, async () => {
     const seen = await oncepay.temporal.workflow.getHandle(no).describe();
@@ -188,7 +191,9 @@ async function refundedOnce(oncepay: TestOncepay, no: string): Promise<PlayedRun
   return endedLatest(oncepay, no);
 }
 
-/** The row of a fulfilled order says that something is due; the next run finds nothing and notes it. */
+/**
+ * The row of a fulfilled order says that something is due; the next run finds nothing and notes it.
+ */
 async function dueWithNothingLeft(oncepay: TestOncepay): Promise<PlayedRun> {
   const { workflowId: no } = await paidByCallback(oncepay);
   const later = "UPDATE orders SET due_at = now() + interval '1 hour' WHERE out_trade_no = $1";

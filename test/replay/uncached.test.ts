@@ -1,3 +1,4 @@
+// Tests that runs go the same way when the worker keeps none in memory.
 import { readFileSync } from 'node:fs';
 import { temporal as proto } from '@temporalio/proto';
 import { workflowBundlePath } from '../../config/paths';
@@ -13,8 +14,8 @@ useQuietTemporal();
 let oncepay: TestOncepay;
 beforeAll(async () => {
   const NODE_OPTIONS = `--require ${require.resolve('./uncached.cjs')}`;
-  // Without a cache the SDK may lose a workflow task (until its time-out, 10 s) while another run has one:
-  // the patrol comes when it is called.
+  // Without a cache the SDK may lose a workflow task (until its time-out, 10 s) while another run
+  // has one: the patrol comes when it is called.
   const env = { ...SCENARIO_ENV, ONCEPAY_PATROL_INTERVAL: '24h', NODE_OPTIONS };
   oncepay = await startTestOncepay({ env });
 });
@@ -25,7 +26,7 @@ const played: Recording[] = [];
 
 // The slow ones wait for times of the api and of WeChat, and decide nothing else in the run.
 test.each(SCENARIOS.filter(({ slow }) => !slow))(
-  'the scenario $name goes on by its history alone when no run is kept in memory',
+  'the scenario $name replays without a difference when no run is kept in memory',
   async ({ name, play }) => {
     const { workflowId, runId } = await play(oncepay);
     const history = await oncepay.temporal.workflow.getHandle(workflowId, runId).fetchHistory();

@@ -264,13 +264,13 @@ describe('a stack that can’t start', () => {
   test('a TEMPORAL_CLI_PATH that names no program is reported, and nothing runs', async () => {
     process.env['TEMPORAL_CLI_PATH'] = '/nowhere/temporal';
     await expect(start({ temporal: { own: true } })).rejects.toThrow(
-      /^TEMPORAL_CLI_PATH names \/noReceiver\/temporal, which is not a program\.$/,
+      /^TEMPORAL_CLI_PATH names \/nowhere\/temporal, which is not a program\.$/,
     );
   });
 
   test('a missing Temporal CLI that can’t be fetched is reported with what to do', async () => {
     delete process.env['TEMPORAL_CLI_PATH'];
-    process.env['PATH'] = '/noReceiver';
+    process.env['PATH'] = '/nowhere';
     const cache = await mkdtemp(join(tmpdir(), 'oncepay-no-cache-'));
     process.env['XDG_CACHE_HOME'] = cache;
     const failed = await start({ temporal: { own: true }, postgres: false }).catch(String);

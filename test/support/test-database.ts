@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 // Databases of a test's own, on the Postgres server of the test run.
-=======
-// A database of a test's own on the Postgres server of the test run.
->>>>>>> work-rest2
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 // Hands out the Temporal namespaces of the test run, each to one caller.
-=======
-// A Temporal namespace for one test file on the server of the test run.
->>>>>>> work-rest2
 import { Client } from 'pg';
 import { z } from 'zod';
 import { published } from './servers';

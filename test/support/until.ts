@@ -1,11 +1,6 @@
-<<<<<<< HEAD
 // Waits for a condition, with pauses that grow.
 /** The first pauses are short, so that a quick answer is seen quickly; a long wait costs little CPU. */
 const PAUSE_MS = { first: 25, factor: 1.3, longest: 250 };
-=======
-// Polls until a condition holds.
-const POLL_MS = 25;
->>>>>>> work-rest2
 
 /**
  * Waits until `look` returns a value that is not null or undefined.

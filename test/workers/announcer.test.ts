@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests the announcer of interventions on a real database.
 import { Writable } from 'node:stream';
 import { Pool } from 'pg';
 import type { Alert } from '../../domain/interventions/alert';
@@ -92,20 +93,20 @@ const ask = (count: number, reason: string) =>
     [count, reason],
   );
 
-async function untold(): Promise<number> {
+async function unannounced(): Promise<number> {
   const { rows } = await sql.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM interventions WHERE alerted_at IS NULL`,
   );
   return rows[0]?.count ?? -1;
 }
-const allTold = () =>
-  until('all are told of', async () => ((await untold()) === 0 ? true : null), 30_000);
+const allAnnounced = () =>
+  until('all are announced', async () => ((await unannounced()) === 0 ? true : null), 30_000);
 
-test('thousands of questions are told of once each by two workers, in a handful of alerts', async () => {
+test('two workers announce thousands of interventions once each in a few alerts', async () => {
   await ask(MANY, 'wechat_failed');
   await ask(3, 'no_stock');
   const workers = [startWorker(), startWorker()];
-  await allTold();
+  await allAnnounced();
   await Promise.all(workers.map((worker) => worker.stop()));
   const lines = workers.flatMap((worker) => worker.opened());
   expect(lines).toHaveLength(MANY + 3);
@@ -125,18 +126,18 @@ test('thousands of questions are told of once each by two workers, in a handful 
   expect(counted.map(Number).reduce((sum, value) => sum + value, 0)).toBe(3);
 }, 60_000);
 
-test('an alert nobody took is told again', async () => {
+test('an alert that failed is sent again', async () => {
   await ask(1, 'stuck');
   let refusals = 0;
   const worker = startWorker({ refuse: () => (refusals += 1) === 1 });
   await until('it was refused', () => Promise.resolve(refusals > 0 ? true : null));
-  await allTold();
+  await allAnnounced();
   await worker.stop();
   expect(refusals).toBe(2);
   expect(worker.alerts).toMatchObject([{ kind: 'interventions', reason: 'stuck', count: 1 }]);
 });
 
-test('a database that stays away is one alert of this process, and one when it is back', async () => {
+test('an outage of the database is one alert of this process, and its end another', async () => {
   const worker = startWorker({ url: 'postgresql://oncepay:x@127.0.0.1:1/none' });
   const down = () => worker.lines.filter(({ msg }) => msg === 'dependency.down');
   await until('it is down', () => Promise.resolve(down()[0]), 30_000);

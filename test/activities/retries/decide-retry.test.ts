@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests the decisions about failed attempts on a real database.
 import { Pool } from 'pg';
 import {
   OperationFailure,
@@ -163,7 +164,7 @@ test('each failure is counted in its row and waits longer, until the budget is s
   expect(await questions(no)).toHaveLength(1);
 });
 
-test('failures long after the last one are a new series', async () => {
+test('a failure long after the last one starts a new count', async () => {
   await set('wechat.prepay', { maxAttempts: 2 });
   const no = await newOrder();
   expect(await end(newJudge(), failed(no))).toMatchObject(again(500));
@@ -173,7 +174,7 @@ test('failures long after the last one are a new series', async () => {
   expect(await end(newJudge(), failed(no))).toMatchObject(spent);
 });
 
-test('a policy changed between two attempts counts at the next one, within the time of the cache', async () => {
+test('a policy that changes between two attempts counts after the time of the cache', async () => {
   const no = await newOrder();
   const judge = newJudge();
   expect(await end(judge, failed(no))).toMatchObject(again(500));
@@ -183,7 +184,7 @@ test('a policy changed between two attempts counts at the next one, within the t
   expect(await end(judge, failed(no))).toMatchObject(spent);
 });
 
-test('a code no attempt can cure asks a person at once', async () => {
+test('a code that no retry can cure opens an intervention at once', async () => {
   const no = await newOrder();
   expect(await end(newJudge(), failed(no, { code: 'WECHAT_PERMISSION_DENIED' }))).toMatchObject(
     spent,
@@ -191,7 +192,7 @@ test('a code no attempt can cure asks a person at once', async () => {
   expect(await questions(no)).toMatchObject([{ evidence: { attempts: 1 } }]);
 });
 
-test('what goes on after its budget ends once, so that the run hears, then keeps its pace', async () => {
+test('an operation that goes on after its budget ends once, then keeps its pace', async () => {
   await set('wechat.query', { maxAttempts: 1 });
   const no = await newOrder();
   const query = failed(no, {
@@ -205,7 +206,7 @@ test('what goes on after its budget ends once, so that the run hears, then keeps
   expect(await questions(no)).toHaveLength(1);
 });
 
-test('nobody is asked about an order that is decided', async () => {
+test('a failure about a decided order opens no intervention', async () => {
   await set('wechat.close', { maxAttempts: 1 });
   const no = await newOrder();
   await sql.query(`UPDATE orders SET status = 'closed' WHERE out_trade_no = $1`, [no]);
@@ -215,7 +216,7 @@ test('nobody is asked about an order that is decided', async () => {
 });
 
 describe('while WeChat is known to be down', () => {
-  test('its failures cost no attempts and wait 30 s at most; a refusal still counts', async () => {
+  test('failures while WeChat is down spend no budget; a refusal counts', async () => {
     await set('wechat.prepay', { maxAttempts: 1, baseDelayMs: 60_000, maxDelayMs: 600_000 });
     const no = await newOrder();
     expect(await database.dependencies.mark('wechatpay', 'down', {}, nowMs)).toBe(true);
@@ -228,7 +229,7 @@ describe('while WeChat is known to be down', () => {
     expect(await end(newJudge(), failed(no, { code: 'CONFIGURATION_ERROR' }))).toMatchObject(spent);
   });
 
-  test('what does not go to WeChat is counted as ever', async () => {
+  test('a failure of another system while WeChat is down is counted as usual', async () => {
     const no = await newOrder();
     await database.dependencies.mark('wechatpay', 'down', {}, nowMs);
     const step = { operation: 'database.write', subject: 'rest', code: 'INTERNAL_ERROR' } as const;
@@ -238,7 +239,7 @@ describe('while WeChat is known to be down', () => {
   });
 });
 
-test('several failures are decided each on its own; the soonest delay wins, and times are kept first', async () => {
+test('several failures of an attempt are decided separately; the shortest delay wins', async () => {
   const no = await newOrder();
   const verdicts: Record<string, RetryDecision> = {};
   const finished: (number | null)[] = [];
@@ -273,21 +274,27 @@ test.each([
   ['NO_CODES', 'fulfilment.delivery', 'delivery', 'no_codes'],
   ['NO_STOCK', 'inventory.stock', 'stock', 'no_stock'],
   ['EFFECT_FAILED', 'fulfilment.points', 'points', 'effect_failed'],
-] as const)('an effect given up for %s is spent and may be refunded', async (...row) => {
-  const [code, operation, effect, reason] = row;
-  const no = await newOrder();
-  await sql.query(
-    `INSERT INTO order_effects (out_trade_no, effect, status, attempts) VALUES ($1, $2, 'failed', 6)`,
-    [no, effect],
-  );
-  const failure = failed(no, { operation, subject: effect, code, attempts: 6, evidence: {} });
-  expect(await end(newJudge(), failure)).toMatchObject(spent);
-  expect(await questions(no)).toMatchObject([{ reason, subject: effect, amount_fen: 300 }]);
-  const { rows } = await sql.query(`SELECT spent FROM order_effects WHERE out_trade_no = $1`, [no]);
-  expect(rows).toEqual([{ spent: true }]);
-});
+] as const)(
+  'an effect that escalates for %s is spent and its order may be refunded',
+  async (...row) => {
+    const [code, operation, effect, reason] = row;
+    const no = await newOrder();
+    await sql.query(
+      `INSERT INTO order_effects (out_trade_no, effect, status, attempts)
+       VALUES ($1, $2, 'failed', 6)`,
+      [no, effect],
+    );
+    const failure = failed(no, { operation, subject: effect, code, attempts: 6, evidence: {} });
+    expect(await end(newJudge(), failure)).toMatchObject(spent);
+    expect(await questions(no)).toMatchObject([{ reason, subject: effect, amount_fen: 300 }]);
+    const { rows } = await sql.query(`SELECT spent FROM order_effects WHERE out_trade_no = $1`, [
+      no,
+    ]);
+    expect(rows).toEqual([{ spent: true }]);
+  },
+);
 
-test('a step that fails is stuck after its budget, named by its activity, and shows no values of rows', async () => {
+test('a step whose budget is spent opens stuck without values of rows', async () => {
   await set('database.write', { maxAttempts: 2 });
   const no = await newOrder();
   const fault = new Error('duplicate key (openid)=(oSecret)', { cause: new TypeError('x') });
@@ -305,7 +312,7 @@ test('a step that fails is stuck after its budget, named by its activity, and sh
   expect(JSON.stringify(question)).not.toContain('oSecret');
 });
 
-test('"not yet" and a cancel are nobody’s failure', async () => {
+test('a delayed retry and a cancellation pass through the decider unchanged', async () => {
   const no = await newOrder();
   const notYet = retryIn(15_000, 'NOT_YET', 'wechat.query');
   expect(await newJudge()(notYet, at(no))).toBe(notYet);
@@ -313,7 +320,7 @@ test('"not yet" and a cancel are nobody’s failure', async () => {
   expect(rows).toEqual([]);
 });
 
-test('a database that is away costs nothing, is asked again in seconds, and is noted', async () => {
+test('an attempt without the database spends no budget and is repeated in seconds', async () => {
   const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
   const before = awayCount;
   expect(await newJudge()(away, at('x', 'loadRun'))).toMatchObject({
@@ -323,7 +330,7 @@ test('a database that is away costs nothing, is asked again in seconds, and is n
   expect(awayCount).toBe(before + 1);
 });
 
-test('with a database that can not be reached at all, judging ends in the same answer', async () => {
+test('a decision without any database ends in the same short retry', async () => {
   const gone = openDatabase({
     url: 'postgresql://oncepay:x@127.0.0.1:1/none',
     ...secrets,

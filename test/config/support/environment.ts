@@ -1,3 +1,4 @@
+// A complete environment for the tests of the settings.
 import { generateKeyPairSync } from 'node:crypto';
 
 export type Variables = Record<string, string | undefined>;
@@ -16,6 +17,8 @@ export const ELLIPTIC = generateKeyPairSync('ec', {
   publicKeyEncoding: publicPem,
 });
 
+const base64Key = (byte: number) => Buffer.alloc(32, byte).toString('base64');
+
 /** Everything that is required, and nothing else. */
 export const REQUIRED: Readonly<Record<string, string>> = {
   DATABASE_URL: 'postgresql://oncepay:pw-of-the-database@127.0.0.1:5432/oncepay',
@@ -28,6 +31,6 @@ export const REQUIRED: Readonly<Record<string, string>> = {
   WECHATPAY_API_V3_KEY: 'an-api-v3-key-of-thirty-two-byte',
   WECHATPAY_NOTIFY_URL: 'https://pay.shop.example/callbacks/wechat',
   ONCEPAY_API_KEYS: 'shop:merchant:key-of-the-shop,ops:operator:key-of-ops',
-  ONCEPAY_ENCRYPTION_KEYS: `k2:${Buffer.alloc(32, 2).toString('base64')},k1:${Buffer.alloc(32, 1).toString('base64')}`,
+  ONCEPAY_ENCRYPTION_KEYS: `k2:${base64Key(2)},k1:${base64Key(1)}`,
   ONCEPAY_HASH_KEY: 'sixteen-or-more-characters',
 };

@@ -159,8 +159,8 @@ describe('migrate', () => {
   });
 
   test('names a folder it cannot read', async () => {
-    await expect(migrate(database.url, '/noReceiver', silent)).rejects.toThrow(
-      "The folder of migrations /noReceiver can't be read.",
+    await expect(migrate(database.url, '/nowhere', silent)).rejects.toThrow(
+      "The folder of migrations /nowhere can't be read.",
     );
   });
 });

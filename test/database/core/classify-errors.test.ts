@@ -86,7 +86,7 @@ test('a database that nobody serves, and one that is not there, were not asked',
   refused.port = '1';
   expect(isUnavailable(await prismaErrorOf(refused.href))).toBe(true);
   const missing = new URL(database.url);
-  missing.pathname = '/noReceiver';
+  missing.pathname = '/nowhere';
   expect(isUnavailable(await prismaErrorOf(missing.href))).toBe(false);
 });
 

@@ -1,3 +1,4 @@
+// Tests which effects an order has, and which ones a refund compensates.
 import fc from 'fast-check';
 import {
   compensationOf,
@@ -13,11 +14,14 @@ describe("an order's database effects", () => {
     [true, false, ['points', 'sales', 'stock']],
     [false, true, ['points', 'sales', 'delivery']],
     [true, true, ['points', 'sales', 'stock', 'delivery']],
-  ])('with stock reserved %s and goods from the pool %s: %j', (reserved, pooled, expected) => {
-    expect(effectsFor({ hasReservations: reserved, hasPooledGoods: pooled })).toEqual(expected);
-  });
+  ])(
+    'an order with stock reserved %s and goods from the pool %s has the effects %j',
+    (reserved, pooled, expected) => {
+      expect(effectsFor({ hasReservations: reserved, hasPooledGoods: pooled })).toEqual(expected);
+    },
+  );
 
-  test('are among the four that the contract names', () => {
+  test('the effects of any order are among the four of the contract', () => {
     expect(DATABASE_EFFECTS).toEqual(['points', 'sales', 'stock', 'delivery']);
   });
 });
@@ -30,7 +34,7 @@ describe('what a refund takes back', () => {
     fc.constant('points_back:x'),
   );
 
-  test('is read from its name as it was written', () => {
+  test('the name of a compensation is parsed into its effect and its refund', () => {
     fc.assert(
       fc.property(effects, numbers, (effect, outRefundNo) => {
         expect(readEffect(compensationOf(effect, outRefundNo))).toEqual({ effect, outRefundNo });
@@ -39,7 +43,7 @@ describe('what a refund takes back', () => {
     );
   });
 
-  test('has one name per effect and refund', () => {
+  test('each effect and refund have one name of their own for the compensation', () => {
     fc.assert(
       fc.property(effects, numbers, effects, numbers, (one, first, two, second) => {
         const same = one === two && first === second;
@@ -48,16 +52,22 @@ describe('what a refund takes back', () => {
     );
   });
 
-  test.each(['', 'point', 'Points', '_back:x', 'other_back:x'])('%j is no effect', (name) => {
-    expect(() => readEffect(name)).toThrow(RangeError);
-  });
+  test.each(['', 'point', 'Points', '_back:x', 'other_back:x'])(
+    'parsing %j as an effect throws',
+    (name) => {
+      expect(() => readEffect(name)).toThrow(RangeError);
+    },
+  );
 
   test.each([
     [false, false, ['points', 'sales']],
     [true, false, ['points', 'sales', 'stock']],
     [false, true, ['points', 'sales', 'delivery']],
     [true, true, ['points', 'sales', 'stock', 'delivery']],
-  ])('with goods back %s and codes back %s: %j', (restock, revokeCodes, expected) => {
-    expect(effectsTakenBack({ restock, revokeCodes })).toEqual(expected);
-  });
+  ])(
+    'a refund with restock %s and revoked codes %s compensates %j',
+    (restock, revokeCodes, expected) => {
+      expect(effectsTakenBack({ restock, revokeCodes })).toEqual(expected);
+    },
+  );
 });

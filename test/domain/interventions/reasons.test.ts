@@ -10,7 +10,7 @@ import {
 
 const LIMIT_FEN = 100_000;
 
-test('exactly these four move money', () => {
+test('exactly these four actions move money', () => {
   expect(INTERVENTION_ACTIONS.filter(movesMoney)).toEqual([
     'refund',
     'accept',
@@ -24,19 +24,22 @@ test.each<[string, number | null, boolean]>([
   ['the limit itself', LIMIT_FEN, false],
   ['one fen more', LIMIT_FEN + 1, true],
   ['an unknown amount', null, true],
-])('%s needs one key or two', (_what, amountFen, two) => {
+])('a resolution about %s needs one API key or two', (_what, amountFen, two) => {
   expect(needsSecondKey(amountFen, LIMIT_FEN)).toBe(two);
 });
 
-test('an unknown amount needs two keys whatever the limit', () => {
+test('a resolution about an unknown amount needs two API keys whatever the limit', () => {
   expect(needsSecondKey(null, Number.MAX_SAFE_INTEGER)).toBe(true);
 });
 
-describe('the answers to a question', () => {
-  test.each(INTERVENTION_REASONS)('%s: all that its reason has', (reason) => {
-    expect(actionsFor(reason)).toEqual(INTERVENTIONS[reason]);
-    expect(actionsFor(reason, 'points')).toEqual(INTERVENTIONS[reason]);
-  });
+describe('the actions of an intervention', () => {
+  test.each(INTERVENTION_REASONS)(
+    'an intervention %s without a subject offers all actions of its reason',
+    (reason) => {
+      expect(actionsFor(reason)).toEqual(INTERVENTIONS[reason]);
+      expect(actionsFor(reason, 'points')).toEqual(INTERVENTIONS[reason]);
+    },
+  );
 
   test.each<[string, string, InterventionAction[]]>([
     ['effect_failed', 'points_back:r-1', ['retry', 'skip']],
@@ -45,7 +48,7 @@ describe('the answers to a question', () => {
     // Of another reason the subject is no effect.
     ['reconciliation', 'points_back:r-1', ['retry', 'dismiss', 'refund']],
     ['a reason of another version', 'points', []],
-  ])('%s about %s: %p', (reason, subject, expected) => {
+  ])('an intervention %s about %s offers %p', (reason, subject, expected) => {
     expect(actionsFor(reason, subject)).toEqual(expected);
   });
 });

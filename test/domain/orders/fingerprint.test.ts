@@ -1,3 +1,4 @@
+// Tests which orders count as the same.
 import fc from 'fast-check';
 import { fen } from '../../../domain/money';
 import { CHANNEL_NAMES } from '../../../domain/orders/channels';
@@ -45,7 +46,7 @@ function meaning({ items, ...rest }: FingerprintInput): string {
 }
 
 describe("an order's fingerprint", () => {
-  test('is the same for the items in any order', () => {
+  test('orders with the same items in another order have the same fingerprint', () => {
     const shuffled = inputs.chain((input) =>
       fc.tuple(
         fc.constant(input),
@@ -89,11 +90,11 @@ describe("an order's fingerprint", () => {
         ],
       },
     ],
-  ])('is another with %s', (_what, change) => {
+  ])('an order with %s has another fingerprint', (_what, change) => {
     expect(fingerprintText({ ...ORDER, ...change })).not.toBe(fingerprintText(ORDER));
   });
 
-  test('is the same for one line of two and two lines of one', () => {
+  test('one line of two pieces and two lines of one have the same fingerprint', () => {
     const one = { sku: 'A', quantity: 1, unitPriceFen: fen(100) };
     const lines = [one, { sku: 'B', quantity: 1, unitPriceFen: fen(1) }, one];
     const summed = [
@@ -105,7 +106,7 @@ describe("an order's fingerprint", () => {
     );
   });
 
-  test('is the same for two orders exactly when they mean the same', () => {
+  test('two orders have the same fingerprint exactly when they mean the same', () => {
     const near = inputs.chain((input) =>
       fc.tuple(
         fc.constant(input),
@@ -127,7 +128,7 @@ describe("an order's fingerprint", () => {
     );
   });
 
-  test('leaves the order that it is given as it was', () => {
+  test('making a fingerprint does not change the order', () => {
     const items = ORDER.items.map((item) => Object.freeze({ ...item }));
     expect(() => fingerprintText({ ...ORDER, items: [...items, ...items] })).not.toThrow();
   });

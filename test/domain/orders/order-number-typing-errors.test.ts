@@ -1,3 +1,4 @@
+// Tests which typing errors the check digits detect.
 import { CHANNEL_NAMES } from '../../../domain/orders/channels';
 import {
   checkDigits,
@@ -10,8 +11,9 @@ import { userHashOf } from '../support/orders';
 
 /**
  * What the two check digits find of the errors people make: one character taken for another, two
- * neighbours swapped. MOD 97-10 over letters as two digits finds all of the first kind within digits and
- * within letters; what it can't find is counted here, on numbers that are the same in every run.
+ * neighbours swapped. MOD 97-10 over letters as two digits finds all of the first kind within
+ * digits and within letters; what it can't find is counted here, on numbers that are the same in
+ * every run.
  */
 const DIGITS = Array.from('0123456789');
 const LETTERS = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
@@ -65,7 +67,7 @@ function sameCheck(body: string, changed: string): boolean {
 }
 
 describe('one wrong character', () => {
-  test('is always found when a digit was taken for a digit, or a letter for a letter', () => {
+  test('a digit typed for a digit, or a letter for a letter, is always detected', () => {
     const missed = NUMBERS.slice(0, 500).flatMap((number) =>
       [...substitutions(number)].filter((changed) => !isFound(changed)),
     );
@@ -75,7 +77,7 @@ describe('one wrong character', () => {
   test.each([
     ['digits', DIGITS],
     ['letters', LETTERS],
-  ])('is found at every place of the number for every two %s', (_kind, characters) => {
+  ])('one wrong character is detected at every place for every two %s', (_kind, characters) => {
     // The other characters don't matter here: nothing is shifted, so one body stands for all.
     const body = NUMBERS[0]?.slice(0, BODY_LENGTH) ?? '';
     const missed: string[] = [];
@@ -90,7 +92,7 @@ describe('one wrong character', () => {
     expect(missed).toEqual([]);
   });
 
-  test('that confuses digit and letter is not found in 770 of 72,976 cases, about 1 in 97', () => {
+  test('a digit typed for a letter or back is missed in 770 of 72,976 cases, about 1 in 97', () => {
     let cases = 0;
     let missed = 0;
     for (const number of NUMBERS.slice(0, 500)) {
@@ -110,7 +112,7 @@ describe('one wrong character', () => {
     ['2', 'Z', { cases: 1100, missed: 13 }],
     ['5', 'S', { cases: 1103, missed: 13 }],
     ['8', 'B', { cases: 1145, missed: 10 }],
-  ])('that confuses %s and %s is not found this often: %j', (digit, letter, expected) => {
+  ])('typing %s for %s or back is missed this often: %j', (digit, letter, expected) => {
     let cases = 0;
     let missed = 0;
     for (const number of NUMBERS) {
@@ -124,7 +126,7 @@ describe('one wrong character', () => {
     expect({ cases, missed }).toEqual(expected);
   });
 
-  test('a letter among the digits of day, channel or check is always found', () => {
+  test('a letter among the digits of day, channel or check is always detected', () => {
     const places = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21];
     const missed = NUMBERS.slice(0, 100).flatMap((number) =>
       places.flatMap((at) => LETTERS.filter((by) => !isFound(replaced(number, at, by)))),
@@ -132,7 +134,7 @@ describe('one wrong character', () => {
     expect(missed).toEqual([]);
   });
 
-  test('a missing or an additional character is always found', () => {
+  test('a missing or an additional character is always detected', () => {
     for (const number of NUMBERS.slice(0, 100)) {
       for (let at = 0; at < number.length; at += 1) {
         expect(isFound(number.slice(0, at) + number.slice(at + 1))).toBe(true);
@@ -143,7 +145,7 @@ describe('one wrong character', () => {
 });
 
 describe('two neighbours swapped', () => {
-  test('are found at every place but for three pairs: 1B, 2M, 3X', () => {
+  test('two swapped neighbours are detected at every place but for three pairs: 1B, 2M, 3X', () => {
     // A swap shifts nothing that stands before it: one body stands for all.
     const body = NUMBERS[0]?.slice(0, BODY_LENGTH) ?? '';
     for (let at = FIRST_MIXED; at + 1 < BODY_LENGTH; at += 1) {
@@ -158,7 +160,7 @@ describe('two neighbours swapped', () => {
     }
   });
 
-  test('in whole numbers are not found in 86 of 40,201 cases, each of them one of these pairs', () => {
+  test('swapped neighbours are missed in 86 of 40,201 cases, always these pairs', () => {
     let cases = 0;
     const missed: string[] = [];
     for (const number of NUMBERS) {

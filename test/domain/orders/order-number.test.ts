@@ -1,3 +1,4 @@
+// Tests making and parsing order numbers.
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { CHANNEL_NAMES, CHANNELS } from '../../../domain/orders/channels';
@@ -14,7 +15,7 @@ import { orderParts, userHashOf } from '../support/orders';
 const OUT_TRADE_NO = /^[0-9A-Za-z_\-|*]{6,32}$/;
 
 describe('an order number', () => {
-  test('is made of day, channel, sequence, user and check digits', () => {
+  test('an order number is made of day, channel, sequence, user hash and check digits', () => {
     const number = makeOrderNumber({
       day: '20261123',
       channel: 'miniprogram',
@@ -25,7 +26,7 @@ describe('an order number', () => {
     expect(number).toBe(`202611230100ZBA1B2C3${checkDigits('202611230100ZBA1B2C3')}`);
   });
 
-  test('always has 22 upper-case characters that WeChat takes as out_trade_no', () => {
+  test('an order number has 22 upper-case characters that WeChat accepts', () => {
     fc.assert(
       fc.property(orderParts, (parts) => {
         const number = makeOrderNumber(parts);
@@ -35,7 +36,7 @@ describe('an order number', () => {
     );
   });
 
-  test('is read back as what it was made of', () => {
+  test('an order number that was made is parsed into its parts', () => {
     fc.assert(
       fc.property(orderParts, (parts) => {
         const number = makeOrderNumber(parts);
@@ -44,12 +45,15 @@ describe('an order number', () => {
     );
   });
 
-  test.each(CHANNEL_NAMES)('tells the channel %s by its two digits', (channel) => {
-    const parts = { day: '20261123', channel, sequence: 7, userHash: '000000' };
-    const number = makeOrderNumber(parts);
-    expect(number.slice(8, 10)).toBe(CHANNELS[channel].digits);
-    expect(parseOrderNumber(number)).toMatchObject({ kind: 'valid', channel });
-  });
+  test.each(CHANNEL_NAMES)(
+    'an order number of the channel %s is recognised by its two digits',
+    (channel) => {
+      const parts = { day: '20261123', channel, sequence: 7, userHash: '000000' };
+      const number = makeOrderNumber(parts);
+      expect(number.slice(8, 10)).toBe(CHANNELS[channel].digits);
+      expect(parseOrderNumber(number)).toMatchObject({ kind: 'valid', channel });
+    },
+  );
 
   test.each([
     ['nothing', '', 'malformed'],
@@ -69,11 +73,11 @@ describe('an order number', () => {
     ['a leap day of a leap year', withCheck('202802290100ZBA1B2C3'), 'valid'],
     ['a leap day of another year', withCheck('202702290100ZBA1B2C3'), 'malformed'],
     ['check digits of another number', '202611230100ZBA1B2C300', 'wrong_check_digits'],
-  ])('%s is read as it should be', (_what, text, expected) => {
+  ])('parsing the text %s gives the expected kind', (_what, text, expected) => {
     expect(parseOrderNumber(text).kind).toBe(expected);
   });
 
-  test('any text at all is read without an exception', () => {
+  test('parsing any text as an order number never throws', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (text) => {
         expect(['valid', 'malformed', 'wrong_check_digits']).toContain(parseOrderNumber(text).kind);
@@ -94,7 +98,7 @@ describe('the check digits', () => {
     ['20041010050500013M02606FR', '14'],
     ['539007547034BE', '68'],
     ['00762011623852957CH', '93'],
-  ])('of the worked example %s are %s', (body, expected) => {
+  ])('the check digits of the worked example %s are %s', (body, expected) => {
     expect(checkDigits(body)).toBe(expected);
   });
 
@@ -102,12 +106,15 @@ describe('the check digits', () => {
     // 3214282912345698765432161182 is the standard's own: WEST12345698765432GB82 in digits alone.
     ['3214282912345698765432161100', '82', '3214282912345698765432161182'],
     ['00', '98', '98'],
-  ])('make the whole leave 1 when divided by 97: %s', (bodyWith00, check, whole) => {
-    expect(checkDigits(bodyWith00.slice(0, -2))).toBe(check);
-    expect(BigInt(whole) % 97n).toBe(1n);
-  });
+  ])(
+    'an order number with its check digits leaves 1 when divided by 97: %s',
+    (bodyWith00, check, whole) => {
+      expect(checkDigits(bodyWith00.slice(0, -2))).toBe(check);
+      expect(BigInt(whole) % 97n).toBe(1n);
+    },
+  );
 
-  test('are what the definition says, worked out with whole numbers', () => {
+  test('the check digits equal those of the definition in big integers', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[0-9A-Z]{20}$/), (body) => {
         const digits = body.replace(/[A-Z]/g, (letter) => String(Number.parseInt(letter, 36)));
@@ -127,11 +134,11 @@ describe('the day of a number', () => {
     ['2026-12-31T16:00:00.000Z', '20270101'],
     ['2028-02-28T16:00:00.000Z', '20280229'],
     ['2028-02-29T16:00:00.000Z', '20280301'],
-  ])('at %s is %s in Shanghai', (at, expected) => {
+  ])('the instant %s is the day %s in Shanghai', (at, expected) => {
     expect(shanghaiDay(Date.parse(at))).toBe(expected);
   });
 
-  test('is the one that the time zone database gives', () => {
+  test('the day of any instant equals that of the time zone database', () => {
     const format = new Intl.DateTimeFormat('en-CA', {
       timeZone: 'Asia/Shanghai',
       year: 'numeric',
@@ -156,11 +163,11 @@ describe("the user's six digits", () => {
     ['0000000081bf1000', '000000'],
     // Only the first eight bytes count.
     ['0000000000000024ffffffff', '000010'],
-  ])('of the hash %s are %s', (hex, expected) => {
+  ])('the keyed hash %s gives the user digits %s', (hex, expected) => {
     expect(userHashDigits(Buffer.from(hex, 'hex'))).toBe(expected);
   });
 
-  test('are the same for a user under one key, and others under another', () => {
+  test('the digits of a user are the same under one key and differ under another', () => {
     const digits = (key: string) =>
       Array.from({ length: 100 }, (_, user) =>
         userHashDigits(createHmac('sha256', key).update(`user-${user}`).digest()),
@@ -183,17 +190,17 @@ describe('the sequence', () => {
     [SEQUENCE_SIZE, '0000'],
     [SEQUENCE_SIZE + 37, '0011'],
     [2_147_483_647, 'K0ZJ'],
-  ])('%d is written %s', (sequence, expected) => {
+  ])('the sequence number %d is written as %s', (sequence, expected) => {
     expect(at(sequence).slice(10, 14)).toBe(expected);
   });
 
-  test('starts again after 36⁴ = 1,679,616; only the same user then gets the same number', () => {
+  test('a sequence that starts again after 36⁴ repeats a number only for the same user', () => {
     expect(SEQUENCE_SIZE).toBe(1_679_616);
     expect(at(SEQUENCE_SIZE + 5)).toBe(at(5));
     expect(at(SEQUENCE_SIZE + 5, '00000Y')).not.toBe(at(5));
   });
 
-  test('gives a million numbers without a collision to four processes and 50 users', () => {
+  test('four processes make a million numbers for 50 users without a collision', () => {
     const processes = Array.from({ length: 4 }, () => ({ next: 0, end: 0 }));
     const users = Array.from({ length: 50 }, (_, user) => userHashOf(`user-${user}`));
     // Near its end, so that the sequence wraps on the way.

@@ -1,3 +1,4 @@
+// Tests the state machine of an order over all pairs of status and event.
 import fc from 'fast-check';
 import {
   canBePaid,
@@ -63,11 +64,14 @@ function expectedTransition(status: OrderStatus, event: OrderEvent, result: Resu
 }
 
 describe("an order's states", () => {
-  test.each(TABLE)('%s that meets %s: %s', (status, event, result) => {
-    expect(transition(status, event)).toEqual(expectedTransition(status, event, result));
-  });
+  test.each(TABLE)(
+    'an order that is %s and meets the event %s gives: %s',
+    (status, event, result) => {
+      expect(transition(status, event)).toEqual(expectedTransition(status, event, result));
+    },
+  );
 
-  test('the table above holds every pair of status and event once', () => {
+  test('the table of this test has every pair of status and event once', () => {
     const pairs = TABLE.map(([status, event]) => `${status} ${event}`);
     const all = ORDER_STATUSES.flatMap((status) => ORDER_EVENTS.map((e) => `${status} ${e}`));
     expect(pairs.toSorted()).toEqual(all.toSorted());
@@ -81,7 +85,7 @@ describe("an order's states", () => {
     ['closed', ['paid_late']],
     ['paid_late', ['paid', 'refunded']],
     ['refunded', []],
-  ] as const)('%s may become exactly %j', (status, next) => {
+  ] as const)('an order that is %s may become exactly %j', (status, next) => {
     const reached = ORDER_EVENTS.flatMap((event) => {
       const step = transition(status, event);
       return step.kind === 'moved' ? [step.to] : [];
@@ -97,9 +101,12 @@ describe("an order's states", () => {
     ['closed', false],
     ['paid_late', false],
     ['refunded', false],
-  ] as const)('WeChat may still take money for %s: %s', (status, expected) => {
-    expect(canBePaid(status)).toBe(expected);
-  });
+  ] as const)(
+    'WeChat may still accept a payment of an order that is %s: %s',
+    (status, expected) => {
+      expect(canBePaid(status)).toBe(expected);
+    },
+  );
 
   test.each([
     ['created', true],
@@ -109,7 +116,7 @@ describe("an order's states", () => {
     ['toString', false],
     [null, false],
     [7, false],
-  ])('%j names a status: %s', (value, expected) => {
+  ])('the text %j is accepted as a status: %s', (value, expected) => {
     expect(isOrderStatus(value)).toBe(expected);
   });
 });
@@ -126,7 +133,7 @@ describe('any sequence of events', () => {
     });
   }
 
-  test('never lets a paid order be closed or paid for again', () => {
+  test('no sequence of events closes a paid order or pays it again', () => {
     fc.assert(
       fc.property(sequences, (events) => {
         const statuses = walk(events);
@@ -138,7 +145,7 @@ describe('any sequence of events', () => {
     );
   });
 
-  test('never fulfils an order twice, nor without its money', () => {
+  test('no sequence of events fulfils an order twice or without a payment', () => {
     fc.assert(
       fc.property(sequences, (events) => {
         const statuses = walk(events);
@@ -150,7 +157,7 @@ describe('any sequence of events', () => {
     );
   });
 
-  test('said twice in a row moves nothing the second time', () => {
+  test('the same event twice in a row moves nothing the second time', () => {
     fc.assert(
       fc.property(sequences, fc.constantFrom(...ORDER_EVENTS), (events, event) => {
         const last = walk([...events, event]).at(-1) ?? 'created';

@@ -1,3 +1,4 @@
+// Tests when WeChat is queried about a payment.
 import fc from 'fast-check';
 import { MAX_QUERY_GAP_MS, nextQueryAt } from '../../../domain/orders/query-schedule';
 
@@ -17,8 +18,8 @@ function firstQueries(count: number, gapsMs: readonly number[]): number[] {
   return times;
 }
 
-describe('when WeChat is asked', () => {
-  test('comes 30 s, 1 m, 2 m, 5 m, 10 m, then 20 m, 40 m and from there 60 m after the last time', () => {
+describe('the query schedule', () => {
+  test('queries come after the gaps 30 s, 1, 2, 5, 10, then 20, 40, then 60 m each', () => {
     expect(firstQueries(10, GAPS)).toEqual([
       30 * SECOND,
       90 * SECOND,
@@ -38,7 +39,7 @@ describe('when WeChat is asked', () => {
     ['a gap of 40 m goes on at 60 m', [40 * MINUTE], [40, 100, 160, 220]],
     ['a configured gap above the maximum is kept, the next is the maximum', [2 * HOUR], [120, 180]],
     ['no gap at all is the maximum', [], [60, 120, 180]],
-  ])('%s', (_what, gaps, minutes) => {
+  ])('the query schedule with another list of gaps: %s', (_what, gaps, minutes) => {
     const expected = minutes.map((m) => m * MINUTE);
     expect(firstQueries(minutes.length, gaps)).toEqual(expected);
   });
@@ -50,7 +51,7 @@ describe('when WeChat is asked', () => {
     ['at the moment of a query', 30 * SECOND, 90 * SECOND],
     ['a moment after it', 30 * SECOND + 1, 90 * SECOND],
     ['after several were missed', 10 * MINUTE, 18 * MINUTE + 30 * SECOND],
-  ])('asked %s it is the first time of the schedule still to come', (_what, sinceMs, expected) => {
+  ])('%s the next query is the first time still to come', (_what, sinceMs, expected) => {
     expect(nextQueryAt(PREPAID_AT, PREPAID_AT + sinceMs, GAPS) - PREPAID_AT).toBe(expected);
   });
 
@@ -60,7 +61,7 @@ describe('when WeChat is asked', () => {
   });
   const since = fc.integer({ min: 0, max: 400 * 24 * HOUR });
 
-  test('is always later than now, and never more than the largest gap', () => {
+  test('the next query is always later than now, by the largest gap at most', () => {
     fc.assert(
       fc.property(gapLists, since, (gaps, sinceMs) => {
         const now = PREPAID_AT + sinceMs;
@@ -71,7 +72,7 @@ describe('when WeChat is asked', () => {
     );
   });
 
-  test('is the time that going through the schedule step by step comes to', () => {
+  test('the next query equals the one found by adding gap after gap', () => {
     fc.assert(
       fc.property(gapLists, fc.integer({ min: 0, max: 7 * 24 * HOUR }), (gaps, sinceMs) => {
         let at = 0;
@@ -85,7 +86,7 @@ describe('when WeChat is asked', () => {
     );
   });
 
-  test('is found at once, also a thousand years later', () => {
+  test('a thousand years later the next query is found without a long loop', () => {
     const now = PREPAID_AT + 1_000 * 365 * 24 * HOUR;
     const startedAt = performance.now();
     for (let i = 0; i < 1_000; i += 1) nextQueryAt(PREPAID_AT, now + i, [1]);

@@ -9,7 +9,7 @@ describe('the reply to a caller who waits for prepay round 1', () => {
     expect(prepayReply(null, 1)).toBe('unknown_order');
   });
 
-  test('a caller who waits for a prepay round gets unsettled when the prepay waits for a person', () => {
+  test('a caller gets the reply unsettled when the prepay waits for a person', () => {
     expect(prepayReply(viewOf({ prepayFailed: true, closeRequested: true }), 1)).toBe('unsettled');
   });
 

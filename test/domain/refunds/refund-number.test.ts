@@ -1,3 +1,4 @@
+// Tests refund numbers and their replacements.
 import fc from 'fast-check';
 import {
   OWN_PREFIX,
@@ -10,7 +11,7 @@ import {
 const WECHAT = /^[0-9A-Za-z_\-|*@]{1,64}$/;
 const numbers = fc.stringMatching(WECHAT);
 
-test('a number in place of another is one WeChat takes, ours, and another one', () => {
+test('the replacement of a refund number is new, ours, and one that WeChat accepts', () => {
   fc.assert(
     fc.property(numbers, (number) => {
       const next = replacementNumber(number);
@@ -22,7 +23,7 @@ test('a number in place of another is one WeChat takes, ours, and another one', 
   );
 });
 
-test('however often it is replaced, a number never comes back', () => {
+test('a refund number that is replaced again and again never comes back', () => {
   fc.assert(
     fc.property(numbers, fc.integer({ min: 1, max: 60 }), (number, times) => {
       const seen = [number];
@@ -32,7 +33,7 @@ test('however often it is replaced, a number never comes back', () => {
   );
 });
 
-test('the numbers made of a transaction or of a key are ones WeChat takes, each another', () => {
+test('refund numbers made of transactions or keys differ, and WeChat accepts them', () => {
   const ids = fc.stringMatching(/^42[0-9]{26}$/);
   const hashes = fc.stringMatching(/^[0-9a-f]{64}$/);
   fc.assert(
@@ -51,11 +52,11 @@ test.each([
   ['shop-1', 'op_shop-1-2'],
   ['op_shop-1-2', 'op_shop-1-3'],
   [refundNumberOf('4200001'), 'op_4200001-2'],
-])('what takes the place of %s is %s', (number, replacement) => {
+])('the refund number %s is replaced by %s', (number, replacement) => {
   expect(replacementNumber(number)).toBe(replacement);
 });
 
-test('numbers of a caller that count up never have the same replacements', () => {
+test('consecutive refund numbers of a caller never have the same replacement', () => {
   const callers = ['shop', ...Array.from({ length: 20 }, (_, n) => `shop-${n}`)];
   const made = callers.flatMap((number) => {
     const first = replacementNumber(number);

@@ -1,3 +1,4 @@
+// Tests the state machine of a refund.
 import fc from 'fast-check';
 import {
   isSettled,
@@ -11,7 +12,7 @@ import {
 const EVENTS = REFUND_STATUSES.filter((status) => status !== 'pending') as RefundEvent[];
 const settled = (status: RefundStatus) => status === 'succeeded' || status === 'closed';
 
-test('a settled refund stays as it is, whatever is heard of it and how often', () => {
+test('a settled refund keeps its status, whatever WeChat reports and how often', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...EVENTS), { maxLength: 30 }), (events) => {
       let status: RefundStatus = 'pending';
@@ -27,7 +28,7 @@ test('a settled refund stays as it is, whatever is heard of it and how often', (
 });
 
 test.each(REFUND_STATUSES.flatMap((status) => EVENTS.map((event) => [status, event] as const)))(
-  '%s that hears %s moves there, unless it is there or has ended',
+  'a refund that is %s and is reported as %s moves there, unless it is there or has ended',
   (status, event) => {
     const step = refundTransition(status, event);
     expect(step.kind === 'moved').toBe(!settled(status) && status !== event);
@@ -38,7 +39,7 @@ test.each(REFUND_STATUSES.flatMap((status) => EVENTS.map((event) => [status, eve
   },
 );
 
-test('only what has ended is settled', () => {
+test('only a refund that has ended counts as settled', () => {
   expect(REFUND_STATUSES.filter(isSettled)).toEqual(['succeeded', 'closed']);
 });
 

@@ -1,3 +1,4 @@
+// Tests the retry policies and the waits after failures.
 import fc from 'fast-check';
 import { ERRORS, type ErrorCode } from '../../../domain/error-catalogue';
 import {
@@ -46,7 +47,7 @@ describe('the wait before the next attempt', () => {
     [9, 0.5, null],
     [10, 0.5, null],
     [1_000_000, 0.5, null],
-  ])('after failure %d with the random number %d is %p', (attempt, random, expected) => {
+  ])('the wait after failure %d with the random number %d is %p', (attempt, random, expected) => {
     expect(retryDelayMs(POLICY, attempt, random)).toBe(expected);
   });
 
@@ -61,7 +62,7 @@ describe('the wait before the next attempt', () => {
     expect(waits.filter((wait) => wait !== null)).toHaveLength(expected);
   });
 
-  test('is a whole number from 0 to the maximum, or null when the budget is spent', () => {
+  test('the wait is a whole number from 0 to the maximum, or null when the budget is spent', () => {
     fc.assert(
       fc.property(policies, attempts, randoms, (policy, attempt, random) => {
         const delay = retryDelayMs(policy, attempt, random);
@@ -76,7 +77,7 @@ describe('the wait before the next attempt', () => {
     );
   });
 
-  test('stays within half the jitter of the formula, unless the maximum cuts it', () => {
+  test('the wait stays within half the jitter of the formula, unless the maximum cuts it', () => {
     fc.assert(
       fc.property(policies, fc.integer({ min: 0, max: 20 }), randoms, (policy, attempt, random) => {
         fc.pre(attempt + 1 < policy.maxAttempts);
@@ -89,7 +90,7 @@ describe('the wait before the next attempt', () => {
     );
   });
 
-  test('grows with the random number and never shrinks from one attempt to the next', () => {
+  test('the wait grows with the random number and never shrinks with the attempts', () => {
     fc.assert(
       fc.property(policies, fc.integer({ min: 0, max: 50 }), randoms, (policy, attempt, random) => {
         fc.pre(attempt + 2 < policy.maxAttempts);
@@ -103,7 +104,7 @@ describe('the wait before the next attempt', () => {
 
 describe('the policies of the operations', () => {
   test.each(Object.entries(DEFAULT_POLICIES))(
-    'nothing in that of %s is unlimited',
+    'the policy of %s limits everything',
     (_name, policy) => {
       expect(policy.baseDelayMs).toBeGreaterThan(0);
       expect(policy.factor).toBeGreaterThanOrEqual(1);
@@ -119,7 +120,7 @@ describe('the policies of the operations', () => {
   );
 
   test.each(Object.entries(DEFAULT_POLICIES))(
-    'permission and settings are never tried again in that of %s, and no code is in both lists',
+    'the policy of %s never retries permissions or settings, and lists no code twice',
     (_name, { retryableCodes, nonRetryableCodes }) => {
       expect(nonRetryableCodes).toEqual(
         expect.arrayContaining([
@@ -140,7 +141,7 @@ describe('the policies of the operations', () => {
     },
   );
 
-  test('a webhook that is never taken is given up after about a day', () => {
+  test('a webhook that is never accepted escalates after about a day', () => {
     const { 'notification.webhook': policy } = DEFAULT_POLICIES;
     let totalMs = 0;
     for (let attempt = 0; ; attempt += 1) {
@@ -177,22 +178,25 @@ describe('what follows a failed attempt', () => {
     ['FREQUENCY_LIMITED', 3, 36_000],
     ['FREQUENCY_LIMITED', 4, 60_000],
     ['FREQUENCY_LIMITED', 10, null],
-  ])('%s at attempt %i: %p', (code, attempts, expected) => {
+  ])('a failure with %s at attempt %i is followed by: %p', (code, attempts, expected) => {
     expect(delayAfterFailure(policy, { attempts, code }, 0.5)).toBe(expected);
   });
 
-  test('5 s for "too often" are cut by a smaller maximum', () => {
+  test('a maximum below 5 s cuts the wait after "too often"', () => {
     const quick = { ...policy, maxDelayMs: 2_000 };
     expect(delayAfterFailure(quick, { attempts: 1, code: 'FREQUENCY_LIMITED' }, 0.5)).toBe(2_000);
   });
 
-  test.each(Object.keys(ERRORS) as ErrorCode[])('%s has an answer in every policy', (code) => {
-    for (const each of Object.values(DEFAULT_POLICIES)) {
-      const delay = delayAfterFailure(each, { attempts: 1, code }, 0.5);
-      if (each.nonRetryableCodes.includes(code)) expect(delay).toBeNull();
-      if (each.retryableCodes.includes(code)) expect(delay).toBeGreaterThan(0);
-    }
-  });
+  test.each(Object.keys(ERRORS) as ErrorCode[])(
+    'the code %s is decided in every policy',
+    (code) => {
+      for (const each of Object.values(DEFAULT_POLICIES)) {
+        const delay = delayAfterFailure(each, { attempts: 1, code }, 0.5);
+        if (each.nonRetryableCodes.includes(code)) expect(delay).toBeNull();
+        if (each.retryableCodes.includes(code)) expect(delay).toBeGreaterThan(0);
+      }
+    },
+  );
 
   test.each([
     ['wechat.prepay', 1, 500],

@@ -1,3 +1,4 @@
+// Arbitrary parts of order numbers for tests.
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { CHANNEL_NAMES } from '../../../domain/orders/channels';

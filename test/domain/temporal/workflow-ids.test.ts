@@ -1,3 +1,4 @@
+// Tests the ids of runs, updates and deliveries.
 import fc from 'fast-check';
 import { ORDER_EVENT_NAMES } from '../../../domain/fulfilment/effects';
 import { makeOrderNumber, parseOrderNumber } from '../../../domain/orders/order-number';
@@ -11,7 +12,7 @@ import {
 import { orderParts } from '../support/orders';
 
 describe('the ids in Temporal', () => {
-  test("an order's run is found under the bare number, which can be read back", () => {
+  test("the id of an order's run is the bare order number, which can be parsed", () => {
     fc.assert(
       fc.property(orderParts, (parts) => {
         const number = makeOrderNumber(parts);
@@ -25,11 +26,11 @@ describe('the ids in Temporal', () => {
     [1, 'prepay:1'],
     [2, 'prepay:2'],
     [30_000, 'prepay:30000'],
-  ])('prepay round %d is the update %s', (round, expected) => {
+  ])('prepay round %d has the update id %s', (round, expected) => {
     expect(prepayUpdateId(round)).toBe(expected);
   });
 
-  test('names that stand in recorded histories are what they always were', () => {
+  test('the names that recorded histories contain are unchanged', () => {
     expect({ ORDER_WORKFLOW_TYPE, CLOSE_UPDATE_ID }).toEqual({
       ORDER_WORKFLOW_TYPE: 'orderWorkflow',
       CLOSE_UPDATE_ID: 'close',
@@ -38,13 +39,13 @@ describe('the ids in Temporal', () => {
 });
 
 describe("a delivery's id", () => {
-  test('is the number and the event', () => {
+  test('the id of a delivery is made of the number and the event', () => {
     expect(deliveryId('202611230100ZBA1B2C332', 'order.paid')).toBe(
       '202611230100ZBA1B2C332:order.paid',
     );
   });
 
-  test('is the same on every attempt and another for every order and event', () => {
+  test('the id of a delivery is the same at every attempt and differs by order and event', () => {
     const event = fc.constantFrom(...ORDER_EVENT_NAMES);
     fc.assert(
       fc.property(orderParts, event, orderParts, event, (partsA, eventA, partsB, eventB) => {

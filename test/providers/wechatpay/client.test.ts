@@ -351,8 +351,8 @@ describe('a response that doesn’t come', () => {
     await new Promise((resolve) => server.close(resolve));
     const refused = bench.another({ baseUrl: `http://127.0.0.1:${address.port}` });
     expect(await refused.close(ORDER)).toMatchObject({ ...lost, detail: 'ECONNREFUSED' });
-    const noReceiver = bench.another({ baseUrl: 'http://noReceiver.invalid' });
-    expect(await noReceiver.close(ORDER)).toMatchObject(lost);
+    const nowhere = bench.another({ baseUrl: 'http://nowhere.invalid' });
+    expect(await nowhere.close(ORDER)).toMatchObject(lost);
   });
 
   test('a response of more than a megabyte is cancelled', async () => {
