@@ -55,7 +55,7 @@ export function createRefunds(context: DatabaseContext) {
     ): Promise<StartedAgain> => startRefundAgain(context, outRefundNo, limits, nowMs),
 
     /**
-     * WeChat reports the refund as abnormal still, so WeChat is told again where the money shall go.
+     * WeChat reports the refund as abnormal still: records another attempt to redirect it.
      * @returns null when the refund isn't abnormal here any more
      */
     redirectAgain: (outRefundNo: string, attemptLifeMs: number, nowMs: number) =>
