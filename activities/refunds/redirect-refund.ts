@@ -42,8 +42,8 @@ export async function redirectRefund(
 }
 
 /**
- * Queries WeChat after a redirect whose outcome is unknown. While WeChat reports the refund as abnormal,
- * it did not take the redirect: the same is sent again.
+ * Queries WeChat after a redirect whose outcome is unknown. While WeChat reports the refund as
+ * abnormal, it did not take the redirect: the same is sent again.
  */
 export async function queryRedirect(
   deps: RefundRequestDeps,

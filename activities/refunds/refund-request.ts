@@ -61,7 +61,10 @@ export function refundRequest(
   };
 }
 
-/** True when WeChat's refund is ours: another program of this merchant may have used the number before. */
+/**
+ * True when WeChat's refund is ours: another program of this merchant may have used the number
+ * before.
+ */
 export function isOurs(refund: StoredRefund, { transactionId, refundFen }: RefundState): boolean {
   return (
     transactionId === refund.transactionId && (refundFen === null || refundFen === refund.refundFen)

@@ -23,12 +23,14 @@ export interface TakeBackDeps {
 const DESCRIPTION = 'refund';
 /** After a take-back that is settled the next one follows at once, or the refund itself. */
 const AT_ONCE_MS = 1;
-/** A take-back that WeChat doesn't have and that is not sent again: the run looks again after this. */
+/**
+ * A take-back that WeChat doesn't have and that is not sent again: the run looks again after this.
+ */
 const UNSENT_MS = 5_000;
 
 /**
- * Takes a share back before its refund is sent. Each attempt ends with a retry: the refund's run then
- * takes its next turn.
+ * Takes a share back before its refund is sent. Each attempt ends with a retry: the refund's run
+ * then takes its next turn.
  */
 export function takeBackShare(
   deps: TakeBackDeps,
@@ -80,7 +82,10 @@ function takeBackRequest(
   };
 }
 
-/** True when WeChat's return is ours: another program of this merchant may have used the number before. */
+/**
+ * True when WeChat's return is ours: another program of this merchant may have used the number
+ * before.
+ */
 function isOurs(shareReturn: StoredShareReturn, state: SharingReturnState): boolean {
   return (
     state.amountFen === shareReturn.amountFen && state.returnMerchantId === shareReturn.returnMchid

@@ -2,8 +2,8 @@
 import { Context } from '@temporalio/activity';
 
 /**
- * Waits until a signal was sent. A signal that gets lost is logged and does not fail the activity: the
- * row is due, so the sweep wakes the run.
+ * Waits until a signal was sent. A signal that gets lost is logged and does not fail the activity:
+ * the row is due, so the sweep wakes the run.
  */
 export async function wakeOrLeaveToSweep(signal: Promise<void>): Promise<void> {
   try {

@@ -18,7 +18,9 @@ export interface SharingRequestDeps {
 
 export type SharingRequestKind = NumberedRequestKind<StoredSharing, SharingState, SharingStanding>;
 
-/** A sharing that WeChat doesn't have and that isn't pending here: the run looks again after this. */
+/**
+ * A sharing that WeChat doesn't have and that isn't pending here: the run looks again after this.
+ */
 const UNSENT_MS = 1_000;
 
 /** Makes the description of a sharing. */

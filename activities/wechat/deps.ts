@@ -1,10 +1,11 @@
+// What activities that call WeChat need, and how they show a failed call to a person.
 import type { Database } from '../../database/database';
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { WechatPayClient } from '../../providers/wechatpay/client';
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import type { FailureEvidence } from '../retries/failures';
 
-/** The query schedule as it stands now: an operator may change it at any time. */
+/** The query schedule as it is now, in ms: an operator may change it at any time. */
 export type QueryGaps = () => Promise<readonly number[]>;
 
 export interface WechatActivityDeps {
@@ -14,17 +15,20 @@ export interface WechatActivityDeps {
   readonly now: () => number;
 }
 
-/** After this nothing of a request can still be under way: the client gives up at 8 s. */
+/** After this time nothing of a request can still be under way: the client ends its wait at 8 s. */
 export const ATTEMPT_LIFE_MS = 20_000;
 
-/** Refusals that say something about our permission or settings, not about the order. */
+/**
+ * Codes of refusals that are about the merchant's permissions or our settings, not about the order.
+ */
 const OF_SETTINGS: readonly ErrorCode[] = ['CONFIGURATION_ERROR', 'WECHAT_PERMISSION_DENIED'];
 
+/** True when a refusal is about permissions or settings: no retry of this one order can help. */
 export function isOfSettings(code: ErrorCode): boolean {
   return OF_SETTINGS.includes(code);
 }
 
-/** What WeChat answered, for the person who may be asked; no personal data is in it. */
+/** WeChat's response as evidence of an intervention; it has no personal data. */
 export function evidenceOf(
   outcome: Exclude<WechatOutcome<unknown>, { kind: 'ok' }>,
 ): FailureEvidence {

@@ -1,4 +1,4 @@
-// Runs requests that WeChat knows by a number of ours: send or query, record the report, retry (P8).
+// Runs a request that WeChat knows by a number of ours: send or query, record, retry (P8).
 import type { AcceptedAttempt, EndedAttempt } from '../../database/requests/numbered-attempts';
 import type { NumberedTurn, StartedAgain } from '../../database/requests/numbered-turn';
 import { nextQueryAt } from '../../domain/orders/query-schedule';
@@ -9,16 +9,17 @@ import { evidenceOf } from './deps';
 import { codeOf, isAbsent, type Unsettled } from './outcomes';
 
 /**
- * When WeChat is queried about what it works on, counted from when it accepted the request; after these
- * gaps the gap doubles up to an hour, for the days that a bank may take. A callback comes sooner.
+ * When WeChat is queried about what it works on, counted from when it accepted the request; after
+ * these gaps the gap doubles up to an hour, for the days that a bank may take. A callback comes
+ * sooner.
  */
 export const QUERY_GAPS_MS = [5_000, 15_000, 60_000, 300_000, 900_000];
 
 /**
- * Describes one kind of numbered request: refunds, sharings, take-backs of shares. The protocol is the
- * same for all of them. Each attempt is recorded before it is sent. After an unknown outcome WeChat is
- * queried by the same number; when WeChat doesn't find the number, the same request is sent again under
- * the same number. A new number would carry the request out twice.
+ * Describes one kind of numbered request: refunds, sharings, take-backs of shares. The protocol is
+ * the same for all of them. Each attempt is recorded before it is sent. After an unknown outcome
+ * WeChat is queried by the same number; when WeChat doesn't find the number, the same request is
+ * sent again under the same number. A new number would carry the request out twice.
  *
  * @typeParam Stored all that goes into the request, as its row has it: every attempt sends the same
  * @typeParam State what WeChat reports of it
@@ -38,7 +39,10 @@ export interface NumberedRequestKind<Stored, State, Standing> {
   readonly foreignDetail: string;
   readonly now: () => number;
 
-  /** The number and subject that failures are counted by, and what a person needs to see of the request. */
+  /**
+   * The number and subject that failures are counted by, and what a person needs to see of the
+   * request.
+   */
   failure(request: Stored): {
     readonly number: string;
     readonly subject: string;
@@ -55,7 +59,9 @@ export interface NumberedRequestKind<Stored, State, Standing> {
   endAttempt(attempt: EndedAttempt): Promise<void>;
   /** Records what WeChat reported; it compares the content with ours first. */
   recordReport(request: Stored, report: NumberedReport<State>): Promise<Recorded<Standing>>;
-  /** Writes when the run that makes these attempts comes round again at the latest (P12), Unix ms. */
+  /**
+   * Writes when the run that makes these attempts comes round again at the latest (P12), Unix ms.
+   */
   dueAgain(number: string, atMs: number): Promise<void>;
   /** Wakes the order's run: the retry budget is spent, so an intervention is open. Never throws. */
   wakeOrderRun(request: Stored): Promise<void>;
@@ -87,7 +93,8 @@ type Kind<Stored, State, Standing> = NumberedRequestKind<Stored, State, Standing
  *
  * @param number of the run that takes the turn
  * @throws ApplicationFailure `NOT_YET` when the run comes back later
- * @throws OperationFailure when WeChat refused, could not say, or has other content under the number
+ * @throws OperationFailure when WeChat refused, could not say, or has other content under the
+ * number
  */
 export async function takeNumberedTurn<Stored, State, Standing>(
   kind: Kind<Stored, State, Standing>,
@@ -127,8 +134,8 @@ export async function takeSendOutcome<Stored, State, Standing>(
 }
 
 /**
- * Records what came of a query, or sends the request again when WeChat doesn't know its number. Throws as
- * {@link takeNumberedTurn} does.
+ * Records what came of a query, or sends the request again when WeChat doesn't know its number.
+ * Throws as {@link takeNumberedTurn} does.
  */
 export async function takeQueryOutcome<Stored, State, Standing>(
   kind: Kind<Stored, State, Standing>,
@@ -203,8 +210,8 @@ function comeBack(kind: { operations: { send: RetryOperation } }, delayMs: numbe
 }
 
 /**
- * Records a failed call and ends the attempt: the retry policy decides what follows, the number stays the
- * same.
+ * Records a failed call and ends the attempt: the retry policy decides what follows, the number
+ * stays the same.
  *
  * @param failure.attemptId null when nothing was sent
  * @throws OperationFailure always

@@ -1,7 +1,7 @@
 // Reads what a call to WeChat came to, for the steps of numbered requests.
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 
-/** An outcome that settles nothing: WeChat refused the call, or nobody knows whether it was taken. */
+/** An outcome that settles nothing: WeChat refused the call, or the result is unknown. */
 export type Unsettled = Exclude<WechatOutcome<unknown>, { kind: 'ok' }>;
 
 /** True when WeChat doesn't know the number that it was queried about. */

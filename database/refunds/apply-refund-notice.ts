@@ -13,9 +13,9 @@ import { openNoticeIntervention } from './open-refund-intervention';
 import { settleRefund } from './settle-refund';
 
 /**
- * Records what WeChat reported of a refund. A refund that was made outside of Oncepay is recorded like
- * ours where it fits the payment. One that doesn't fit has moved money that Oncepay can't account for: it
- * opens an intervention.
+ * Records what WeChat reported of a refund. A refund that was made outside of Oncepay is recorded
+ * like ours where it fits the payment. One that doesn't fit has moved money that Oncepay can't
+ * account for: it opens an intervention.
  */
 export async function applyRefundNotice(
   context: DatabaseContext,
@@ -61,8 +61,8 @@ function fits(refund: LockedRefund, notice: RefundNotice): boolean {
 
 /**
  * Applies refunds again that WeChat reported before their payment was recorded, now that it is. An
- * intervention may be open about them, or they came in the same batch. One that doesn't fit now either
- * opens an intervention.
+ * intervention may be open about them, or they came in the same batch. One that doesn't fit now
+ * either opens an intervention.
  */
 export async function applyReportedRefunds(
   context: DatabaseContext,
@@ -80,8 +80,8 @@ export async function applyReportedRefunds(
 const EXTERNAL_EVENTS: readonly (RefundEvent | null)[] = ['succeeded', 'abnormal'];
 
 /**
- * Records a refund that was made in WeChat's merchant platform, or by another program, and that names a
- * payment of this order number: it holds its amount from now on.
+ * Records a refund that was made in WeChat's merchant platform, or by another program, and that
+ * names a payment of this order number: it holds its amount from now on.
  * @returns null when it doesn't fit
  */
 async function recordExternalRefund(
@@ -123,8 +123,8 @@ async function recordExternalRefund(
 }
 
 /**
- * No person has to decide any more about a payment that is refunded whole. What follows the resolution
- * `refund` follows here, too.
+ * No person has to decide any more about a payment that is refunded whole. What follows the
+ * resolution `refund` follows here, too.
  */
 async function endIfNothingLeft(
   context: DatabaseContext,

@@ -31,8 +31,9 @@ export interface NewRefund {
 export type RefundHold = 'held' | 'exists' | 'nothing_left';
 
 /**
- * Makes a refund and holds its amount on its payment, under the lock of the payment's row: however many
- * refunds are requested at once, no more is held than was paid (P11). The caller has locked the order.
+ * Makes a refund and holds its amount on its payment, under the lock of the payment's row: however
+ * many refunds are requested at once, no more is held than was paid (P11). The caller has locked
+ * the order.
  * @throws Error when there is no such payment
  */
 export async function holdRefund(tx: Tx, refund: NewRefund): Promise<RefundHold> {

@@ -80,16 +80,18 @@ export async function lockRefund(tx: Tx, outRefundNo: string): Promise<LockedRef
   const [row] = await tx.$queryRaw<LockedRefund[]>`
     SELECT out_refund_no AS "outRefundNo", out_trade_no AS "outTradeNo", order_no AS "orderNo",
       transaction_key::text AS "transactionKey", merchant_id AS "merchantId",
-      transaction_id AS "transactionId", amount_fen AS "amountFen", total_fen AS "totalFen", currency,
-      reason, notify_url AS "notifyUrl", origin, restock, revoke_codes AS "revokeCodes", status,
-      refund_id AS "refundId", abnormal_encrypted AS "abnormalEncrypted",
+      transaction_id AS "transactionId", amount_fen AS "amountFen", total_fen AS "totalFen",
+      currency, reason, notify_url AS "notifyUrl", origin, restock, revoke_codes AS "revokeCodes",
+      status, refund_id AS "refundId", abnormal_encrypted AS "abnormalEncrypted",
       next_query_at AS "nextQueryAt", accepted_at AS "acceptedAt",
       short_accepted_at AS "shortAcceptedAt"
     FROM refunds WHERE out_refund_no = ${outRefundNo} FOR NO KEY UPDATE`;
   return row ?? null;
 }
 
-/** The two requests that a refund may need: the refund itself, and its redirect when it is abnormal. */
+/**
+ * The two requests that a refund may need: the refund itself, and its redirect when it is abnormal.
+ */
 export type RefundOperation = 'refund' | 'abnormal';
 
 /** The attempts of one refund at one of its two requests. */

@@ -33,7 +33,9 @@ export async function openRefundIntervention(
   });
 }
 
-/** The account that an abnormal refund was redirected to was no good: a person chooses another one. */
+/**
+ * The account that an abnormal refund was redirected to was no good: a person chooses another one.
+ */
 export async function openRedirectIntervention(
   scope: TxScope,
   refund: LockedRefund,
@@ -90,7 +92,9 @@ export async function openContradictionIntervention(
   });
 }
 
-/** WeChat reports a refund that Oncepay did not make, or made with other content: a person decides. */
+/**
+ * WeChat reports a refund that Oncepay did not make, or made with other content: a person decides.
+ */
 export async function openNoticeIntervention(
   { tx, outTradeNo, order, now }: Scope,
   notice: RefundNotice,

@@ -32,7 +32,10 @@ const STATUS_OF = {
   FAILED: 'failed',
 } as const satisfies Record<ShareReturnReport['result'], ShareReturnStatus>;
 
-/** The steps of a refund's run on its share returns. Every attempt is recorded before it is sent (P8). */
+/**
+ * The steps of a refund's run on its share returns. Every attempt is recorded before it is sent
+ * (P8).
+ */
 export function createShareReturns({ prisma }: DatabaseContext) {
   return {
     /**
@@ -65,7 +68,8 @@ export function createShareReturns({ prisma }: DatabaseContext) {
       refuseForeignAttempts({ tx: prisma, now: new Date(nowMs) }, shareReturnAttempts(shareReturn)),
 
     /**
-     * Records what WeChat reported. A share return that failed opens an intervention about its refund.
+     * Records what WeChat reported. A share return that failed opens an intervention about its
+     * refund.
      * @param attempt the one that WeChat responded to; null after a query
      */
     recordReport: (

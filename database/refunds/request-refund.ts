@@ -42,12 +42,16 @@ interface GuardedRequest extends RefundRequest {
 const REFUNDABLE: readonly OrderStatus[] = ['paid', 'fulfilled', 'paid_late'];
 const UNIQUE_VIOLATION = '23505';
 
-/** Refunds on request. A request that can't be carried out is refused before anything is written. */
+/**
+ * Refunds on request. A request that can't be carried out is refused before anything is written.
+ */
 export function createRefundRequests(context: DatabaseContext) {
   return {
     /**
-     * Holds a refund's amount on the order's payment, under the order's lock; the refund's run sends it.
-     * @param guard the caller's Idempotency-Key; null is possible only where the request has a number
+     * Holds a refund's amount on the order's payment, under the order's lock; the refund's run
+     * sends it.
+     * @param guard the caller's Idempotency-Key; null is possible only where the request has a
+     * number
      */
     async request(
       request: RefundRequest,

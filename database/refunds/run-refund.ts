@@ -11,7 +11,7 @@ import {
   type EndedAttempt,
 } from '../requests/numbered-attempts';
 import type { StartedAgain } from '../requests/numbered-turn';
-import { lockRefund, refundAttempts, type LockedRefund, type RefundOperation } from './lock-refund';
+import { lockRefund, refundAttempts, type RefundOperation } from './lock-refund';
 import {
   openContradictionIntervention,
   openRedirectIntervention,
@@ -55,7 +55,7 @@ export function createRefunds(context: DatabaseContext) {
     ): Promise<StartedAgain> => startRefundAgain(context, outRefundNo, limits, nowMs),
 
     /**
-     * WeChat reports the refund as abnormal still, so WeChat is told again where the money shall go.
+     * WeChat reports the refund as abnormal still: records another attempt to redirect it.
      * @returns null when the refund isn't abnormal here any more
      */
     redirectAgain: (outRefundNo: string, attemptLifeMs: number, nowMs: number) =>
@@ -82,12 +82,9 @@ export function createRefunds(context: DatabaseContext) {
       attempt: AcceptedRefundAttempt | null,
       nowMs: number,
     ): Promise<RefundStatus | 'unknown_refund'> =>
-      prisma.$transaction(async (tx) => {
+      prisma.$transaction((tx) => {
         const scope = { tx, now: new Date(nowMs) };
-        const refund = await lockRefund(tx, outRefundNo);
-        if (attempt) await acceptRefundAttempt(scope, attempt);
-        if (!refund) return 'unknown_refund';
-        return recordRefundReport(context, scope, refund, { ...report, attempt });
+        return recordRefundReport(context, scope, outRefundNo, { ...report, attempt });
       }),
 
     /** Writes when the run comes round again at the latest (P12). */
@@ -106,18 +103,16 @@ export function createRefunds(context: DatabaseContext) {
   };
 }
 
-async function acceptRefundAttempt(scope: TxScope, attempt: AcceptedRefundAttempt): Promise<void> {
-  await acceptAttempt(scope, 'refund_attempts', attempt);
-  if (attempt.operation === 'refund') await returnRefundToken(scope.tx);
-}
-
 async function recordRefundReport(
   context: DatabaseContext,
   scope: TxScope,
-  refund: LockedRefund,
+  outRefundNo: string,
   report: RefundReport & { readonly attempt: AcceptedRefundAttempt | null },
-): Promise<RefundStatus> {
+): Promise<RefundStatus | 'unknown_refund'> {
   const { attempt, evidence, nextQueryAt } = report;
+  const refund = await lockRefund(scope.tx, outRefundNo);
+  if (attempt) await acceptRefundAttempt(scope, attempt);
+  if (!refund) return 'unknown_refund';
   const step = await settleRefund(context, scope, refund, report);
   if (step.kind === 'moved') return step.to;
   if (step.kind === 'refused') await openContradictionIntervention(scope, refund, report);
@@ -127,9 +122,14 @@ async function recordRefundReport(
     await recordStillAbnormal(scope, refund, evidence);
   }
   if (step.kind === 'duplicate' && nextQueryAt !== null) {
-    await planQuery(scope.tx, refund.outRefundNo, nextQueryAt);
+    await planQuery(scope.tx, outRefundNo, nextQueryAt);
   }
   return refund.status;
+}
+
+async function acceptRefundAttempt(scope: TxScope, attempt: AcceptedRefundAttempt): Promise<void> {
+  await acceptAttempt(scope, 'refund_attempts', attempt);
+  if (attempt.operation === 'refund') await returnRefundToken(scope.tx);
 }
 
 /** Writes when WeChat is queried again about a refund that it works on. */

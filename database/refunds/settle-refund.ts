@@ -21,15 +21,18 @@ import { openRefundIntervention } from './open-refund-intervention';
 export interface RefundReport {
   readonly event: RefundEvent;
   readonly refundId: string | null;
-  /** When WeChat is queried again, while it is `processing`; null where the report doesn't decide that. */
+  /**
+   * When WeChat is queried again, while it is `processing`; null where the report doesn't decide
+   * that.
+   */
   readonly nextQueryAt: Date | null;
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Records what WeChat reported of a locked refund, and all that follows: the success commits with the
- * order's move to `refunded`, a close frees the hold, and an intervention opens where only a person can
- * decide.
+ * Records what WeChat reported of a locked refund, and all that follows: the success commits with
+ * the order's move to `refunded`, a close frees the hold, and an intervention opens where only a
+ * person can decide.
  */
 export async function settleRefund(
   context: DatabaseContext,
@@ -66,7 +69,9 @@ export async function settleRefund(
   return step;
 }
 
-/** Writes the new status, on the condition that the refund still has the one that was decided for. */
+/**
+ * Writes the new status, on the condition that the refund still has the one that was decided for.
+ */
 async function moveRefund(
   { tx, now }: TxScope,
   refund: LockedRefund,
@@ -97,7 +102,9 @@ async function moveRefund(
   }
 }
 
-/** Take-backs that a refund's run began are followed to their end, whatever became of the refund. */
+/**
+ * Take-backs that a refund's run began are followed to their end, whatever became of the refund.
+ */
 async function isTakingBack(tx: Tx, outRefundNo: string): Promise<boolean> {
   const open = { outRefundNo, status: { in: ['pending', 'processing'] } };
   return (await tx.profitSharingReturn.count({ where: open })) > 0;

@@ -1,4 +1,4 @@
-// Takes shared money back before a refund that needs it: plans share returns, one turn after the other.
+// Takes shares back before a refund that needs them: plans share returns, and takes their turns.
 import { fen, type Fen } from '../../domain/money';
 import { RETURNABLE_MS, shortfallOf } from '../../domain/sharing/profit-sharing';
 import type { DatabaseContext, Tx } from '../core/context';
@@ -42,8 +42,8 @@ interface Returnable {
 const BLOCKED_MS = 10_000;
 
 /**
- * Decides what has to happen before a refund is first sent: where receivers hold money that it needs,
- * that is taken back first.
+ * Decides what has to happen before a refund is first sent: where receivers hold money that it
+ * needs, that is taken back first.
  * @returns null when nothing has to
  */
 export async function takeBackTurn(
@@ -72,8 +72,8 @@ export async function takeBackTurn(
 }
 
 /**
- * Follows share returns to their end that were begun for a refund which has ended without them: WeChat
- * may have carried them out, and other requests about the payment wait for the result.
+ * Follows share returns to their end that were begun for a refund which has ended without them:
+ * WeChat may have carried them out, and other requests about the payment wait for the result.
  * @returns null when none is left
  */
 export async function finishTakeBacks(

@@ -1,10 +1,10 @@
-// Keeps refund requests that fail below WeChat's limit, with tokens in the database for all workers.
+// Keeps failing refund requests below WeChat's limit, by tokens that all workers share.
 import type { Tx } from '../core/context';
 
 /**
- * WeChat allows 6 refund requests a second to fail. Each request takes a token before it is sent and
- * returns it when it did not fail: in one second the workers together can take the 3 tokens that are
- * there and the 3 that are added, so that no more than 6 requests fail.
+ * WeChat allows 6 refund requests a second to fail. Each request takes a token before it is sent
+ * and returns it when it did not fail: in one second the workers together can take the 3 tokens
+ * that are there and the 3 that are added, so that no more than 6 requests fail.
  */
 const REFUND_FAILURES = { name: 'wechat.refund_failures', capacity: 3, perSecond: 3 } as const;
 

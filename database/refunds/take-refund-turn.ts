@@ -30,7 +30,7 @@ export type RefundTurn =
     }
   /** Tells WeChat where the money of an abnormal refund shall go; the attempt is recorded. */
   | Redirect
-  /** Queries WeChat before it is told once more: it may have taken the redirect before. */
+  /** Queries WeChat before the redirect is sent again: WeChat may have taken it before. */
   | {
       readonly kind: 'query_redirect';
       readonly request: StoredRefund;
@@ -139,8 +139,8 @@ async function over(tx: Tx, refund: LockedRefund): Promise<RefundTurn> {
 }
 
 /**
- * Starts another attempt at a refund whose number WeChat doesn't know: the same number is sent again,
- * as soon as the limits allow it.
+ * Starts another attempt at a refund whose number WeChat doesn't know: the same number is sent
+ * again, as soon as the limits allow it.
  * @param clock Unix ms
  */
 export async function startRefundAgain(
@@ -158,7 +158,9 @@ export async function startRefundAgain(
   });
 }
 
-/** Records an attempt when the payment's other refunds and WeChat's failure limit leave room for it. */
+/**
+ * Records an attempt when the payment's other refunds and WeChat's failure limit leave room for it.
+ */
 async function startWithinLimits(
   scope: TurnScope,
   refund: LockedRefund,
@@ -172,9 +174,9 @@ async function startWithinLimits(
 }
 
 /**
- * WeChat wants refunds of one payment some time apart: a later one waits, it does not fail. Nobody knows
- * when an attempt arrived at WeChat, so the time counts from its response; while there is none, from now,
- * and from the attempt's deadline at the latest.
+ * WeChat wants refunds of one payment some time apart: a later one waits, it does not fail. Nobody
+ * knows when an attempt arrived at WeChat, so the time counts from its response; while there is
+ * none, from now, and from the attempt's deadline at the latest.
  * @returns the time still to wait; 0 or less when there is none
  */
 async function spacingLeftMs(

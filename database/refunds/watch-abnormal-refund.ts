@@ -5,7 +5,9 @@ import { openRedirectIntervention } from './open-refund-intervention';
 
 /** WeChat's callback about a dismissed abnormal refund may get lost: the run queries this often. */
 const QUERY_EVERY_MS = 24 * 60 * 60_000;
-/** The refund holds its money all that time. One that is abnormal still then needs a person again. */
+/**
+ * The refund holds its money all that time. One that is abnormal still then needs a person again.
+ */
 const WATCHED_MS = 30 * QUERY_EVERY_MS;
 
 /** Plans the next query about an abnormal refund that has no open intervention. */
@@ -17,7 +19,9 @@ export async function watchAbnormal({ tx, now }: TxScope, outRefundNo: string): 
   });
 }
 
-/** WeChat reports the refund as abnormal still: plans another query, or opens an intervention anew. */
+/**
+ * WeChat reports the refund as abnormal still: plans another query, or opens an intervention anew.
+ */
 export async function recordStillAbnormal(
   scope: TxScope,
   refund: LockedRefund,

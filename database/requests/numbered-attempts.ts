@@ -6,10 +6,15 @@ import type { Tx } from '../core/context';
 import type { TxScope } from '../core/tx-scope';
 import type { TurnScope } from './numbered-turn';
 
-/** A table with a row for each attempt: `id, sent_at, deadline_at, outcome, code, request_id, finished_at`. */
+/**
+ * A table with a row for each attempt: `id, sent_at, deadline_at, outcome, code, request_id,
+ * finished_at`.
+ */
 export type AttemptTable = 'refund_attempts' | 'profit_sharing_attempts';
 
-/** The attempts of one request. Each kind of request has one function that makes this description. */
+/**
+ * The attempts of one request. Each kind of request has one function that makes this description.
+ */
 export interface RequestAttempts {
   readonly table: AttemptTable;
   /**
@@ -92,8 +97,8 @@ export function isUndecided(tx: Tx, request: RequestAttempts): Promise<boolean> 
 }
 
 /**
- * WeChat doesn't know the number: attempts that were sent so long ago that nothing of them can be under
- * way any more were never taken (P8).
+ * WeChat doesn't know the number: attempts that were sent so long ago that nothing of them can be
+ * under way any more were never taken (P8).
  */
 export function refuseAbsentAttempts(scope: TxScope, request: RequestAttempts): Promise<void> {
   const isOver = Prisma.sql`deadline_at <= ${scope.now}`;
@@ -112,7 +117,8 @@ async function refuseUndecided(
   condition: Prisma.Sql,
 ): Promise<void> {
   await tx.$executeRaw`
-    UPDATE ${Prisma.raw(request.table)} SET outcome = 'refused', code = ${code}, finished_at = ${now}
+    UPDATE ${Prisma.raw(request.table)}
+    SET outcome = 'refused', code = ${code}, finished_at = ${now}
     WHERE ${isOf(request)} AND ${UNDECIDED} AND ${condition}`;
 }
 

@@ -18,7 +18,9 @@ export type NumberedTurn<Stored> =
       readonly request: Stored;
       /** When WeChat first reported that it has the request, Unix ms; null before that. */
       readonly acceptedAtMs: number | null;
-      /** WeChat has never reported this number: when it doesn't find it, the request is sent again. */
+      /**
+       * WeChat has never reported this number: when it doesn't find it, the request is sent again.
+       */
       readonly mayBeAbsent: boolean;
     };
 

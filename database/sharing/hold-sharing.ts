@@ -59,8 +59,9 @@ function refused(
 }
 
 /**
- * Makes a sharing and holds its amounts on the payment, under the lock of the payment's row: however many
- * are requested at once, no more is shared than was paid and than the ratio allows (P11).
+ * Makes a sharing and holds its amounts on the payment, under the lock of the payment's row:
+ * however many are requested at once, no more is shared than was paid and than the ratio allows
+ * (P11).
  */
 export async function holdSharing(
   context: DatabaseContext,
@@ -200,7 +201,9 @@ function sealed(
   };
 }
 
-/** Frees shares that WeChat closed, or that were taken back: they can be shared or refunded anew. */
+/**
+ * Frees shares that WeChat closed, or that were taken back: they can be shared or refunded anew.
+ */
 export async function freeSharedAmount(
   tx: Tx,
   transactionKey: string,

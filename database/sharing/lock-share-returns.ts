@@ -6,7 +6,9 @@ import type { TxScope } from '../core/tx-scope';
 import { MAYBE_TAKEN, type RequestAttempts } from '../requests/numbered-attempts';
 import { receiverPlace } from './read-receivers';
 
-/** All of the request that takes one receiver's share back: the same bytes at every attempt (P8). */
+/**
+ * All of the request that takes one receiver's share back: the same bytes at every attempt (P8).
+ */
 export interface StoredShareReturn {
   readonly outReturnNo: string;
   /** Of the sharing. */
@@ -76,7 +78,10 @@ export function storedShareReturn(
   };
 }
 
-/** True while WeChat may carry out a share return of this refund: nothing else can be decided before. */
+/**
+ * True while WeChat may carry out a share return of this refund: nothing else can be decided
+ * before.
+ */
 export async function mayBeTakenBack(tx: Tx, outRefundNo: string): Promise<boolean> {
   const maybe = await tx.profitSharingReturn.count({
     where: {
@@ -88,7 +93,9 @@ export async function mayBeTakenBack(tx: Tx, outRefundNo: string): Promise<boole
   return maybe > 0;
 }
 
-/** Ends the share returns of a refund that WeChat can't have, because the refund doesn't need them. */
+/**
+ * Ends the share returns of a refund that WeChat can't have, because the refund doesn't need them.
+ */
 export async function dropUnsentShareReturns(
   { tx, now }: TxScope,
   outRefundNo: string,
@@ -100,9 +107,9 @@ export async function dropUnsentShareReturns(
 }
 
 /**
- * Ends all share returns of a refund that have not ended. The caller has made sure that WeChat can't
- * have them: see {@link mayBeTakenBack}.
- * @param failReason why, in a word of WeChat's or of ours
+ * Ends all share returns of a refund that have not ended. The caller has made sure that WeChat
+ * can't have them: see {@link mayBeTakenBack}.
+ * @param failReason why: a code of WeChat's or of ours
  */
 export async function abandonShareReturns(
   { tx, now }: TxScope,

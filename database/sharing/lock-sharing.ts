@@ -7,7 +7,9 @@ import type { RequestAttempts } from '../requests/numbered-attempts';
 
 declare const lockProof: unique symbol;
 
-/** A sharing or an unfreeze, locked until the transaction ends. {@link lockSharing} alone makes it. */
+/**
+ * A sharing or an unfreeze, locked until the transaction ends. {@link lockSharing} alone makes it.
+ */
 export interface LockedSharing {
   readonly [lockProof]: true;
   readonly outOrderNo: string;
@@ -45,8 +47,8 @@ export async function lockSharing(tx: Tx, outOrderNo: string): Promise<LockedSha
 }
 
 /**
- * The attempts of a sharing at one of its requests: the sharing or unfreeze itself, or `receiver`, which
- * makes one of its receivers known to WeChat.
+ * The attempts of a sharing at one of its requests: the sharing or unfreeze itself, or `receiver`,
+ * which makes one of its receivers known to WeChat.
  */
 export function sharingAttempts(
   outOrderNo: string,

@@ -1,4 +1,4 @@
-// Records what WeChat reported of a sharing: each receiver's result, and what follows when all have one.
+// Records what WeChat reported of a sharing: each receiver's result, and what follows at the end.
 import type { ReceiverResult, SharingStatus } from '../../domain/sharing/profit-sharing';
 import type { DatabaseContext } from '../core/context';
 import { DUE_GRACE_MS } from '../core/due-times';
@@ -51,8 +51,9 @@ interface ReceiverPair {
 }
 
 /**
- * Records what WeChat reported: each receiver's result as soon as WeChat has decided it, and when all are
- * decided, what follows. FINISHED is not success: receivers that WeChat has closed open an intervention.
+ * Records what WeChat reported: each receiver's result as soon as WeChat has decided it, and when
+ * all are decided, what follows. FINISHED is not success: receivers that WeChat has closed open an
+ * intervention.
  *
  * @param report.attempt the one that WeChat responded to; null after a query
  */
@@ -105,8 +106,8 @@ export async function recordSharingReport(
 }
 
 /**
- * Our receivers, each with what WeChat reported of it. While WeChat works on a sharing it need not name
- * them all.
+ * Our receivers, each with what WeChat reported of it. While WeChat works on a sharing it need not
+ * name them all.
  * @returns null when WeChat reports other receivers, or other amounts
  */
 function pairReceivers(

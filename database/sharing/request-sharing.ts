@@ -32,7 +32,9 @@ export type SharingRequestResult =
 /** Sharings on the shop's request. */
 export function createSharingRequests(context: DatabaseContext) {
   return {
-    /** Commits a sharing, or finds the one that this number has: two equal requests make one (S9). */
+    /**
+     * Commits a sharing, or finds the one that this number has: two equal requests make one (S9).
+     */
     request: (
       request: SharingRequest,
       actor: Actor,
@@ -123,7 +125,9 @@ async function repeated(
   return { kind: 'repeated', sharing, settled: isSharingSettled(sharing.status) };
 }
 
-/** One key makes one number at all times, so that a repeat finds its sharing however late it comes. */
+/**
+ * One key makes one number at all times, so that a repeat finds its sharing however late it comes.
+ */
 function numberOf(context: DatabaseContext, { number, guard }: SharingRequest): string {
   if (number.kind === 'given') return number.outOrderNo;
   if (!guard) throw new TypeError('A sharing needs a number or an Idempotency-Key');

@@ -156,8 +156,8 @@ async function closeIfNeedless({ tx, now }: TurnScope, sharing: LockedSharing): 
 }
 
 /**
- * True while the payment is being shared: an unfreeze comes after that. A sharing that waits for a person
- * holds nothing up.
+ * True while the payment is being shared: an unfreeze comes after that. A sharing that waits for a
+ * person holds nothing up.
  */
 async function isBlocked(tx: Tx, sharing: LockedSharing): Promise<boolean> {
   const [seen] = await tx.$queryRaw<{ blocked: boolean }[]>`

@@ -1,4 +1,4 @@
-// Adds the unfreeze of what is left of a payment: at its deadline, or after a sharing that asked for it.
+// Adds the unfreeze of what is left of a payment: at its deadline, or after a sharing.
 import type { DatabaseContext, Tx } from '../core/context';
 import { DUE_GRACE_MS } from '../core/due-times';
 import type { LockedOrder } from '../core/lock-order';
@@ -11,8 +11,8 @@ import { makeOwnNumber } from './make-own-number';
 export const UNFREEZE_TEXT = 'unfreeze';
 
 /**
- * True when the rest of a payment was unfrozen, or is about to be. An unfreeze at the deadline counts
- * from its time on.
+ * True when the rest of a payment was unfrozen, or is about to be. An unfreeze at the deadline
+ * counts from its time on.
  */
 export async function isUnfrozen(tx: Tx, transactionKey: string, now: Date): Promise<boolean> {
   const rows = await tx.profitSharing.count({
@@ -27,8 +27,8 @@ export async function isUnfrozen(tx: Tx, transactionKey: string, now: Date): Pro
 }
 
 /**
- * Adds the unfreeze that a payment frozen for sharing gets in the end. It commits with the change that
- * makes the order paid; until its time comes, nothing reads the row.
+ * Adds the unfreeze that a payment frozen for sharing gets in the end. It commits with the change
+ * that makes the order paid; until its time comes, nothing reads the row.
  */
 export async function addUnfreezeAtDeadline(
   context: DatabaseContext,
@@ -42,8 +42,8 @@ export async function addUnfreezeAtDeadline(
   await tx.$executeRaw`
     INSERT INTO profit_sharings (out_order_no, out_trade_no, transaction_key, merchant_id, app_id,
       transaction_id, kind, description, origin, content_hash, not_before, due_at, created_at)
-    SELECT 'op_rest_' || right(t.transaction_id, 56), t.order_no, t.id, t.merchant_id, ${order.appId},
-      t.transaction_id, 'unfreeze', ${UNFREEZE_TEXT}, 'deadline', '', d.at, d.at, ${now}
+    SELECT 'op_rest_' || right(t.transaction_id, 56), t.order_no, t.id, t.merchant_id,
+      ${order.appId}, t.transaction_id, 'unfreeze', ${UNFREEZE_TEXT}, 'deadline', '', d.at, d.at, ${now}
     FROM payment_transactions t CROSS JOIN LATERAL (
       SELECT least(coalesce(t.success_time, ${now}), ${now}) + ${after}::interval AS at) d
     WHERE t.order_no = ${order.outTradeNo} AND t.status = 'applied'
@@ -51,7 +51,7 @@ export async function addUnfreezeAtDeadline(
 }
 
 /**
- * Adds the unfreeze of what a sharing has left, as its request asked for.
+ * Adds the unfreeze of what a sharing has left, as the sharing's request wants it.
  * @returns the unfreeze's number; null when the rest is unfrozen already
  */
 export async function addUnfreezeOfRest(

@@ -1,21 +1,26 @@
+// Defines the states of a refund, and how WeChat's reports change them.
+
 /**
- * The states of a refund, and the only table that says how they change (S5). A refund holds its amount
- * on its transaction in every state but `closed`.
+ * The states of a refund; the table below is the only one that says how they change (S5). A refund
+ * holds its amount on its payment in every state but `closed`.
  */
 export const REFUND_STATUSES = [
-  /** Reserved; WeChat may have it or not. */
+  /** Its amount is held; WeChat may have it or not. */
   'pending',
   /** WeChat has accepted it. */
   'processing',
-  /** The money could not reach the payer's account: a person says where it shall go. */
+  /** The money could not reach the payer's account: a person decides where it shall go. */
   'abnormal',
   'succeeded',
-  /** WeChat will not carry it out, or never got it. */
+  /** WeChat will not carry it out, or never received it. */
   'closed',
 ] as const;
 export type RefundStatus = (typeof REFUND_STATUSES)[number];
 
-/** Why a refund exists: by itself, by an answer, on request, or made outside Oncepay. */
+/**
+ * Why a refund exists: Oncepay refunds a late or second payment by itself, a person resolved an
+ * intervention, the shop requested it, or it was made outside of Oncepay.
+ */
 export const REFUND_ORIGINS = [
   'late_payment',
   'surplus_payment',
@@ -25,7 +30,7 @@ export const REFUND_ORIGINS = [
 ] as const;
 export type RefundOrigin = (typeof REFUND_ORIGINS)[number];
 
-/** What WeChat says of a refund, by answer, query or callback; the same names as the states. */
+/** What WeChat reports of a refund, by response, query or callback; named like the states. */
 export type RefundEvent = Exclude<RefundStatus, 'pending'>;
 
 type Step = 'moves' | 'duplicate' | 'refused';
@@ -34,7 +39,7 @@ const TRANSITIONS = {
   pending: { processing: 'moves', abnormal: 'moves', succeeded: 'moves', closed: 'moves' },
   processing: { processing: 'duplicate', abnormal: 'moves', succeeded: 'moves', closed: 'moves' },
   abnormal: { processing: 'moves', abnormal: 'duplicate', succeeded: 'moves', closed: 'moves' },
-  // What was said before the end may be heard after it.
+  // A report from before the end may arrive after it.
   succeeded: {
     processing: 'duplicate',
     abnormal: 'duplicate',
@@ -49,7 +54,7 @@ export type RefundTransition =
   | { readonly kind: 'duplicate'; readonly status: RefundStatus }
   | { readonly kind: 'refused'; readonly status: RefundStatus; readonly event: RefundEvent };
 
-/** What WeChat's word does to a refund in `status`. */
+/** What a report of WeChat does to a refund in `status`. */
 export function refundTransition(status: RefundStatus, event: RefundEvent): RefundTransition {
   const step: Step = TRANSITIONS[status][event];
   if (step === 'duplicate') return { kind: 'duplicate', status };
@@ -57,7 +62,7 @@ export function refundTransition(status: RefundStatus, event: RefundEvent): Refu
   return { kind: 'moved', from: status, to: event };
 }
 
-/** True when nothing changes a refund any more. */
+/** True when no report changes a refund any more. */
 export function isSettled(status: RefundStatus): boolean {
   return status === 'succeeded' || status === 'closed';
 }
@@ -69,7 +74,7 @@ const WECHAT_STATUSES: ReadonlyMap<string, RefundEvent> = new Map([
   ['ABNORMAL', 'abnormal'],
 ]);
 
-/** WeChat's `status` or `refund_status` in our words; null for one that nobody here knows. */
+/** WeChat's `status` or `refund_status` in our words; null for one that Oncepay doesn't know. */
 export function refundEvent(wechatStatus: string): RefundEvent | null {
   return WECHAT_STATUSES.get(wechatStatus) ?? null;
 }

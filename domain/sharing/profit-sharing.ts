@@ -2,8 +2,8 @@
 import { fen, type Fen } from '../money';
 
 /**
- * The states of a profit sharing, and of an unfreeze, which is a sharing without receivers. It holds the
- * amounts of its receivers on the payment until WeChat has closed them.
+ * The states of a profit sharing, and of an unfreeze, which is a sharing without receivers. It
+ * holds the amounts of its receivers on the payment until WeChat has closed them.
  */
 export const SHARING_STATUSES = [
   /** Its amounts are held; WeChat may have it or not. */
@@ -17,7 +17,7 @@ export const SHARING_STATUSES = [
 ] as const;
 export type SharingStatus = (typeof SHARING_STATUSES)[number];
 
-/** True when nothing changes a sharing any more. */
+/** True when no report changes a sharing any more. */
 export function isSharingSettled(status: SharingStatus): boolean {
   return status === 'finished' || status === 'closed';
 }
@@ -32,8 +32,8 @@ export const SHARING_KINDS = ['share', 'unfreeze'] as const;
 export type SharingKind = (typeof SHARING_KINDS)[number];
 
 /**
- * Why a sharing exists: the shop requested it, the payment's deadline came, a sharing unfroze the rest, or
- * a person's resolution replaces one.
+ * Why a sharing exists: the shop requested it, the payment's deadline came, a sharing unfroze the
+ * rest, or a person's resolution replaces one.
  */
 export const SHARING_ORIGINS = ['api', 'deadline', 'rest', 'resolution'] as const;
 export type SharingOrigin = (typeof SHARING_ORIGINS)[number];
@@ -45,7 +45,10 @@ export type ReceiverType = (typeof RECEIVER_TYPES)[number];
 export const RECEIVER_RESULTS = ['PENDING', 'SUCCESS', 'CLOSED'] as const;
 export type ReceiverResult = (typeof RECEIVER_RESULTS)[number];
 
-/** What a receiver is to the merchant, in WeChat's names. https://pay.weixin.qq.com/doc/v3/merchant/4012528995 */
+/**
+ * What a receiver is to the merchant, in WeChat's names.
+ * https://pay.weixin.qq.com/doc/v3/merchant/4012528995
+ */
 export const RELATION_TYPES = [
   'PARTNER',
   'SERVICE_PROVIDER',

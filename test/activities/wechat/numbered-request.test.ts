@@ -199,7 +199,7 @@ test.each<[string, NumberedTurn<string>, Script, string[], string]>([
   expect(seen).toEqual(steps);
 });
 
-test('a failure names number, subject and evidence; its decision plans a retry or wakes the run', async () => {
+test('a failure names number and subject; its decision plans a retry or wakes the run', async () => {
   const { kind, steps } = scripted({ sends: [refused] });
   const error: unknown = await takeNumberedTurn(kind, 'no', send).catch(
     (thrown: unknown) => thrown,
@@ -217,7 +217,10 @@ test('a failure names number, subject and evidence; its decision plans a retry o
   expect(steps).toEqual(['due no 60000', 'wake no']);
 });
 
-/** In seconds: when WeChat is queried after it accepted a request, and how long after the query before. */
+/**
+ * In seconds: when WeChat is queried after it accepted a request, and how long after the query
+ * before.
+ */
 test.each([
   [0, 5, 5],
   [5, 20, 15],
