@@ -1,10 +1,12 @@
+// Reads from the rows what an order's run decides on.
 import type { OrderStatus } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
 import type { DatabaseContext, Tx } from './context';
 
+/** Reads for the runs of orders. */
 export function createRunViews({ prisma }: DatabaseContext) {
   return {
-    /** null when no such order is ours. */
+    /** null when there is no order with this number. */
     load: (outTradeNo: string): Promise<RunView | null> => readRunView(prisma, outTradeNo),
   };
 }
@@ -16,8 +18,9 @@ interface Row extends Omit<RunView, 'status' | 'expiresAtMs' | 'due'> {
 }
 
 /**
- * One round trip. Effects wait while a reconciliation is open: WeChat spoke of a refund. What refunds
- * take back waits for what it takes back, as database/effects has it.
+ * Reads the view in one round trip. Effects wait while a reconciliation is open, because WeChat
+ * reported a refund. A compensation waits for its effect, as in fulfilment/run-effects.
+ * @returns null when there is no order with this number
  */
 export async function readRunView(
   client: Pick<Tx, '$queryRaw'>,
@@ -26,7 +29,7 @@ export async function readRunView(
   return (await readRun(client, outTradeNo))?.view ?? null;
 }
 
-/** The same with the order's `due_at` as it was then. */
+/** Like {@link readRunView}, with the order's `due_at` of the same moment. */
 export async function readRun(
   client: Pick<Tx, '$queryRaw'>,
   outTradeNo: string,
@@ -54,10 +57,10 @@ export async function readRun(
     FROM orders o CROSS JOIN LATERAL (
       SELECT count(*) FILTER (WHERE status = 'open')::int AS open,
         coalesce(bool_or(status = 'open' AND reason = 'reconciliation'), false) AS held,
-        coalesce(bool_or(status = 'open' AND reason = 'wechat_failed' AND subject = 'close'), false)
-          AS close_failed,
-        coalesce(bool_or(status = 'open' AND reason = 'wechat_failed' AND subject = 'prepay'), false)
-          AS prepay_failed,
+        coalesce(bool_or(status = 'open' AND reason = 'wechat_failed'
+          AND subject = 'close'), false) AS close_failed,
+        coalesce(bool_or(status = 'open' AND reason = 'wechat_failed'
+          AND subject = 'prepay'), false) AS prepay_failed,
         count(*) FILTER (WHERE reason = 'wechat_failed' AND resolution = 'retry')::int AS retries,
         (array_agg(reason ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest,
         (array_agg(id::text ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest_id,
