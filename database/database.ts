@@ -1,3 +1,4 @@
+// Opens the database and wires the functions of all its rooms.
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Pool } from 'pg';
 import { DEFAULT_SHARING } from '../domain/settings/runtime-settings';
@@ -34,39 +35,41 @@ import { createShareReturns } from './refunds/record-share-return';
 import { createSharingRequests } from './sharing/request-sharing';
 import { createSharings } from './sharing/run-sharing';
 
+/** How the database is opened. */
 export interface DatabaseOptions {
   readonly url: string;
   readonly encryptionKeys: readonly { readonly id: string; readonly key: Buffer }[];
   readonly hashKey: Buffer;
-  /** Connections of the main pool. */
+  /** The size of the pool; 16 when left out. */
   readonly maxConnections?: number;
-  /** Whether shop webhooks are configured: decides if their rows are written. */
+  /** True when a webhook of the shop is configured: only then webhook deliveries are written. */
   readonly webhooks: boolean;
-  /** Where WeChat tells of refunds of money that belongs to no order of ours. */
+  /** WeChat calls this URL about refunds of payments that belong to no order of ours. */
   readonly notifyUrl: string;
-  /** How payments are shared; left out: as WeChat's defaults have it. */
+  /** How payments are shared; WeChat's defaults when left out. */
   readonly sharing?: SharingRules;
-  /** Lost idle connections; the pool replaces them. */
+  /** Called when an idle connection is lost; the pool replaces it. */
   readonly onIdleError?: (error: Error) => void;
 }
 
-/** Below the api's 5 s answer to a database that hangs. */
+/** Shorter than the 5 s after which the api replies that the database hangs. */
 const CONNECT_TIMEOUT_MS = 2_000;
 const QUERY_TIMEOUT_MS = 4_000;
-/** The server gives up a little earlier where it still can, so that no statement outlives its caller. */
+/** The server ends a statement a little earlier, so that no statement outlives its caller. */
 const STATEMENT_TIMEOUT_MS = 3_500;
-/** A session whose process died in the middle of a transaction lets its locks go after this. */
+/** A session whose process died inside a transaction releases its locks after this time. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 /** A transaction waits this long for a connection, and may run this long. */
 const TRANSACTION_WAIT_MS = 4_000;
 const TRANSACTION_TIMEOUT_MS = 8_000;
 const DEFAULT_CONNECTIONS = 16;
 
+/** All functions of the database, by room. */
 export type Database = ReturnType<typeof openDatabase>;
 
 /**
- * Opens the database: one Prisma client on one pool, and every room's functions on domain types.
- * Nothing is sent before the first call, so the database may be away at start.
+ * Opens the database: one Prisma client on one pool, and the functions of all rooms, on domain
+ * types. Nothing is sent before the first call, so the database may be down at the start.
  */
 export function openDatabase(options: DatabaseOptions) {
   const pool = new Pool({
@@ -80,10 +83,12 @@ export function openDatabase(options: DatabaseOptions) {
     application_name: 'oncepay',
   });
   pool.on('error', (error) => options.onIdleError?.(error));
-  // A statement that timed out may leave its transaction open, and the pool would hand that on: the
-  // next caller's commit would commit half of somebody else's work. Such a connection is ended.
+  // A statement that timed out may leave its transaction open. The pool would give the connection
+  // to the next caller, whose commit would also commit that half of a transaction. So the
+  // connection is ended.
   pool.on('release', (_error, client) => {
-    if (client.getTransactionStatus() !== 'I') void client.end().catch(() => undefined);
+    if (client.getTransactionStatus() !== 'I')
+      void client.end().catch((error: unknown) => options.onIdleError?.(error as Error));
   });
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool),

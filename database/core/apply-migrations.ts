@@ -1,24 +1,25 @@
+// Applies the migrations of prisma/migrations that the database does not have yet.
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { types } from 'node:util';
 import { Client, DatabaseError, type Pool } from 'pg';
 
-/**
- * Applies prisma/migrations as `prisma migrate deploy` does and keeps the same books, so that either
- * can go on where the other stopped. Unlike it, every file is one transaction: a statement that can't
- * run inside one (CREATE INDEX CONCURRENTLY) has no place in a migration here.
+/*
+ * The runner does what `prisma migrate deploy` does and keeps the same table of applied migrations:
+ * either can continue where the other stopped. One difference: each file is one transaction. So a
+ * migration here can't have a statement that refuses to run inside one (CREATE INDEX CONCURRENTLY).
  */
 
 /** The key of Prisma's own advisory lock: its CLI and this runner never work at the same time. */
 const LOCK_KEY = 72_707_369;
-/** Another process may be in the middle of a long migration. */
+/** How long to wait for another process that applies a long migration. */
 const LOCK_WAIT = '15min';
 const CONNECT_TIMEOUT_MS = 10_000;
 const UNDEFINED_TABLE = '42P01';
 
-/** As Prisma's schema engine creates it. */
-const BOOKS = `CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
+/** The table of applied migrations, as Prisma's schema engine creates it. */
+const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "checksum" VARCHAR(64) NOT NULL,
   "finished_at" TIMESTAMPTZ,
@@ -47,14 +48,16 @@ interface RecordedMigration {
   readonly finished: boolean;
 }
 
-/** Why the migrations can't be applied, in one sentence for the person who started them. */
+/** Says in one sentence, for the operator who started it, why the migrations can't be applied. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
 
 async function migrationNames(migrationsDir: string): Promise<string[]> {
   const entries = await readdir(migrationsDir, { withFileTypes: true }).catch(() => {
-    throw new MigrationError(`The folder of migrations ${migrationsDir} can't be read.`);
+    throw new MigrationError(
+      `The migrations folder ${migrationsDir} can't be read: check the path.`,
+    );
   });
   return entries
     .filter((entry) => entry.isDirectory())
@@ -64,7 +67,7 @@ async function migrationNames(migrationsDir: string): Promise<string[]> {
 
 async function readMigration(migrationsDir: string, name: string): Promise<Migration> {
   const bytes = await readFile(join(migrationsDir, name, 'migration.sql')).catch(() => {
-    throw new MigrationError(`The migration ${name} has no migration.sql that can be read.`);
+    throw new MigrationError(`The file migration.sql of the migration ${name} can't be read.`);
   });
   return {
     name,
@@ -80,8 +83,8 @@ function refuseBrokenHistory(
   const failed = recorded.find((row) => !row.finished);
   if (failed !== undefined) {
     throw new MigrationError(
-      `The migration ${failed.name} was begun before and did not finish: repair the database, then ` +
-        'mark it with `prisma migrate resolve`.',
+      `The migration ${failed.name} was started earlier and did not finish. ` +
+        'Repair the database, then mark it with `prisma migrate resolve`.',
     );
   }
   const checksums = new Map(migrations.map(({ name, checksum }) => [name, checksum]));
@@ -90,8 +93,8 @@ function refuseBrokenHistory(
   );
   if (changed !== undefined) {
     throw new MigrationError(
-      `The migration ${changed.name} was changed after it was applied: restore its file and put the ` +
-        'change into a new migration.',
+      `The migration ${changed.name} was changed after it was applied. ` +
+        'Restore its file and put the change into a new migration.',
     );
   }
 }
@@ -103,9 +106,13 @@ async function apply(client: Client, migration: Migration): Promise<void> {
     await client.query(RECORD, [randomUUID(), migration.checksum, migration.name]);
     await client.query('COMMIT');
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined);
+    await client.query('ROLLBACK').catch(() => {
+      // The error of the migration counts; the session ends anyway, and PostgreSQL then rolls back.
+    });
     const reason = types.isNativeError(error) ? error.message : String(error);
-    throw new MigrationError(`The migration ${migration.name} failed and was undone: ${reason}`);
+    throw new MigrationError(
+      `The migration ${migration.name} failed and was rolled back: ${reason}`,
+    );
   }
 }
 
@@ -115,14 +122,18 @@ async function connect(databaseUrl: string): Promise<Client> {
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'oncepay-migrate',
   });
-  // A connection that breaks also fails the query that runs on it; without this it ends the process.
-  client.on('error', () => undefined);
+  client.on('error', () => {
+    // The running query fails with the same error. Without a listener it would end the process.
+  });
   try {
     await client.connect();
     return client;
   } catch (error) {
-    const reason = types.isNativeError(error) && error.message !== '' ? error.message : 'no answer';
-    throw new MigrationError(`The database at ${client.host}:${client.port} is away: ${reason}`);
+    const reason =
+      types.isNativeError(error) && error.message !== '' ? error.message : 'no response';
+    throw new MigrationError(
+      `The database at ${client.host}:${client.port} can't be reached: ${reason}`,
+    );
   }
 }
 
@@ -132,9 +143,10 @@ async function connect(databaseUrl: string): Promise<Client> {
  * @param migrationsDir the folder of `<name>/migration.sql`, such as prisma/migrations
  * @param log gets a line for each migration applied
  * @returns the names of those it applied
- * @throws MigrationError when the database is away, a file fails (what it did is undone), an applied
- *   file was changed, or an earlier migration did not finish
- * @see https://www.prisma.io/docs/orm/prisma-migrate/understanding-prisma-migrate/migration-histories
+ * @throws MigrationError when the database is away, a file fails (what it did is undone), an
+ * applied file was changed, or an earlier migration did not finish
+ * @see
+ * https://www.prisma.io/docs/orm/prisma-migrate/understanding-prisma-migrate/migration-histories
  */
 export async function migrate(
   databaseUrl: string,
@@ -148,7 +160,7 @@ export async function migrate(
     await client.query(`SET lock_timeout = '${LOCK_WAIT}'`);
     await client.query('SELECT pg_advisory_lock($1)', [LOCK_KEY]);
     await client.query('RESET lock_timeout');
-    await client.query(BOOKS);
+    await client.query(MIGRATIONS_TABLE);
     const { rows } = await client.query<RecordedMigration>(RECORDED);
     refuseBrokenHistory(migrations, rows);
     const known = new Set(rows.map((row) => row.name));

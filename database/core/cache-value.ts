@@ -1,15 +1,17 @@
-/** A value read from the database and kept for a short time. */
+// Keeps a value that was read from the database for a short time.
+/** A value that a process reads from the database and keeps for a short time. */
 export interface Cached<T> {
   /**
-   * The value, read again when it is older than its time. While the database can't be asked, the last
-   * one known; one reading at a time, however many ask.
-   * @throws what the reading throws, when nothing was ever read
+   * Returns the value, and reads it again when it is too old. While the database can't be reached,
+   * it returns the last known value. Callers at the same time share one read.
+   * @throws the error of the read, when no read has succeeded yet
    */
   current(): Promise<T>;
-  /** The next one who asks reads it again. */
+  /** Makes the next call of `current` read the value again. */
   forget(): void;
 }
 
+/** @param maxAgeMs how long a value is returned before it is read again */
 export function createCached<T>(
   read: () => Promise<T>,
   { maxAgeMs, now }: { readonly maxAgeMs: number; readonly now: () => number },
@@ -26,7 +28,7 @@ export function createCached<T>(
       if (known === null) throw error;
       return known.value;
     } finally {
-      // Also after a failure: a database that is away is not asked by every caller.
+      // Also after a failure: not every caller shall query a database that is down.
       freshUntilMs = now() + maxAgeMs;
       reading = null;
     }

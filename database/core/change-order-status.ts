@@ -3,15 +3,20 @@ import { transition, type OrderEvent, type OrderStatus } from '../../domain/orde
 import type { Tx } from './context';
 import type { LockedOrder } from './lock-order';
 
+/** The result of an event for an order's status. */
 export type StatusChange =
   | { readonly kind: 'moved'; readonly to: OrderStatus }
   | { readonly kind: 'duplicate' }
   | { readonly kind: 'refused' };
 
 /**
- * The one way an order's status changes: the state table decides, the update is conditional on the
- * status it was decided for, and the history row is appended in the same transaction (P4, S6).
- * The caller has locked the row; a count of 0 is a fault of ours and undoes the transaction.
+ * Changes an order's status; nothing else may. The state table decides whether the status moves.
+ * The update is conditional on the status it was decided for, and the history row is appended in
+ * the same transaction (P4, S6).
+ * @returns `duplicate` when the order has had the event before, `refused` when its status doesn't
+ * allow it
+ * @throws when the status changed under the lock: that is a fault of ours, and the transaction is
+ * rolled back
  */
 export async function changeStatus(
   tx: Tx,

@@ -1,15 +1,18 @@
+// Checks for `/readyz` that the database is reachable and fully migrated.
 import type { Pool } from 'pg';
 import { pendingMigrations } from './apply-migrations';
 
+/** The state of the database as `/readyz` reports it. */
 export interface DatabaseHealth {
   readonly reachable: boolean;
-  /** Names of migrations not yet applied; null when that could not be read. */
+  /** Names of the migrations that are not applied yet; null when they could not be read. */
   readonly pendingMigrations: readonly string[] | null;
 }
 
-/** For `/readyz`. */
+/** The health check that `/readyz` calls. */
 export function createHealth(pool: Pool) {
   return {
+    /** Never throws: a database that can't be read counts as unreachable. */
     async check(migrationsDir: string): Promise<DatabaseHealth> {
       try {
         return { reachable: true, pendingMigrations: await pendingMigrations(pool, migrationsDir) };

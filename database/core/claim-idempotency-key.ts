@@ -1,6 +1,7 @@
+// Claims an Idempotency-Key, so that a repeated request finds its first result.
 import type { DatabaseContext, Tx } from './context';
 
-/** A caller's own guard against asking twice; without one the fingerprint guards. */
+/** The caller's Idempotency-Key. Without one, the order's fingerprint finds repeated requests. */
 export interface IdempotencyGuard {
   readonly apiKeyName: string;
   readonly route: string;
@@ -9,14 +10,16 @@ export interface IdempotencyGuard {
   readonly body: string;
 }
 
+/** The result of a claim. */
 export type KeyClaim =
-  /** Nobody has used it; whoever asks meanwhile waits for this transaction. */
+  /** The key is unused. Other requests with it wait until this transaction ends. */
   | { readonly kind: 'new' }
-  /** The same body made this. */
+  /** An earlier request with the same body made this order. */
   | { readonly kind: 'replay'; readonly outTradeNo: string }
+  /** An earlier request used the key with another body. */
   | { readonly kind: 'key_reused' };
 
-/** Takes the key, or waits for whoever has it and tells what it made. */
+/** Claims the key. When another transaction holds it, waits and returns the result of that one. */
 export async function claimKey(
   tx: Tx,
   guard: IdempotencyGuard,
@@ -32,7 +35,10 @@ export async function claimKey(
   return { kind: 'replay', outTradeNo: row.outTradeNo };
 }
 
-/** What the key has made. With its body: what an earlier one asked for was refused, and left nothing. */
+/**
+ * Records which order the key has made. The body is recorded again: an earlier request with this
+ * key may have had another one, which was refused and made nothing.
+ */
 export async function recordKey(
   { hash }: DatabaseContext,
   tx: Tx,

@@ -1,3 +1,4 @@
+// Classifies errors of PostgreSQL and Prisma, and shows them without the data of a row.
 import { types } from 'node:util';
 
 /** Connection failures, shut-downs and overload: the same statement can succeed in a moment. */
@@ -10,7 +11,8 @@ const UNAVAILABLE_CODES = new Set([
   'ENOTFOUND',
   'EHOSTUNREACH',
   'EAI_AGAIN',
-  // Prisma: server unreachable, timed out, closed, pool timeout, transaction closed, write conflict.
+  // Prisma: server unreachable, timed out, closed, pool timeout, transaction closed, write
+  // conflict.
   'P1001',
   'P1002',
   'P1008',
@@ -19,9 +21,23 @@ const UNAVAILABLE_CODES = new Set([
   'P2028',
   'P2034',
 ]);
-const UNAVAILABLE_TEXT =
-  /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Cannot use a pool after calling end|server closed the connection|SocketTimeout|DatabaseNotReachable|ConnectionClosed|TooManyConnections|TransactionWriteConflict/i;
-/** A cause of a cause of … is looked at this far down. */
+const UNAVAILABLE_TEXT = new RegExp(
+  [
+    'timeout exceeded when trying to connect',
+    'Query read timeout',
+    'Connection terminated',
+    'Client has encountered a connection error',
+    'Cannot use a pool after calling end',
+    'server closed the connection',
+    'SocketTimeout',
+    'DatabaseNotReachable',
+    'ConnectionClosed',
+    'TooManyConnections',
+    'TransactionWriteConflict',
+  ].join('|'),
+  'i',
+);
+/** The walk along the causes of an error ends at this depth. */
 const MAX_DEPTH = 6;
 
 function* chain(error: unknown): Generator<Record<string, unknown>> {
@@ -48,14 +64,14 @@ export function sqlStateOf(error: unknown): string | null {
   return null;
 }
 
-/** What is shown of codes and constraints: names that somebody gave in a program or a schema. */
+/** Only names that stand in a program or a schema are shown: codes and constraints. */
 const NAME = /^[A-Za-z0-9_]{1,64}$/;
-/** So many links of a chain are shown. */
+/** This many errors of a chain are shown. */
 const MAX_SHOWN = 6;
 
 /**
- * The chain of an error, for whoever has to find its cause: names, codes, the constraint that said no. Never
- * a message or a value: they may quote what was in a row.
+ * Lists an error and its causes, so that an operator can find the cause: names, codes and the
+ * violated constraint. Messages and values are left out, because they may quote the data of a row.
  */
 export function errorChain(error: unknown): string[] {
   const shown: string[] = [];
@@ -72,21 +88,21 @@ export function errorChain(error: unknown): string[] {
   return shown.slice(0, MAX_SHOWN);
 }
 
-/** The constraint, or the column, that a row broke, as `pg` or Prisma's adapter names it. */
+/** The constraint or column that a row violated, as `pg` or Prisma's adapter names it. */
 function constraintOf({ originalCode, originalMessage, constraint }: Record<string, unknown>) {
   if (typeof constraint === 'object' && constraint !== null) {
     const { index, fields } = constraint as { index?: unknown; fields?: readonly unknown[] };
-    // Of a row that lacks a value, the adapter takes names out of what was in the row.
+    // When a value is missing, the adapter takes these names out of the row's data.
     return originalCode === '23502' ? undefined : (index ?? fields?.[0]);
   }
-  // Of a broken CHECK the adapter keeps PostgreSQL's own words alone.
+  // For a violated CHECK the adapter keeps only PostgreSQL's own message.
   if (originalCode === '23514' && typeof originalMessage === 'string') {
     return / check constraint "([^"]+)"/.exec(originalMessage)?.[1];
   }
   return constraint;
 }
 
-/** True when the database could not be asked, as opposed to having said no. */
+/** True when the database could not be reached; false when it refused the statement. */
 export function isUnavailable(error: unknown): boolean {
   for (const record of chain(error)) {
     const code = record['code'] ?? record['originalCode'];

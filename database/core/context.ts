@@ -1,32 +1,35 @@
+// Holds what the functions of database/ share: client, cipher, hash and settings.
 import type { Prisma, PrismaClient } from '../../generated/prisma/client';
 import type { FieldCipher } from './field-encryption';
 import type { KeyedHash } from './keyed-hash';
 
-/** What the functions of this room share; it never leaves it (S16). */
+/** The functions of database/ share this; it never leaves database/ (S16). */
 export interface DatabaseContext {
   readonly prisma: PrismaClient;
   readonly cipher: FieldCipher;
   readonly hash: KeyedHash;
+  /** True when a webhook of the shop is configured: only then webhook deliveries are written. */
   readonly webhooks: boolean;
-  /** Where WeChat tells of refunds of money that belongs to no order of ours. */
+  /** WeChat calls this URL about refunds of payments that belong to no order of ours. */
   readonly notifyUrl: string;
-  /** How payments are shared, unless operators say otherwise. */
+  /** The sharing rules of the environment; runtime settings override them. */
   readonly sharing: SharingRules;
 }
 
-/** How payments are shared. */
+/** How payments are shared with receivers. */
 export interface SharingRules {
-  /** The most of a payment that may be shared. */
+  /** The largest part of a payment that may be shared. */
   readonly ratioPercent: number;
-  /** After the payment, before it is shared. */
+  /** The time between the payment and its sharing. */
   readonly delayMs: number;
-  /** After the payment, when what is left is unfrozen by itself. */
+  /** This long after the payment, Oncepay unfreezes the unshared rest by itself. */
   readonly unfreezeAfterMs: number;
 }
 
+/** An open transaction of the database. (A transaction of WeChat is a payment.) */
 export type Tx = Prisma.TransactionClient;
 
-/** Who asked for a change through the API. */
+/** The API key that requested a change. */
 export interface Actor {
   readonly name: string;
   readonly role: string;

@@ -1,13 +1,15 @@
+// Encrypts columns that hold personal data.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
-/** Where an encrypted value lives; it can be opened there and nowhere else. */
+/** The place of an encrypted value. A value that is moved to another place can't be decrypted. */
 export interface FieldPlace {
   readonly table: string;
   readonly column: string;
-  /** The row's id, made by the application before the insert. */
+  /** The row's id; the application makes it before the insert. */
   readonly row: string;
 }
 
+/** Encrypts and decrypts the text of one column of one row. */
 export interface FieldCipher {
   /** `v1.<key id>.<base64url of nonce, ciphertext and tag>` */
   encrypt(place: FieldPlace, text: string): string;
@@ -24,14 +26,14 @@ function associatedData(place: FieldPlace): Buffer {
 }
 
 /**
- * AES-256-GCM for columns with personal data. The first key writes, all of them read; the key's id is
- * in the value, and table, column and row are its associated data (NIST SP 800-38D).
+ * AES-256-GCM for columns with personal data. The first key encrypts; all keys decrypt. The value
+ * holds the key's id, and its associated data are table, column and row (NIST SP 800-38D).
  */
 export function createFieldCipher(
   keys: readonly { readonly id: string; readonly key: Buffer }[],
 ): FieldCipher {
   const [writing] = keys;
-  if (!writing) throw new Error('An encryption key is needed');
+  if (!writing) throw new Error('At least one encryption key must be configured');
   const byId = new Map(keys.map(({ id, key }) => [id, key]));
   return {
     encrypt(place, text) {
@@ -49,9 +51,11 @@ export function createFieldCipher(
     decrypt(place, value) {
       const [version, id = '', encoded = ''] = value.split('.');
       const key = byId.get(id);
-      if (version !== VERSION || !key) throw new Error(`No key to read ${place.table}`);
+      if (version !== VERSION || !key)
+        throw new Error(`No configured key decrypts this value of ${place.table}`);
       const sealed = Buffer.from(encoded, 'base64url');
-      if (sealed.length < NONCE_BYTES + TAG_BYTES) throw new Error(`Cut value in ${place.table}`);
+      if (sealed.length < NONCE_BYTES + TAG_BYTES)
+        throw new Error(`A value of ${place.table} was cut off`);
       const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES), {
         authTagLength: TAG_BYTES,
       });

@@ -36,17 +36,17 @@ interface OrderFacts {
 declare const lockProof: unique symbol;
 
 /**
- * An order whose row this transaction has locked. Only {@link lockOrder} makes one: a function that takes it
- * needs the lock, and its caller can't forget it (S6).
+ * An order whose row this transaction has locked. Only {@link lockOrder} makes one: a function that
+ * takes it needs the lock, and its caller can't forget it (S6).
  */
 export interface LockedOrder extends OrderFields {
   readonly [lockProof]: true;
 }
 
 /**
- * Locks the order's row until the transaction ends; null when there is none. A second statement reads the
- * facts of other tables: a statement that waited for the lock sees the locked row as it is now, and
- * everything else as it was before the wait (PostgreSQL, READ COMMITTED).
+ * Locks the order's row until the transaction ends; null when there is none. A second statement
+ * reads the facts of other tables: a statement that waited for the lock sees the locked row as it
+ * is now, and everything else as it was before the wait (PostgreSQL, READ COMMITTED).
  */
 export async function lockOrder(tx: Tx, outTradeNo: string): Promise<LockedOrder | null> {
   const [row] = await tx.$queryRaw<Omit<OrderFields, keyof OrderFacts>[]>`

@@ -1,11 +1,13 @@
+// Reads from the rows what an order's run decides on.
 import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import type { OrderStatus } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
 import type { DatabaseContext, Tx } from './context';
 
+/** Reads for the runs of orders. */
 export function createRunViews({ prisma }: DatabaseContext) {
   return {
-    /** null when no such order is ours. */
+    /** null when there is no order with this number. */
     load: (outTradeNo: string): Promise<RunView | null> => readRunView(prisma, outTradeNo),
   };
 }
@@ -17,8 +19,9 @@ interface Row extends Omit<RunView, 'status' | 'expiresAtMs' | 'due'> {
 }
 
 /**
- * One round trip. Effects wait while a reconciliation is open: WeChat spoke of a refund. What refunds
- * take back waits for what it takes back, as database/effects has it.
+ * Reads the view in one round trip. Effects wait while a reconciliation is open, because WeChat
+ * reported a refund. A compensation waits for its effect, as in fulfilment/run-effects.
+ * @returns null when there is no order with this number
  */
 export async function readRunView(
   client: Pick<Tx, '$queryRaw'>,
@@ -27,7 +30,7 @@ export async function readRunView(
   return (await readRun(client, outTradeNo))?.view ?? null;
 }
 
-/** The same with the order's `due_at` as it was then. */
+/** Like {@link readRunView}, with the order's `due_at` of the same moment. */
 export async function readRun(
   client: Pick<Tx, '$queryRaw'>,
   outTradeNo: string,

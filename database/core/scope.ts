@@ -1,44 +1,48 @@
+// Holds what the application of notices and resolutions to one order has read and changed.
 import type { RefundNotice } from '../../domain/payments/notices';
 import type { Tx } from './context';
 import { lockOrder, type LockedOrder } from './lock-order';
 
+/** The decision about an inbox row. */
 export type Verdict = 'applied' | 'already_applied' | 'conflict' | 'ignored';
 
+/** A stored notice of WeChat. */
 export interface InboxRow {
   readonly id: string;
   readonly notificationId: string;
   readonly source: string;
-  /** null once it is purged, which only happens to rows with a verdict. */
+  /** null after the purge, which only takes rows with a verdict. */
   readonly resourceEncrypted: string | null;
 }
 
-/** A refund's notice that waits for its payment. */
+/** A notice about a refund whose payment has not been reported yet. */
 export interface ReportedRefund {
   readonly row: InboxRow;
   readonly notice: RefundNotice;
 }
 
-/** What the application of one row may change, under the order's lock. */
+/** One transaction on one number, under the order's lock, with what it has read and changed. */
 export interface Scope {
   readonly tx: Tx;
   readonly outTradeNo: string;
   readonly now: Date;
+  /** null when there is no order with this number. */
   order: LockedOrder | null;
-  /** The order's row was changed after it was read. */
+  /** True when the order's row was changed after it was read. */
   changed: boolean;
-  /** Notices that had a verdict wait for another one: they may fit by now. */
+  /** True when notices with a verdict must be decided again, because they may match now. */
   decideAgain: boolean;
-  /** Refunds that WeChat told of and nobody has booked. */
+  /** Refunds that WeChat has reported and that are not booked yet. */
   reportedRefunds: readonly ReportedRefund[];
-  /** What was decided of inbox rows, by id; written with the transaction. */
+  /** The verdicts of inbox rows, by id; they are written with the transaction. */
   readonly verdicts: Map<string, Verdict>;
-  /** Refunds whose runs have something to do, by number. */
+  /** Numbers of the refunds whose runs have something to do. */
   readonly refunds: Set<string>;
-  /** The same of profit sharings. */
+  /** Numbers of the profit sharings whose runs have something to do. */
   readonly sharings: Set<string>;
 }
 
-/** A scope on a number of ours or not, its order locked. */
+/** Opens a scope on a number and locks its order, when there is one. */
 export async function openScope(tx: Tx, outTradeNo: string, now: Date): Promise<Scope> {
   const order = await lockOrder(tx, outTradeNo);
   const work = { refunds: new Set<string>(), sharings: new Set<string>() };
@@ -46,8 +50,7 @@ export async function openScope(tx: Tx, outTradeNo: string, now: Date): Promise<
   return { tx, outTradeNo, now, order, changed: false, ...notices, ...work };
 }
 
-/** The order as it is now, after what earlier steps of the transaction changed. */
-
+/** Returns the order as it is now, after the changes of earlier steps of the transaction. */
 export async function currentOrder(scope: Scope): Promise<Scope['order']> {
   if (scope.changed) {
     scope.order = await lockOrder(scope.tx, scope.outTradeNo);

@@ -1,3 +1,4 @@
+// Appends to the audit log.
 import type { Actor, Tx } from './context';
 
 interface AuditRecord {

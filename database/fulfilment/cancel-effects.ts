@@ -1,18 +1,19 @@
+// Cancels the effects of a payment that is refunded as a whole, and restores them.
 import { Prisma } from '../../generated/prisma/client';
 import type { InterventionReason } from '../../domain/interventions/reasons';
 import { DATABASE_EFFECTS } from '../../domain/fulfilment/effects';
 import type { Tx } from '../core/context';
 import { endInterventions } from '../interventions/open-intervention';
 
-/** Questions about effects: moot once the whole payment goes back. */
+/** Interventions about effects: they end when the whole payment is refunded. */
 const EFFECT_REASONS: readonly InterventionReason[] = ['effect_failed', 'no_stock', 'no_codes'];
 
-/** The last failure of an effect is no matter any more. */
+/** Clears the last failure of an effect. */
 export const NO_FAILURE = { errorCode: null, evidence: Prisma.DbNull } as const;
 
 const FORWARD = [...DATABASE_EFFECTS] as string[];
 
-/** The whole payment is held for refunds: effects not yet done will not be. */
+/** Cancels the unfinished effects: the whole payment is held for refunds. */
 export async function cancelEffects(tx: Tx, outTradeNo: string, now: Date): Promise<void> {
   await tx.orderEffect.updateMany({
     where: { outTradeNo, effect: { in: FORWARD }, status: { in: ['pending', 'failed'] } },
@@ -21,7 +22,7 @@ export async function cancelEffects(tx: Tx, outTradeNo: string, now: Date): Prom
   await endInterventions(tx, { outTradeNo, reasons: EFFECT_REASONS, subjects: FORWARD, now });
 }
 
-/** A hold was freed, so some of the payment stays: the effects are to be done after all. */
+/** Restores cancelled effects: a hold was freed, so a part of the payment stays with the shop. */
 export async function restoreEffects(tx: Tx, outTradeNo: string, now: Date): Promise<void> {
   const { count } = await tx.orderEffect.updateMany({
     where: { outTradeNo, effect: { in: FORWARD }, status: 'cancelled' },

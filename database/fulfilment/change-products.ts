@@ -1,19 +1,22 @@
+// Changes products, their stock and codes, and reads them and the points of a user.
 import { v7 as uuidv7 } from 'uuid';
 import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import type { ItemKind } from './reserve-stock';
 
+/** A product as the API shows it. */
 export interface ProductView {
   readonly sku: string;
   readonly name: string;
   readonly kind: ItemKind;
-  /** On hand; what can be sold is `stock − reserved`; null is not tracked. */
+  /** Units on hand; `stock − reserved` can be sold. null: the stock is not tracked. */
   readonly stock: number | null;
   readonly reserved: number;
   readonly sold: number;
   readonly codesLeft: number;
 }
 
+/** The result of a change. */
 export type ProductChange =
   | { readonly kind: 'ok'; readonly product: ProductView }
   | { readonly kind: 'not_found' }
@@ -23,6 +26,7 @@ export type ProductChange =
       readonly indexes: readonly number[];
     };
 
+/** A user's points. */
 export interface PointsView {
   readonly balance: number;
   readonly entries: readonly {
@@ -33,8 +37,9 @@ export interface PointsView {
   }[];
 }
 
+/** The largest value of an integer column. */
 const MAX_COUNT = 2_147_483_647;
-/** Entries shown with a balance, newest first. */
+/** This many entries are shown with a balance, newest first. */
 const POINTS_ENTRIES = 200;
 
 interface NewProduct {
@@ -49,23 +54,25 @@ interface StockChange {
   readonly reason: string;
 }
 
-/** Products, their stock and pool of codes, and the points that orders earned. */
+/** Products with their stock and codes, and the points that users earned with orders. */
 export function createProducts(context: DatabaseContext) {
   return {
     find: (sku: string) => readProduct(context.prisma, sku),
 
-    /** Makes a product, or gives it another name. Stock counts at creation only; the kind stays. */
+    /** Creates a product, or renames it. `stock` counts at creation only; `kind` never changes. */
     put: (product: NewProduct, actor: Actor) => putProduct(context, product, actor),
 
-    /** Puts stock in (delta > 0) or takes it out; never below what is reserved. */
+    /** Adds stock (`delta` > 0) or removes it, never below the reserved units. */
     changeStock: (sku: string, change: StockChange, actor: Actor) =>
       changeStock(context, sku, change, actor),
 
-    /** Adds codes to the pool. One that is there already is left as it is; all or none are added. */
+    /**
+     * Adds codes to the pool, all or none. A code that the product has already is left as it is.
+     */
     addCodes: (sku: string, codes: readonly string[], actor: Actor) =>
       addCodes(context, sku, codes, actor),
 
-    /** Notes codes as redeemed, all or none; a repeat changes nothing. */
+    /** Marks codes as redeemed, all or none. A repeated call changes nothing. */
     useCodes: (sku: string, codes: readonly string[], actor: Actor) =>
       useCodes(context, sku, codes, actor),
 
@@ -87,7 +94,10 @@ function putProduct(
     if (count === 0) {
       const changed = await tx.product.updateMany({ where: { sku, kind }, data: { name } });
       if (changed.count === 0) {
-        return { kind: 'conflict', detail: 'The kind of a product can not be changed' };
+        return {
+          kind: 'conflict',
+          detail: "The kind of a product can't be changed; create a product with another sku",
+        };
       }
     }
     await audit(tx, actor, {
@@ -111,11 +121,15 @@ function changeStock(
       SELECT stock, reserved FROM products WHERE sku = ${sku} FOR NO KEY UPDATE`;
     if (!row) return { kind: 'not_found' };
     if (row.stock === null) {
-      return { kind: 'conflict', detail: 'The stock of this product is not tracked' };
+      return {
+        kind: 'conflict',
+        detail: "The stock of this product is not tracked, so it can't be changed",
+      };
     }
     const stock = row.stock + delta;
     if (stock < row.reserved || stock > MAX_COUNT) {
-      const detail = `Stock ${row.stock}, of which ${row.reserved} reserved, can't change by ${delta}`;
+      const now = `The stock is ${row.stock}, and ${row.reserved} of it are reserved`;
+      const detail = `${now}: it can't change by ${delta}`;
       return { kind: 'conflict', detail };
     }
     await tx.product.updateMany({ where: { sku }, data: { stock } });
@@ -147,12 +161,15 @@ async function addCodes(
       const product = await tx.product.findUnique({ where: { sku }, select: { kind: true } });
       if (!product) return { kind: 'not_found' };
       if (product.kind !== 'virtual') {
-        return { kind: 'conflict', detail: 'Only virtual products have codes' };
+        return {
+          kind: 'conflict',
+          detail: 'Only virtual products have codes; this product is physical',
+        };
       }
-      // In one order everywhere, so that no two callers wait for each other.
+      // All callers insert in the same order, so that no two of them deadlock.
       const data = rows.toSorted((a, b) => (a.codeHash < b.codeHash ? -1 : 1));
       const { count } = await tx.productCode.createMany({ data, skipDuplicates: true });
-      // After the insert: another product may have got some of them a moment ago.
+      // Checked after the insert: another product may have got some of them a moment ago.
       const foreign = await tx.productCode.findMany({
         where: { codeHash: { in: hashes }, NOT: { sku } },
         select: { codeHash: true },
@@ -184,7 +201,7 @@ async function useCodes(
   return prisma.$transaction(async (tx): Promise<ProductChange> => {
     const product = await tx.product.findUnique({ where: { sku }, select: { kind: true } });
     if (!product) return { kind: 'not_found' };
-    // A refund that takes codes back at this moment comes first or finds them used.
+    // The lock puts this before or after a refund that revokes the same codes.
     const rows = await tx.$queryRaw<{ hash: string; revoked: boolean }[]>`
       SELECT code_hash AS hash, revoked_at IS NOT NULL AS revoked FROM product_codes
       WHERE sku = ${sku} AND delivered_at IS NOT NULL AND code_hash = ANY(${hashes})
@@ -197,7 +214,8 @@ async function useCodes(
     const revoked = indexesOf((one) => found.get(one) === true);
     if (revoked.length > 0) return { kind: 'code_revoked', indexes: revoked };
     const marked = await tx.$executeRaw`
-      UPDATE product_codes SET used_at = now() WHERE code_hash = ANY(${hashes}) AND used_at IS NULL`;
+      UPDATE product_codes SET used_at = now()
+      WHERE code_hash = ANY(${hashes}) AND used_at IS NULL`;
     await audit(tx, actor, {
       action: 'product.codes_used',
       subject: sku,
@@ -207,7 +225,7 @@ async function useCodes(
   });
 }
 
-/** Undoes the whole addition: all codes or none. */
+/** Rolls back the whole addition: all codes are added or none. */
 class CodesTaken extends Error {
   readonly hashes: readonly string[];
   constructor(hashes: readonly string[]) {

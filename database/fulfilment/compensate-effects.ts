@@ -1,3 +1,4 @@
+// Compensates the effects of a payment when it is refunded.
 import {
   compensationOf,
   effectsTakenBack,
@@ -8,18 +9,19 @@ import { shanghaiDay } from '../../domain/orders/order-number';
 import type { Tx } from '../core/context';
 import type { LockedOrder } from '../core/lock-order';
 
-/** A refund of the payment, back with the payer. */
+/** A refund whose money the payer has. */
 interface Refunded {
   readonly outRefundNo: string;
   readonly amountFen: Fen;
-  /** Of the payment that it belongs to. */
+  /** The total of the refunded payment. */
   readonly paidFen: Fen;
-  /** Back of the payment when this one was, itself included. */
+  /** The sum of the payment's refunds up to this one, itself included. */
   readonly refundedFen: Fen;
 }
 
 /**
- * Commits with a refund's success what it takes back: a row of its own for each effect the order has (P7).
+ * Adds the compensations of a refund in the transaction of its success: one row for each effect
+ * that the order has and that the refund compensates (P7).
  */
 export async function addCompensations(
   tx: Tx,
@@ -41,7 +43,7 @@ export async function addCompensations(
     ON CONFLICT (out_trade_no, effect) DO NOTHING`;
 }
 
-/** The share of one effect that one refund takes back. */
+/** The share of one effect that one refund compensates. */
 interface EffectShare {
   readonly effect: DatabaseEffect;
   readonly outRefundNo: string;
@@ -49,8 +51,9 @@ interface EffectShare {
 }
 
 /**
- * Takes back one effect's share of one refund. What was never done has nothing to take back; what others
- * have taken back already is not taken again. The order and its products are locked.
+ * Compensates one effect for one refund. An effect that was never done needs nothing, and the parts
+ * that other refunds have compensated are not compensated again. The caller has locked the order's
+ * products.
  */
 export async function compensate(
   tx: Tx,
@@ -61,7 +64,8 @@ export async function compensate(
     SELECT r.out_refund_no AS "outRefundNo", r.amount_fen AS "amountFen", t.total_fen AS "paidFen",
       (SELECT sum(x.amount_fen)::int FROM refunds x
         WHERE x.transaction_key = r.transaction_key AND x.status = 'succeeded'
-          AND (x.succeeded_at, x.out_refund_no) <= (r.succeeded_at, r.out_refund_no)) AS "refundedFen"
+          AND (x.succeeded_at, x.out_refund_no) <= (r.succeeded_at, r.out_refund_no)
+      ) AS "refundedFen"
     FROM refunds r JOIN payment_transactions t ON t.id = r.transaction_key
     WHERE r.out_refund_no = ${outRefundNo} AND r.order_no = ${order.outTradeNo}
       AND EXISTS (SELECT 1 FROM order_effects e WHERE e.out_trade_no = r.order_no
@@ -92,7 +96,7 @@ const COMPENSATIONS: Record<DatabaseEffect, Compensation> = {
       ON CONFLICT (user_id) DO UPDATE SET balance = points_balances.balance + excluded.balance`;
   },
 
-  /** Where they were counted: on the day of the payment, so that a day's net sales are in one row. */
+  /** Subtracts from the day of the payment, so that one row has the net sales of a day. */
   async sales(tx, order, refund, now) {
     const { outTradeNo } = order;
     const lines = await tx.$queryRaw<{ sku: string; units: number; revenueFen: number }[]>`
@@ -119,7 +123,8 @@ const COMPENSATIONS: Record<DatabaseEffect, Compensation> = {
         SELECT * FROM jsonb_to_recordset(${JSON.stringify(back)}::jsonb)
           AS x (sku text, units bigint, revenue_fen bigint)
       ), sold AS (
-        UPDATE products SET sold = greatest(sold - back.units, 0) FROM back WHERE products.sku = back.sku
+        UPDATE products SET sold = greatest(sold - back.units, 0) FROM back
+        WHERE products.sku = back.sku
       )
       UPDATE sales_statistics s SET units = s.units - back.units,
         revenue_fen = s.revenue_fen - back.revenue_fen, orders = s.orders - ${whole}::int
@@ -127,8 +132,8 @@ const COMPENSATIONS: Record<DatabaseEffect, Compensation> = {
   },
 
   /**
-   * Goods that one refund left may come back with a later one, so all that was refunded up to this one
-   * counts; what comes after it does not, however late this is done.
+   * Counts all refunds up to this one, because goods that an earlier refund left out may come back
+   * with it. Later refunds don't count, even when this runs after them.
    */
   async stock(tx, order, refund) {
     const rows = await tx.stockReservation.findMany({
@@ -148,7 +153,7 @@ const COMPENSATIONS: Record<DatabaseEffect, Compensation> = {
     }
   },
 
-  /** Only codes that nobody has used; a user has seen them, so they never go out again. */
+  /** Revokes unused codes only. The user has seen them, so they are never handed out again. */
   async delivery(tx, order, refund, now) {
     const { outTradeNo } = order;
     const rows = await tx.$queryRaw<{ sku: string; given: number; revoked: number }[]>`
@@ -159,13 +164,14 @@ const COMPENSATIONS: Record<DatabaseEffect, Compensation> = {
       if (back <= 0) continue;
       await tx.$executeRaw`
         UPDATE product_codes SET revoked_at = ${now}, revoked_by = ${refund.outRefundNo}
-        WHERE id IN (SELECT id FROM product_codes WHERE out_trade_no = ${outTradeNo} AND sku = ${sku}
-          AND used_at IS NULL AND revoked_at IS NULL ORDER BY id DESC LIMIT ${back} FOR UPDATE)`;
+        WHERE id IN (SELECT id FROM product_codes
+          WHERE out_trade_no = ${outTradeNo} AND sku = ${sku}
+            AND used_at IS NULL AND revoked_at IS NULL ORDER BY id DESC LIMIT ${back} FOR UPDATE)`;
     }
   },
 };
 
-/** What other refunds have taken back of an effect, as the money they stand for. */
+/** The sum of the other refunds that have compensated this effect already, in fen. */
 async function compensatedBefore(
   tx: Tx,
   order: LockedOrder,
@@ -174,7 +180,8 @@ async function compensatedBefore(
 ): Promise<number> {
   const [row] = await tx.$queryRaw<{ fen: number }[]>`
     SELECT coalesce(sum(r.amount_fen), 0)::int AS fen
-    FROM order_effects e JOIN refunds r ON e.effect = ${compensationOf(effect, '')} || r.out_refund_no
+    FROM order_effects e JOIN refunds r
+      ON e.effect = ${compensationOf(effect, '')} || r.out_refund_no
     WHERE e.out_trade_no = ${order.outTradeNo} AND r.order_no = e.out_trade_no
       AND e.status = 'done' AND r.out_refund_no <> ${outRefundNo}`;
   return row?.fen ?? 0;

@@ -1,30 +1,33 @@
+// Reserves stock for an order, releases it, and reserves it again.
 import type { Tx } from '../core/context';
 import type { LockedOrder } from '../core/lock-order';
 
 export type ItemKind = 'physical' | 'virtual';
 
-/** What the products say of an item, fixed with the order. */
+/** The product's part of an order line; it is fixed when the order is made. */
 export interface OrderLine {
   readonly kind: ItemKind;
-  /** Delivered from our pool of codes. */
+  /** True when the goods are codes from the pool. */
   readonly pooled: boolean;
 }
 
+/** Units of a product that are held for an order. */
 export interface StockReservation {
   readonly sku: string;
   readonly quantity: number;
 }
 
+/** The reason why an order can't be made. */
 export type ProductConflict =
   | { readonly kind: 'out_of_stock'; readonly sku: string }
-  /** The item says another kind than the product. */
+  /** The item at `index` names another kind than the product has. */
   | { readonly kind: 'kind_conflict'; readonly index: number };
 
 type Item = { readonly sku: string; readonly quantity: number; readonly kind: ItemKind | null };
 
 /**
- * Reserves what is tracked, with the products locked in sku order. A sku that is not in `products` is
- * the shop's own affair: no stock, no delivery here.
+ * Reserves the items whose stock is tracked, and locks the products in sku order. For a sku that is
+ * not in `products`, Oncepay keeps no stock and delivers nothing: the shop does it.
  */
 export async function reserveStock<T extends Item>(
   tx: Tx,
@@ -71,7 +74,7 @@ export async function reserveStock<T extends Item>(
   };
 }
 
-/** Gives back what an order that will not be paid had reserved. Idempotent; the order row is locked. */
+/** Releases the stock that an order has reserved and does not need any more. Idempotent. */
 export async function releaseStock(tx: Tx, { outTradeNo }: LockedOrder): Promise<void> {
   await tx.$executeRaw`
     WITH held AS (
@@ -86,9 +89,9 @@ export async function releaseStock(tx: Tx, { outTradeNo }: LockedOrder): Promise
 }
 
 /**
- * Reserves again what an order gave back with its close: its late payment is accepted. The order's row
- * is locked.
- * @returns false when there is not enough any more; nothing is reserved then
+ * Reserves again the stock that an order released when it closed, because its late payment is
+ * accepted.
+ * @returns false, and nothing is reserved, when the stock is too low now
  */
 export async function reserveStockAgain(tx: Tx, { outTradeNo }: LockedOrder): Promise<boolean> {
   const wanted = await tx.$queryRaw<{ sku: string; enough: boolean }[]>`

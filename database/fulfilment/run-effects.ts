@@ -1,3 +1,4 @@
+// Runs the effects of a paid order: points, sales, stock and codes, each exactly once.
 import { DATABASE_EFFECTS, readEffect, type DatabaseEffect } from '../../domain/fulfilment/effects';
 import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
 import { pointsFor } from '../../domain/money';
@@ -14,7 +15,7 @@ import { readRunView } from '../core/read-run-view';
 import { changeStatus } from '../core/change-order-status';
 import { lockOrder, type LockedOrder } from '../core/lock-order';
 
-/** Why an effect can't be done, in words of the catalogue. */
+/** Says with a code of the error catalogue why an effect can't be done. */
 export class EffectError extends Error {
   readonly code: ErrorCode;
   constructor(code: ErrorCode) {
@@ -30,29 +31,30 @@ interface EffectRow {
   readonly spent: boolean;
 }
 
-/** An effect that was tried and could not be done. */
+/** An effect that was tried and failed. */
 export interface FailedEffect {
   readonly effect: string;
   readonly code: ErrorCode;
-  /** Tries so far, this one included. */
+  /** Attempts so far, this one included. */
   readonly attempts: number;
-  /** Names and codes of the error, and PostgreSQL's SQLSTATE; never what was in a row. */
+  /** Names and codes of the error, and PostgreSQL's SQLSTATE; never the data of a row. */
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 
+/** The result of one run over the effects. */
 export interface EffectsRun {
   readonly view: RunView | null;
   readonly failed: readonly FailedEffect[];
 }
 
-/** The effects ledger: every effect of a paid order exactly once, none waiting for one that fails. */
+/** The effects ledger: each effect is done exactly once, and none waits for a failing one. */
 export function createEffects(context: DatabaseContext) {
   const { prisma } = context;
   return {
     /**
-     * Does what is left of an order's effects in one transaction, a savepoint each: one that fails
-     * leaves its row `failed`, the others commit. When all are done the order is fulfilled with them;
-     * then refunds take back what theirs is. Whether one that failed is tried again is not decided here.
+     * Runs an order's unfinished effects in one transaction, each in its own savepoint: a failing
+     * effect leaves its row `failed`, and the others commit. The last one fulfils the order. Then
+     * the compensations of refunds run. The caller decides whether a failed effect is tried again.
      */
     run(outTradeNo: string, nowMs: number): Promise<EffectsRun> {
       const now = new Date(nowMs);
@@ -63,7 +65,7 @@ export function createEffects(context: DatabaseContext) {
       });
     },
 
-    /** Effects that were tried in vain, and about which nothing is decided yet. */
+    /** Lists the failed effects for which the caller has not decided yet whether to try again. */
     async undecided(outTradeNo: string): Promise<FailedEffect[]> {
       const rows = await prisma.orderEffect.findMany({
         where: { outTradeNo, status: 'failed', spent: false },
@@ -100,7 +102,7 @@ async function runLocked(
   return [...failed, ...(await runCompensations(tx, order, back, now))];
 }
 
-/** What the payment sets off. */
+/** Runs the effects of the payment; the last one fulfils the order. */
 async function runForward(
   context: DatabaseContext,
   tx: Tx,
@@ -122,8 +124,8 @@ async function runForward(
 }
 
 /**
- * What refunds take back. Each waits until its effect is done or never will be: whichever comes first,
- * the sums are the same.
+ * Runs the compensations of refunds. Each waits until its effect is done, or never will be: so the
+ * sums don't depend on the order of events.
  */
 async function runCompensations(
   tx: Tx,
@@ -146,7 +148,7 @@ async function runCompensations(
     const failure = await attempt(tx, order, row, () =>
       compensate(tx, order, { effect, outRefundNo, now }),
     );
-    // At once: the next one takes back what this one left.
+    // At once: the next compensation subtracts what this one has compensated.
     if (failure === null) await markDone(tx, outTradeNo, [row.effect], now);
     else failed.push(failure);
   }
@@ -157,7 +159,7 @@ function isDue({ status, spent }: EffectRow): boolean {
   return status === 'pending' || (status === 'failed' && !spent);
 }
 
-/** All rows an effect may touch, locked in sku order before the first one: no two orders can wait for each other. */
+/** Locks all products in sku order before the first effect, so that two orders can't deadlock. */
 async function lockProducts(tx: Tx, outTradeNo: string): Promise<void> {
   await tx.$queryRaw`
     SELECT 1 FROM products WHERE sku IN (
@@ -206,7 +208,7 @@ async function fail(
   return { effect, code, attempts, evidence };
 }
 
-/** A person skipped an effect: when none is left, the order is fulfilled with that. */
+/** Fulfils the order when no effect is left, after a person has skipped one. */
 export async function fulfilIfDone(
   context: DatabaseContext,
   tx: Tx,
@@ -220,7 +222,7 @@ export async function fulfilIfDone(
   if (left === 0) await fulfil(context, tx, order, now);
 }
 
-/** No effect is left: the order is fulfilled in the transaction of the last one. */
+/** Fulfils the order, in the transaction of its last effect. */
 async function fulfil(
   context: DatabaseContext,
   tx: Tx,

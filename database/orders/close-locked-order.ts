@@ -1,3 +1,4 @@
+// Closes a locked order in the transaction of its caller.
 import type { CloseCause } from '../../domain/orders/run-view';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext, Tx } from '../core/context';
@@ -7,7 +8,7 @@ import { releaseStock } from '../fulfilment/reserve-stock';
 import { changeStatus } from '../core/change-order-status';
 import type { LockedOrder } from '../core/lock-order';
 
-/** Closes a locked order: status, history, stock and what the shop is told, together. */
+/** Closes an order: writes its status and history, releases its stock and adds the webhook. */
 export async function closeLocked(
   context: DatabaseContext,
   tx: Tx,

@@ -1,3 +1,4 @@
+// Closes an order step by step: the request, the begin, the attempt at WeChat, the end.
 import { v7 as uuidv7 } from 'uuid';
 import { canBePaid, type OrderStatus } from '../../domain/orders/order-state';
 import type { CloseCause, RunView } from '../../domain/orders/run-view';
@@ -8,32 +9,39 @@ import { closeLocked } from './close-locked-order';
 import { readRunView } from '../core/read-run-view';
 import { lockOrder } from '../core/lock-order';
 
+/** How a close goes on. */
 export type CloseStart =
+  /** The order is closed now, or can't be closed any more. */
   | { readonly kind: 'decided' }
-  /** WeChat may know the order: it has to be asked. */
+  /** WeChat may know the order, so the run must query it there. */
   | {
       readonly kind: 'query_wechat';
       readonly merchantId: string;
-      /** From this moment, Unix ms, an order that WeChat doesn't know can't come to exist any more. */
+      /**
+       * From this time (Unix ms) on, an order that is unknown to WeChat can't appear there any
+       * more.
+       */
       readonly absentMeansClosedAtMs: number;
     };
 
-/** Closing: wanted first, then asked at WeChat if need be, then carried out. */
+/**
+ * The steps of a close: it is requested first, then sent to WeChat if WeChat may know the order.
+ */
 export function createClosing(context: DatabaseContext) {
   const { prisma } = context;
   return {
     /**
-     * Notes that an order shall be closed, before anything is sent: no prepay starts after this.
-     * @returns the status it has; null when there is no such order
+     * Records that an order shall be closed, before anything is sent. No prepay starts after this.
+     * @returns the order's status; null when there is no order with this number
      */
     request: (outTradeNo: string, actor: Actor, nowMs: number) =>
       requestClose(context, outTradeNo, actor, nowMs),
 
-    /** Begins a close in the run: an order that WeChat can't know is closed here and now. */
+    /** Begins a close. An order that WeChat can't know is closed at once. */
     begin: (outTradeNo: string, cause: CloseCause, nowMs: number) =>
       beginClose(context, outTradeNo, cause, nowMs),
 
-    /** Records an attempt to close before it is sent. */
+    /** Records an attempt to close, before it is sent. @returns the attempt's id */
     startAttempt: (outTradeNo: string, timeoutMs: number, nowMs: number) =>
       startCloseAttempt(context, outTradeNo, timeoutMs, nowMs),
 
@@ -41,7 +49,7 @@ export function createClosing(context: DatabaseContext) {
     settleAttempt: (attemptId: string, result: AttemptResult, nowMs: number) =>
       settleAttempt(prisma, attemptId, result, new Date(nowMs)),
 
-    /** WeChat says closed: nobody can pay any more. */
+    /** Closes the order here, after WeChat has reported it closed: nobody can pay it any more. */
     finish: (outTradeNo: string, cause: CloseCause, nowMs: number) =>
       finishClose(context, outTradeNo, cause, nowMs),
   };

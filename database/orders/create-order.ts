@@ -1,3 +1,4 @@
+// Creates an order: claims key or fingerprint, reserves stock, writes all rows.
 import { Prisma } from '../../generated/prisma/client';
 import type { Channel } from '../../domain/orders/channels';
 import type { Fen } from '../../domain/money';
@@ -16,6 +17,7 @@ import {
   type StockReservation,
 } from '../fulfilment/reserve-stock';
 
+/** An order as the caller requested it. */
 export interface NewOrder {
   readonly channel: Channel;
   readonly userId: string;
@@ -31,31 +33,35 @@ export interface NewOrder {
   readonly appId: string;
   readonly merchantId: string;
   readonly notifyUrl: string;
-  /** RFC 3339 with +08:00, as WeChat gets it. */
+  /** RFC 3339 with +08:00, as it is sent to WeChat. */
   readonly timeExpire: string;
   readonly expiresAtMs: number;
 }
 
+/** One line of an order. */
 export interface NewItem {
   readonly sku: string;
   readonly quantity: number;
   readonly unitPriceFen: Fen;
+  /** null: the kind of the product counts. */
   readonly kind: ItemKind | null;
 }
 
+/** The result of a creation. */
 export type CreationResult =
   | { readonly kind: 'created'; readonly outTradeNo: string }
-  /** The same order was asked for a moment ago. */
+  /** The caller requested the same order a moment ago. */
   | { readonly kind: 'duplicate'; readonly outTradeNo: string }
-  /** The same Idempotency-Key with the same body. */
+  /** An earlier request had the same Idempotency-Key and body. */
   | { readonly kind: 'replay'; readonly outTradeNo: string }
+  /** An earlier request used the Idempotency-Key with another body. */
   | { readonly kind: 'key_reused' }
   | ProductConflict;
 
-/** Collisions after a sequence wrapped around; more than a few in a row can't be chance. */
+/** Numbers collide after a sequence has wrapped around; more than a few in a row are a fault. */
 const MAX_NUMBER_TRIES = 8;
 
-/** Ends the transaction without a trace: nothing of a refused order is kept. */
+/** Rolls the transaction back: a refused order leaves nothing behind. */
 class Refusal extends Error {
   readonly result: ProductConflict;
   constructor(result: ProductConflict) {
@@ -65,8 +71,8 @@ class Refusal extends Error {
 }
 
 /**
- * Creates orders: guard, stock and order in one transaction. Any number of identical requests at once
- * wait for the first one's row lock and then find its order.
+ * Creates orders: claim, stock and order in one transaction. Identical requests at the same time
+ * wait for the row lock of the first one, and then find its order.
  */
 export function createOrderCreation(context: DatabaseContext) {
   const { prisma, hash } = context;
@@ -74,8 +80,11 @@ export function createOrderCreation(context: DatabaseContext) {
 
   return {
     /**
+     * Creates the order, or finds the one that an identical request has made. A refusal leaves
+     * nothing.
+     * @param guard null when the caller sent no Idempotency-Key
      * @param nowMs Unix ms
-     * @returns which order answers the request, and why; refusals leave nothing behind
+     * @throws when no free number is found in a few tries
      */
     async create(
       order: NewOrder,
@@ -84,7 +93,7 @@ export function createOrderCreation(context: DatabaseContext) {
       nowMs: number,
     ): Promise<CreationResult> {
       const fingerprint = hash.hex('fingerprint', fingerprintText(order));
-      // Taken outside the transaction: a block costs a round trip of its own now and then.
+      // Taken outside the transaction, because a new block of numbers costs a round trip.
       const first = await numbers.next({ ...order, nowMs });
       try {
         return await prisma.$transaction(async (tx) => {
@@ -96,7 +105,8 @@ export function createOrderCreation(context: DatabaseContext) {
           if (reserved.kind !== 'reserved') throw new Refusal(reserved);
           let outTradeNo = first;
           for (let tries = 1; !(await insertOrder(outTradeNo)); tries += 1) {
-            if (tries >= MAX_NUMBER_TRIES) throw new Error('No free order number');
+            if (tries >= MAX_NUMBER_TRIES)
+              throw new Error(`No free order number after ${MAX_NUMBER_TRIES} tries`);
             outTradeNo = await numbers.next({ ...order, nowMs });
           }
           return { kind: 'created', outTradeNo };
@@ -131,7 +141,7 @@ async function claimGuard(
   return claim.kind === 'new' ? null : claim;
 }
 
-/** Locks the fingerprint's row; it counts while its order can still be paid. */
+/** Locks the fingerprint's row. The fingerprint counts while its order can still be paid. */
 async function claimFingerprint(
   tx: Tx,
   fingerprint: string,
@@ -175,7 +185,7 @@ interface Insertion {
   readonly fingerprint: string;
 }
 
-/** Writes the whole order in one statement; false when the number is taken. */
+/** Writes the whole order in one statement. @returns false when its number is taken */
 async function insert(
   { cipher }: DatabaseContext,
   tx: Tx,

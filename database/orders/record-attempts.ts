@@ -1,8 +1,9 @@
+// Records the requests about an order that are sent to WeChat, and how they ended.
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { AttemptOutcome } from '../core/attempt-outcome';
 import type { Tx } from '../core/context';
 
-/** What WeChat said when it refused. */
+/** A refusal as WeChat returned it. */
 export interface Refusal {
   readonly code: ErrorCode;
   readonly wechatCode: string;
@@ -32,7 +33,7 @@ export async function settleAttempt(
   });
 }
 
-/** True when WeChat accepted a prepay of the order, or may have. */
+/** True when WeChat accepted a prepay of the order, or may have accepted one. */
 export async function mayExistAtWechat(tx: Tx, outTradeNo: string): Promise<boolean> {
   const attempts = await tx.providerAttempt.findMany({
     where: { outTradeNo, operation: 'prepay' },

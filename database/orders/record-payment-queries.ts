@@ -1,3 +1,4 @@
+// Records when an order's payment is queried at WeChat, and the payments that are found.
 import { v7 as uuidv7 } from 'uuid';
 import { PAUSING_REASONS } from '../../domain/interventions/reasons';
 import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
@@ -12,26 +13,28 @@ const CLOSE_FAILED = {
   subject: WECHAT_SUBJECTS.close,
 } as const;
 
+/** The next step of an order's queries. */
 export type QueryTurn =
-  /** The order can't be paid any more: there is nothing to ask. */
+  /** The order can't be paid any more: there is nothing to query. */
   | { readonly kind: 'gone' }
   | { readonly kind: 'expired' }
   | { readonly kind: 'wait'; readonly delayMs: number }
   | { readonly kind: 'query'; readonly merchantId: string; readonly nextDelayMs: number };
 
-/** What a query told, as it is kept. */
+/** A payment that a query has found. */
 export interface FoundPayment {
   readonly notice: PaymentNotice;
   readonly raw: string;
   readonly merchantId: string;
-  /** Our own refund of it, where WeChat has one. */
+  /** Our own refund of the payment, when WeChat has one. */
   readonly refund: FoundRefund | null;
 }
 
+/** A refund that a query has found. */
 export interface FoundRefund {
   readonly outRefundNo: string;
   readonly status: string;
-  /** As a callback would tell it. */
+  /** The same text as in a callback. */
   readonly raw: string;
 }
 
@@ -42,24 +45,28 @@ interface TurnRow {
   nextQueryAt: Date | null;
   merchantId: string;
   paused: boolean;
-  /** WeChat will not close it until a person acts: it may still be paid, whatever the time. */
+  /**
+   * WeChat refuses to close the order until a person acts, so it can still be paid after its end.
+   */
   closeFailed: boolean;
-  /** A person is asked about queries that WeChat refuses, or money that a query may explain. */
+  /** An intervention is open that a query may end: about refused queries, or unexplained money. */
   mayFindPayment: boolean;
 }
 
-/** The rows behind the order's one query activity: when to ask, and what was found. */
+/** The rows of an order's query activity: when to query, and the payments that were found. */
 export function createQueries(context: DatabaseContext) {
   return {
     /**
-     * Whose turn it is, asked at the start of each attempt (the row decides, not the attempt's number),
-     * and when the next one is due at the latest (P12).
-     * @param gapsMs the query schedule, see domain/query-schedule
+     * Decides at the start of each attempt whether to query now, and records when the next query is
+     * due at the latest (P12). The row decides, not the number of the attempt.
+     * @param gapsMs the query schedule, see domain/orders/query-schedule
      */
     turn: (outTradeNo: string, gapsMs: readonly number[], nowMs: number) =>
       takeTurn(context, outTradeNo, gapsMs, nowMs),
 
-    /** WeChat could not say: it is asked again at this time, Unix ms, if that is before the next turn. */
+    /**
+     * Plans a query at `atMs` (Unix ms), if the next one is later: WeChat gave no usable response.
+     */
     queryAgainAt: async (outTradeNo: string, atMs: number): Promise<void> => {
       await context.prisma.order.updateMany({
         where: { outTradeNo, nextQueryAt: { gt: new Date(atMs) } },
@@ -68,7 +75,8 @@ export function createQueries(context: DatabaseContext) {
     },
 
     /**
-     * Keeps a payment found by asking, as callbacks are kept, so that both are applied in one way.
+     * Stores a payment that a query found in the inbox, like a callback, so that both are applied
+     * alike.
      * @returns true when it waits for a verdict
      */
     keepFound: (found: FoundPayment, nowMs: number) => keepFound(context, found, nowMs),
@@ -91,7 +99,7 @@ async function takeTurn(
         AND i.subject = ${WECHAT_SUBJECTS.close}) AS "closeFailed",
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
         AND i.status = 'open' AND (i.reason = 'reconciliation'
-          OR i.reason = 'wechat_failed' AND i.subject = ${WECHAT_SUBJECTS.query})) AS asked
+          OR i.reason = 'wechat_failed' AND i.subject = ${WECHAT_SUBJECTS.query})) AS "mayFindPayment"
     FROM orders WHERE out_trade_no = ${outTradeNo}`;
   if (!row || (row.status !== 'created' && row.status !== 'awaiting_payment')) {
     return { kind: 'gone' };
@@ -129,10 +137,10 @@ async function keepFound(
 ): Promise<boolean> {
   const { prisma, hash } = context;
   const { outTradeNo, transactionId, tradeState, totalFen, currency, appId } = notice;
-  // WeChat may word the same answer anew each time: what counts is what it says of the money.
+  // WeChat may word the same response anew each time: only the facts about the money count.
   const report = [transactionId, tradeState, totalFen, currency, appId, notice.merchantId];
   const contentHash = hash.hex('notice', JSON.stringify(report));
-  // After a person's "again" the same answer is judged anew.
+  // After a person resolved `retry`, the same response is judged anew.
   const retries = await prisma.intervention.count({
     where: { outTradeNo, reason: 'amount_mismatch', resolution: 'retry' },
   });
@@ -197,7 +205,7 @@ async function setDue(
     where: {
       outTradeNo,
       status: { in: ['created', 'awaiting_payment'] },
-      // A close that is under way has a time of its own, unless only a person can go on with it.
+      // A close that is under way has its own due time, unless it waits for a person.
       OR: [{ closeRequestedAt: null }, { interventions: { some: CLOSE_FAILED } }],
     },
     data,

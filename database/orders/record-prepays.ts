@@ -1,3 +1,4 @@
+// Records the prepays of an order: each attempt before it is sent, and its outcome.
 import { v7 as uuidv7 } from 'uuid';
 import {
   CHANNELS,
@@ -17,7 +18,9 @@ import { readRunView } from '../core/read-run-view';
 import { changeStatus } from '../core/change-order-status';
 import { lockOrder } from '../core/lock-order';
 
-/** The request as it was fixed when the order was made: the same bytes at every attempt (P8). */
+/**
+ * The prepay request. It is fixed when the order is made: each attempt sends the same bytes (P8).
+ */
 export interface StoredPrepay {
   readonly api: PrepayApi;
   readonly appId: string;
@@ -32,9 +35,10 @@ export interface StoredPrepay {
   readonly profitSharing: boolean;
 }
 
+/** Whether a prepay is to be sent. */
 export type PrepayStart =
   | { readonly kind: 'send'; readonly attemptId: string; readonly request: StoredPrepay }
-  /** The round is done, or the order can't be paid any more. */
+  /** The round is complete, or the order can't be paid any more. */
   | { readonly kind: 'settled' };
 
 interface StartRow extends Omit<StoredPrepay, 'api' | 'outTradeNo' | 'openid' | 'clientIp'> {
@@ -56,39 +60,40 @@ interface AcceptedPrepay {
 interface RefusedPrepay {
   readonly attemptId: string;
   readonly refusal: Refusal;
-  /** Of our permission or settings, not of the request's content. */
+  /** WeChat refused our permission or settings, not the content of the request. */
   readonly ofSettings: boolean;
   readonly nowMs: number;
 }
 
-/** The prepay's rows: every attempt is written before it is sent, every outcome after it is known. */
+/** The rows of prepays. */
 export function createPrepays(context: DatabaseContext) {
   const { prisma } = context;
   return {
     /**
-     * Records the next attempt of a prepay round, if it may still be sent: the order can be paid, no
-     * close is wanted, the round is open. After this the attempt counts as unknown until told otherwise.
+     * Records the next attempt of a prepay round, if it may still be sent: the order can be paid,
+     * no close is requested, and the round is open. The attempt counts as unknown until it is
+     * settled.
      */
     start: (outTradeNo: string, round: number, timeoutMs: number, nowMs: number) =>
       startPrepay(context, outTradeNo, { round, timeoutMs, nowMs }),
 
-    /** WeChat accepted the round: the user can pay. Late answers of an order that has moved on stay noted. */
+    /** Records that WeChat accepted the prepay. The user can pay, unless the order has moved on. */
     accepted: (outTradeNo: string, result: AcceptedPrepay) =>
       acceptPrepay(context, outTradeNo, result),
 
     /**
-     * A definite refusal. Of the request's content: the order is closed, unless an attempt before it may
-     * have been taken, then WeChat is asked to close it. Of our permission or settings: it stays, with
-     * the refusal noted, until a person acts.
+     * Records a definite refusal. A refused content closes the order; when WeChat may have accepted
+     * an earlier attempt, the order is only marked to be closed at WeChat. When WeChat refused our
+     * permission or settings, the order waits for a person.
      */
     refused: (outTradeNo: string, result: RefusedPrepay) =>
       refusePrepay(context, outTradeNo, result),
 
-    /** WeChat took nothing and wants to be asked later (too many requests). */
+    /** Records that WeChat refused the attempt for now, for example after too many requests. */
     notNow: (attemptId: string, code: string, requestId: string | null, nowMs: number) =>
       settleAttempt(prisma, attemptId, { outcome: 'refused', code, requestId }, new Date(nowMs)),
 
-    /** The outcome is not known; the attempt stays one that may have happened. */
+    /** Records that the outcome is unknown: WeChat may have accepted the attempt. */
     unknown: (attemptId: string, code: ErrorCode, requestId: string | null, nowMs: number) =>
       settleAttempt(prisma, attemptId, { outcome: 'unknown', code, requestId }, new Date(nowMs)),
   };
@@ -175,7 +180,7 @@ function refusePrepay(
   const now = new Date(result.nowMs);
   return context.prisma.$transaction(async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
-    // "Paid already" refuses the prepay and says that the order is there.
+    // The refusal "already paid" shows that WeChat has the order.
     const outcome = refusal.code === 'ORDER_PAID' ? 'unknown' : 'refused';
     const { wechatCode: code, requestId } = refusal;
     await settleAttempt(tx, attemptId, { outcome, code, requestId }, now);

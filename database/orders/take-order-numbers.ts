@@ -1,3 +1,4 @@
+// Takes order numbers from the database in blocks.
 import { CHANNELS, type Channel } from '../../domain/orders/channels';
 import {
   makeOrderNumber,
@@ -7,7 +8,7 @@ import {
 } from '../../domain/orders/order-number';
 import type { DatabaseContext } from '../core/context';
 
-/** Numbers taken from the database at once; what a process leaves unused when it stops is lost. */
+/** Numbers in a block. A process that stops loses the unused rest of its blocks. */
 const BLOCK_SIZE = 200;
 
 interface Block {
@@ -15,13 +16,14 @@ interface Block {
   readonly end: number;
 }
 
+/** A source of order numbers. */
 export interface OrderNumbers {
   next(order: { channel: Channel; userId: string; nowMs: number }): Promise<OrderNumber>;
 }
 
 /**
- * Hands out order numbers. Each process takes its sequences from the database in blocks per day and
- * channel, so that processes never hand out the same and most numbers cost no round trip.
+ * Makes order numbers. Each process takes blocks of sequences from the database, per day and
+ * channel: two processes never make the same number, and most numbers cost no round trip.
  */
 export function createOrderNumbers({ prisma, hash }: DatabaseContext): OrderNumbers {
   const blocks = new Map<string, Promise<Block>>();
@@ -36,7 +38,7 @@ export function createOrderNumbers({ prisma, hash }: DatabaseContext): OrderNumb
     return { next: nextValue - BLOCK_SIZE, end: nextValue };
   }
 
-  /** One block is fetched at a time per day and channel; everybody who needs one waits for it. */
+  /** Fetches one block at a time per day and channel; all callers wait for the same fetch. */
   async function sequence(day: string, channel: Channel): Promise<number> {
     const key = `${day}${channel}`;
     for (;;) {

@@ -1,3 +1,4 @@
+// Adds the webhooks and messages that follow from a change, in its transaction.
 import { deliveryId } from '../../domain/temporal/workflow-ids';
 import type {
   DeliveryKind,
@@ -7,7 +8,7 @@ import type {
 import type { DatabaseContext, Tx } from '../core/context';
 import type { LockedOrder } from '../core/lock-order';
 
-/** What each event is told by: the shop hears of all, the user of the payment. */
+/** How each event is delivered: all go to the shop, and the payment also to the user. */
 const KINDS_OF_EVENT: Readonly<Record<OrderEventName, readonly DeliveryKind[]>> = {
   'order.paid': ['webhook', 'message'],
   'order.fulfilled': ['webhook'],
@@ -16,8 +17,8 @@ const KINDS_OF_EVENT: Readonly<Record<OrderEventName, readonly DeliveryKind[]>> 
 };
 
 /**
- * Commits what must be told with the change that it tells of (P7). The payload is what the receiver
- * gets at every attempt; it carries no personal data.
+ * Adds the deliveries of an order's event in the transaction of the change (P7). Each attempt sends
+ * the same payload; it has no personal data.
  */
 export async function addDeliveries(
   { webhooks }: Pick<DatabaseContext, 'webhooks'>,
@@ -49,7 +50,7 @@ export async function addDeliveries(
   await insert(tx, { id, kinds, outTradeNo: order.outTradeNo, event, payload, now });
 }
 
-/** What a webhook says of a refund. */
+/** The facts of a refund that its webhook delivers. */
 interface DeliveredRefund {
   readonly outRefundNo: string;
   readonly transactionId: string;
@@ -57,7 +58,7 @@ interface DeliveredRefund {
   readonly now: Date;
 }
 
-/** The shop hears that a refund's money is back with the payer. */
+/** Adds the webhook that tells the shop that the payer has the refund's money. */
 export async function addRefundDelivery(
   { webhooks }: Pick<DatabaseContext, 'webhooks'>,
   tx: Tx,
@@ -89,7 +90,7 @@ export async function addRefundDelivery(
   await insert(tx, { id, kinds: ['webhook'], outTradeNo, event, payload, now });
 }
 
-/** The shop hears what became of a sharing, receiver by receiver; no account, no name. */
+/** Adds the webhook with the result of a sharing for each receiver, without account and name. */
 export async function addSharingDelivery(
   { webhooks }: Pick<DatabaseContext, 'webhooks'>,
   tx: Tx,

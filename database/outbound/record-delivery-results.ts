@@ -1,3 +1,4 @@
+// Reads the deliveries that an order has to send, and records how they went.
 import type { DeliveryKind } from '../../domain/fulfilment/effects';
 import { canBePaid } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
@@ -5,6 +6,7 @@ import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
 import { readRun } from '../core/read-run-view';
 
+/** A webhook or message that is still to be sent. */
 export interface DueDelivery {
   readonly id: string;
   readonly kind: DeliveryKind;
@@ -15,6 +17,9 @@ export interface DueDelivery {
   readonly nextAttemptAt: Date;
 }
 
+/** Deliveries read for one round; an order has far fewer. */
+const MAX_PENDING = 50;
+
 type SentDelivery = Pick<DueDelivery, 'id' | 'kind'>;
 
 interface DeliveryFailure {
@@ -23,16 +28,18 @@ interface DeliveryFailure {
   readonly retryAtMs: number;
 }
 
-/** What leaves the house: at least once, under one stable id. */
+/** Outbound deliveries: each is sent at least once, always with the same id. */
 export function createDeliveries(context: DatabaseContext) {
   return {
-    /** All that an order still has to tell, oldest first; at most a handful. */
+    /** Lists the deliveries that an order still has to send, oldest first; a handful at most. */
     pending: (outTradeNo: string) => pendingDeliveries(context, outTradeNo),
 
-    /** The receiver took them. */
+    /** Records that the receiver accepted them. */
     done: (sent: readonly SentDelivery[], nowMs: number) => recordDelivered(context, sent, nowMs),
 
-    /** It did not: again later. What is given up is written with the question it opens (give-up). */
+    /**
+     * Records a failed attempt and the next try. retries/escalate-operations records the last one.
+     */
     failed: async ({ id, kind }: SentDelivery, failure: DeliveryFailure): Promise<void> => {
       const { error, attempts, retryAtMs } = failure;
       await context.prisma.delivery.updateMany({
@@ -42,8 +49,10 @@ export function createDeliveries(context: DatabaseContext) {
     },
 
     /**
-     * The last look of a round: what is left, as the run sees it. When nothing is, nothing is due (P12).
-     * @param nextAtMs when the next attempt is planned; null when none is
+     * Ends a round of deliveries: reads the run's view and sets the order's due time, or clears it
+     * when nothing is left to do (P12).
+     * @param nextAtMs when the next attempt is planned, Unix ms; null when none is planned
+     * @returns null when there is no order with this number
      */
     finishRound: (outTradeNo: string, nextAtMs: number | null) =>
       finishRound(context, outTradeNo, nextAtMs),
@@ -65,7 +74,7 @@ async function pendingDeliveries(
       nextAttemptAt: true,
     },
     orderBy: [{ createdAt: 'asc' }, { id: 'asc' }, { kind: 'asc' }],
-    take: 50,
+    take: MAX_PENDING,
   });
   return rows.map((row) => ({
     ...row,
@@ -105,7 +114,7 @@ async function finishRound(
     where: {
       outTradeNo,
       status: view.status,
-      // What was committed since the look above keeps the order due.
+      // A change that was committed after the read above keeps the order due.
       dueAt: seenDueAt,
       ...(dueAt === null ? { deliveries: { none: { status: 'pending' } } } : {}),
     },

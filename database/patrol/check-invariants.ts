@@ -1,3 +1,4 @@
+// Checks the invariants, heals leaked reservations and opens interventions.
 import { invariantSubject } from '../../domain/interventions/subjects';
 import {
   finding,
@@ -14,37 +15,38 @@ import { lockOrder, type LockedOrder } from '../core/lock-order';
 import { ORDER_CHECKS, refundedCheck, stockCheck } from './invariant-rules';
 import type { Violation } from './violation';
 
-/** Orders that one round of statements checks. */
+/** Orders that one batch of statements checks. */
 const BATCH = 500;
-/** Rounds over orders that changed; what is left of a busy time is the next patrol's. */
+/** Batches of changed orders; the next patrol checks the rest of a busy time. */
 const MAX_CHANGED_BATCHES = 10;
-/** Rounds of the slow pass over all orders: some 288,000 a day at the usual interval. */
+/** Batches of the slow pass over all orders: about 288,000 orders a day at the usual interval. */
 const MAX_PASS_BATCHES = 2;
-/** The first patrol begins this many steps of the history back; the slow pass sees the older ones. */
+/** The first patrol starts this many history rows back; the slow pass checks older orders. */
 const FIRST_STEPS = 5_000;
-/** A step of the history becomes visible at its commit, so ids of the last moments may still have gaps. */
+/** A history row becomes visible at its commit, so the newest ids may still have gaps. */
 const SETTLE_MS = 30_000;
-/** Refunds looked at in one patrol, open ones and changed ones. */
+/** Refunds checked in one patrol, open ones and changed ones. */
 const MAX_REFUNDS = 1_000;
-/** Questions of one kind opened in one patrol: more have one cause, and the first ones tell it. */
+/** Interventions of one kind opened in one patrol: more have the same cause. */
 const MAX_OPENED = 50;
 
+/** The result of a check. */
 export interface InvariantResult {
   readonly findings: readonly PatrolFinding[];
   readonly position: PatrolPosition;
-  /** Orders that a person is asked about now. */
+  /** Violations for which a new intervention was opened. */
   readonly opened: readonly Violation[];
 }
 
 /**
- * The rules that must hold whatever happens. Checked are the orders whose status changed since the last
- * patrol, found by the id of their history row, those with a refund that changed, and one slice of all
- * orders, so that every order comes by again within days. All are bounded: a patrol costs the same however
- * many orders there are.
+ * Checks the rules that must always hold. A patrol checks the orders whose status changed since the
+ * last one (by the id of their history row), those with a changed refund, and one slice of all
+ * orders, so that each order is checked again within days. All are bounded: a patrol costs the same
+ * however many orders there are.
  */
 export function createInvariants(context: DatabaseContext) {
   return {
-    /** @param deadlineMs Unix ms; later rounds are left to the next patrol */
+    /** @param deadlineMs Unix ms; the next patrol checks the batches after it */
     async check(
       start: PatrolStart,
       deadlineMs: number,
@@ -72,9 +74,9 @@ export function createInvariants(context: DatabaseContext) {
   };
 }
 
-/** What the steps of one patrol share. */
+/** The steps of one patrol share this. */
 interface Checking {
-  /** False once later rounds are left to the next patrol. */
+  /** False after the deadline: the next patrol checks the rest. */
   readonly hasTime: () => boolean;
   readonly now: () => number;
   /** Checks the orders with these numbers by all rules. */
@@ -83,7 +85,10 @@ interface Checking {
 
 const subjectOf = ({ kind, key }: Violation) => invariantSubject(kind, key);
 
-/** Orders by their steps since the last patrol. @returns the id of the last step whose order was checked */
+/**
+ * Checks the orders that changed since the last patrol. @returns the id of the last checked history
+ * row
+ */
 async function checkChangedOrders(
   { prisma }: DatabaseContext,
   start: PatrolStart,
@@ -114,7 +119,9 @@ async function firstStep(prisma: DatabaseContext['prisma']): Promise<bigint> {
   return first > 0n ? first : 0n;
 }
 
-/** One slice of all orders, by number. @returns where the next one begins */
+/**
+ * Checks one slice of all orders, by number. @returns the last number; empty after the last slice
+ */
 async function checkSlice(
   { prisma }: DatabaseContext,
   start: PatrolStart,
@@ -135,7 +142,7 @@ async function checkSlice(
   return after;
 }
 
-/** Orders by their refunds that changed: one that gives back a part leaves no step in the history. */
+/** Checks orders with changed refunds: a partial refund leaves no row in the history. */
 async function checkRefundedOrders(
   { prisma }: DatabaseContext,
   since: Date,
@@ -152,7 +159,7 @@ async function checkRefundedOrders(
   }
 }
 
-/** Heals what can be healed without moving money or guessing; a person is asked about the rest. */
+/** Heals violations that need neither money nor a guess, and opens interventions for the others. */
 async function healOrOpen(
   context: DatabaseContext,
   broken: readonly Violation[],
@@ -177,10 +184,10 @@ async function healOrOpen(
 }
 
 /**
- * Gives back what an order holds for nothing, if the products' own counts agree with it; where they
- * don't, it can't be told which of the two is wrong. Nor can it where the goods have left: what they
- * held should have been taken.
- * @returns true when the order holds nothing any more
+ * Releases the stock that an order still holds without a reason. It does so only when the products'
+ * counts agree with the reservations (otherwise nobody knows which is wrong), and when the goods
+ * were not handed out (then the stock should have been taken).
+ * @returns true when the stock was released
  */
 function releaseLeakedStock(
   { prisma }: DatabaseContext,
@@ -203,7 +210,7 @@ function releaseLeakedStock(
   });
 }
 
-/** True where the order's end says that its goods were not handed out. */
+/** True when the order's status and its stock effect show that its goods were not handed out. */
 async function hasKeptGoods(tx: Tx, { outTradeNo, status }: LockedOrder): Promise<boolean> {
   const stock = await tx.orderEffect.findFirst({
     where: { outTradeNo, effect: 'stock' },
@@ -224,9 +231,9 @@ async function hasKeptGoods(tx: Tx, { outTradeNo, status }: LockedOrder): Promis
 }
 
 /**
- * Opens the question, unless it is open, or a person has dismissed the very same before. Both are read at
- * one moment: who dismisses it meanwhile is not asked again.
- * @returns true when it is news
+ * Opens an intervention, unless it is open, or a person has dismissed one with the same evidence.
+ * One statement reads both, so a dismissal at the same moment counts.
+ * @returns true when a new intervention was opened
  */
 function openViolation(
   { prisma }: DatabaseContext,
@@ -237,12 +244,12 @@ function openViolation(
   const subject = subjectOf(violation);
   const evidence = { expected, seen };
   return prisma.$transaction(async (tx) => {
-    const [asked] = await tx.$queryRaw<{ id: string }[]>`
+    const [known] = await tx.$queryRaw<{ id: string }[]>`
       SELECT id::text FROM interventions
       WHERE out_trade_no = ${outTradeNo} AND reason = 'invariant' AND subject = ${subject}
         AND (status = 'open' OR (resolution = 'dismiss'
           AND evidence = ${JSON.stringify(evidence)}::jsonb)) LIMIT 1`;
-    if (asked) return false;
+    if (known) return false;
     return openIntervention(tx, { outTradeNo, ours, reason: 'invariant', subject, evidence, now });
   });
 }

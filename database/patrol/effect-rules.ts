@@ -1,15 +1,16 @@
+// Checks order, effects, points, codes and stock against each other, as SQL rules.
 import { BACK, DATABASE_EFFECTS, effectsTakenBack } from '../../domain/fulfilment/effects';
 import { FEN_PER_POINT } from '../../domain/money';
 import { Prisma } from '../../generated/prisma/client';
 import { MAX_VIOLATIONS, row, type OrderCheck } from './violation';
 
-/** Points entries summed for one user; a user with more is no customer but a test, and is left out. */
+/** Points entries summed for one user. A user with more is a test user, and is left out. */
 const MAX_ENTRIES = 10_000;
 const effects = [...DATABASE_EFFECTS] as string[];
-/** What a refund takes back unasked. */
+/** The effects that each refund compensates, whatever the caller requested. */
 const compensatedEffects = effectsTakenBack({ restock: false, revokeCodes: false }) as string[];
 
-/** What order, effects, points, codes and stock must say of each other. */
+/** The rules about effects. */
 export const EFFECT_CHECKS: readonly OrderCheck[] = [
   (numbers) => Prisma.sql`
     SELECT o.out_trade_no AS "outTradeNo", true AS ours, ${row(
@@ -31,7 +32,7 @@ export const EFFECT_CHECKS: readonly OrderCheck[] = [
       ELSE e.some_done END
     LIMIT ${MAX_VIOLATIONS}`,
 
-  // Where no effect should be done at all, the rule above asks.
+  // The rule above covers orders on which no effect may be done.
   (numbers) => Prisma.sql`
     SELECT o.out_trade_no AS "outTradeNo", true AS ours, ${row(
       'effects_disagree',
@@ -49,7 +50,7 @@ export const EFFECT_CHECKS: readonly OrderCheck[] = [
         WHEN e.status = 'done' AND o.total_fen >= ${FEN_PER_POINT} THEN 1 ELSE 0 END
     LIMIT ${MAX_VIOLATIONS}`,
 
-  // Named are the rows that are missing, and those that have no refund.
+  // Names the missing compensations, and those without a refund.
   (numbers) => Prisma.sql`
     SELECT o.out_trade_no AS "outTradeNo", true AS ours, ${row(
       'effects_disagree',
@@ -61,12 +62,14 @@ export const EFFECT_CHECKS: readonly OrderCheck[] = [
       SELECT id FROM payment_transactions
       WHERE order_no = o.out_trade_no AND status = 'applied' LIMIT 1
     ) t CROSS JOIN LATERAL (
-      SELECT coalesce(jsonb_agg(w.name ORDER BY w.name) FILTER (WHERE b.name IS NULL), '[]') AS missing,
+      SELECT coalesce(jsonb_agg(w.name ORDER BY w.name)
+          FILTER (WHERE b.name IS NULL), '[]') AS missing,
         coalesce(jsonb_agg(b.name ORDER BY b.name) FILTER (WHERE w.name IS NULL), '[]') AS extra
       FROM (
         SELECT e.effect || ${BACK} || r.out_refund_no AS name
         FROM refunds r JOIN order_effects e ON e.out_trade_no = o.out_trade_no
-        WHERE r.transaction_key = t.id AND r.status = 'succeeded' AND (e.effect = ANY(${compensatedEffects})
+        WHERE r.transaction_key = t.id AND r.status = 'succeeded'
+          AND (e.effect = ANY(${compensatedEffects})
           OR (e.effect = 'stock' AND r.restock) OR (e.effect = 'delivery' AND r.revoke_codes))
       ) w FULL JOIN (
         SELECT effect AS name FROM order_effects
@@ -76,7 +79,7 @@ export const EFFECT_CHECKS: readonly OrderCheck[] = [
     WHERE o.out_trade_no = ANY(${numbers}) AND (d.missing <> '[]' OR d.extra <> '[]')
     LIMIT ${MAX_VIOLATIONS}`,
 
-  // The user's first order stands for the user: personal data has no place in a question.
+  // The user's first order stands for the user: an intervention has no personal data.
   (numbers) => Prisma.sql`
     SELECT f.out_trade_no AS "outTradeNo", true AS ours, ${row(
       'effect_twice',

@@ -1,20 +1,22 @@
+// Finds overdue orders, refunds, sharings and deliveries, and records what was done.
 import { RUN_SUBJECT, subjectPrefix } from '../../domain/interventions/subjects';
 import { MAX_STUCK } from '../../domain/patrol/findings';
 import { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
 
+/** The four kinds of overdue rows. */
 export type OverdueKind =
   'order_overdue' | 'refund_overdue' | 'sharing_overdue' | 'delivery_overdue';
 
-/** What should have happened by some time and did not (P12). */
+/** A row whose due time has passed (P12). */
 export interface OverdueRow {
-  /** The order's, refund's or sharing's number, the delivery's id. */
+  /** The number of the order, refund or sharing; the id of the delivery. */
   readonly key: string;
   readonly outTradeNo: string;
-  /** False when the number is not one of our orders. */
+  /** False when `outTradeNo` is not one of our orders. */
   readonly ours: boolean;
-  /** What a person is asked about. */
+  /** The subject of the intervention. */
   readonly subject: string;
   readonly status: string;
   readonly dueAt: Date;
@@ -22,31 +24,35 @@ export interface OverdueRow {
   readonly wokenAt: Date | null;
 }
 
+/** The overdue rows of one kind. */
 export interface OverdueRows {
-  /** All that are overdue, up to a bound. */
+  /** The keys of all overdue rows, up to a bound. */
   readonly keys: readonly string[];
+  /** Rows whose runs the patrol has not woken yet. */
   readonly toWake: readonly OverdueRow[];
-  /** Woken long ago without effect, and nobody is asked yet. At most one more than are ever opened. */
+  /**
+   * Rows that were woken long ago without effect and have no intervention; at most `MAX_STUCK` + 1.
+   */
   readonly stuck: readonly OverdueRow[];
 }
 
-/** The sweep of the api, every 10 s, comes first; what is later than this it could not help. */
+/** The sweep of the api runs every 10 s; it could not help a row that is later than this. */
 const LATE_MS = 60_000;
-/** A delivery is one of many that its run sends in turn. */
+/** A delivery has more time, because its run sends several, one after the other. */
 const LATE_DELIVERY_MS = 5 * 60_000;
-/** A run that was woken has this long to move what is due. */
+/** A woken run has this long to move its due time. */
 const WAKE_MS = 60_000;
 /** Rows counted, and runs woken, in one patrol. */
 const MAX_COUNTED = 1_000;
 const MAX_WOKEN = 200;
-/** Orders given a time in one patrol. */
+/** Unattended orders that get a due time in one patrol. */
 const MAX_UNATTENDED = 200;
-/** Questions ended in one patrol. */
+/** Interventions ended in one patrol. */
 const MAX_ENDED = 200;
-/** Everybody else has had the time to continue a new order. */
+/** A new order is unattended when nothing has continued it for this long. */
 const UNATTENDED_MS = 60_000;
 
-/** The four tables in one shape; each is found by its own index of what is due. */
+/** The four tables in one shape; each is read by its index on the due time. */
 function view(kind: OverdueKind, nowMs: number): Prisma.Sql {
   const late = new Date(nowMs - LATE_MS);
   switch (kind) {
@@ -62,9 +68,10 @@ function view(kind: OverdueKind, nowMs: number): Prisma.Sql {
         woken_at, ${subjectPrefix('sharing')} || out_order_no AS subject
         FROM profit_sharings WHERE due_at <= ${late})`;
     case 'delivery_overdue':
-      // A wake counts for the attempt it came after: a later attempt is another matter.
+      // A wake counts only for the attempt before it, not for a later one.
       return Prisma.sql`(SELECT id AS key, out_trade_no, true AS ours, status,
-        next_attempt_at AS due_at, CASE WHEN woken_at >= next_attempt_at THEN woken_at END AS woken_at,
+        next_attempt_at AS due_at,
+        CASE WHEN woken_at >= next_attempt_at THEN woken_at END AS woken_at,
         ${subjectPrefix('delivery')} || id AS subject
         FROM deliveries WHERE status = 'pending'
           AND next_attempt_at <= ${new Date(nowMs - LATE_DELIVERY_MS)})`;
@@ -74,32 +81,34 @@ function view(kind: OverdueKind, nowMs: number): Prisma.Sql {
 const COLUMNS = Prisma.sql`v.key, v.out_trade_no AS "outTradeNo", v.ours, v.subject, v.status,
   v.due_at AS "dueAt", v.woken_at AS "wokenAt"`;
 
-/** The time as it stands in an intervention's evidence. */
+/** The due time in the format of an intervention's evidence. */
 const DUE_TEXT = Prisma.sql`to_char(v.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
-/** Overdue rows of orders, refunds, sharings and deliveries. Cost grows with what is overdue. */
+/** Overdue rows of orders, refunds, sharings and deliveries. The cost grows with their number. */
 export function createOverdueRows(context: DatabaseContext) {
   const { prisma } = context;
   return {
     find: (kind: OverdueKind, nowMs: number) => findOverdue(context, kind, nowMs),
 
-    /** Notes that runs were woken, where what is due has not moved meanwhile. */
+    /** Records that runs were woken, except where the due time has moved meanwhile. */
     recordWoken: (kind: OverdueKind, rows: readonly OverdueRow[], nowMs: number) =>
       recordWoken(context, kind, rows, nowMs),
 
-    /** Asks a person about a row, unless it has moved. @returns true when it is news */
+    /**
+     * Opens an intervention about a row, unless it has moved. @returns true when it is a new one
+     */
     openStuck: (kind: OverdueKind, row: OverdueRow, run: object, nowMs: number) =>
       openStuck(context, { kind, row, run, nowMs }),
 
     /**
-     * Ends the questions about what has moved on by itself.
-     * @returns the numbers, whose runs should hear of it
+     * Ends the interventions about rows that have moved on by themselves.
+     * @returns the order numbers, whose runs the caller should wake
      */
     endMoved: (nowMs: number): Promise<string[]> => endMoved(context, nowMs),
 
     /**
-     * Something that orders need is down, or came back less than a minute ago: what is late for that
-     * reason is not stuck.
+     * True when WeChat or Temporal is down, or came up less than a minute ago: rows that are late
+     * for this reason are not stuck.
      */
     async dependencyDown(nowMs: number): Promise<boolean> {
       const down = await prisma.dependency.count({
@@ -112,8 +121,8 @@ export function createOverdueRows(context: DatabaseContext) {
     },
 
     /**
-     * Gives open orders that nobody will come for a time that has come: the sweep, the run and the next
-     * patrol take it from there. A paid one with nothing to do, or that waits for a person, is left.
+     * Makes open orders due that have no due time, so that the sweep starts their runs. Leaves out
+     * paid orders that have nothing to do or wait for a person.
      * @returns their numbers
      */
     async makeUnattendedDue(nowMs: number): Promise<string[]> {
@@ -149,7 +158,8 @@ async function findOverdue(
   const toWake = await prisma.$queryRaw<OverdueRow[]>`
     SELECT ${COLUMNS} FROM ${rows} v WHERE v.woken_at IS NULL
     ORDER BY v.due_at LIMIT ${MAX_WOKEN}`;
-  // Not asked again: what is open, what was just answered, what a person dismissed as it stands.
+  // Left out: rows with an open, a just resolved, or a dismissed intervention about the same due
+  // time.
   const stuck = await prisma.$queryRaw<OverdueRow[]>`
     SELECT ${COLUMNS} FROM ${rows} v
     WHERE v.woken_at <= ${wokenBefore} AND NOT EXISTS (

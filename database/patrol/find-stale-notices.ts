@@ -1,16 +1,20 @@
+// Finds inbox rows that have waited too long for a verdict.
 import type { DatabaseContext } from '../core/context';
 
-/** The run is told at once and again by the sweep; after this it is the patrol's turn. */
+/** The api and its sweep wake the run first; after this time the patrol does. */
 const STALE_MS = 2 * 60_000;
-/** A notice that a run was just told of is left alone this long. */
+/** After a run was woken for a notice, the patrol leaves the notice alone this long. */
 const LEASE_MS = 60_000;
-/** Looked at in one patrol; the oldest first, so the next one goes on with the others. */
+/** Rows read in one patrol, the oldest first; the next patrol reads the others. */
 const MAX_ROWS = 1_000;
 
+/** Notices that have waited too long. */
 export interface StaleNotices {
-  /** All that wait, up to a bound: their numbers, or their own ids where WeChat named none. */
+  /**
+   * The order numbers of all, up to a bound; the id of a notice in which WeChat named no number.
+   */
   readonly keys: readonly string[];
-  /** Those that nobody was told of lately: one per run. */
+  /** The notices whose runs were not woken lately: one per run. */
   readonly toWake: readonly { readonly id: string; readonly outTradeNo: string }[];
 }
 
@@ -20,7 +24,7 @@ interface Row {
   leased: boolean;
 }
 
-/** Inbox rows without a verdict (P3), apart from those that a person is asked about. */
+/** Inbox rows without a verdict (P3), except those with an intervention. */
 export function createStaleNotices({ prisma }: DatabaseContext) {
   return {
     async find(nowMs: number): Promise<StaleNotices> {
@@ -41,7 +45,7 @@ export function createStaleNotices({ prisma }: DatabaseContext) {
       };
     },
 
-    /** Their runs were told: the next patrol gives them some time. */
+    /** Records that the runs of these orders were woken; the next patrol gives them some time. */
     async recordWoken(outTradeNos: readonly string[], nowMs: number): Promise<void> {
       if (outTradeNos.length === 0) return;
       await prisma.inboxNotification.updateMany({

@@ -1,11 +1,12 @@
+// Checks the invariants of orders, payments and stock, as SQL rules.
 import { Prisma } from '../../generated/prisma/client';
 import { EFFECT_CHECKS } from './effect-rules';
 import { isPaid, MAX_VIOLATIONS, row, type OrderCheck } from './violation';
 
 /**
- * The rules about orders, each one statement over the orders with these numbers. One statement sees one
- * moment, so what a transaction changes together never looks broken in between. What hangs on an order is
- * counted beside it (LATERAL), by its index: a join would be free to read the whole table.
+ * The rules about orders. Each is one statement on the orders with these numbers, so it sees one
+ * moment, and never the middle of a transaction. Rows that belong to an order are counted by
+ * LATERAL with their index: a join could read the whole table.
  */
 export const ORDER_CHECKS: readonly OrderCheck[] = [
   (numbers) => Prisma.sql`
@@ -23,7 +24,7 @@ export const ORDER_CHECKS: readonly OrderCheck[] = [
     WHERE o.out_trade_no = ANY(${numbers}) AND t.applied <> CASE WHEN ${isPaid} THEN 1 ELSE 0 END
     LIMIT ${MAX_VIOLATIONS}`,
 
-  // Without its payment an order is asked about above.
+  // The rule above covers orders without their payment.
   (numbers) => Prisma.sql`
     SELECT o.out_trade_no AS "outTradeNo", true AS ours, ${row(
       'status_without_transaction',
@@ -48,13 +49,15 @@ export const ORDER_CHECKS: readonly OrderCheck[] = [
   (numbers) => overdrawn(Prisma.sql`t.order_no = ANY(${numbers})`),
 ];
 
-/** Named only where something is shared, so that a question dismissed before reads as it did. */
+/** Only where something is shared: so evidence of dismissed interventions stays the same. */
 const ifShared = (fen: Prisma.Sql) =>
-  Prisma.sql`CASE WHEN s.shared + t.shared_fen > 0 THEN jsonb_build_object('shared', ${fen}) ELSE '{}' END`;
+  Prisma.sql`CASE WHEN s.shared + t.shared_fen > 0
+    THEN jsonb_build_object('shared', ${fen}) ELSE '{}' END`;
 
 /**
- * What is held and given back of a transaction is the sum of its refunds, what is shared that of its
- * receivers; never more goes out than was paid, unless a person has accepted it.
+ * Checks that the held and refunded amounts of a payment are the sums of its refunds, that the
+ * shared amount is the sum of its receivers, and that no more goes out than was paid, unless a
+ * person accepted it.
  */
 function overdrawn(which: Prisma.Sql): Prisma.Sql {
   return Prisma.sql`
@@ -78,13 +81,15 @@ function overdrawn(which: Prisma.Sql): Prisma.Sql {
     ) s
     WHERE ${which} AND (t.held_fen <> r.held OR t.refunded_fen <> r.refunded
       OR t.shared_fen <> s.shared OR (t.refunded_fen + t.shared_fen > coalesce(t.total_fen, 0)
-        AND NOT coalesce(r.accepted, false)) OR t.refunded_fen > t.held_fen OR t.held_fen > coalesce(t.total_fen, 0))
+        AND NOT coalesce(r.accepted, false)) OR t.refunded_fen > t.held_fen
+        OR t.held_fen > coalesce(t.total_fen, 0))
     LIMIT ${MAX_VIOLATIONS}`;
 }
 
 /**
- * The transactions whose refunds are open or changed lately, or that were shared lately, also those of numbers that are not ours.
- * @param limit refunds looked at of each sort
+ * Checks the payments with open refunds, or with refunds or sharings that changed since `since`,
+ * also payments of unknown orders.
+ * @param limit rows checked of each of the three kinds
  */
 export function refundedCheck(since: Date, limit: number): Prisma.Sql {
   return overdrawn(Prisma.sql`t.id IN (
@@ -99,7 +104,7 @@ export function refundedCheck(since: Date, limit: number): Prisma.Sql {
       ORDER BY GREATEST(created_at, accepted_at, finished_at, closed_at) LIMIT ${limit}))`);
 }
 
-/** Every product's count of what is reserved; grows with the catalogue and with what is open. */
+/** Checks the reserved units of all products. The cost grows with products and open orders. */
 export function stockCheck(): Prisma.Sql {
   return Prisma.sql`
     SELECT 'sku:' || p.sku AS "outTradeNo", false AS ours, ${row(

@@ -1,3 +1,4 @@
+// Assembles the patrol's reads and writes.
 import type { DatabaseContext } from '../core/context';
 import { createInvariants } from './check-invariants';
 import { createOverdueRows } from './find-overdue-rows';
@@ -5,7 +6,7 @@ import { createPatrolRuns } from './record-patrol-runs';
 import { createPurge } from './purge-rows';
 import { createStaleNotices } from './find-stale-notices';
 
-/** What the patrol reads and writes. */
+/** The reads and writes of the patrol. */
 export function createPatrol(context: DatabaseContext) {
   return {
     ...createPatrolRuns(context),

@@ -1,3 +1,4 @@
+// Purges rows that are older than they are kept.
 import type { PurgeKind } from '../../domain/patrol/findings';
 import { DEFAULT_KEPT_MS, type RuntimeOverrides } from '../../domain/settings/runtime-settings';
 import { Prisma } from '../../generated/prisma/client';
@@ -6,15 +7,15 @@ import type { DatabaseContext } from '../core/context';
 const DAY_MS = 24 * 3_600_000;
 
 /**
- * How long each thing is kept, in ms. Orders, money, effects, interventions and the audit log are kept
- * for ever: they stand in none of these statements.
+ * How long each kind of row is kept, in ms. No statement here purges orders, money, effects,
+ * interventions or the audit log: they are kept without end.
  */
 function keptMs(settings: RuntimeOverrides): Readonly<Record<PurgeKind, number>> {
   const kept = { ...DEFAULT_KEPT_MS, ...settings };
   return {
     callback_body_purged: kept.keep_callback_bodies,
     idempotency_key_purged: kept.keep_idempotency_keys,
-    // A fingerprint states its own end.
+    // A fingerprint has its own end in the row.
     fingerprint_purged: 0,
     delivery_log_purged: kept.keep_delivery_logs,
     retry_budget_purged: 30 * DAY_MS,
@@ -22,17 +23,19 @@ function keptMs(settings: RuntimeOverrides): Readonly<Record<PurgeKind, number>>
   };
 }
 
+/** All kinds of rows that are purged. */
 export const PURGE_KINDS = Object.keys(keptMs({})) as PurgeKind[];
 
-/** Rows of one statement: short locks, a short transaction. */
+/** Rows of one statement: the locks and the transaction stay short. */
 export const PURGE_BATCH = 500;
 
-/** Removes what is past its time, a batch at a time; the oldest first, found by an index each. */
+/** Purges old rows batch by batch, the oldest first; an index finds each kind. */
 export function createPurge({ prisma }: DatabaseContext) {
   return {
     /**
-     * @param settings what the operators have set
-     * @returns the rows purged; less than a batch when nothing is left
+     * Purges one batch.
+     * @param settings the overrides of the operators
+     * @returns the number of purged rows; less than {@link PURGE_BATCH} when nothing is left
      */
     batch(kind: PurgeKind, settings: RuntimeOverrides, nowMs: number): Promise<number> {
       const before = new Date(nowMs - keptMs(settings)[kind]);
@@ -70,7 +73,7 @@ function statement(kind: PurgeKind, before: Date): Prisma.Sql {
           SELECT number, operation, subject FROM retry_budgets WHERE updated_at < ${before}
           ORDER BY updated_at LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED)`;
     case 'patrol_report_purged':
-      // The last ones stay, however old: they say where the patrol stopped.
+      // The newest finished report stays, however old: it says where the patrol stopped.
       return Prisma.sql`
         DELETE FROM patrol_runs WHERE id IN (
           SELECT id FROM patrol_runs

@@ -1,3 +1,4 @@
+// Records each patrol with its report.
 import { z } from 'zod';
 import {
   PATROL_KIND_NAMES,
@@ -10,6 +11,7 @@ import {
 import type { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext } from '../core/context';
 
+/** A patrol as the API shows it. */
 export interface PatrolRunView {
   readonly id: string;
   readonly startedAt: Date;
@@ -19,20 +21,21 @@ export interface PatrolRunView {
   readonly failedSections: readonly string[];
 }
 
+/** Which page of the reports to read. */
 export interface PatrolRunPage {
   /** The last row of the page before. */
   readonly after: { readonly startedAt: Date; readonly id: string } | null;
   readonly limit: number;
 }
 
-/** Longer than any patrol is let run (workers/patrol-schedule): what still says running has died. */
+/** A patrol that is `running` after this time has died; workers/patrol-schedule ends it earlier. */
 const MAX_RUN_MS = 20 * 60_000;
-/** Changes are looked at again from this long before the last patrol, which may have just missed them. */
+/** A patrol also checks changes from this long before the last one, which may have missed them. */
 const OVERLAP_MS = 10 * 60_000;
-/** The first patrol looks this far back; the slow pass sees the rest. */
+/** The first patrol checks changes of this time; the slow pass checks the rest. */
 const FIRST_LOOK_MS = 24 * 3_600_000;
 
-/** A report as it stands in its row; empty until the patrol is through. */
+/** A stored report; it is empty until the patrol ends. */
 const STORED_REPORT = z.object({
   findings: z
     .array(
@@ -49,10 +52,10 @@ const STORED_REPORT = z.object({
   failedSections: z.array(z.enum(PATROL_SECTIONS)).default([]),
 });
 
-/** The reports: one row per patrol, written first and filled at its end, so that a killed one shows. */
+/** One row per patrol. It is written at the start, so that a killed patrol is visible too. */
 export function createPatrolRuns({ prisma }: DatabaseContext) {
   return {
-    /** Writes the report's row. The same id twice is one patrol. */
+    /** Writes the patrol's row. A repeated call with the same id changes nothing. */
     async begin(id: string, nowMs: number): Promise<PatrolStart> {
       const now = new Date(nowMs);
       await prisma.$executeRaw`
@@ -72,7 +75,7 @@ export function createPatrolRuns({ prisma }: DatabaseContext) {
       };
     },
 
-    /** Fills the report. It is `failed` when a section is. */
+    /** Writes the report. The patrol is `failed` when one of its sections failed. */
     async finish(id: string, report: PatrolReport, nowMs: number): Promise<void> {
       const status = report.failedSections.length === 0 ? 'done' : 'failed';
       await prisma.$executeRaw`
@@ -81,7 +84,7 @@ export function createPatrolRuns({ prisma }: DatabaseContext) {
         WHERE id = ${id}::uuid AND finished_at IS NULL`;
     },
 
-    /** Newest first. */
+    /** Lists patrols, newest first. */
     async list({ after, limit }: PatrolRunPage): Promise<PatrolRunView[]> {
       const rows = await prisma.patrolRun.findMany({
         ...(after && {
@@ -103,7 +106,7 @@ export function createPatrolRuns({ prisma }: DatabaseContext) {
       }));
     },
 
-    /** When a patrol last got through all of its sections; null when none ever did. */
+    /** When a patrol last finished all of its sections; null when none has. */
     async lastFinishedAt(): Promise<Date | null> {
       return (await lastDone(prisma))?.finishedAt ?? null;
     },

@@ -1,27 +1,29 @@
+// Describes a violated invariant, and the columns that a rule selects.
 import type { InvariantKind } from '../../domain/patrol/findings';
 import { Prisma } from '../../generated/prisma/client';
 
-/** A rule that does not hold. */
+/** A violated rule. */
 export interface Violation {
   readonly kind: InvariantKind;
-  /** What exactly, within its kind; the same at every look. */
+  /** Names the violation within its kind; the same at every patrol. */
   readonly key: string;
   readonly outTradeNo: string;
   readonly ours: boolean;
-  /** What the rule says and what the rows say; numbers and states only, and no times. */
+  /** The values that the rule expects and those of the rows: numbers and states only, no times. */
   readonly expected: unknown;
   readonly seen: unknown;
 }
 
-/** A rule about orders: one statement over the orders with these numbers. */
+/** A rule about orders: one statement on the orders with these numbers. */
 export type OrderCheck = (numbers: string[]) => Prisma.Sql;
 
-/** Violations read of one statement; more wait for the next patrol. */
+/** Violations read by one statement; more wait for the next patrol. */
 export const MAX_VIOLATIONS = 500;
 
+/** True for an order that has an applied payment. */
 export const isPaid = Prisma.sql`o.status IN ('paid', 'fulfilled', 'paid_late', 'refunded')`;
 
-/** The columns that say what is wrong. */
+/** The columns of a violation. */
 export const row = (
   kind: InvariantKind,
   key: Prisma.Sql,

@@ -1,3 +1,4 @@
+// Escalates an operation that is not tried again: marks its row, opens an intervention.
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { InterventionReason } from '../../domain/interventions/reasons';
 import { formatSubject, parseSubject } from '../../domain/interventions/subjects';
@@ -12,19 +13,19 @@ import { abandonShareReturns, mayBeTakenBack } from '../sharing/lock-share-retur
 import { lockSharing } from '../sharing/lock-sharing';
 import { lockOrder } from '../core/lock-order';
 
-/** An operation that is not tried again: its budget is spent, or no attempt can cure its error. */
+/** An operation that is not tried again: its budget is spent, or no attempt can succeed. */
 export interface Escalation {
   readonly operation: RetryOperation;
-  /** Of the order or the refund. */
+  /** The number of the order, refund or sharing. */
   readonly number: string;
   readonly subject: string;
   readonly code: ErrorCode;
   readonly attempts: number;
-  /** What a person needs to decide; never personal data. */
+  /** The facts that a person needs to decide; no personal data. */
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 
-/** `opened`: news; `open`: the question was open already; `moot`: nobody needs the answer any more. */
+/** `opened`: a new intervention; `open`: it was open before; `moot`: none is needed any more. */
 export type EscalationResult = 'opened' | 'open' | 'moot';
 
 interface NewIntervention {
@@ -40,9 +41,10 @@ const EFFECT_REASONS: Partial<Record<ErrorCode, InterventionReason>> = {
   NO_CODES: 'no_codes',
 };
 
-/** What follows a spent budget: the row that was tried says so, and a person is asked, in one transaction. */
+/** Marks the row and opens the intervention in one transaction. */
 export function createEscalations({ prisma }: DatabaseContext) {
   return {
+    /** Escalates an operation, unless the order, refund or sharing does not need it any more. */
     escalate: (escalation: Escalation, nowMs: number): Promise<EscalationResult> =>
       prisma.$transaction(async (tx): Promise<EscalationResult> => {
         const intervention = await interventionFor(tx, escalation, nowMs);
@@ -59,7 +61,7 @@ export function createEscalations({ prisma }: DatabaseContext) {
   };
 }
 
-/** What is asked, with the order locked; null when it is no question any more. */
+/** Locks the order and says which intervention to open; null when none is needed any more. */
 function interventionFor(
   tx: Tx,
   escalation: Escalation,
@@ -92,7 +94,7 @@ function interventionFor(
   }
 }
 
-/** Paid or closed meanwhile: there is nothing to ask any more. */
+/** An order that was paid or closed meanwhile needs no intervention. */
 async function interventionForOrder(
   tx: Tx,
   escalation: Escalation,
@@ -112,7 +114,7 @@ async function interventionForRefund(
   if (!refund || isSettled(refund.status)) return null;
   const { outTradeNo, orderNo, origin, amountFen } = refund;
   if (refund.status === 'abnormal') {
-    // Where it should have gone was no good: a person says where else.
+    // WeChat refused the bank card that a person named: a person must name another one.
     await tx.refund.updateMany({
       where: { outRefundNo, status: 'abnormal' },
       data: { abnormalEncrypted: null, dueAt: null },
@@ -143,7 +145,7 @@ async function interventionForSharing(
   };
 }
 
-/** A take-back that WeChat can't have is over; the answer `retry` gives it a new number. */
+/** Ends a take-back that WeChat can't have got; the resolution `retry` gives it a new number. */
 async function interventionForShareReturn(
   tx: Tx,
   escalation: Escalation,
@@ -154,7 +156,7 @@ async function interventionForShareReturn(
   if (!refund) return null;
   const maybe = await mayBeTakenBack(tx, outRefundNo);
   if (!maybe) await abandonShareReturns({ tx, now: new Date(nowMs) }, outRefundNo, code);
-  // Of a refund that has ended without it, only money that may be on its way is a question.
+  // A refund that ended without it needs a person only when shared money may still move.
   if (refund.status !== 'pending' && !maybe) return null;
   return {
     outTradeNo: refund.outTradeNo,
@@ -165,7 +167,7 @@ async function interventionForShareReturn(
   };
 }
 
-/** The effect counts as spent: it is no longer due, whoever looks. */
+/** Marks the effect as spent, so that it is not due any more. */
 async function interventionForEffect(
   tx: Tx,
   escalation: Escalation,
@@ -179,7 +181,7 @@ async function interventionForEffect(
   });
   if (count === 0) return null;
   const reason = EFFECT_REASONS[code] ?? 'effect_failed';
-  // What a refund would move: the payment may be more than the order's total.
+  // The amount that a refund would move: the payment may be higher than the order's total.
   const paid = await tx.paymentTransaction.findFirst({
     where: { orderNo: outTradeNo, status: 'applied' },
     select: { totalFen: true, heldFen: true },
@@ -210,7 +212,7 @@ function subjectOf(escalation: Escalation, isRefund: boolean, isSharing: boolean
   return isSharing ? formatSubject('sharing', escalation.number) : escalation.subject;
 }
 
-/** A step of the run of a refund or a sharing is asked about at its order. */
+/** A stuck step of a refund or a sharing opens an intervention at its order. */
 async function interventionForStep(tx: Tx, escalation: Escalation): Promise<NewIntervention> {
   const refund = await tx.refund.findUnique({
     where: { outRefundNo: escalation.number },

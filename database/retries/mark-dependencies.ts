@@ -1,22 +1,24 @@
+// Marks for all processes whether a dependency is up or down.
 import type { DependencyName, DependencyState } from '../../domain/retries/dependencies';
 import type { DatabaseContext } from '../core/context';
 
-/** What all processes share of an outage. */
+/** The state of a dependency, which all processes share. */
 export interface Dependency {
   readonly name: string;
   readonly state: DependencyState;
   readonly since: Date;
 }
 
-/** Whether what we depend on is known to be down, over all processes. */
+/** The rows of WeChat, Temporal and the other dependencies. */
 export function createDependencies({ prisma }: DatabaseContext) {
   return {
+    /** Lists all dependencies with their state. */
     list: (): Promise<Dependency[]> =>
       prisma.$queryRaw<Dependency[]>`SELECT name, state, since FROM dependencies`,
 
     /**
-     * Notes that a dependency went down or came back.
-     * @returns true for the one process that is first to say so: it raises the alert
+     * Records that a dependency went down or came up again.
+     * @returns true for the one process that changed the state; it sends the alert
      */
     async mark(
       name: DependencyName,

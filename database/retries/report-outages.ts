@@ -1,3 +1,4 @@
+// Reports outages: one process writes the log line and sends the alert for all.
 import type { AlertPort } from '../../domain/interventions/alert';
 import {
   DEPENDENCIES,
@@ -5,20 +6,21 @@ import {
   type DependencyState,
 } from '../../domain/retries/dependencies';
 
-/** Where an outage is logged: the process's logger. */
+/** The logger of the process. */
 export interface OutageLogger {
   warn(facts: object, event: string): void;
   error(facts: object, event: string): void;
   info(facts: object, event: string): void;
 }
 
+/** The alerts, logger and clock that a report uses. */
 export interface OutageDeps {
   readonly alerts: AlertPort;
   readonly logger: OutageLogger;
   readonly now: () => number;
 }
 
-/** Marks the shared row of a dependency. @returns true for the process that turned it. */
+/** Marks the shared row of a dependency. @returns true for the process that changed it */
 type MarkDependency = (
   name: DependencyName,
   state: DependencyState,
@@ -27,15 +29,15 @@ type MarkDependency = (
 ) => Promise<boolean>;
 
 /**
- * Outages as all processes see them: the one that turns the shared row says so, in one line of the log
- * and one alert, whatever waits and however many notice.
+ * Reports outages. The process that changes the shared row writes one log line and sends one alert,
+ * however many processes notice the outage.
  */
 export function createOutages(
   deps: OutageDeps & { readonly dependencies: { readonly mark: MarkDependency } },
 ) {
   return {
     /**
-     * Costs a statement; says something only when the state is news.
+     * Costs one statement, and reports only a change of the state.
      * @param facts for the row and the log
      */
     async report(name: DependencyName, state: DependencyState, facts: object): Promise<void> {
@@ -45,9 +47,10 @@ export function createOutages(
   };
 }
 
+/** The report of outages. */
 export type Outages = ReturnType<typeof createOutages>;
 
-/** The line of the log, and the alert. */
+/** Writes the log line and sends the alert. */
 export async function reportOutage(
   { alerts, logger }: OutageDeps,
   dependency: DependencyName,

@@ -1,3 +1,4 @@
+// Reads and changes the retry policies.
 import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
 import {
   isRetryOperation,
@@ -8,15 +9,17 @@ import { Prisma } from '../../generated/prisma/client';
 import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 
+/** A policy with its version. */
 export interface StoredPolicy extends RetryPolicy {
   readonly operation: RetryOperation;
-  /** 1 as seeded, one more with each change. */
+  /** 1 as seeded; each change adds 1. */
   readonly version: number;
   /** Name of the API key; `migration` as seeded. */
   readonly updatedBy: string;
   readonly updatedAt: Date;
 }
 
+/** The result of a change. */
 export type PolicyChange =
   | { readonly kind: 'ok'; readonly policy: StoredPolicy }
   | { readonly kind: 'version_conflict'; readonly version: number };
@@ -47,11 +50,11 @@ const COLUMNS = Prisma.sql`operation, base_delay_ms AS "baseDelayMs", factor, ji
   non_retryable_codes AS "nonRetryableCodes", version, updated_by AS "updatedBy",
   updated_at AS "updatedAt"`;
 
-/** The retry policies, one per operation: read by workers all the time, changed by admins. */
+/** The retry policies, one per operation: workers read them all the time, admins change them. */
 export function createRetryPolicies(context: DatabaseContext) {
   const { prisma } = context;
   return {
-    /** All of them, by operation; rows of operations that this version doesn't know are left out. */
+    /** Lists all policies by operation, without operations that this version doesn't have. */
     list: async (): Promise<StoredPolicy[]> => {
       const rows = await prisma.$queryRaw<PolicyRow[]>`
         SELECT ${COLUMNS} FROM retry_policies ORDER BY operation`;
@@ -107,7 +110,7 @@ function putPolicy(
   });
 }
 
-/** What the audit log keeps, in the words of the API. */
+/** A policy for the audit log, with the field names of the API. */
 function toAudit(policy: StoredPolicy) {
   return {
     base_delay_ms: policy.baseDelayMs,
@@ -121,7 +124,7 @@ function toAudit(policy: StoredPolicy) {
   };
 }
 
-/** Waits for whoever changes it at this moment. */
+/** Locks the policy; waits for another change of it. */
 async function lockPolicy(tx: Tx, operation: string): Promise<StoredPolicy | null> {
   const [row] = await tx.$queryRaw<PolicyRow[]>`
     SELECT ${COLUMNS} FROM retry_policies WHERE operation = ${operation} FOR UPDATE`;

@@ -1,21 +1,23 @@
+// Counts the failed attempts of an operation, and resets the count.
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
 import type { DatabaseContext, Tx } from '../core/context';
 
-/** What attempts are counted for. */
+/** Attempts are counted for each of these keys. */
 export interface BudgetKey {
-  /** Of the order or the refund. */
+  /** The number of the order, refund or sharing. */
   readonly number: string;
   readonly operation: RetryOperation;
   readonly subject: string;
 }
 
-/** Attempts spent, over all runs and workers: Temporal's own counter starts again with each run. */
+/** Counts over all runs and workers; Temporal's own counter starts again with each run. */
 export function createRetryBudgets({ prisma }: DatabaseContext) {
   return {
     /**
-     * Counts a failed attempt, in one statement. A failure long after the last one begins a new series.
-     * @returns failed attempts of this series, this one included
+     * Counts a failed attempt in one statement. A failure long after the last one starts a new
+     * series.
+     * @returns the failed attempts of this series, this one included
      */
     async spend(
       key: BudgetKey,
@@ -37,8 +39,8 @@ export function createRetryBudgets({ prisma }: DatabaseContext) {
 }
 
 /**
- * Gives back what was spent on a number, when a person says `retry`: its attempts count from 1 again.
- * @param operation one operation alone; all of the number when left out
+ * Resets the counts of a number after the resolution `retry`: its attempts count from 1 again.
+ * @param operation only this operation; all operations of the number when left out
  */
 export async function resetBudgets(tx: Tx, number: string, operation?: string): Promise<void> {
   await tx.retryBudget.deleteMany({

@@ -1,3 +1,4 @@
+// Reads and changes the settings that operators set while everything runs.
 import {
   DEFAULT_LATE_PAYMENT,
   isRuntimeSettingName,
@@ -9,7 +10,7 @@ import { audit } from '../core/write-audit';
 import { createCached, type Cached } from '../core/cache-value';
 import type { Actor, DatabaseContext, SharingRules, Tx } from '../core/context';
 
-/** One row; a value of null is an override that was taken away, so that versions only grow. */
+/** One setting. Its value is null when the override was removed; its version still grows. */
 export interface StoredSetting {
   readonly name: RuntimeSettingName;
   readonly value: RuntimeOverrides[RuntimeSettingName] | null;
@@ -18,6 +19,7 @@ export interface StoredSetting {
   readonly updatedAt: Date;
 }
 
+/** The result of a change. */
 export type SettingChange =
   | { readonly kind: 'ok'; readonly setting: StoredSetting }
   | { readonly kind: 'version_conflict'; readonly version: number };
@@ -32,14 +34,17 @@ export interface NewSetting {
 
 type SettingsReader = Pick<Tx, '$queryRaw'>;
 
-/** What operators set in place of the environment: times in ms, checked before they are written. */
+/**
+ * Settings that override the environment. Times are in ms. The api checks values before it writes
+ * them.
+ */
 export function createRuntimeSettings(context: DatabaseContext) {
   const { prisma } = context;
   return {
-    /** The overrides that are in force. */
+    /** Returns the overrides that are in force. */
     read: async (): Promise<RuntimeOverrides> => toOverrides(await readRows(prisma)),
 
-    /** Every setting that was ever overridden. */
+    /** Lists every setting that was ever overridden. */
     list: (): Promise<StoredSetting[]> => readRows(prisma),
 
     /**
@@ -51,10 +56,10 @@ export function createRuntimeSettings(context: DatabaseContext) {
   };
 }
 
-/** How old the settings may be that a process goes by. */
+/** How old the settings may be that a process uses. */
 const MAX_AGE_MS = 3_000;
 
-/** The overrides as a process goes by them: read every few seconds, the last known while it can't. */
+/** Reads the overrides every few seconds; while the database is down, keeps the last known ones. */
 export function createSettingsProvider(
   settings: { readonly read: () => Promise<RuntimeOverrides> },
   now: () => number,
@@ -62,12 +67,12 @@ export function createSettingsProvider(
   return createCached(() => settings.read(), { maxAgeMs: MAX_AGE_MS, now });
 }
 
-/** What happens to a late payment, as it stands in this transaction. */
+/** Reads in this transaction what happens to a late payment. */
 export async function latePaymentPolicy(tx: Tx): Promise<LatePaymentPolicy> {
   return toOverrides(await readRows(tx)).late_payment ?? DEFAULT_LATE_PAYMENT;
 }
 
-/** How payments are shared, as it stands in this transaction. */
+/** Reads in this transaction how payments are shared. */
 export async function sharingRules(
   { sharing }: Pick<DatabaseContext, 'sharing'>,
   tx: Tx,
@@ -80,7 +85,7 @@ export async function sharingRules(
   };
 }
 
-/** What nobody wrote but {@link putSetting} is of the type its name says. */
+/** Only {@link putSetting} writes the rows, so each value has the type of its name. */
 function toOverrides(rows: readonly StoredSetting[]): RuntimeOverrides {
   const set = rows.filter(({ value }) => value !== null);
   return Object.fromEntries(set.map(({ name, value }) => [name, value]));
@@ -101,7 +106,7 @@ function putSetting(
   const json = JSON.stringify(value);
   return prisma
     .$transaction(async (tx): Promise<SettingChange> => {
-      // The row is made first, so that two who set it for the first time wait for each other.
+      // Insert the row first, so that two first changes of a setting wait for each other.
       await tx.$executeRaw`
       INSERT INTO runtime_settings (name, value, version, updated_by)
       VALUES (${name}, 'null'::jsonb, 0, ${actor.name}) ON CONFLICT (name) DO NOTHING`;
@@ -134,7 +139,7 @@ function putSetting(
     });
 }
 
-/** Undoes the transaction: a row that was only made to be locked must not stay. */
+/** Rolls the transaction back: a row that was inserted only to be locked must not stay. */
 class VersionConflict extends Error {
   readonly version: number;
   constructor(version: number) {

@@ -1,46 +1,55 @@
+// Leases rows to the sweep: due orders, refunds, sharings, notices and resolutions.
 import { formatSubject } from '../../domain/interventions/subjects';
 import type { DatabaseContext } from '../core/context';
 import { FIRST_SWEEP_MS } from '../core/due-times';
 import { openIntervention } from '../interventions/open-intervention';
 import { lockOrder } from '../core/lock-order';
 
-/** Until a leased row is looked at again, should the process that leased it die. */
+/** A lease ends after this time, in case the process that took it dies. */
 const LEASE_MS = 30_000;
-/** A run that was told and has not come round yet is told again, but ever more rarely: each time is an event. */
+/**
+ * A run is woken again for the same notice after ever longer times, because each wake adds an
+ * event.
+ */
 const MAX_DOUBLINGS = 4;
-/** Runs told so often in vain, over more than two hours, won't hear the next time either. */
+/** After this many wakes in more than two hours, another one won't help: a person must look. */
 export const MAX_NOTICE_TRIES = 20;
 
+/** A leased inbox row. */
 export interface LeasedNotice {
   readonly id: string;
   readonly outTradeNo: string;
 }
 
+/** A leased order. */
 export interface LeasedOrder {
   readonly outTradeNo: string;
-  /** A run that is there may not have heard of it. */
+  /** True when a close is requested; a running workflow may not have received the request. */
   readonly closeRequested: boolean;
 }
 
+/** A leased refund. */
 export interface LeasedRefund {
   readonly outRefundNo: string;
 }
 
+/** A leased profit sharing. */
 export interface LeasedSharing {
   readonly outOrderNo: string;
 }
 
+/** A leased resolution. */
 export interface LeasedResolution {
   readonly id: string;
   readonly outTradeNo: string;
-  /** Of the intervention that it answers. */
+  /** Reason and subject of the intervention that it resolves. */
   readonly reason: string;
   readonly subject: string;
 }
 
 /**
- * What the sweep of the api finds: rows somebody should have taken up and did not (P3, P12). Several
- * processes may ask at once: each gets others.
+ * Leases rows that a run should have taken up and has not (P3, P12). Several processes may lease at
+ * the same time; each gets other rows.
  */
 export function createLeases(context: DatabaseContext) {
   return {
@@ -54,10 +63,10 @@ function noticeLeases(context: DatabaseContext) {
   const { prisma } = context;
   return {
     /**
-     * Leases inbox rows without a verdict whose time has come, oldest first; also those a run was told
-     * of long ago. Each lease counts as a try.
-     * @param early also takes rows that nobody was told of yet and that have just come: while others
-     * wait, they are not told by anybody else
+     * Leases inbox rows without a verdict that are due, oldest first, also those whose run was
+     * woken long ago. Each lease counts as a try.
+     * @param early also leases rows that have just come and whose run was not woken yet: while
+     * others wait, no other part of the api wakes their runs
      */
     leaseNotices(limit: number, nowMs: number, early = false): Promise<LeasedNotice[]> {
       const now = new Date(nowMs);
@@ -81,8 +90,8 @@ function noticeLeases(context: DatabaseContext) {
     },
 
     /**
-     * Gives rows back that could not be told because Temporal is away: the try does not count, and they
-     * keep their place in the line.
+     * Returns rows whose runs could not be woken because Temporal is down. The try does not count,
+     * and the rows keep their place in the queue.
      */
     async returnNotices(rows: readonly LeasedNotice[]): Promise<void> {
       await prisma.$executeRaw`
@@ -91,7 +100,7 @@ function noticeLeases(context: DatabaseContext) {
         WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND verdict IS NULL`;
     },
 
-    /** Rows whose last try has had its time too. */
+    /** Lists rows that still have no verdict after their last try. */
     spentNotices(limit: number, nowMs: number): Promise<LeasedNotice[]> {
       return prisma.$queryRaw<LeasedNotice[]>`
         SELECT id::text, out_trade_no AS "outTradeNo" FROM notification_inbox
@@ -100,12 +109,12 @@ function noticeLeases(context: DatabaseContext) {
         ORDER BY next_attempt_at LIMIT ${limit}`;
     },
 
-    /** Leaves such a row to a person (P10). A run that comes round still applies it. */
+    /** Opens an intervention about such a row (P10). A run that starts later still applies it. */
     escalateNotice: (notice: LeasedNotice, nowMs: number) => escalateNotice(context, notice, nowMs),
   };
 }
 
-/** @returns false when it got its verdict meanwhile, or another process was first */
+/** @returns false when the row got its verdict meanwhile, or another process was first */
 async function escalateNotice(
   { prisma }: DatabaseContext,
   { id, outTradeNo }: LeasedNotice,
@@ -141,10 +150,12 @@ async function escalateNotice(
   });
 }
 
-/** `due_at` keeps saying since when something is overdue; who took it up holds a lease beside it. */
+/** Leases of due rows. `due_at` stays as it is, so it shows since when the row is overdue. */
 function dueLeases({ prisma }: DatabaseContext) {
   return {
-    /** Leases orders whose `due_at` has passed: their run was never started, is gone, or never heard. */
+    /**
+     * Leases orders whose `due_at` has passed: their run never started, ended, or missed a signal.
+     */
     leaseOrders(limit: number, nowMs: number): Promise<LeasedOrder[]> {
       const now = new Date(nowMs);
       return prisma.$queryRaw<LeasedOrder[]>`
@@ -161,7 +172,7 @@ function dueLeases({ prisma }: DatabaseContext) {
         FROM leased ORDER BY due_at, out_trade_no`;
     },
 
-    /** Gives orders back whose run could not be started. */
+    /** Returns orders whose run could not be started. */
     async returnOrders(rows: readonly LeasedOrder[]): Promise<void> {
       await prisma.order.updateMany({
         where: { outTradeNo: { in: rows.map(({ outTradeNo }) => outTradeNo) } },
@@ -169,7 +180,7 @@ function dueLeases({ prisma }: DatabaseContext) {
       });
     },
 
-    /** The same for refunds, whatever their status: a `due_at` says that something is left to do. */
+    /** Leases refunds, whatever their status: `due_at` says that something is left to do. */
     leaseRefunds(limit: number, nowMs: number): Promise<LeasedRefund[]> {
       const now = new Date(nowMs);
       return prisma.$queryRaw<LeasedRefund[]>`
@@ -184,7 +195,7 @@ function dueLeases({ prisma }: DatabaseContext) {
         SELECT out_refund_no AS "outRefundNo" FROM leased ORDER BY due_at, out_refund_no`;
     },
 
-    /** The same for profit sharings; one whose time has not come is not due. */
+    /** Leases profit sharings whose `due_at` has passed. */
     leaseSharings(limit: number, nowMs: number): Promise<LeasedSharing[]> {
       const now = new Date(nowMs);
       return prisma.$queryRaw<LeasedSharing[]>`
@@ -199,6 +210,7 @@ function dueLeases({ prisma }: DatabaseContext) {
         SELECT out_order_no AS "outOrderNo" FROM leased ORDER BY due_at, out_order_no`;
     },
 
+    /** Returns sharings whose run could not be started. */
     async returnSharings(rows: readonly LeasedSharing[]): Promise<void> {
       await prisma.profitSharing.updateMany({
         where: { outOrderNo: { in: rows.map(({ outOrderNo }) => outOrderNo) } },
@@ -206,6 +218,7 @@ function dueLeases({ prisma }: DatabaseContext) {
       });
     },
 
+    /** Returns refunds whose run could not be started. */
     async returnRefunds(rows: readonly LeasedRefund[]): Promise<void> {
       await prisma.refund.updateMany({
         where: { outRefundNo: { in: rows.map(({ outRefundNo }) => outRefundNo) } },
@@ -217,7 +230,7 @@ function dueLeases({ prisma }: DatabaseContext) {
 
 function resolutionLeases({ prisma }: DatabaseContext) {
   return {
-    /** Leases approved answers that no run has carried out yet. */
+    /** Leases approved resolutions that no run has carried out yet. */
     leaseResolutions(limit: number, nowMs: number): Promise<LeasedResolution[]> {
       return prisma.$queryRaw<LeasedResolution[]>`
         WITH due AS (
@@ -234,6 +247,7 @@ function resolutionLeases({ prisma }: DatabaseContext) {
         ORDER BY leased.approved_at, leased.id`;
     },
 
+    /** Returns resolutions whose run could not be woken. */
     async returnResolutions(rows: readonly LeasedResolution[], nowMs: number): Promise<void> {
       await prisma.interventionResolution.updateMany({
         where: { id: { in: rows.map(({ id }) => id) }, status: 'approved' },

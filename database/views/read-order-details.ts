@@ -1,3 +1,4 @@
+// Reads one order with everything that belongs to it, and its refunds.
 import type { Prisma } from '../../generated/prisma/client';
 import { fen, type Fen } from '../../domain/money';
 import type { Channel } from '../../domain/orders/channels';
@@ -20,6 +21,7 @@ const REFUND = {
   succeededAt: true,
 } as const satisfies Prisma.RefundSelect;
 
+/** A refund as the API shows it. */
 export interface RefundView {
   readonly outRefundNo: string;
   readonly outTradeNo: string;
@@ -34,7 +36,11 @@ export interface RefundView {
   readonly succeededAt: Date | null;
 }
 
+/** An order as the API shows it. */
 export type OrderDetails = NonNullable<Awaited<ReturnType<typeof findOrder>>>;
+
+/** Callbacks shown with an order, the oldest ones. */
+const MAX_NOTICES = 200;
 
 const DETAILS = {
   outTradeNo: true,
@@ -95,7 +101,10 @@ const DETAILS = {
   },
 } as const satisfies Prisma.OrderSelect;
 
-/** The order with all that hangs on it; codes in clear text only when asked for. */
+/**
+ * Reads the order with everything that belongs to it; null when there is none.
+ * @param withCodes decrypts its codes
+ */
 export async function findOrder(context: DatabaseContext, outTradeNo: string, withCodes: boolean) {
   const { prisma, cipher } = context;
   const [row, notices] = await prisma.$transaction(
@@ -115,10 +124,10 @@ export async function findOrder(context: DatabaseContext, outTradeNo: string, wi
           verdict: true,
         },
         orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
-        take: 200,
+        take: MAX_NOTICES,
       }),
     ],
-    // Both as of one moment: an attention is never shown without its notice's verdict.
+    // Both reads see one moment: an intervention is never shown without its notice's verdict.
     { isolationLevel: 'RepeatableRead' },
   );
   if (!row) return null;
@@ -145,7 +154,7 @@ export async function findOrder(context: DatabaseContext, outTradeNo: string, wi
   };
 }
 
-/** One refund of an order; null when the order has none of that number. */
+/** Reads one refund of an order; null when the order has no refund with this number. */
 export async function findRefund(
   { prisma }: { readonly prisma: Pick<Tx, 'refund'> },
   outTradeNo: string,

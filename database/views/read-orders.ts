@@ -1,3 +1,4 @@
+// Reads orders for the API: one for payment, one with everything, or a page of them.
 import { Prisma } from '../../generated/prisma/client';
 import { fen, type Fen } from '../../domain/money';
 import type { Channel } from '../../domain/orders/channels';
@@ -5,7 +6,7 @@ import type { OrderStatus } from '../../domain/orders/order-state';
 import type { DatabaseContext } from '../core/context';
 import { findOrder, findRefund, type OrderDetails, type RefundView } from './read-order-details';
 
-/** What the API needs to answer for an order's payment. */
+/** The facts of an order that the API needs for its payment. */
 export interface PayableOrder {
   readonly outTradeNo: string;
   readonly channel: Channel;
@@ -25,6 +26,7 @@ export interface PayableOrder {
   readonly refusalMessage: string | null;
 }
 
+/** An order's oldest open intervention, and how many are open. */
 export interface Attention {
   readonly id: string;
   readonly reason: string;
@@ -32,6 +34,7 @@ export interface Attention {
   readonly openCount: number;
 }
 
+/** An order in a list. */
 export interface OrderSummary {
   readonly outTradeNo: string;
   readonly status: OrderStatus;
@@ -48,9 +51,10 @@ export interface OrderSummary {
   readonly attention: Attention | null;
 }
 
+/** Which orders a page lists; null: no condition. */
 export interface OrderFilter {
   readonly status: OrderStatus | null;
-  /** true, false, or one reason; null for all. */
+  /** true, false, or one reason. */
   readonly attention: boolean | string | null;
   readonly userId: string | null;
   readonly createdAfter: Date | null;
@@ -78,10 +82,11 @@ const PAYABLE = {
   refusalMessage: true,
 } as const satisfies Prisma.OrderSelect;
 
-/** Everything that only looks at orders. */
+/** Reads orders; it never writes. */
 export function createOrderReading(context: DatabaseContext) {
   const { prisma } = context;
   return {
+    /** null when there is no order with this number. */
     async findPayable(outTradeNo: string): Promise<PayableOrder | null> {
       const row = await prisma.order.findUnique({ where: { outTradeNo }, select: PAYABLE });
       return (
@@ -95,15 +100,18 @@ export function createOrderReading(context: DatabaseContext) {
       );
     },
 
-    /** The order with all that hangs on it; codes in clear text only when asked for. */
+    /**
+     * The order with everything that belongs to it; null when there is none.
+     * @param withCodes decrypts its codes
+     */
     findOrder: (outTradeNo: string, withCodes: boolean): Promise<OrderDetails | null> =>
       findOrder(context, outTradeNo, withCodes),
 
-    /** null when the order has no refund of that number. */
+    /** null when the order has no refund with this number. */
     findRefund: (outTradeNo: string, outRefundNo: string): Promise<RefundView | null> =>
       findRefund(context, outTradeNo, outRefundNo),
 
-    /** Newest first. Cost grows with the page, not with the number of orders. */
+    /** Lists orders, newest first. The cost grows with the page, not with the number of orders. */
     async list(filter: OrderFilter): Promise<OrderSummary[]> {
       const rows = await prisma.$queryRaw<SummaryRow[]>`
         SELECT o.out_trade_no AS "outTradeNo", o.status, o.channel, o.user_id AS "userId",

@@ -105,7 +105,7 @@ describe('migrate', () => {
   test('undoes the whole file that fails, keeps those before it, and says which it was', async () => {
     await write('0002_status', `${ADD_STATUS} SELECT nonsense();`);
     await expect(migrate(database.url, folder, silent)).rejects.toThrow(
-      /^The migration 0002_status failed and was undone: function nonsense\(\) does not exist$/,
+      /^The migration 0002_status failed and was rolled back: function nonsense\(\) does not exist$/,
     );
     expect(await pendingMigrations(pool, folder)).toEqual(['0002_status']);
     expect((await pool.query('SELECT * FROM orders')).fields.map(({ name }) => name)).toEqual([
@@ -131,7 +131,7 @@ describe('migrate', () => {
       '0002_status',
     ]);
     await expect(migrate(database.url, folder, silent)).rejects.toThrow(
-      /^The migration 0002_status was begun before and did not finish: /,
+      /^The migration 0002_status was started earlier and did not finish\. /,
     );
   });
 
@@ -154,13 +154,13 @@ describe('migrate', () => {
   test('says in one sentence that the database is away, without its password', async () => {
     const away = 'postgresql://oncepay:secret@127.0.0.1:1/oncepay';
     await expect(migrate(away, folder, silent)).rejects.toThrow(
-      /^The database at 127\.0\.0\.1:1 is away: connect ECONNREFUSED 127\.0\.0\.1:1$/,
+      /^The database at 127\.0\.0\.1:1 can't be reached: connect ECONNREFUSED 127\.0\.0\.1:1$/,
     );
   });
 
   test('names a folder it cannot read', async () => {
     await expect(migrate(database.url, '/nowhere', silent)).rejects.toThrow(
-      "The folder of migrations /nowhere can't be read.",
+      "The migrations folder /nowhere can't be read: check the path.",
     );
   });
 });

@@ -148,7 +148,7 @@ test('two apis and two workers serve the same orders: each is paid, fulfilled on
   const { rows } = await oncepay.sql.query(
     `SELECT count(*)::int AS entries, sum(delta)::int AS points FROM points_entries
      WHERE out_trade_no = ANY($1)`,
-    [orders],
+    [created],
   );
   expect(rows).toEqual([{ entries: 30, points: 90 }]);
 });
