@@ -223,10 +223,12 @@ export async function countEffects(
     pointsEntries: number;
     paidSteps: number;
   }>(
-    `SELECT (SELECT count(*)::int FROM payment_transactions WHERE order_no = $1 AND status = 'applied') AS applied,
+    `SELECT (SELECT count(*)::int FROM payment_transactions
+        WHERE order_no = $1 AND status = 'applied') AS applied,
       (SELECT coalesce(sum(delta), 0)::int FROM points_entries WHERE out_trade_no = $1) AS points,
       (SELECT count(*)::int FROM points_entries WHERE out_trade_no = $1) AS "pointsEntries",
-      (SELECT count(*)::int FROM order_status_history WHERE out_trade_no = $1 AND to_status = 'paid') AS "paidSteps"`,
+      (SELECT count(*)::int FROM order_status_history
+        WHERE out_trade_no = $1 AND to_status = 'paid') AS "paidSteps"`,
     [no],
   );
   const [row] = rows;
