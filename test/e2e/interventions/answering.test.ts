@@ -46,8 +46,9 @@ const resolutionOf = (body: unknown) => (body as { resolution: Resolution }).res
 /** The entries of the audit log about a number's resolutions, the oldest first. */
 async function audited(no: string): Promise<string[]> {
   const { rows } = await oncepay.sql.query<{ line: string }>(
-    `SELECT format('%s %s %s: %s', actor, split_part(action, '.', 2), details->>'action', details->>'note')
-       AS line FROM audit_log WHERE subject = $1 AND action LIKE 'intervention.%' ORDER BY id`,
+    `SELECT format('%s %s %s: %s', actor, split_part(action, '.', 2), details->>'action',
+       details->>'note') AS line
+     FROM audit_log WHERE subject = $1 AND action LIKE 'intervention.%' ORDER BY id`,
     [no],
   );
   return rows.map(({ line }) => line);

@@ -378,25 +378,22 @@ test('every row of the table of reasons and actions is played here', () => {
   expect(played).toEqual(table.sort());
 });
 
-test.each(ROWS)(
-  'an intervention with the reason $reason is resolved with $action',
-  async ({ action, provoke, holds }) => {
-    const one = await provoke();
-    const { id, actions } = one.question;
-    expect(actions).toContain(action);
-    if (action === 'retry') await one.mend?.();
-    const params = action === 'to_user' ? { params: given } : {};
-    const replied = await resolve(oncepay, id, action, params);
-    expect([replied.status, replied.body]).toEqual([200, expect.anything()]);
-    await holds(one);
-    // A second click changes nothing.
-    const again = await resolve(oncepay, id, action, params);
-    expect([again.status, again.body]).toEqual([200, expect.anything()]);
-    const { rows } = await oncepay.sql.query(
-      `SELECT status, proposed_by FROM intervention_resolutions WHERE intervention_id = $1`,
-      [id],
-    );
-    expect(rows).toEqual([{ status: 'done', proposed_by: 'operator' }]);
-    if (action !== 'retry') await one.mend?.();
-  },
-);
+test.each(ROWS)('$reason is resolved with $action', async ({ action, provoke, holds }) => {
+  const one = await provoke();
+  const { id, actions } = one.question;
+  expect(actions).toContain(action);
+  if (action === 'retry') await one.mend?.();
+  const params = action === 'to_user' ? { params: given } : {};
+  const replied = await resolve(oncepay, id, action, params);
+  expect([replied.status, replied.body]).toEqual([200, expect.anything()]);
+  await holds(one);
+  // A second click changes nothing.
+  const again = await resolve(oncepay, id, action, params);
+  expect([again.status, again.body]).toEqual([200, expect.anything()]);
+  const { rows } = await oncepay.sql.query(
+    `SELECT status, proposed_by FROM intervention_resolutions WHERE intervention_id = $1`,
+    [id],
+  );
+  expect(rows).toEqual([{ status: 'done', proposed_by: 'operator' }]);
+  if (action !== 'retry') await one.mend?.();
+});

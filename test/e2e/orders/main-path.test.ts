@@ -228,7 +228,8 @@ test('a callback that comes while the order is still created pays the order', as
   const [row] = await until('the order is at WeChat', async () => {
     const { rows } = await oncepay.sql.query<{ out_trade_no: string }>(
       `SELECT out_trade_no FROM orders o WHERE status = 'created' AND EXISTS
-        (SELECT 1 FROM provider_attempts a WHERE a.out_trade_no = o.out_trade_no AND outcome = 'unknown')`,
+        (SELECT 1 FROM provider_attempts a WHERE a.out_trade_no = o.out_trade_no
+          AND outcome = 'unknown')`,
     );
     return rows.length > 0 ? rows : null;
   });

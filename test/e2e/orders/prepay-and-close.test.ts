@@ -172,7 +172,8 @@ test('an order unknown to WeChat is closed once no attempt can reach WeChat any 
   const no = await until('an attempt has an unknown outcome', async () => {
     const { rows } = await oncepay.sql.query<{ no: string }>(
       `SELECT out_trade_no AS no FROM orders o WHERE status = 'created' AND EXISTS (
-        SELECT 1 FROM provider_attempts a WHERE a.out_trade_no = o.out_trade_no AND outcome = 'unknown')`,
+        SELECT 1 FROM provider_attempts a WHERE a.out_trade_no = o.out_trade_no
+          AND outcome = 'unknown')`,
     );
     return rows[0]?.no ?? null;
   });

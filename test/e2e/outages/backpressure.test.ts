@@ -27,7 +27,8 @@ async function makeOrders(): Promise<string[]> {
   const numbers = Array.from({ length: ORDERS }, (_, n) => first.slice(0, -4) + String(1_000 + n));
   for (const table of ['orders', 'order_items']) {
     await oncepay.sql.query(
-      `INSERT INTO ${table} SELECT (jsonb_populate_record(one, jsonb_build_object('out_trade_no', no))).*
+      `INSERT INTO ${table} SELECT
+         (jsonb_populate_record(one, jsonb_build_object('out_trade_no', no))).*
        FROM ${table} one, unnest($2::text[]) no WHERE one.out_trade_no = $1`,
       [first, numbers],
     );
@@ -61,12 +62,15 @@ async function payAll(numbers: readonly string[]): Promise<(number | null)[]> {
 /** The numbers of all rows that must exist once for each order. */
 async function countAll(numbers: readonly string[]) {
   const { rows } = await oncepay.sql.query<Record<string, number>>(
-    `SELECT (SELECT count(*)::int FROM orders WHERE out_trade_no = ANY($1) AND status = 'fulfilled') AS fulfilled,
+    `SELECT (SELECT count(*)::int FROM orders
+        WHERE out_trade_no = ANY($1) AND status = 'fulfilled') AS fulfilled,
       (SELECT count(*)::int FROM payment_transactions WHERE order_no = ANY($1)) AS transactions,
       (SELECT count(*)::int FROM points_entries WHERE out_trade_no = ANY($1)) AS points,
-      (SELECT count(*)::int FROM order_status_history WHERE out_trade_no = ANY($1) AND to_status = 'paid') AS paid,
+      (SELECT count(*)::int FROM order_status_history
+        WHERE out_trade_no = ANY($1) AND to_status = 'paid') AS paid,
       (SELECT count(*)::int FROM notification_inbox WHERE out_trade_no = ANY($1)) AS notices,
-      (SELECT count(*)::int FROM notification_inbox WHERE out_trade_no = ANY($1) AND verdict = 'applied') AS applied,
+      (SELECT count(*)::int FROM notification_inbox
+        WHERE out_trade_no = ANY($1) AND verdict = 'applied') AS applied,
       (SELECT count(*)::int FROM interventions) AS interventions`,
     [numbers],
   );

@@ -87,7 +87,8 @@ test('an open order without a run and without a due time goes on', async () => {
   const no = await oncepay.newOrder();
   await oncepay.temporal.workflow.getHandle(no).terminate('by hand');
   await oncepay.sql.query(
-    `UPDATE orders SET due_at = NULL, created_at = now() - interval '2 minutes' WHERE out_trade_no = $1`,
+    `UPDATE orders SET due_at = NULL, created_at = now() - interval '2 minutes'
+     WHERE out_trade_no = $1`,
     [no],
   );
   await untilReported('order_created_unattended', no);
@@ -138,7 +139,8 @@ test('an order whose run exists but does nothing opens an intervention', async (
 
 test('a deleted schedule comes back with the interval that operators have set', async () => {
   await oncepay.sql.query(
-    `INSERT INTO runtime_settings (name, value, updated_by) VALUES ('patrol_interval', '3000', 'test')`,
+    `INSERT INTO runtime_settings (name, value, updated_by)
+     VALUES ('patrol_interval', '3000', 'test')`,
   );
   const handle = oncepay.temporal.schedule.getHandle(SCHEDULE_ID);
   await handle.delete();

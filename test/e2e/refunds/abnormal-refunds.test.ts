@@ -178,14 +178,16 @@ describe('an abnormal refund that a person handles on WeChat’s merchant platfo
   /** The time of its next query has come. */
   const aDayLater = (no: string) =>
     oncepay.sql.query(
-      `UPDATE refunds SET next_query_at = next_query_at - interval '1 day', due_at = due_at - interval '1 day'
+      `UPDATE refunds SET next_query_at = next_query_at - interval '1 day',
+         due_at = due_at - interval '1 day'
        WHERE out_trade_no = $1`,
       [no],
     );
 
   const nextLook = async (no: string) => {
     const { rows } = await oncepay.sql.query<{ ahead: boolean }>(
-      `SELECT next_query_at > now() AND due_at > now() AS ahead FROM refunds WHERE out_trade_no = $1`,
+      `SELECT next_query_at > now() AND due_at > now() AS ahead
+       FROM refunds WHERE out_trade_no = $1`,
       [no],
     );
     return rows[0]?.ahead === true ? true : null;

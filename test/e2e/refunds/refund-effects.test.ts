@@ -49,7 +49,8 @@ const product = async (sku: string) =>
   };
 async function sales(sku: string): Promise<{ units: number; revenue: number; orders: number }> {
   const { rows } = await oncepay.sql.query<{ units: number; revenue: number; orders: number }>(
-    `SELECT units::int, revenue_fen::int AS revenue, orders::int FROM sales_statistics WHERE sku = $1`,
+    `SELECT units::int, revenue_fen::int AS revenue, orders::int
+     FROM sales_statistics WHERE sku = $1`,
     [sku],
   );
   return rows[0] ?? { units: 0, revenue: 0, orders: 0 };

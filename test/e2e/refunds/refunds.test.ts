@@ -174,7 +174,8 @@ describe('a refund request that is invalid', () => {
   test('a payment takes at most 50 refunds, within 365 days', async () => {
     const no = await paidOrder(oncepay);
     await oncepay.sql.query(
-      `UPDATE payment_transactions SET success_time = now() - interval '366 days' WHERE order_no = $1`,
+      `UPDATE payment_transactions SET success_time = now() - interval '366 days'
+       WHERE order_no = $1`,
       [no],
     );
     const late = await refund(no, { out_refund_no: `${no}-e`, amount: 1 });

@@ -53,13 +53,16 @@ export async function readBooks({ world, no, names, userId }: OrderDriver): Prom
     `SELECT jsonb_build_object(
       'status', o.status, 'refundedFen', o.refunded_fen,
       'payments', (SELECT coalesce(jsonb_agg(jsonb_build_object('transactionId', transaction_id,
-          'status', status, 'totalFen', total_fen, 'heldFen', held_fen, 'refundedFen', refunded_fen)), '[]')
+          'status', status, 'totalFen', total_fen, 'heldFen', held_fen,
+          'refundedFen', refunded_fen)), '[]')
         FROM payment_transactions WHERE out_trade_no = $1),
-      'refunds', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', r.out_refund_no, 'status', r.status,
+      'refunds', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+          'number', r.out_refund_no, 'status', r.status,
           'fen', r.amount_fen, 'applied', t.status = 'applied', 'transactionId', r.transaction_id,
           'restock', r.restock, 'revokeCodes', r.revoke_codes)
           ORDER BY r.succeeded_at NULLS LAST, r.out_refund_no), '[]')
-        FROM refunds r JOIN payment_transactions t ON t.id = r.transaction_key WHERE r.out_trade_no = $1),
+        FROM refunds r JOIN payment_transactions t ON t.id = r.transaction_key
+        WHERE r.out_trade_no = $1),
       'sends', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', a.out_refund_no,
           'transactionId', r.transaction_id, 'atMs', (extract(epoch FROM a.sent_at) * 1000)::bigint)
           ORDER BY a.sent_at), '[]')
@@ -67,7 +70,8 @@ export async function readBooks({ world, no, names, userId }: OrderDriver): Prom
         WHERE r.out_trade_no = $1 AND a.operation = 'refund'),
       'effects', (SELECT coalesce(jsonb_object_agg(effect, status), '{}') FROM order_effects
         WHERE out_trade_no = $1),
-      'points', (SELECT coalesce(jsonb_agg(jsonb_build_object('effect', effect, 'delta', delta)), '[]')
+      'points', (SELECT coalesce(jsonb_agg(
+          jsonb_build_object('effect', effect, 'delta', delta)), '[]')
         FROM points_entries WHERE out_trade_no = $1),
       'balance', coalesce((SELECT balance FROM points_balances WHERE user_id = $2), 0),
       'sold', (SELECT coalesce(jsonb_agg(jsonb_build_object('sku', sku, 'units', units,
@@ -75,7 +79,8 @@ export async function readBooks({ world, no, names, userId }: OrderDriver): Prom
         FROM sales_statistics WHERE sku = ANY($3)),
       'products', (SELECT jsonb_object_agg(sku, jsonb_build_object('stock', stock, 'sold', sold))
         FROM products WHERE sku = ANY($3)),
-      'goods', (SELECT jsonb_build_object('status', status, 'returned', returned) FROM stock_reservations
+      'goods', (SELECT jsonb_build_object('status', status, 'returned', returned)
+        FROM stock_reservations
         WHERE out_trade_no = $1),
       'codes', (SELECT jsonb_build_object('given', count(*), 'revoked', count(revoked_at))
         FROM product_codes WHERE out_trade_no = $1)

@@ -95,8 +95,15 @@ export async function startFakeWechat(options: {
   return fake;
 }
 
-const AUTHORIZATION =
-  /^WECHATPAY2-SHA256-RSA2048 mchid="(\w+)",nonce_str="(\w{32})",timestamp="(\d{10})",serial_no="(\w+)",signature="([A-Za-z0-9+/=]+)"$/;
+const AUTHORIZATION = new RegExp(
+  [
+    '^WECHATPAY2-SHA256-RSA2048 mchid="(\\w+)"',
+    'nonce_str="(\\w{32})"',
+    'timestamp="(\\d{10})"',
+    'serial_no="(\\w+)"',
+    'signature="([A-Za-z0-9+/=]+)"$',
+  ].join(','),
+);
 
 /** The nonce of a request that is signed as WeChat wants it, else null. */
 function checkSignature(
