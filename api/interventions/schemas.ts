@@ -83,7 +83,7 @@ export const manyResolutions = z.strictObject({
   since: timestamp.optional().describe('only interventions that were opened then or later'),
   action: action.refine(
     (one) => !movesMoney(one) && one !== 'to_user',
-    'must not move money: resolve these interventions one by one',
+    'moves money and is not allowed here: resolve these interventions one by one',
   ),
   note,
   dry_run: z.boolean().optional().describe('true to only count the interventions'),
