@@ -1,4 +1,4 @@
-// Asks WeChat to prepare a payment: the prepay activity, beside the close.
+// Makes the activities that an order needs at WeChat: prepay, beside the close.
 import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import { ERRORS } from '../../domain/error-catalogue';
 import type { WechatActivities } from '../../workflows/activity-contract';
