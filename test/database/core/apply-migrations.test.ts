@@ -1,3 +1,4 @@
+// Tests the runner of migrations and `npm run db:migrate`.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -46,7 +47,7 @@ afterEach(async () => {
 });
 
 describe('migrate', () => {
-  test('applies the files in the order of their names and tells each', async () => {
+  test('migrate applies the files in the order of their names and logs each', async () => {
     const lines: string[] = [];
     const applied = await migrate(database.url, folder, (line) => lines.push(line));
     expect(applied).toEqual(['0001_init', '0002_status']);
@@ -55,7 +56,7 @@ describe('migrate', () => {
     expect(rows).toEqual([{ status: 'created' }]);
   });
 
-  test('keeps the books as Prisma does', async () => {
+  test('migrate writes the same rows about migrations as Prisma', async () => {
     await migrate(database.url, folder, silent);
     const sha256 = (sql: string) => createHash('sha256').update(sql).digest('hex');
     const row = {
@@ -71,18 +72,18 @@ describe('migrate', () => {
     ]);
   });
 
-  test('finds nothing to do the second time', async () => {
+  test('migrate run twice applies nothing the second time', async () => {
     await migrate(database.url, folder, silent);
     expect(await migrate(database.url, folder, silent)).toEqual([]);
   });
 
-  test('applies what was added since', async () => {
+  test('migrate applies the files that were added since its last run', async () => {
     await migrate(database.url, folder, silent);
     await write('0003_note', 'ALTER TABLE orders ADD note TEXT;');
     expect(await migrate(database.url, folder, silent)).toEqual(['0003_note']);
   });
 
-  test('lets four at once apply each file exactly once', async () => {
+  test('four processes migrate at once: each file is applied exactly once', async () => {
     const results = await Promise.all(
       [1, 2, 3, 4].map(() => migrate(database.url, folder, silent)),
     );
@@ -90,7 +91,7 @@ describe('migrate', () => {
     expect(await books()).toHaveLength(2);
   });
 
-  test('waits for whoever holds the lock, as Prisma itself does', async () => {
+  test('migrate waits while another process holds the lock of Prisma', async () => {
     const holder = new Client({ connectionString: database.url });
     await holder.connect();
     await holder.query('SELECT pg_advisory_lock(72707369)');
@@ -102,10 +103,13 @@ describe('migrate', () => {
     expect(await migrating).toHaveLength(2);
   });
 
-  test('undoes the whole file that fails, keeps those before it, and says which it was', async () => {
+  test('a file fails: migrate rolls back this file only, and names it', async () => {
     await write('0002_status', `${ADD_STATUS} SELECT nonsense();`);
     await expect(migrate(database.url, folder, silent)).rejects.toThrow(
-      /^The migration 0002_status failed and was rolled back: function nonsense\(\) does not exist$/,
+      new RegExp(
+        '^The migration 0002_status failed and was rolled back: ' +
+          'function nonsense\\(\\) does not exist$',
+      ),
     );
     expect(await pendingMigrations(pool, folder)).toEqual(['0002_status']);
     expect((await pool.query('SELECT * FROM orders')).fields.map(({ name }) => name)).toEqual([
@@ -115,7 +119,7 @@ describe('migrate', () => {
     expect(await migrate(database.url, folder, silent)).toEqual(['0002_status']);
   });
 
-  test('refuses a file that was changed after it was applied, and applies nothing', async () => {
+  test('a file was changed after it was applied: migrate refuses and applies nothing', async () => {
     await migrate(database.url, folder, silent);
     await write('0001_init', `${CREATE_ORDERS}-- changed\n`);
     await write('0003_note', 'ALTER TABLE orders ADD note TEXT;');
@@ -125,7 +129,7 @@ describe('migrate', () => {
     expect(await pendingMigrations(pool, folder)).toEqual(['0003_note']);
   });
 
-  test('refuses to go on after a migration that did not finish', async () => {
+  test('a migration did not finish earlier: migrate refuses to continue', async () => {
     await migrate(database.url, folder, silent);
     await pool.query(`UPDATE _prisma_migrations SET finished_at = NULL WHERE migration_name = $1`, [
       '0002_status',
@@ -135,7 +139,7 @@ describe('migrate', () => {
     );
   });
 
-  test('applies again what was marked as rolled back', async () => {
+  test('a migration is marked as rolled back: migrate applies it again', async () => {
     await migrate(database.url, folder, silent);
     await pool.query('ALTER TABLE orders DROP status');
     await pool.query(
@@ -145,20 +149,20 @@ describe('migrate', () => {
     expect(await migrate(database.url, folder, silent)).toEqual(['0002_status']);
   });
 
-  test('leaves a migration alone that only a newer version knows', async () => {
+  test('the database has a migration of a newer version: migrate leaves it alone', async () => {
     await migrate(database.url, folder, silent);
     await rm(join(folder, '0002_status'), { recursive: true });
     expect(await migrate(database.url, folder, silent)).toEqual([]);
   });
 
-  test('says in one sentence that the database is away, without its password', async () => {
+  test('the database is down: migrate says so in one sentence without the password', async () => {
     const away = 'postgresql://oncepay:secret@127.0.0.1:1/oncepay';
     await expect(migrate(away, folder, silent)).rejects.toThrow(
       /^The database at 127\.0\.0\.1:1 can't be reached: connect ECONNREFUSED 127\.0\.0\.1:1$/,
     );
   });
 
-  test('names a folder it cannot read', async () => {
+  test('the folder can not be read: migrate names it', async () => {
     await expect(migrate(database.url, '/nowhere', silent)).rejects.toThrow(
       "The migrations folder /nowhere can't be read: check the path.",
     );
@@ -166,19 +170,19 @@ describe('migrate', () => {
 });
 
 describe('pendingMigrations', () => {
-  test('is all of them on an empty database, and none once they are applied', async () => {
+  test('pendingMigrations: all on an empty database, none after they are applied', async () => {
     expect(await pendingMigrations(pool, folder)).toEqual(['0001_init', '0002_status']);
     await migrate(database.url, folder, silent);
     expect(await pendingMigrations(pool, folder)).toEqual([]);
   });
 
-  test('names what was added since', async () => {
+  test('pendingMigrations names the files that were added since', async () => {
     await migrate(database.url, folder, silent);
     await write('0003_note', 'SELECT 1;');
     expect(await pendingMigrations(pool, folder)).toEqual(['0003_note']);
   });
 
-  test('throws when the database is away', async () => {
+  test('pendingMigrations throws when the database is down', async () => {
     const away = new Pool({ connectionString: 'postgresql://oncepay@127.0.0.1:1/oncepay' });
     await expect(pendingMigrations(away, folder)).rejects.toThrow('ECONNREFUSED');
     await away.end();
@@ -190,14 +194,14 @@ describe('npm run db:migrate', () => {
   const run = (env: NodeJS.ProcessEnv) =>
     promisify(execFile)(process.execPath, [join(root, 'dist/cli/migrate.js')], { env });
 
-  test('applies prisma/migrations, prints each, and has nothing to do the second time', async () => {
+  test('npm run db:migrate prints each migration, and applies none the second time', async () => {
     const first = await run({ DATABASE_URL: database.url });
     expect(first.stdout).toMatch(/^Applied 0001_init\.\n/);
     const second = await run({ DATABASE_URL: database.url });
     expect(second.stdout).toBe('The database is up to date.\n');
   });
 
-  test('reads the URL from the file that DATABASE_URL_FILE names', async () => {
+  test('npm run db:migrate reads the URL from the file that DATABASE_URL_FILE names', async () => {
     const file = join(folder, 'url');
     await writeFile(file, `${database.url}\n`);
     await run({ DATABASE_URL_FILE: file });
@@ -205,7 +209,7 @@ describe('npm run db:migrate', () => {
     expect(await pendingMigrations(pool, join(root, 'prisma/migrations'))).toEqual([]);
   });
 
-  test('exits with 1 and names the variable that is missing', async () => {
+  test('npm run db:migrate without its variable exits with 1 and names the variable', async () => {
     await expect(run({})).rejects.toMatchObject({ code: 1, stderr: 'DATABASE_URL is missing\n' });
   });
 });

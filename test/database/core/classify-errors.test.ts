@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests how errors of PostgreSQL and Prisma are classified and shown.
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { Client, Pool } from 'pg';
@@ -46,15 +47,18 @@ test.each<[string, string, string, boolean]>([
   ['a broken rule', `INSERT INTO order_sequences VALUES ('d', 'c', -1)`, '23514', false],
   ['a statement timeout', 'SET statement_timeout = 1; SELECT pg_sleep(1)', '57014', true],
   ['a read-only server', 'SET transaction_read_only = on; CREATE TABLE t ()', '25006', true],
-])('%s: its SQLSTATE is read, and it is told apart', async (_what, sql, state, unavailable) => {
-  const client = new Client({ connectionString: database.url });
-  await client.connect();
-  const error = await errorOf(() => client.query(`BEGIN; ${sql}`));
-  await client.end();
-  expect([sqlStateOf(error), isUnavailable(error)]).toEqual([state, unavailable]);
-});
+])(
+  'an error of %s: its SQLSTATE is read, and outage or refusal is told apart',
+  async (_what, sql, state, unavailable) => {
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    const error = await errorOf(() => client.query(`BEGIN; ${sql}`));
+    await client.end();
+    expect([sqlStateOf(error), isUnavailable(error)]).toEqual([state, unavailable]);
+  },
+);
 
-test('a session that was ended by the server was not asked', async () => {
+test('the server ends a session: the database counts as unavailable', async () => {
   const client = await pool.connect();
   client.on('error', () => undefined);
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
@@ -64,7 +68,7 @@ test('a session that was ended by the server was not asked', async () => {
   client.release(true);
 });
 
-test('a deadlock may be tried again', async () => {
+test('a deadlock counts as unavailable, so the statement is tried again', async () => {
   await pool.query(`INSERT INTO order_sequences VALUES ('d', '1', 0), ('d', '2', 0)`);
   const [one, two] = [await pool.connect(), await pool.connect()];
   const lock = (channel: string) =>
@@ -81,7 +85,7 @@ test('a deadlock may be tried again', async () => {
   two.release();
 });
 
-test('a database that nobody serves, and one that is not there, were not asked', async () => {
+test('a port without a server is an outage, a database that does not exist is not', async () => {
   const refused = new URL(database.url);
   refused.port = '1';
   expect(isUnavailable(await prismaErrorOf(refused.href))).toBe(true);
@@ -90,7 +94,7 @@ test('a database that nobody serves, and one that is not there, were not asked',
   expect(isUnavailable(await prismaErrorOf(missing.href))).toBe(false);
 });
 
-test('a server that takes the connection and says nothing was not asked, within its time', async () => {
+test('a server accepts the connection and stays silent: an outage after the timeout', async () => {
   const sockets = new Set<Socket>();
   const silent = createServer((socket) => void sockets.add(socket.on('error', () => undefined)));
   silent.listen(0, '127.0.0.1');
@@ -119,7 +123,7 @@ test('a server that takes the connection and says nothing was not asked, within 
   await inbox.end();
 });
 
-test('what Prisma tells of a broken rule carries the SQLSTATE, and is no outage', async () => {
+test('a violated constraint: the error of Prisma has its SQLSTATE and is no outage', async () => {
   const opened = open(database.url);
   const actor = { name: 'a', role: 'admin' };
   const product = { sku: 'x', name: 'x\0', kind: 'physical', stock: 1 } as const;
@@ -128,7 +132,7 @@ test('what Prisma tells of a broken rule carries the SQLSTATE, and is no outage'
   expect(isUnavailable(error)).toBe(false);
 });
 
-describe('the chain of an error', () => {
+describe('errorChain', () => {
   const SECRET = 'oSecret';
   const broken = [
     [
@@ -145,19 +149,24 @@ describe('the chain of an error', () => {
     ['a rule of its own', `DO $$ BEGIN RAISE EXCEPTION '${SECRET}'; END $$`, /^P0001$/],
   ] as const;
 
-  test.each(broken)('has what broke %s, by name, and no value', async (_what, sql, expected) => {
-    const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: database.url }) });
-    const errors = [
-      errorChain(await errorOf(() => prisma.$executeRawUnsafe(sql))),
-      errorChain(await errorOf(() => pool.query(sql))),
-    ];
-    await prisma.$disconnect();
-    for (const chain of errors) {
-      expect(chain.at(-1)?.replace(/^(SQLSTATE|error) /, '')).toMatch(expected);
-      expect(chain.join()).not.toContain(SECRET);
-    }
-    expect(errors[0]?.[0]).toBe('PrismaClientKnownRequestError P2010');
-  });
+  test.each(broken)(
+    'errorChain names the constraint or column of %s, and shows no value',
+    async (_what, sql, expected) => {
+      const prisma = new PrismaClient({
+        adapter: new PrismaPg({ connectionString: database.url }),
+      });
+      const errors = [
+        errorChain(await errorOf(() => prisma.$executeRawUnsafe(sql))),
+        errorChain(await errorOf(() => pool.query(sql))),
+      ];
+      await prisma.$disconnect();
+      for (const chain of errors) {
+        expect(chain.at(-1)?.replace(/^(SQLSTATE|error) /, '')).toMatch(expected);
+        expect(chain.join()).not.toContain(SECRET);
+      }
+      expect(errors[0]?.[0]).toBe('PrismaClientKnownRequestError P2010');
+    },
+  );
 
   test.each([
     [new TypeError(SECRET), ['TypeError']],
@@ -165,7 +174,7 @@ describe('the chain of an error', () => {
     [Object.assign(new Error('x'), { code: `not ${SECRET}` }), ['Error']],
     [SECRET, []],
     [null, []],
-  ])('of %p is %p', (error, expected) => {
+  ])('errorChain of %p is %p', (error, expected) => {
     expect(errorChain(error)).toEqual(expected);
   });
 });
@@ -192,7 +201,7 @@ test.each([
   expect([sqlStateOf(error), isUnavailable(error)]).toEqual([state, unavailable]);
 });
 
-test('an error that is its own cause ends', () => {
+test('an error that is its own cause does not loop without end', () => {
   const error: { cause?: unknown } = {};
   error.cause = error;
   expect([sqlStateOf(error), isUnavailable(error)]).toEqual([null, false]);

@@ -1,3 +1,4 @@
+// Tests the encryption of columns with personal data.
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { createFieldCipher } from '../../../database/core/field-encryption';
@@ -9,7 +10,7 @@ const [first, second] = [
 const place = { table: 'orders', column: 'openid', row: '20260101041A2B3C4D5E00' };
 const cipher = createFieldCipher([first]);
 
-test('any text comes back as it was', () => {
+test('any text is the same after encryption and decryption', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 300 }), (text) => {
       expect(cipher.decrypt(place, cipher.encrypt(place, text))).toBe(text);
@@ -17,7 +18,7 @@ test('any text comes back as it was', () => {
   );
 });
 
-test('the same text never looks the same, and its value names version and key', () => {
+test('the same text encrypted twice gives two values, which name version and key', () => {
   const values = Array.from({ length: 100 }, () => cipher.encrypt(place, 'openid'));
   expect(new Set(values).size).toBe(100);
   for (const value of values) expect(value).toMatch(/^v1\.k1\.[\w-]+$/);
@@ -28,15 +29,15 @@ test.each([
   ['column', { ...place, column: 'client_ip' }],
   ['row', { ...place, row: '20260101041A2B3C4D5E01' }],
   [
-    'a place that reads the same when joined',
+    'place whose parts join to the same text',
     { table: 'orders.openid', column: '', row: place.row },
   ],
-])('a value moved to another %s can not be opened', (_what, elsewhere) => {
+])('a value moved to another %s does not decrypt', (_what, elsewhere) => {
   const value = cipher.encrypt(place, 'openid');
   expect(() => cipher.decrypt(elsewhere, value)).toThrow();
 });
 
-test('a value with any byte changed can not be opened', () => {
+test('a value with any byte changed does not decrypt', () => {
   const [version, id, encoded = ''] = cipher.encrypt(place, 'openid').split('.');
   const sealed = Buffer.from(encoded, 'base64url');
   for (let index = 0; index < sealed.length; index += 1) {
@@ -47,14 +48,14 @@ test('a value with any byte changed can not be opened', () => {
   }
 });
 
-test('a value that was cut, at whatever place, can not be opened', () => {
+test('a value cut off at any byte does not decrypt', () => {
   const value = cipher.encrypt(place, 'openid');
   for (let length = 0; length < value.length; length += 1) {
     expect(() => cipher.decrypt(place, value.slice(0, length))).toThrow();
   }
 });
 
-test('the first key writes, every key reads, and a removed one no more', () => {
+test('the first key encrypts, all keys decrypt, and a removed key decrypts nothing', () => {
   const old = cipher.encrypt(place, 'openid');
   const rotated = createFieldCipher([second, first]);
   expect(rotated.encrypt(place, 'openid')).toMatch(/^v1\.k2\./);
@@ -62,24 +63,24 @@ test('the first key writes, every key reads, and a removed one no more', () => {
   expect(() => createFieldCipher([second]).decrypt(place, old)).toThrow('No key');
 });
 
-test('a key under the id of another opens nothing', () => {
+test('a key configured under the id of another key decrypts nothing', () => {
   const value = cipher.encrypt(place, 'openid');
   const impostor = createFieldCipher([{ id: 'k1', key: second.key }]);
   expect(() => impostor.decrypt(place, value)).toThrow();
 });
 
 test.each(['', 'openid', 'v1', 'v1.k1', 'v1.k1.', 'v2.k1.AAAA', 'v1.__proto__.AAAA'])(
-  '%p is no encrypted value',
+  'decryption refuses %p',
   (value) => {
     expect(() => cipher.decrypt(place, value)).toThrow();
   },
 );
 
-test('no error tells what is inside', () => {
+test('no error shows the decrypted text', () => {
   const value = cipher.encrypt(place, 'oSecret');
   expect(() => cipher.decrypt({ ...place, row: 'x' }, value)).not.toThrow(/oSecret/);
 });
 
-test('without a key there is no cipher', () => {
+test('without a key no cipher is created', () => {
   expect(() => createFieldCipher([])).toThrow('At least one encryption key');
 });

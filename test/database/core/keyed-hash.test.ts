@@ -1,3 +1,4 @@
+// Tests the keyed hashes.
 import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { createKeyedHash } from '../../../database/core/keyed-hash';
@@ -11,7 +12,7 @@ test('the same key, purpose and text give the same 32 bytes, in hex too', () => 
   expect(createKeyedHash(Buffer.from(key)).hex('user', 'a')).toBe(hash.hex('user', 'a'));
 });
 
-test('it is HMAC-SHA-256 over the purpose, a NUL and the text', () => {
+test('a keyed hash is the HMAC-SHA-256 of the purpose, a NUL and the text', () => {
   const expected = createHmac('sha256', key).update('code\0A-1').digest('hex');
   expect(hash.hex('code', 'A-1')).toBe(expected);
 });
@@ -26,7 +27,7 @@ test('another key or another purpose gives another hash', () => {
   expect(seen.size).toBe(10);
 });
 
-test('different texts have different hashes', () => {
+test('different texts give different hashes', () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (one, two) => {
       expect(hash.hex('code', one) === hash.hex('code', two)).toBe(one === two);

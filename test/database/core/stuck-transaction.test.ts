@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests that a connection with an open transaction is not used again.
 import { Client, Pool } from 'pg';
 import { startTcpProxy } from '../../support/tcp-proxy';
 import { createTestDatabase } from '../../support/test-database';
@@ -8,7 +9,7 @@ import { secrets } from '../support/secrets';
 
 const ACTOR = { name: 'shop', role: 'merchant' };
 
-test('a connection that hung inside a transaction is never handed on with the transaction open', async () => {
+test('a statement hangs inside a transaction: its connection is not used again', async () => {
   const database = await createTestDatabase();
   const url = new URL(database.url);
   const proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
@@ -31,7 +32,8 @@ test('a connection that hung inside a transaction is never handed on with the tr
     await sql.query(
       `INSERT INTO notification_inbox (id, merchant_id, notification_id, kind, out_trade_no,
          content_hash, resource_encrypted, next_attempt_at)
-       VALUES (gen_random_uuid(), 'm', 'n', 'payment', 'SOMEORDER', 'h', 'r', now() - interval '1 minute')`,
+       VALUES (gen_random_uuid(), 'm', 'n', 'payment', 'SOMEORDER', 'h', 'r',
+          now() - interval '1 minute')`,
     );
     await blocker.query(`BEGIN; SELECT 1 FROM products WHERE sku = 'mug' FOR UPDATE`);
     const stuck = one.products.changeStock('mug', { delta: 5, reason: 'stuck' }, ACTOR);
@@ -50,11 +52,12 @@ test('a connection that hung inside a transaction is never handed on with the tr
     );
     expect(await failure).not.toBeNull();
     await proxy.pass();
-    // One statement, answered: it must be there for everybody, not in somebody else's open transaction.
+    // This statement has succeeded, so it must be committed, not left in an open transaction.
     const leased = await one.overdue.leaseNotices(1, Date.now());
     expect(leased).toMatchObject([{ outTradeNo: 'SOMEORDER' }]);
     const { rows } = await sql.query(
-      `SELECT attempts, (SELECT count(*)::int FROM stock_movements) AS movements FROM notification_inbox`,
+      `SELECT attempts, (SELECT count(*)::int FROM stock_movements) AS movements
+       FROM notification_inbox`,
     );
     expect(rows).toEqual([{ attempts: 1, movements: 0 }]);
   } finally {

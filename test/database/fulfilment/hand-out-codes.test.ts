@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests the pool of codes.
 import { Pool } from 'pg';
 import { createTestDatabase } from '../../support/test-database';
 import { openDatabase } from '../support/built';
@@ -7,7 +8,7 @@ import { secrets } from '../support/secrets';
 const ACTOR = { name: 'shop', role: 'merchant' };
 const ROUNDS = 20;
 
-test('two products given the same codes at once: one gets them all, the other is told', async () => {
+test('two products get the same codes at once: one gets all, the other is refused', async () => {
   const database = await createTestDatabase();
   const sql = new Pool({ connectionString: database.url, max: 1 });
   const one = openDatabase({ url: database.url, ...secrets, webhooks: false });

@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests the creation of orders: numbers, fingerprints, Idempotency-Keys and stock.
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
 import type { IdempotencyGuard } from '../../../database/core/claim-idempotency-key';
@@ -77,7 +78,7 @@ async function count(table: string): Promise<number> {
 
 describe('numbers', () => {
   test.each(CHANNEL_NAMES)(
-    'of the channel %s are valid and say day and channel',
+    'an order of the channel %s gets a valid number with day and channel',
     async (channel) => {
       const result = await create(newOrder({ channel, openid: 'o1', clientIp: '10.0.0.1' }));
       expect(parseOrderNumber(numberOf(result) ?? '')).toMatchObject({
@@ -88,7 +89,7 @@ describe('numbers', () => {
     },
   );
 
-  test('of many orders at once in two processes differ, and so do their sequences', async () => {
+  test('two processes create many orders at once: all numbers and sequences differ', async () => {
     const results: CreationResult[] = [];
     // More than two blocks of the sequence, with no more at once than a pool serves in its time.
     for (let round = 0; round < 9; round += 1) {
@@ -99,7 +100,7 @@ describe('numbers', () => {
     expect(new Set(numbers.map((number) => number.slice(10, 14))).size).toBe(450);
   });
 
-  test('change their day at midnight in Shanghai', async () => {
+  test('orders before and after midnight in Shanghai have different days in numbers', async () => {
     const midnight = Date.parse('2026-01-05T00:00:00+08:00');
     const order = () => newOrder({ expiresAtMs: midnight + MINUTE_MS });
     const before = await create(order(), null, midnight - 1);
@@ -110,7 +111,7 @@ describe('numbers', () => {
     ]);
   });
 
-  test('that are taken already, as after a wrap of the sequence, are passed over', async () => {
+  test('a number is taken, as after a wrap of the sequence: the next one is used', async () => {
     const dayMs = Date.parse('2026-02-01T12:00:00+08:00');
     const order = () => newOrder({ userId: 'wrapped', expiresAtMs: dayMs + MINUTE_MS });
     const first = await create(order(), guard('wrap-1'), dayMs);
@@ -123,7 +124,7 @@ describe('numbers', () => {
     expect(numberOf(second)).not.toBe(numberOf(first));
   });
 
-  test('of one user end alike and tell nobody who it is', async () => {
+  test('two orders of one user: the numbers end alike, and do not show the user', async () => {
     const results = await Promise.all(
       ['a', 'b'].map((key) => create(newOrder({ userId: 'secret-user' }), guard(`same-${key}`))),
     );
@@ -134,7 +135,7 @@ describe('numbers', () => {
 });
 
 describe('the fingerprint', () => {
-  test('fifty identical orders at once in two processes are one order', async () => {
+  test('two processes get fifty identical orders at once: one order is created', async () => {
     const order = newOrder();
     const results = await atOnce(50, (by) => create(order, null, NOON_MS, by));
     const kinds = results.map(({ kind }) => kind);
@@ -143,7 +144,7 @@ describe('the fingerprint', () => {
     expect(new Set(results.map(numberOf)).size).toBe(1);
   });
 
-  test('holds five minutes from the latest match', async () => {
+  test('an identical order within five minutes of the last match is a duplicate', async () => {
     const order = newOrder();
     const first = numberOf(await create(order));
     const at = (minutes: number, ms = 0) => create(order, null, NOON_MS + minutes * MINUTE_MS + ms);
@@ -155,9 +156,9 @@ describe('the fingerprint', () => {
   test.each([
     ['paid', `status = 'paid'`],
     ['closed', `status = 'closed'`],
-    ['asked to close', 'close_requested_at = now()'],
+    ['requested to close', 'close_requested_at = now()'],
     ['expired', `expires_at = '2026-01-01T00:00:00Z'`],
-  ])('matches no order that is %s', async (_what, change) => {
+  ])('an identical order when the first one is %s creates a new order', async (_what, change) => {
     const order = newOrder();
     const first = numberOf(await create(order));
     await sql.query(`UPDATE orders SET ${change} WHERE out_trade_no = $1`, [first]);
@@ -168,7 +169,7 @@ describe('the fingerprint', () => {
 });
 
 describe('an Idempotency-Key', () => {
-  test('fifty requests at once under one key are one order', async () => {
+  test('fifty requests at once with one Idempotency-Key: one order is created', async () => {
     const order = newOrder();
     const results = await atOnce(50, (by) => create(order, guard('fifty'), NOON_MS, by));
     const kinds = results.map(({ kind }) => kind);
@@ -177,7 +178,7 @@ describe('an Idempotency-Key', () => {
     expect(new Set(results.map(numberOf)).size).toBe(1);
   });
 
-  test('two bodies at once under one key: one order, and the others are told', async () => {
+  test('two bodies at once with one Idempotency-Key: one is refused', async () => {
     const order = newOrder();
     const results = await atOnce(20, (by, index) =>
       create(order, guard('two-bodies', `body ${index % 2}`), NOON_MS, by),
@@ -188,13 +189,13 @@ describe('an Idempotency-Key', () => {
     expect(kinds.filter((kind) => kind === 'key_reused')).toHaveLength(10);
   });
 
-  test('decides alone: other keys make other orders of the same content', async () => {
+  test('the same content with another Idempotency-Key creates another order', async () => {
     const order = newOrder();
     const results = await atOnce(10, (by, i) => create(order, guard(`own-${i}`), NOON_MS, by));
     expect(new Set(results.map(numberOf)).size).toBe(10);
   });
 
-  test('belongs to the API key and the route', async () => {
+  test('an Idempotency-Key counts only for its API key and route', async () => {
     const order = newOrder();
     const mine = await create(order, guard('scoped'));
     const theirs = await create(order, { ...guard('scoped'), apiKeyName: 'other' });
@@ -202,7 +203,7 @@ describe('an Idempotency-Key', () => {
     expect(new Set([mine, theirs, there].map(numberOf)).size).toBe(3);
   });
 
-  test('of a refused order is free again', async () => {
+  test('an order is refused: its Idempotency-Key can be used again', async () => {
     await put('one-left', 0);
     const items = [{ sku: 'one-left', quantity: 1, unitPriceFen: fen(300), kind: null }];
     const keys = await count('idempotency_keys');
@@ -218,7 +219,7 @@ describe('an Idempotency-Key', () => {
 });
 
 describe('stock', () => {
-  test('sixty orders for ten things: ten get one, nothing is left of the others', async () => {
+  test('sixty orders for ten units: ten are created, the others leave nothing', async () => {
     await put('ten', 10);
     const orders = await count('orders');
     const items = [{ sku: 'ten', quantity: 1, unitPriceFen: fen(300), kind: null }];
@@ -230,7 +231,7 @@ describe('stock', () => {
     expect(await count('orders')).toBe(orders + 10);
   });
 
-  test('orders for the same things in another order never wait for each other for ever', async () => {
+  test('orders with the same skus in different sequence do not deadlock', async () => {
     await Promise.all([put('a', 1_000), put('b', 1_000)]);
     const item = (sku: string) => ({ sku, quantity: 1, unitPriceFen: fen(150), kind: null });
     const results = await atOnce(60, (by, index) => {
@@ -246,7 +247,7 @@ describe('stock', () => {
     expect(await one.products.find('a')).toMatchObject({ reserved: 60 });
   });
 
-  test('the same thing on two lines is reserved as one', async () => {
+  test('one sku on two lines is reserved as one quantity', async () => {
     await put('double', 3);
     const line = { sku: 'double', quantity: 2, unitPriceFen: fen(75), kind: null };
     const result = await create(newOrder({ items: [line, line] }));
@@ -256,7 +257,7 @@ describe('stock', () => {
     expect(await one.products.find('double')).toMatchObject({ reserved: 3 });
   });
 
-  test('a kind other than the product says is refused and names the line', async () => {
+  test('an item of another kind than its product is refused, and its line is named', async () => {
     await put('solid', null);
     const solid = { sku: 'solid', quantity: 1, unitPriceFen: fen(150), kind: 'virtual' as const };
     const items = [{ ...solid, sku: 'unlisted' }, solid];
@@ -264,7 +265,7 @@ describe('stock', () => {
   });
 });
 
-test('what an order keeps of a person is not in clear', async () => {
+test('personal data of an order is stored encrypted', async () => {
   const order = newOrder({ openid: 'oSecretOpenid', clientIp: '203.0.113.77' });
   const no = numberOf(await create(order));
   const { rows } = await sql.query(`SELECT * FROM orders WHERE out_trade_no = $1`, [no]);

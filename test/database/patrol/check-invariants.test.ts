@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests the invariants of orders and payments: each violation opens an intervention.
 import type { PatrolStart } from '../../../domain/patrol/findings';
 import { ORDER_STATUSES } from '../../../domain/orders/order-state';
 import { until } from '../../support/until';
@@ -21,7 +22,7 @@ beforeAll(async () => {
 beforeEach(() => patrol.clear());
 afterAll(() => patrol.end());
 
-test('rows that agree in every status are found to be so', async () => {
+test('orders in all statuses with consistent rows: no violation is found', async () => {
   await someProduct(patrol.sql, 'a', 3);
   for (const status of ORDER_STATUSES) {
     const no = await someOrder(patrol.sql, { status, user: status });
@@ -39,10 +40,10 @@ test('rows that agree in every status are found to be so', async () => {
 });
 
 test.each([
-  ['held more than its refunds say', 'held_fen = 200', { held: 200, refunded: 0 }],
-  ['held less', 'held_fen = 99', { held: 99, refunded: 0 }],
-  ['refunded what no refund says', 'refunded_fen = 50', { held: 100, refunded: 50 }],
-])('a transaction that %s is asked about', async (_, change, seen) => {
+  ['holds more than its refunds', 'held_fen = 200', { held: 200, refunded: 0 }],
+  ['holds less than its refunds', 'held_fen = 99', { held: 99, refunded: 0 }],
+  ['counts a refund that does not exist', 'refunded_fen = 50', { held: 100, refunded: 50 }],
+])('a payment that %s: an intervention is opened', async (_, change, seen) => {
   const no = await someOrder(patrol.sql);
   await someRefund(patrol.sql, no, { amountFen: 100 });
   await someRefund(patrol.sql, no, { amountFen: 70, status: 'closed' });
@@ -53,10 +54,11 @@ test.each([
   });
 });
 
-test('a transaction that gave back more than was paid is asked about, if even the guards were gone', async () => {
+test('more was refunded than paid, without the guards: an intervention is opened', async () => {
   const no = await someOrder(patrol.sql);
   const { rows } = await patrol.sql.query<{ rule: string }>(
-    `SELECT pg_get_constraintdef(oid) AS rule FROM pg_constraint WHERE conname = 'payment_transactions_held'`,
+    `SELECT pg_get_constraintdef(oid) AS rule FROM pg_constraint
+     WHERE conname = 'payment_transactions_held'`,
   );
   const change = (what: string) => patrol.sql.query(`ALTER TABLE payment_transactions ${what}`);
   await change('DROP CONSTRAINT payment_transactions_held');
@@ -71,9 +73,9 @@ test('a transaction that gave back more than was paid is asked about, if even th
 });
 
 test.each([
-  ['shared more than its receivers hold', 'shared_fen = 61', { shared: 61 }],
-  ['shared less', 'shared_fen = 40', { shared: 40 }],
-])('a transaction that %s is asked about', async (_, change, seen) => {
+  ['counts more shared money than its receivers', 'shared_fen = 61', { shared: 61 }],
+  ['counts less shared money than its receivers', 'shared_fen = 40', { shared: 40 }],
+])('a payment that %s: an intervention is opened', async (_, change, seen) => {
   const no = await someOrder(patrol.sql);
   await someSharing(patrol.sql, no, { amountFen: 60, result: 'SUCCESS', status: 'finished' });
   await someSharing(patrol.sql, no, { amountFen: 30, result: 'CLOSED', status: 'finished' });
@@ -85,7 +87,7 @@ test.each([
   });
 });
 
-test('what was refunded and shared is more than was paid, and nobody accepted that: asked about', async () => {
+test('more was refunded and shared than paid: an intervention is opened', async () => {
   const no = await someOrder(patrol.sql);
   await someSharing(patrol.sql, no, { amountFen: 60, result: 'SUCCESS', status: 'finished' });
   await someRefund(patrol.sql, no, { amountFen: 300, status: 'succeeded' });
@@ -95,7 +97,7 @@ test('what was refunded and shared is more than was paid, and nobody accepted th
   });
 });
 
-test('a transaction of a number that is not ours is found by its refund', async () => {
+test('a payment of an unknown order is wrong: the patrol finds it by its refund', async () => {
   await patrol.sql.query(`
     WITH t AS (INSERT INTO payment_transactions (id, merchant_id, transaction_id, out_trade_no,
         status, trade_state, total_fen, held_fen)
@@ -110,7 +112,7 @@ test('a transaction of a number that is not ours is found by its refund', async 
 });
 
 test.each(['paid', 'fulfilled', 'paid_late', 'refunded'])(
-  'a %s order without its transaction is asked about',
+  'a %s order without its payment: an intervention is opened',
   async (status) => {
     const no = await someOrder(patrol.sql, { status });
     await patrol.sql.query(`DELETE FROM refunds`);
@@ -123,7 +125,7 @@ test.each(['paid', 'fulfilled', 'paid_late', 'refunded'])(
 );
 
 test.each(['created', 'awaiting_payment', 'closed'])(
-  'a transaction applied to a %s order is asked about',
+  'a payment applied to a %s order: an intervention is opened',
   async (status) => {
     const no = await someOrder(patrol.sql, { status: 'paid_late' });
     await patrol.sql.query(`UPDATE orders SET status = $1`, [status]);
@@ -141,7 +143,7 @@ test.each([
   ['fulfilled, and says that more is back than is', { refunded_fen: 101 }, 100],
   ['fulfilled, and says that less is back', { refunded_fen: 99 }, 100],
   ['refunded, and says that less is back', { status: 'refunded', refunded_fen: 299 }, 300],
-])('an order that is %s is asked about', async (_, change, backFen) => {
+])('an order that is %s: an intervention is opened', async (_, change, backFen) => {
   const { status, refunded_fen: refundedFen } = { status: 'fulfilled', refunded_fen: 0, ...change };
   const no = await someOrder(patrol.sql, { status: status === 'paid_late' ? status : 'fulfilled' });
   if (backFen > 0) await someRefund(patrol.sql, no, { status: 'succeeded', amountFen: backFen });
@@ -152,7 +154,7 @@ test.each([
   });
 });
 
-test('what went back of a payment that is not the order’s does not count for the order', async () => {
+test('a refund of a surplus payment does not count for the order', async () => {
   const no = await someOrder(patrol.sql);
   await someRefund(patrol.sql, no, { status: 'succeeded', amountFen: 100 });
   const second = await someOrder(patrol.sql, { status: 'paid_late', user: 'v' });
@@ -175,13 +177,13 @@ test('what went back of a payment that is not the order’s does not count for t
   });
 });
 
-describe('a question', () => {
+describe('interventions about violations', () => {
   const KIND = 'status_without_transaction';
   const answer = (resolution: string) =>
     patrol.sql.query(`UPDATE interventions SET status = 'resolved', resolved_at = now(),
       resolution = '${resolution}'`);
 
-  test('is asked once; dismissed, it comes back only when it has changed', async () => {
+  test('a dismissed violation opens an intervention again only when it has changed', async () => {
     const no = await someOrder(patrol.sql, { status: 'paid' });
     await patrol.sql.query(`DELETE FROM payment_transactions`);
     expect(await patrol.invariants()).toMatchObject({ [KIND]: { opened: 1, left: 0 } });
@@ -194,7 +196,7 @@ describe('a question', () => {
     expect(await patrol.open(no)).toHaveLength(1);
   });
 
-  test('that is dismissed while a patrol looks is not asked again', async () => {
+  test('a violation is dismissed during a patrol: no new intervention is opened', async () => {
     await someOrder(patrol.sql, { status: 'paid' });
     await patrol.sql.query(`DELETE FROM payment_transactions`);
     await patrol.invariants();
@@ -219,7 +221,7 @@ describe('a question', () => {
     }
   });
 
-  test('that was answered by a retry is asked again while nothing changed', async () => {
+  test('a violation resolved by retry is unchanged: an intervention is opened again', async () => {
     await someOrder(patrol.sql, { status: 'paid' });
     await patrol.sql.query(`DELETE FROM payment_transactions`);
     await patrol.invariants();
@@ -227,7 +229,7 @@ describe('a question', () => {
     expect(await patrol.invariants()).toMatchObject({ [KIND]: { opened: 1, left: 0 } });
   });
 
-  test('has at most 50 of its kind in one patrol; the next one asks the others', async () => {
+  test('many violations of one kind: each patrol opens at most 50 interventions', async () => {
     for (let n = 0; n < 55; n += 1) await someOrder(patrol.sql, { status: 'paid' });
     await patrol.sql.query(`DELETE FROM payment_transactions`);
     expect(await patrol.invariants()).toMatchObject({ [KIND]: { found: 55, opened: 50, left: 5 } });
@@ -244,7 +246,7 @@ describe('where the patrol stopped', () => {
     position: { history, order },
   });
 
-  test('the next one goes on: changed orders by their last step, all orders by a slice', async () => {
+  test('the next patrol continues after the last history row and the last slice', async () => {
     const old = await someOrder(patrol.sql, { status: 'paid' });
     const young = await someOrder(patrol.sql, { status: 'paid' });
     await patrol.sql.query(`DELETE FROM payment_transactions`);
@@ -260,7 +262,7 @@ describe('where the patrol stopped', () => {
     expect(nothing.findings).toEqual([]);
   });
 
-  test('an order with a refund that changed is looked at, wherever the slice is', async () => {
+  test('an order with a changed refund is checked, wherever the slice is', async () => {
     const [old, young] = [await someOrder(patrol.sql), await someOrder(patrol.sql)];
     for (const no of [old, young]) await someRefund(patrol.sql, no, { status: 'succeeded' });
     await patrol.sql.query(
@@ -274,7 +276,7 @@ describe('where the patrol stopped', () => {
     expect(findings).toMatchObject([{ kind: 'status_without_transaction', sample: [young] }]);
   });
 
-  test('steps of the last moments wait for the next patrol, and all behind them', async () => {
+  test('very new history rows, and all behind them, wait for the next patrol', async () => {
     for (const age of ['5 minutes', '1 second', '5 minutes']) {
       const no = await someOrder(patrol.sql, { status: 'created' });
       await patrol.sql.query(

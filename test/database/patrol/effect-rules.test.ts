@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests the rules about effects: each violation opens an intervention.
 import {
   expectQuestion,
   someOrder,
@@ -29,7 +30,7 @@ test.each([
     `UPDATE order_effects SET status = 'pending' WHERE effect = 'sales'`,
     { points: 'done', sales: 'pending' },
   ],
-])('a %s order after %s is asked about', async (status, change, seen) => {
+])('a %s order after %s: an intervention is opened', async (status, change, seen) => {
   const no = await someOrder(patrol.sql, { status });
   await patrol.sql.query(change);
   const expected = { status };
@@ -37,7 +38,7 @@ test.each([
 });
 
 test.each(['created', 'awaiting_payment', 'closed', 'paid_late'])(
-  'a %s order with an effect that was done is asked about',
+  'a %s order with a done effect: an intervention is opened',
   async (status) => {
     const no = await someOrder(patrol.sql, { status });
     await patrol.sql.query(
@@ -53,7 +54,7 @@ test.each([
   ['done without its entry', 'done', 'DELETE FROM points_entries', 0],
   ['pending with an entry', 'pending', 'SELECT 1', 1],
   ['skipped with an entry', 'skipped', 'SELECT 1', 1],
-])('points that are %s are asked about', async (_, points, change, entries) => {
+])('points that are %s: an intervention is opened', async (_, points, change, entries) => {
   const no = await someOrder(patrol.sql);
   await patrol.sql.query(`UPDATE order_effects SET status = $1 WHERE effect = 'points'`, [points]);
   await patrol.sql.query(change);
@@ -65,7 +66,7 @@ test.each([
   });
 });
 
-test('points of a payment that earns none have no entry', async () => {
+test('a payment too small for points has no points entry: no violation', async () => {
   await someOrder(patrol.sql);
   await patrol.sql.query('DELETE FROM points_entries');
   await patrol.sql.query('UPDATE points_balances SET balance = 0');
@@ -73,8 +74,8 @@ test('points of a payment that earns none have no entry', async () => {
   expect(await patrol.invariants()).toEqual({});
 });
 
-describe('what a refund takes back', () => {
-  test('is asked about where a row is missing', async () => {
+describe('compensations of a refund', () => {
+  test('a compensation of a refund is missing: an intervention is opened', async () => {
     const no = await someOrder(patrol.sql);
     const back = await someRefund(patrol.sql, no, { status: 'succeeded' });
     await patrol.sql.query(`DELETE FROM order_effects WHERE effect LIKE 'points\\_back:%'`);
@@ -84,20 +85,23 @@ describe('what a refund takes back', () => {
     });
   });
 
-  test.each(['processing', 'closed'])('is asked about where the refund is %s', async (status) => {
-    const no = await someOrder(patrol.sql);
-    const effect = `points_back:${await someRefund(patrol.sql, no, { status })}`;
-    await patrol.sql.query(
-      `INSERT INTO order_effects (out_trade_no, effect, status) VALUES ($1, $2, 'done')`,
-      [no, effect],
-    );
-    await expectQuestion(patrol, no, 'effects_disagree', 'taken_back', {
-      expected: { taken_back: [] },
-      seen: { taken_back: [effect] },
-    });
-  });
+  test.each(['processing', 'closed'])(
+    'a compensation exists while its refund is %s: an intervention is opened',
+    async (status) => {
+      const no = await someOrder(patrol.sql);
+      const effect = `points_back:${await someRefund(patrol.sql, no, { status })}`;
+      await patrol.sql.query(
+        `INSERT INTO order_effects (out_trade_no, effect, status) VALUES ($1, $2, 'done')`,
+        [no, effect],
+      );
+      await expectQuestion(patrol, no, 'effects_disagree', 'taken_back', {
+        expected: { taken_back: [] },
+        seen: { taken_back: [effect] },
+      });
+    },
+  );
 
-  test('is goods only where the refund was asked for with them', async () => {
+  test('goods are compensated only when the refund was requested with them', async () => {
     const no = await someOrder(patrol.sql);
     await patrol.sql.query(
       `INSERT INTO order_effects (out_trade_no, effect, status)
@@ -113,18 +117,24 @@ describe('what a refund takes back', () => {
     });
   });
 
-  test.each(['pending', 'failed', 'skipped', 'done'])('may be %s', async (status) => {
-    const no = await someOrder(patrol.sql, { status: 'refunded' });
-    await patrol.sql.query(`UPDATE order_effects SET status = $1 WHERE effect LIKE '%\\_back:%'`, [
-      status,
-    ]);
-    await patrol.sql.query(`UPDATE order_effects SET status = 'cancelled' WHERE effect = 'sales'`);
-    expect(await patrol.invariants()).toEqual({});
-    expect(await patrol.open(no)).toEqual([]);
-  });
+  test.each(['pending', 'failed', 'skipped', 'done'])(
+    'a compensation that is %s is no violation',
+    async (status) => {
+      const no = await someOrder(patrol.sql, { status: 'refunded' });
+      await patrol.sql.query(
+        `UPDATE order_effects SET status = $1 WHERE effect LIKE '%\\_back:%'`,
+        [status],
+      );
+      await patrol.sql.query(
+        `UPDATE order_effects SET status = 'cancelled' WHERE effect = 'sales'`,
+      );
+      expect(await patrol.invariants()).toEqual({});
+      expect(await patrol.open(no)).toEqual([]);
+    },
+  );
 });
 
-test('skipped and cancelled effects are in order', async () => {
+test('skipped and cancelled effects are no violation', async () => {
   await someOrder(patrol.sql);
   await patrol.sql.query(`UPDATE order_effects SET status = 'skipped' WHERE effect = 'points'`);
   await patrol.sql.query(`UPDATE order_effects SET status = 'cancelled' WHERE effect = 'sales'`);
@@ -133,7 +143,7 @@ test('skipped and cancelled effects are in order', async () => {
   expect(await patrol.invariants()).toEqual({});
 });
 
-test('a balance that is not the sum of its entries is asked about on the first order of the user', async () => {
+test('a wrong points balance opens an intervention at the first order', async () => {
   const first = await someOrder(patrol.sql, { user: 'lucky' });
   await someOrder(patrol.sql, { user: 'lucky' });
   await patrol.sql.query('UPDATE points_balances SET balance = 9');
@@ -143,7 +153,7 @@ test('a balance that is not the sum of its entries is asked about on the first o
   });
 });
 
-test('more codes than were ordered are asked about', async () => {
+test('more codes were handed out than ordered: an intervention is opened', async () => {
   await someProduct(patrol.sql, 'v', 0);
   const no = await someOrder(patrol.sql);
   await patrol.sql.query(
@@ -162,7 +172,7 @@ test('more codes than were ordered are asked about', async () => {
   });
 });
 
-test('a product that counts other reservations than there are is asked about under its sku', async () => {
+test("a product's reserved count is wrong: an intervention is opened under its sku", async () => {
   await someProduct(patrol.sql, 'a', 5);
   await someReservation(
     patrol.sql,
@@ -176,7 +186,7 @@ test('a product that counts other reservations than there are is asked about und
   });
 });
 
-test('what a closed order still holds is given back', async () => {
+test('a closed order still holds stock: the patrol releases it', async () => {
   await someProduct(patrol.sql, 'a', 3);
   await someProduct(patrol.sql, 'b', 1);
   const no = await someOrder(patrol.sql, { status: 'closed' });
@@ -211,28 +221,33 @@ test.each([
   ['refunded', null],
   ['refunded', 'cancelled'],
   ['fulfilled', 'skipped'],
-])('what a %s order still holds is given back, with its stock effect %s', async (status, stock) => {
-  await someProduct(patrol.sql, 'a', 2);
-  const no = await someOrder(patrol.sql, { status });
-  await someReservation(patrol.sql, no, 'a', 2);
-  if (stock !== null) {
-    await patrol.sql.query(
-      `INSERT INTO order_effects (out_trade_no, effect, status) VALUES ($1, 'stock', $2)`,
-      [no, stock],
-    );
-  }
-  expect(await patrol.invariants()).toMatchObject({ reservation_leaked: { found: 1, healed: 1 } });
-  const { rows } = await patrol.sql.query(`SELECT reserved FROM products`);
-  expect(rows).toEqual([{ reserved: 0 }]);
-  expect(await patrol.invariants()).toEqual({});
-});
+])(
+  'a %s order still holds stock, its stock effect is %s: the patrol releases it',
+  async (status, stock) => {
+    await someProduct(patrol.sql, 'a', 2);
+    const no = await someOrder(patrol.sql, { status });
+    await someReservation(patrol.sql, no, 'a', 2);
+    if (stock !== null) {
+      await patrol.sql.query(
+        `INSERT INTO order_effects (out_trade_no, effect, status) VALUES ($1, 'stock', $2)`,
+        [no, stock],
+      );
+    }
+    expect(await patrol.invariants()).toMatchObject({
+      reservation_leaked: { found: 1, healed: 1 },
+    });
+    const { rows } = await patrol.sql.query(`SELECT reserved FROM products`);
+    expect(rows).toEqual([{ reserved: 0 }]);
+    expect(await patrol.invariants()).toEqual({});
+  },
+);
 
 test.each([
   ['refunded', 'done'],
   ['fulfilled', 'done'],
   ['fulfilled', null],
 ])(
-  'what a %s order holds is asked about with its stock effect %s: it left',
+  'a %s order holds stock, but its stock effect is %s: an intervention is opened',
   async (status, stock) => {
     await someProduct(patrol.sql, 'a', 2);
     const no = await someOrder(patrol.sql, { status });
@@ -250,7 +265,7 @@ test.each([
   },
 );
 
-test('what a closed order holds is asked about where the product disagrees: nothing is guessed', async () => {
+test('a closed order holds stock and the counts differ: an intervention is opened', async () => {
   await someProduct(patrol.sql, 'a', 0);
   const no = await someOrder(patrol.sql, { status: 'closed' });
   await someReservation(patrol.sql, no, 'a', 2);

@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests what the patrol does about overdue rows and stale notices.
 import { MAX_STUCK } from '../../../domain/patrol/findings';
 import {
   someOrder,
@@ -38,7 +39,7 @@ async function someNotice(no: string | null, more = ''): Promise<string> {
   return id;
 }
 
-test('a notice without a verdict wakes its run once a minute, however many there are for it', async () => {
+test('several notices of one order have no verdict: its run is woken once a minute', async () => {
   const [no, other] = [await someOrder(patrol.sql), await someOrder(patrol.sql)];
   await someNotice(no);
   const last = await someNotice(no, `next_attempt_at = now() + interval '2 hours'`);
@@ -58,7 +59,7 @@ test('a notice without a verdict wakes its run once a minute, however many there
   );
 });
 
-test('an overdue order is woken first, and a person is asked when that changed nothing', async () => {
+test('an overdue order is woken first; then an intervention is opened', async () => {
   const no = await someOrder(patrol.sql, { status: 'awaiting_payment', dueAt: OVERDUE });
   await someOrder(patrol.sql, { status: 'paid', dueAt: `now() - interval '30 seconds'` });
   expect(await overdue('order_overdue')).toEqual({
@@ -91,11 +92,11 @@ test('an overdue order is woken first, and a person is asked when that changed n
     },
   ]);
   expect(await overdue('order_overdue')).toMatchObject({ healed: 0, opened: 0, left: 1 });
-  // Told once more when the question was there, so that its run shows it.
+  // The run is woken again after the intervention was opened, so that it shows it.
   expect(patrol.woken).toEqual([`${no} patrol`, `${no} patrol`]);
 });
 
-test('an order that moved on after its wake is no longer overdue, and is woken anew the next time', async () => {
+test('an order moves on after its wake and is overdue again later: it is woken again', async () => {
   const no = await someOrder(patrol.sql, { status: 'awaiting_payment', dueAt: OVERDUE });
   await overdue('order_overdue');
   await wokenLongAgo('orders');
@@ -106,7 +107,7 @@ test('an order that moved on after its wake is no longer overdue, and is woken a
   expect(patrol.woken).toEqual([`${no} patrol`, `${no} patrol`]);
 });
 
-test('the question about a run that goes on by itself is ended, and its run hears of it', async () => {
+test('a stuck run moves on by itself: its intervention ends, and the run is woken', async () => {
   const no = await someOrder(patrol.sql, { status: 'paid', dueAt: OVERDUE });
   const refundNo = await someRefund(patrol.sql, no, { dueAt: OVERDUE });
   const id = `${no}:order.paid`;
@@ -141,28 +142,31 @@ test.each([
   ['dismiss', `now() - interval '1 hour'`, 0],
   ['retry', 'now()', 0],
   ['retry', `now() - interval '61 seconds'`, 1],
-])('a stuck run answered with %s at %s opens %p questions again', async (action, at, opened) => {
-  const no = await someOrder(patrol.sql, { status: 'paid', dueAt: OVERDUE });
-  await overdue('order_overdue');
-  await wokenLongAgo('orders');
-  await overdue('order_overdue');
-  await patrol.sql.query(
-    `UPDATE interventions SET status = 'resolved', resolution = $1, resolved_at = ${at}`,
-    [action],
-  );
-  expect(await overdue('order_overdue')).toMatchObject({ opened, left: 1 - opened });
-  // What is due at another time is another matter.
-  await patrol.sql.query(`UPDATE orders SET due_at = due_at - interval '1 second'`);
-  await patrol.sql.query(
-    `UPDATE interventions SET status = 'resolved', resolved_at = now() - interval '2 minutes'`,
-  );
-  await overdue('order_overdue');
-  await wokenLongAgo('orders');
-  expect(await overdue('order_overdue')).toMatchObject({ opened: 1 });
-  expect(await patrol.open(no)).toHaveLength(1);
-});
+])(
+  'a stuck run was resolved by %s at %s: %p interventions are opened again',
+  async (action, at, opened) => {
+    const no = await someOrder(patrol.sql, { status: 'paid', dueAt: OVERDUE });
+    await overdue('order_overdue');
+    await wokenLongAgo('orders');
+    await overdue('order_overdue');
+    await patrol.sql.query(
+      `UPDATE interventions SET status = 'resolved', resolution = $1, resolved_at = ${at}`,
+      [action],
+    );
+    expect(await overdue('order_overdue')).toMatchObject({ opened, left: 1 - opened });
+    // Another due time opens another intervention.
+    await patrol.sql.query(`UPDATE orders SET due_at = due_at - interval '1 second'`);
+    await patrol.sql.query(
+      `UPDATE interventions SET status = 'resolved', resolved_at = now() - interval '2 minutes'`,
+    );
+    await overdue('order_overdue');
+    await wokenLongAgo('orders');
+    expect(await overdue('order_overdue')).toMatchObject({ opened: 1 });
+    expect(await patrol.open(no)).toHaveLength(1);
+  },
+);
 
-test('an overdue refund wakes its own run and is asked about under its own number', async () => {
+test('an overdue refund wakes its run, then opens an intervention', async () => {
   const no = await someOrder(patrol.sql);
   const refundNo = await someRefund(patrol.sql, no, { dueAt: OVERDUE });
   expect(await overdue('refund_overdue')).toMatchObject({ healed: 1, sample: [refundNo] });
@@ -178,7 +182,7 @@ test('an overdue refund wakes its own run and is asked about under its own numbe
   ]);
 });
 
-test('an overdue sharing wakes its own run, is asked about under its own number, and moves on by itself', async () => {
+test('an overdue sharing wakes its run, opens an intervention, and moves on', async () => {
   const no = await someOrder(patrol.sql);
   const sharingNo = await someSharing(patrol.sql, no, { dueAt: OVERDUE });
   await someSharing(patrol.sql, no, { dueAt: `now() + interval '1 day'` });
@@ -198,7 +202,7 @@ test('an overdue sharing wakes its own run, is asked about under its own number,
   expect(await patrol.open(no)).toEqual([]);
 });
 
-test('a delivery that nobody tries wakes its order, and a later attempt is another matter', async () => {
+test('an overdue delivery wakes its order, and again for its next attempt', async () => {
   const no = await someOrder(patrol.sql);
   const id = `${no}:order.paid`;
   await patrol.sql.query(
@@ -230,7 +234,7 @@ test.each([
   ['fulfilled', null, 0],
   ['closed', null, 0],
 ])(
-  'a %s order without due_at and with the question %p is given a time: %p',
+  'a %s order without due_at and with the intervention %p gets a due time: %p',
   async (status, reason, healed) => {
     const no = await someOrder(patrol.sql, { status });
     if (reason !== null) {
@@ -247,13 +251,13 @@ test.each([
   },
 );
 
-test('a paid order that waits for its refund, its effects cancelled, is left', async () => {
+test('a paid order waits for its refund with cancelled effects: it gets no due time', async () => {
   await someOrder(patrol.sql, { status: 'paid' });
   await patrol.sql.query(`UPDATE order_effects SET status = 'cancelled'`);
   expect(await overdue('order_created_unattended')).toBeNull();
 });
 
-test('a young order without due_at is left to those who make it', async () => {
+test('a new order without due_at is left alone for a minute', async () => {
   await someOrder(patrol.sql, { status: 'created' });
   await patrol.sql.query(`UPDATE orders SET created_at = now() - interval '50 seconds'`);
   expect(await overdue('order_created_unattended')).toBeNull();
@@ -270,7 +274,7 @@ describe('an outage', () => {
   const questions = async () =>
     (await patrol.sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM interventions`)).rows;
 
-  test('of more rows than people can answer opens none and calls for somebody once', async () => {
+  test('more rows are stuck than people can resolve: one alert, and no interventions', async () => {
     await stuckOrders(MAX_STUCK + 10);
     expect(await overdue('order_overdue')).toMatchObject({
       found: MAX_STUCK + 10,
@@ -280,17 +284,18 @@ describe('an outage', () => {
     await overdue('order_overdue');
     expect([patrol.outages, await questions()]).toEqual([['workers_overdue down'], [{ n: 0 }]]);
     await patrol.sql.query(
-      `UPDATE orders SET due_at = NULL WHERE out_trade_no IN (SELECT out_trade_no FROM orders LIMIT 10)`,
+      `UPDATE orders SET due_at = NULL
+       WHERE out_trade_no IN (SELECT out_trade_no FROM orders LIMIT 10)`,
     );
     expect(await overdue('order_overdue')).toMatchObject({ opened: MAX_STUCK, left: 0 });
     expect(patrol.outages).toEqual(['workers_overdue down', 'workers_overdue up']);
   });
 
   test.each([
-    ['down for an hour', 'down', `interval '1 hour'`, 0],
-    ['up again since some seconds', 'up', `interval '10 seconds'`, 0],
-    ['up again since a minute', 'up', `interval '61 seconds'`, 1],
-  ])('that is known, %s, asks nobody', async (_, state, age, opened) => {
+    ['down for an hour', 0, 'down', `interval '1 hour'`],
+    ['up again since some seconds', 0, 'up', `interval '10 seconds'`],
+    ['up again since a minute', 1, 'up', `interval '61 seconds'`],
+  ])('Temporal is %s: a stuck order opens %p interventions', async (_, opened, state, age) => {
     await stuckOrders(1);
     await patrol.sql.query(
       `UPDATE dependencies SET state = $1, since = now() - ${age} WHERE name = 'temporal'`,
@@ -299,7 +304,7 @@ describe('an outage', () => {
     expect(await overdue('order_overdue')).toMatchObject({ opened });
   });
 
-  test('of Temporal leaves all rows as they are', async () => {
+  test('Temporal is down: all rows stay as they are', async () => {
     await someOrder(patrol.sql, { status: 'awaiting_payment', dueAt: OVERDUE });
     patrol.temporalAway = true;
     expect(await overdue('order_overdue')).toMatchObject({ healed: 0, left: 1 });

@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests that the patrol reads few rows, however many orders there are.
 import { DEFAULT_SHARING } from '../../../domain/settings/runtime-settings';
 import { z } from 'zod';
 import { createFieldCipher } from '../../../database/core/field-encryption';
@@ -7,9 +8,9 @@ import { createPatrol, PrismaClient, PrismaPg } from '../support/built';
 import { someOrder, startTestPatrol, type TestPatrol } from '../support/patrol';
 import { secrets } from '../support/secrets';
 
-/** Orders of the past, all in order, and rows that hang on them. */
+/** Old orders without violations, and the rows that belong to them. */
 const ORDERS = 50_000;
-/** Rows of the past that a statement may read for each number it is asked about. */
+/** Old rows that a statement may read for each number that it checks. */
 const MAX_ROWS = 5_000;
 
 let patrol: TestPatrol;
@@ -18,7 +19,8 @@ beforeAll(async () => {
   const { sql } = patrol;
   const old = (n: string) => `now() - interval '60 days' + ${n} * interval '1 second'`;
   await sql.query(
-    `INSERT INTO products (sku, name, kind, stock) SELECT 's' || n, 's', 'physical', 100 FROM generate_series(0, 9) n`,
+    `INSERT INTO products (sku, name, kind, stock)
+     SELECT 's' || n, 's', 'physical', 100 FROM generate_series(0, 9) n`,
   );
   await sql.query(
     `INSERT INTO orders (out_trade_no, channel, status, user_id, description, total_fen, app_id,
@@ -36,20 +38,23 @@ beforeAll(async () => {
   await each(
     `payment_transactions (id, merchant_id, transaction_id, out_trade_no, order_no, status,
       trade_state, total_fen, held_fen, refunded_fen)`,
-    `gen_random_uuid(), 'm', out_trade_no, out_trade_no, out_trade_no, 'applied', 'SUCCESS', 300, 300, 300`,
+    `gen_random_uuid(), 'm', out_trade_no, out_trade_no, out_trade_no, 'applied', 'SUCCESS',
+      300, 300, 300`,
   );
   await sql.query(
     `INSERT INTO refunds (out_refund_no, out_trade_no, order_no, transaction_key, merchant_id,
        transaction_id, amount_fen, total_fen, currency, notify_url, origin, status, created_at,
        succeeded_at)
-     SELECT out_trade_no, out_trade_no, out_trade_no, t.id, 'm', transaction_id, 300, 300, 'CNY', 'n',
+     SELECT out_trade_no, out_trade_no, out_trade_no, t.id, 'm', transaction_id, 300, 300,
+       'CNY', 'n',
        'api', 'succeeded', o.created_at, o.created_at
      FROM payment_transactions t JOIN orders o USING (out_trade_no)`,
   );
   // Each was shared once, and waits for its deadline.
   await sql.query(
     `INSERT INTO profit_sharings (out_order_no, out_trade_no, transaction_key, merchant_id, app_id,
-       transaction_id, kind, description, origin, content_hash, status, not_before, due_at, created_at)
+       transaction_id, kind, description, origin, content_hash, status, not_before, due_at,
+       created_at)
      SELECT k.origin || out_trade_no, out_trade_no, t.id, 'm', 'a', transaction_id, k.kind, 'x',
        k.origin, 'h', k.status, o.created_at, k.due_at, o.created_at
      FROM payment_transactions t JOIN orders o USING (out_trade_no) CROSS JOIN (VALUES
@@ -60,7 +65,8 @@ beforeAll(async () => {
   await sql.query(
     `INSERT INTO profit_sharing_receivers (id, out_order_no, line, type, account_encrypted,
        account_hash, relation_type, amount_fen, description, result)
-     SELECT gen_random_uuid(), out_order_no, 1, 'MERCHANT_ID', 'e', 'h', 'PARTNER', 10, 'x', 'CLOSED'
+     SELECT gen_random_uuid(), out_order_no, 1, 'MERCHANT_ID', 'e', 'h', 'PARTNER', 10, 'x',
+       'CLOSED'
      FROM profit_sharings WHERE kind = 'share'`,
   );
   for (const effect of [`'points'`, `'points_back:' || out_trade_no`]) {
@@ -84,7 +90,8 @@ beforeAll(async () => {
   await each(
     `notification_inbox (id, merchant_id, notification_id, kind, out_trade_no, content_hash,
       resource_encrypted, received_at, next_attempt_at, verdict)`,
-    `gen_random_uuid(), 'm', out_trade_no, 'payment', out_trade_no, 'h', 'e', created_at, created_at, 'applied'`,
+    `gen_random_uuid(), 'm', out_trade_no, 'payment', out_trade_no, 'h', 'e', created_at,
+      created_at, 'applied'`,
   );
   await each(
     `interventions (id, out_trade_no, order_no, reason, subject, evidence, status)`,
@@ -129,7 +136,7 @@ const OF_THE_PAST = [
   'interventions',
 ];
 
-/** What the statements of `work` read of those tables, as PostgreSQL carried them out. */
+/** The rows of those tables that the statements of `work` read, as PostgreSQL executed them. */
 async function readsOf(
   work: (rows: ReturnType<typeof createPatrol>) => Promise<unknown>,
 ): Promise<{ table: string; node: string; rows: number }[]> {
@@ -180,10 +187,11 @@ function expectCheap(reads: { table: string; node: string; rows: number }[]): vo
 }
 
 test.each(['order_overdue', 'refund_overdue', 'sharing_overdue', 'delivery_overdue'] as const)(
-  'to look for %s reads what is overdue, not the past',
+  'finding %s rows reads the overdue rows only',
   async (kind) => {
     await patrol.sql.query(
-      `UPDATE orders SET due_at = now() - interval '5 minutes', status = 'paid' WHERE out_trade_no LIKE '%00077'`,
+      `UPDATE orders SET due_at = now() - interval '5 minutes', status = 'paid'
+       WHERE out_trade_no LIKE '%00077'`,
     );
     const reads = await readsOf((rows) => rows.overdue.find(kind, Date.now()));
     expectCheap(reads);
@@ -192,14 +200,14 @@ test.each(['order_overdue', 'refund_overdue', 'sharing_overdue', 'delivery_overd
   },
 );
 
-test('to look for forgotten notices and orders reads those, not the past', async () => {
+test('finding stale notices and unattended orders reads those rows only', async () => {
   await someOrder(patrol.sql, { status: 'created', user: 'new' });
   expectCheap(await readsOf((rows) => rows.notices.find(Date.now())));
   expectCheap(await readsOf((rows) => rows.overdue.makeUnattendedDue(Date.now())));
   expectCheap(await readsOf((rows) => rows.overdue.endMoved(Date.now())));
 });
 
-test('to check what changed and one slice of all orders reads some rows for each of them', async () => {
+test('checking changed orders and one slice reads a few rows for each order', async () => {
   const start = { id: 'x', sinceMs: Date.now() - 600_000 };
   const { rows } = await patrol.sql.query<{ last: string }>(
     `SELECT (max(id) - 100)::text AS last FROM order_status_history`,
@@ -217,7 +225,7 @@ test('to check what changed and one slice of all orders reads some rows for each
 });
 
 test.each(['callback_body_purged', 'fingerprint_purged', 'idempotency_key_purged'] as const)(
-  'a purge that finds nothing (%s) reads next to nothing',
+  'a purge that finds nothing (%s) reads almost no rows',
   async (kind) => {
     await patrol.database.patrol.purge.batch(kind, {}, Date.now());
     const reads = await readsOf(async (rows) => {

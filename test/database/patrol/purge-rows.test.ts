@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests which rows the patrol purges.
 import { someOrder, startTestPatrol, type TestPatrol } from '../support/patrol';
 
 let patrol: TestPatrol;
@@ -13,23 +14,28 @@ const purged = async () =>
     (await patrol.activities.patrolPurge()).map(({ kind, healed }) => [kind, healed]),
   );
 
-test('what is past its time goes, what is not stays, and money, orders and the audit log stay for ever', async () => {
+test('old rows are purged; younger ones, money, orders and the audit log stay', async () => {
   const no = await someOrder(patrol.sql);
   const EVER = `now() - interval '10 years'`;
   await patrol.sql.query(`UPDATE orders SET created_at = ${EVER}`);
   await patrol.sql.query(
-    `INSERT INTO audit_log (actor, role, action, subject, at) VALUES ('a', 'admin', 'x', '${no}', ${EVER})`,
+    `INSERT INTO audit_log (actor, role, action, subject, at)
+     VALUES ('a', 'admin', 'x', '${no}', ${EVER})`,
   );
   await patrol.sql.query(
     `INSERT INTO notification_inbox (id, merchant_id, notification_id, kind, out_trade_no,
        content_hash, resource_encrypted, received_at, next_attempt_at, verdict)
-     VALUES (gen_random_uuid(), 'm', 'old', 'payment', '${no}', 'h', 'secret', now() - interval '91 days', now(), 'applied'),
-       (gen_random_uuid(), 'm', 'open', 'payment', '${no}', 'h', 'secret', now() - interval '91 days', now(), NULL),
-       (gen_random_uuid(), 'm', 'new', 'payment', '${no}', 'h', 'secret', now() - interval '89 days', now(), 'applied')`,
+     VALUES (gen_random_uuid(), 'm', 'old', 'payment', '${no}', 'h', 'secret',
+         now() - interval '91 days', now(), 'applied'),
+       (gen_random_uuid(), 'm', 'open', 'payment', '${no}', 'h', 'secret',
+         now() - interval '91 days', now(), NULL),
+       (gen_random_uuid(), 'm', 'new', 'payment', '${no}', 'h', 'secret',
+         now() - interval '89 days', now(), 'applied')`,
   );
   await patrol.sql.query(
     `INSERT INTO idempotency_keys (api_key_name, route, key, body_hash, created_at)
-     SELECT 'a', 'r', days::text, 'h', now() - days * interval '1 day' FROM unnest(ARRAY[29, 31]) days`,
+     SELECT 'a', 'r', days::text, 'h', now() - days * interval '1 day'
+      FROM unnest(ARRAY[29, 31]) days`,
   );
   await patrol.sql.query(
     `INSERT INTO order_fingerprints (fingerprint, expires_at)
@@ -41,11 +47,13 @@ test('what is past its time goes, what is not stays, and money, orders and the a
   );
   await patrol.sql.query(
     `INSERT INTO retry_budgets (number, operation, subject, attempts, last_code, updated_at)
-     SELECT days::text, 'o', 's', 1, 'c', now() - days * interval '1 day' FROM unnest(ARRAY[29, 31]) days`,
+     SELECT days::text, 'o', 's', 1, 'c', now() - days * interval '1 day'
+      FROM unnest(ARRAY[29, 31]) days`,
   );
   await patrol.sql.query(
     `INSERT INTO patrol_runs (id, started_at, finished_at, findings)
-     SELECT gen_random_uuid(), now() - days * interval '1 day', now(), '{}' FROM unnest(ARRAY[95, 92, 91]) days`,
+     SELECT gen_random_uuid(), now() - days * interval '1 day', now(), '{}'
+      FROM unnest(ARRAY[95, 92, 91]) days`,
   );
   expect(await purged()).toEqual({
     callback_body_purged: 1,
@@ -91,11 +99,12 @@ test('what is past its time goes, what is not stays, and money, orders and the a
   expect(await purged()).toEqual({});
 });
 
-test('a shorter and a longer time that operators set count at the next patrol', async () => {
+test('operators set a shorter and a longer time: the next patrol follows both', async () => {
   await patrol.sql.query('TRUNCATE notification_inbox, idempotency_keys, callback_deliveries');
   const each = (columns: string, values: string, ages: string) =>
     patrol.sql.query(
-      `INSERT INTO ${columns} SELECT ${values}, now() - days * interval '1 day' FROM unnest(ARRAY[${ages}]) days`,
+      `INSERT INTO ${columns} SELECT ${values}, now() - days * interval '1 day'
+       FROM unnest(ARRAY[${ages}]) days`,
     );
   await each(
     `notification_inbox (id, merchant_id, notification_id, kind, content_hash, resource_encrypted,
@@ -132,12 +141,12 @@ test('a shorter and a longer time that operators set count at the next patrol', 
     (SELECT array_agg(key) FROM idempotency_keys) AS keys,
     (SELECT array_agg(outcome) FROM callback_deliveries) AS deliveries`;
   expect(await rowsOf(left)).toEqual([{ bodies: ['1'], keys: ['31'], deliveries: ['1'] }]);
-  // Nobody's setting: the default counts again.
+  // The override is removed, so the default counts again.
   await patrol.sql.query('DELETE FROM runtime_settings');
   expect(await purged()).toEqual({ idempotency_key_purged: 1 });
 });
 
-test('one patrol removes a bounded number of rows', async () => {
+test('more rows are due than one patrol may purge: it purges a bounded number', async () => {
   await patrol.sql.query(
     `INSERT INTO callback_deliveries (received_at, outcome, http_status, duration_ms)
      SELECT now() - interval '40 days', 'added', 204, 1 FROM generate_series(1, 10100)`,

@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests the runtime settings and the retry budgets.
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
 import { resetBudgets } from '../../../database/retries/spend-retry-budgets';
@@ -27,7 +28,7 @@ afterAll(async () => {
   await stored.drop();
 });
 
-test('what happens to a late payment is read in the transaction that decides it', async () => {
+test('the policy for late payments changes: the next transaction reads the new one', async () => {
   const read = () => prisma.$transaction((tx) => latePaymentPolicy(tx));
   expect(await read()).toBe('refund');
   await database.settings.put('late_payment', {
@@ -41,7 +42,7 @@ test('what happens to a late payment is read in the transaction that decides it'
   expect(await database.settings.read()).toEqual({});
 });
 
-test('settings are read as they were written', async () => {
+test('settings are read with the values that were written', async () => {
   await database.settings.put('query_schedule', {
     value: [30_000, 60_000],
     expectedVersion: null,
@@ -68,19 +69,19 @@ describe('the budget of a number', () => {
   const spend = (nowMs: number, change: Partial<Record<'number' | 'subject', string>> = {}) =>
     database.budgets.spend({ ...key, ...change }, failure, nowMs);
 
-  test('counts each failure once, also those of many workers at one moment', async () => {
+  test('many workers count failures of one number at once: each counts once', async () => {
     const counts = await Promise.all(Array.from({ length: 20 }, () => spend(NOW_MS)));
     expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
     expect(await spend(NOW_MS, { subject: 'r-2' })).toBe(1);
     expect(await spend(NOW_MS, { number: 'no-2' })).toBe(1);
   });
 
-  test('goes on within a series and begins anew after it', async () => {
+  test('a failure within the series adds up, and one after the series starts at 1', async () => {
     expect(await spend(NOW_MS + SERIES_MS)).toBe(21);
     expect(await spend(NOW_MS + 2 * SERIES_MS + 1)).toBe(1);
   });
 
-  test('is given back when a person says retry, that of others is not', async () => {
+  test('a reset clears the budget of one number, and not that of others', async () => {
     await prisma.$transaction((tx) => resetBudgets(tx, 'no-1'));
     expect(await spend(NOW_MS)).toBe(1);
     expect(await spend(NOW_MS, { number: 'no-2' })).toBe(2);

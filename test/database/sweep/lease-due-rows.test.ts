@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests the leases of the sweep on notices, orders, refunds and resolutions.
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
@@ -33,7 +34,7 @@ beforeEach(async () => {
   );
 });
 
-/** Something of a number's shape that begins so. */
+/** A text as long as an order number that begins with `start`. */
 const numberOf = (start: string) => start.padEnd(22, '0');
 
 /** A notice that came `atMs`; the sweep looks for it 15 s later. */
@@ -62,12 +63,12 @@ async function addOrder(start: string, dueAtMs: number | null): Promise<void> {
 }
 
 const idsOf = (rows: readonly { id: string }[]) => rows.map(({ id }) => id);
-/** How the numbers begin. */
+/** The first characters of the numbers. */
 const numbersOf = (rows: readonly { outTradeNo: string }[]) =>
   rows.map(({ outTradeNo }) => outTradeNo.replace(/0+$/, ''));
 
 describe('inbox rows', () => {
-  test('come oldest first, and those given back keep their place', async () => {
+  test('notices are leased oldest first, and returned ones keep their place', async () => {
     const third = await addNotice(START_MS + 2 * SECOND_MS);
     const first = await addNotice(START_MS);
     const second = await addNotice(START_MS + SECOND_MS);
@@ -78,7 +79,7 @@ describe('inbox rows', () => {
     expect(idsOf(await two.overdue.leaseNotices(3, nowMs))).toEqual([first, second, third]);
   });
 
-  test('that just came are leased early only while others wait, and only once', async () => {
+  test('new notices are leased early only while others wait, and only once', async () => {
     const id = await addNotice(START_MS);
     const nowMs = START_MS + SECOND_MS;
     expect(await one.overdue.leaseNotices(10, nowMs)).toEqual([]);
@@ -86,13 +87,13 @@ describe('inbox rows', () => {
     expect(await one.overdue.leaseNotices(10, nowMs + 20 * SECOND_MS, true)).toEqual([]);
   });
 
-  test('without a number are never leased', async () => {
+  test('notices without an order number are never leased', async () => {
     await addNotice(START_MS, null);
     expect(await one.overdue.leaseNotices(10, START_MS + HOUR_MS, true)).toEqual([]);
     expect(await one.overdue.spentNotices(10, START_MS + HOUR_MS)).toEqual([]);
   });
 
-  test('a try while Temporal is away is not counted', async () => {
+  test('a notice is returned because Temporal is down: the try does not count', async () => {
     const id = await addNotice(START_MS);
     for (let n = 0; n < 2 * TRIES; n += 1) {
       const leased = await one.overdue.leaseNotices(10, START_MS + n * HOUR_MS + HOUR_MS);
@@ -104,7 +105,7 @@ describe('inbox rows', () => {
   });
 
   test.each([true, false])(
-    'told twenty times in vain are left to a person, and the others go on (ours: %p)',
+    'a notice woke its run twenty times in vain: an intervention is opened (our order: %p)',
     async (ours) => {
       const no = numberOf('NO1');
       if (ours) await addOrder('NO1', null);
@@ -152,14 +153,14 @@ describe('inbox rows', () => {
     },
   );
 
-  test('a row that got its verdict meanwhile is no question any more', async () => {
+  test('a notice gets its verdict before its escalation: no intervention is opened', async () => {
     const id = await addNotice(START_MS);
     await sql.query(`UPDATE notification_inbox SET verdict = 'applied', verdict_at = now()`);
     expect(await one.overdue.escalateNotice({ id, outTradeNo: 'NO1' }, START_MS)).toBe(false);
     expect((await sql.query('SELECT 1 FROM interventions')).rowCount).toBe(0);
   });
 
-  test('what is open: how many rows, and how old', async () => {
+  test('inbox lag: the number of open notices and the age of the oldest', async () => {
     expect(await one.inbox.open()).toEqual({ count: 0, oldestReceivedAt: null });
     const lost = await addNotice(START_MS);
     await addNotice(START_MS + SECOND_MS);
@@ -172,7 +173,7 @@ describe('inbox rows', () => {
 });
 
 describe('orders', () => {
-  test('a lease leaves due_at where it is, and keeps others off until it ends', async () => {
+  test('a leased order keeps its due_at, and nobody else leases it meanwhile', async () => {
     await addOrder('B', START_MS + SECOND_MS);
     await addOrder('A', START_MS);
     await addOrder('LATER', START_MS + HOUR_MS);
@@ -188,7 +189,7 @@ describe('orders', () => {
     ]);
   });
 
-  test('two processes at once lease each order once', async () => {
+  test('two processes lease at once: each order is leased once', async () => {
     for (let n = 0; n < 40; n += 1) await addOrder(`N${n}X`, START_MS + n);
     const nowMs = START_MS + HOUR_MS;
     const leased = await Promise.all([one, two].map((by) => by.overdue.leaseOrders(40, nowMs)));
@@ -196,7 +197,7 @@ describe('orders', () => {
     expect(new Set(numbers).size).toBe(numbers.length);
   });
 
-  test('given back, or with their due_at moved, they can be leased again', async () => {
+  test('orders that are returned, or whose due_at moves, can be leased again', async () => {
     await addOrder('A', START_MS);
     const nowMs = START_MS + SECOND_MS;
     await one.overdue.returnOrders(await one.overdue.leaseOrders(10, nowMs));
@@ -210,19 +211,21 @@ async function addRefund(no: string, status: string, dueAtMs: number | null): Pr
   const key = randomUUID();
   await sql.query(
     `INSERT INTO payment_transactions (id, provider, merchant_id, transaction_id, out_trade_no,
-       status, trade_state, total_fen) VALUES ($1::uuid, 'wechatpay', 'm', $1::text, 'NO1', 'rejected',
+       status, trade_state, total_fen)
+       VALUES ($1::uuid, 'wechatpay', 'm', $1::text, 'NO1', 'rejected',
        'SUCCESS', 300)`,
     [key],
   );
   await sql.query(
     `INSERT INTO refunds (out_refund_no, out_trade_no, transaction_key, merchant_id,
        transaction_id, amount_fen, total_fen, currency, notify_url, origin, status, due_at)
-     VALUES ($1, 'NO1', $2::uuid, 'm', $2::text, 300, 300, 'CNY', 'https://x.example', 'api', $3, $4)`,
+     VALUES ($1, 'NO1', $2::uuid, 'm', $2::text, 300, 300, 'CNY', 'https://x.example', 'api', $3,
+       $4)`,
     [no, key, status, dueAtMs === null ? null : new Date(dueAtMs)],
   );
 }
 
-test('refunds are leased like orders, whatever their status', async () => {
+test('due refunds are leased like orders, whatever their status', async () => {
   await addRefund('r2', 'processing', START_MS + SECOND_MS);
   await addRefund('r1', 'pending', START_MS);
   await addRefund('r3', 'closed', START_MS + 2 * SECOND_MS);
@@ -254,7 +257,7 @@ async function addResolution(no: string, status: string, nextAtMs: number): Prom
   return id;
 }
 
-test('approved answers are leased with the reason they answer, until they are carried out', async () => {
+test('approved resolutions are leased with their reason until they are carried out', async () => {
   const second = await addResolution('NO2', 'approved', START_MS + SECOND_MS);
   const first = await addResolution('NO1', 'approved', START_MS);
   await addResolution('NO3', 'proposed', START_MS);

@@ -1,4 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
+// Tests that lists of orders read few rows.
 import { DEFAULT_SHARING } from '../../../domain/settings/runtime-settings';
 import { Pool } from 'pg';
 import { z } from 'zod';
@@ -20,7 +21,8 @@ beforeAll(async () => {
     `INSERT INTO orders (out_trade_no, channel, status, user_id, description, total_fen, app_id,
        merchant_id, notify_url, time_expire, expires_at, created_at)
      SELECT '2026010104' || lpad(n::text, 12, '0'), 'admin',
-       CASE WHEN n % 50 = 0 THEN 'awaiting_payment' ELSE 'fulfilled' END, 'user-' || n % 2000, 'x', 1,
+       CASE WHEN n % 50 = 0 THEN 'awaiting_payment' ELSE 'fulfilled' END,
+       'user-' || n % 2000, 'x', 1,
        'a', 'm', 'n', 't', now(), '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 second'
      FROM generate_series(1, $1::int) n`,
     [ORDERS],
@@ -118,7 +120,7 @@ test.each<[string, Partial<OrderFilter>, number]>([
   ['a reason', { attention: 'no_stock', after }, 9],
   ['a reason nobody has', { attention: 'no_codes' }, 0],
   ['no attention', { attention: false }, 51],
-])('a list by %s reads the orders by an index, and few of them', async (_what, change, rows) => {
+])('a list filtered by %s reads few orders, by an index', async (_what, change, rows) => {
   const { nodes, found } = await planOf({ ...ALL, ...change });
   expect(found).toBe(rows);
   const onOrders = nodes.filter((node) => node['Relation Name'] === 'orders');
