@@ -90,7 +90,10 @@ export async function abandonSharing(resolution: ResolutionScope): Promise<Outco
 }
 
 /** Closes a sharing and frees what its receivers would have got. */
-async function closeSharing({ scope, context }: ResolutionScope, row: LockedSharing): Promise<void> {
+async function closeSharing(
+  { scope, context }: ResolutionScope,
+  row: LockedSharing,
+): Promise<void> {
   const { tx, now } = scope;
   const { outOrderNo } = row;
   const receivers = await readReceivers(context, tx, outOrderNo);

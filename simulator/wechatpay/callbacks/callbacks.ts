@@ -57,7 +57,7 @@ export interface TryResult {
 
 /**
  * The envelope of https://pay.weixin.qq.com/doc/v3/merchant/4012791861.
- * @param apiV3Key another key than the merchant's makes it undecryptable.
+ * @param target.apiV3Key another key than the merchant's makes it undecryptable.
  */
 export function buildNotification(
   merchant: Merchant,
@@ -67,12 +67,13 @@ export function buildNotification(
     readonly outOrderNo?: string | undefined;
     readonly url: string;
     readonly id?: string | undefined;
+    readonly apiV3Key?: string | undefined;
   },
   content: NotificationContent,
   nowMs: number,
-  apiV3Key = merchant.apiV3Key,
 ): Notification {
   const id = target.id ?? randomUUID();
+  const apiV3Key = target.apiV3Key ?? merchant.apiV3Key;
   const resource = encryptResource(apiV3Key, content.plaintext, content.originalType);
   const body = JSON.stringify({
     id,

@@ -190,14 +190,13 @@ function rawNotification(
   const apiV3Key = request.kind === 'undecryptable' ? randomToken(32) : merchant.apiV3Key;
   const notification = buildNotification(
     merchant,
-    { outTradeNo, url, id: request.id },
+    { outTradeNo, url, id: request.id, apiV3Key },
     {
       ...content,
       eventType: request.eventType ?? content.eventType,
       plaintext: typeof resource === 'string' ? resource : JSON.stringify(resource),
     },
     nowMs,
-    apiV3Key,
   );
   const body = request.body ?? (request.kind === 'malformed' ? NOT_AN_ENVELOPE : undefined);
   return body === undefined ? notification : { ...notification, body };

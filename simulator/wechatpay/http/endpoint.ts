@@ -61,10 +61,14 @@ export function pathNumber(req: Request): string {
 function send(
   res: Response,
   answer: Answer,
-  signing: 'signed' | 'unsigned' | 'forged',
-  merchant: Merchant | null,
-  nowMs: number,
+  by: {
+    readonly signing: 'signed' | 'unsigned' | 'forged';
+    /** Null for a caller that WeChat does not know. */
+    readonly merchant: Merchant | null;
+    readonly nowMs: number;
+  },
 ): void {
+  const { signing, merchant, nowMs } = by;
   const body = answer.body === null ? '' : JSON.stringify(answer.body);
   res.status(answer.status);
   if (body !== '') res.set('Content-Type', 'application/json; charset=utf-8');
@@ -151,7 +155,7 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
       });
     if (verified.kind === 'refused') {
       record(verified.answer.status, null);
-      send(res, verified.answer, 'unsigned', null, deps.now());
+      send(res, verified.answer, { signing: 'unsigned', merchant: null, nowMs: deps.now() });
       return;
     }
     const { merchant } = verified;
@@ -174,6 +178,7 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
       );
     const answer = playFault(fault, res, work, limit);
     record(answer?.status ?? null, fault);
-    if (answer !== null) send(res, answer, signingFor(fault), merchant, deps.now());
+    if (answer === null) return;
+    send(res, answer, { signing: signingFor(fault), merchant, nowMs: deps.now() });
   };
 }
