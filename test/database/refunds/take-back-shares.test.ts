@@ -56,6 +56,11 @@ async function sent(refundNo: string): Promise<{ back: StoredShareReturn; attemp
   return { back: own.request, attemptId: own.attemptId };
 }
 
+function endAttempt(id: string, outcome: 'unknown' | 'refused', code: string): Promise<void> {
+  const attempt = { id, outcome, code, requestId: null };
+  return sharing.database.shareReturns.endAttempt(attempt, Date.now());
+}
+
 function hear(back: StoredShareReturn, result: ShareReturnReport['result'], attemptId?: string) {
   const word = {
     result,
@@ -66,6 +71,13 @@ function hear(back: StoredShareReturn, result: ShareReturnReport['result'], atte
   const attempt = attemptId === undefined ? null : { id: attemptId, requestId: null };
   return sharing.database.shareReturns.recordReport(back, word, attempt, Date.now());
 }
+
+/** An escalation of this take-back. */
+const spentOn = (
+  { outRefundNo: number, outReturnNo: subject }: StoredShareReturn,
+  code: 'TIMEOUT' | 'WECHAT_PERMISSION_DENIED' = 'TIMEOUT',
+  attempts = 60,
+) => ({ operation: 'wechat.return', number, subject, code, attempts, evidence: {} }) as const;
 
 test('a refund that the payment covers takes nothing back', async () => {
   const { no } = await sharedOrder([[90, FIRST]]);
@@ -133,10 +145,7 @@ test('after an unknown outcome the same number is asked for, and sent again when
   const refundNo = await refundOf(no, 300);
   const { back, attemptId } = await sent(refundNo);
   const { shareReturns: returns } = sharing.database;
-  await returns.endAttempt(
-    { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
-    Date.now(),
-  );
+  await endAttempt(attemptId, 'unknown', 'TIMEOUT');
   const asked = await turn(refundNo);
   expect(asked).toMatchObject({
     kind: 'take_back',
@@ -177,15 +186,6 @@ describe('a refund that is over while shared money is taken back for it', () => 
     await sharing.database.refunds.recordReport(refundNo, word, null, Date.now());
     return { no, refundNo, back, attemptId };
   }
-  const spentOn = ({ outRefundNo: number, outReturnNo: subject }: StoredShareReturn) =>
-    ({
-      operation: 'wechat.return',
-      number,
-      subject,
-      code: 'TIMEOUT',
-      attempts: 60,
-      evidence: {},
-    }) as const;
   const dueAt = async (refundNo: string) => {
     const { rows } = await sharing.sql.query<{ due_at: Date | null }>(
       'SELECT due_at FROM refunds WHERE out_refund_no = $1',
@@ -331,19 +331,9 @@ describe('a take-back that WeChat fails', () => {
       const { no } = await sharedOrder([[90, FIRST]]);
       const refundNo = await refundOf(no, 300);
       const { back, attemptId } = await sent(refundNo);
-      const { shareReturns: returns, escalations: giveUp } = sharing.database;
-      await returns.endAttempt(
-        { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
-        Date.now(),
-      );
-      const spent = {
-        operation: 'wechat.return',
-        number: refundNo,
-        subject: back.outReturnNo,
-        code: 'TIMEOUT',
-        attempts: 30,
-        evidence: {},
-      } as const;
+      const { escalations: giveUp } = sharing.database;
+      await endAttempt(attemptId, 'unknown', 'TIMEOUT');
+      const spent = spentOn(back, 'TIMEOUT', 30);
       expect(await giveUp.escalate(spent, Date.now())).toBe('opened');
       expect(await sharing.answer(no, action)).toBe('SHARING_RESERVED');
       expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
@@ -359,24 +349,11 @@ describe('a take-back that WeChat fails', () => {
     const refundNo = await refundOf(no, 300);
     const { back, attemptId } = await sent(refundNo);
     const { shareReturns: returns, escalations: giveUp } = sharing.database;
-    await returns.endAttempt(
-      { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
-      Date.now(),
-    );
+    await endAttempt(attemptId, 'unknown', 'TIMEOUT');
     // The query finds nothing after the attempt's whole life; the next attempt is refused.
     const again = await returns.startAfterAbsence(back, LIFE_MS, Date.now() + LIFE_MS + 1);
-    await returns.endAttempt(
-      { id: again ?? '', outcome: 'refused', code: 'NO_AUTH', requestId: null },
-      Date.now(),
-    );
-    const spent = {
-      operation: 'wechat.return',
-      number: refundNo,
-      subject: back.outReturnNo,
-      code: 'WECHAT_PERMISSION_DENIED',
-      attempts: 2,
-      evidence: {},
-    } as const;
+    await endAttempt(again ?? '', 'refused', 'NO_AUTH');
+    const spent = spentOn(back, 'WECHAT_PERMISSION_DENIED', 2);
     expect(await giveUp.escalate(spent, Date.now())).toBe('opened');
     expect(await sharing.answer(no, 'accept')).toEqual([refundNo]);
     expect(await turn(refundNo)).toMatchObject({ kind: 'send' });
@@ -404,19 +381,9 @@ describe('a take-back that WeChat fails', () => {
     const { no } = await sharedOrder([[90, FIRST]]);
     const refundNo = await refundOf(no, 300);
     const { back, attemptId } = await sent(refundNo);
-    const { shareReturns: returns, escalations: giveUp } = sharing.database;
-    await returns.endAttempt(
-      { id: attemptId, outcome: 'refused', code: 'NO_AUTH', requestId: null },
-      Date.now(),
-    );
-    const spent = {
-      operation: 'wechat.return',
-      number: refundNo,
-      subject: back.outReturnNo,
-      code: 'WECHAT_PERMISSION_DENIED',
-      attempts: 1,
-      evidence: {},
-    } as const;
+    const { escalations: giveUp } = sharing.database;
+    await endAttempt(attemptId, 'refused', 'NO_AUTH');
+    const spent = spentOn(back, 'WECHAT_PERMISSION_DENIED', 1);
     expect(await giveUp.escalate(spent, Date.now())).toBe('opened');
     expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
     expect((await sent(refundNo)).back.outReturnNo).not.toBe(back.outReturnNo);
