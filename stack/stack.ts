@@ -1,4 +1,4 @@
-// Starts the servers for demo, tests and bench: a real Postgres, a real Temporal and our own processes,
+// Starts the servers for demo, tests and bench: Postgres, Temporal and our own processes, all real,
 // all on free ports, with nothing left behind at the end. docs: docs/operate/running.md.
 import { chmod, mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

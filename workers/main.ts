@@ -112,7 +112,7 @@ async function main(): Promise<void> {
       logger.error({ err: error }, 'worker.failed');
     }
     running = [];
-    await sleep(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+    await sleep(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => 'stopped');
   }
   health.close();
   await announcing;

@@ -25,7 +25,7 @@ const MAX_PER_ATTEMPT = 3;
 const LOOK_AGAIN_MS = 60_000;
 
 /**
- * Makes the activity that sends deliveries, each at least once. One that fails doesn't hold the
+ * Makes the activity that sends deliveries, each at least once. One failure doesn't hold the
  * others back.
  */
 export function createOutboundActivities({ database, ports, now }: OutboundActivityDeps) {

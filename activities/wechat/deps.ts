@@ -1,4 +1,4 @@
-// What activities that call WeChat need, and how they show a failed call to a person.
+// Holds what activities that call WeChat need, and how they show a failed call to a person.
 import type { Database } from '../../database/database';
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { WechatPayClient } from '../../providers/wechatpay/client';

@@ -14,7 +14,7 @@ const CONCURRENCY = 24;
  */
 const MAX_ESCALATED = 50;
 
-/** What the sweep needs. */
+/** Holds what the sweep needs. */
 export interface SweepDeps {
   readonly overdue: Database['overdue'];
   readonly runs: Pick<

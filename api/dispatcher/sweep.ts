@@ -130,7 +130,7 @@ async function probe(deps: Deps, batches: SweepBatches): Promise<void> {
     if (batch && batch.found > 0) return;
   }
   // The breaker itself notes and logs how the ping ended.
-  await deps.breaker.call(deps.ping).catch(() => undefined);
+  await deps.breaker.call(deps.ping).catch(() => 'noted');
 }
 
 const mayBeMore = (batch: Batch) => batch.found === BATCH && !batch.left;

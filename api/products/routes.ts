@@ -11,7 +11,7 @@ import { newCodes, newProduct, stockChange } from './schemas';
 
 const NO_PRODUCT = 'There is no product with this sku';
 
-/** What all operations on products have. */
+/** Holds what all operations on products have. */
 const product = {
   roles: SHOP_ROLES,
   params: z.object({ sku }),

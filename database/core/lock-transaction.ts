@@ -18,9 +18,9 @@ export interface LockedTransaction {
   readonly status: string;
   /** null when WeChat reported no amount. */
   readonly totalFen: Fen | null;
-  /** What refunds hold, or have given back. */
+  /** Holds what refunds hold, or have given back. */
   readonly heldFen: Fen;
-  /** What receivers of sharings hold. */
+  /** Holds what receivers of sharings hold. */
   readonly sharedFen: Fen;
   readonly currency: string | null;
   /** Where WeChat sends the callbacks of its order; null without an order. */

@@ -8,9 +8,9 @@ export interface NewIntervention {
   /** False when the number is not one of our orders. */
   readonly ours: boolean;
   readonly reason: InterventionReason;
-  /** What exactly it is about: see domain/interventions/subjects. */
+  /** Holds what exactly it is about: see domain/interventions/subjects. */
   readonly subject: string;
-  /** What an operator needs to decide; never personal data. */
+  /** Holds what an operator needs to decide; never personal data. */
   readonly evidence: Readonly<Record<string, unknown>>;
   /** The most that a resolution may move, in fen; null or left out where it moves no money. */
   readonly amountFen?: number | null;
@@ -18,7 +18,7 @@ export interface NewIntervention {
 }
 
 /**
- * Opens an intervention. One that is open already for the same number, reason and subject stays as
+ * Opens an intervention. An intervention that is open for this number, reason and subject stays as
  * it is.
  * @returns true when this call opened it
  */

@@ -99,7 +99,8 @@ async function takeTurn(
         AND i.subject = ${WECHAT_SUBJECTS.close}) AS "closeFailed",
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
         AND i.status = 'open' AND (i.reason = 'reconciliation'
-          OR i.reason = 'wechat_failed' AND i.subject = ${WECHAT_SUBJECTS.query})) AS "mayFindPayment"
+          OR i.reason = 'wechat_failed' AND i.subject = ${WECHAT_SUBJECTS.query}))
+        AS "mayFindPayment"
     FROM orders WHERE out_trade_no = ${outTradeNo}`;
   if (!row || (row.status !== 'created' && row.status !== 'awaiting_payment')) {
     return { kind: 'gone' };

@@ -240,13 +240,18 @@ async function endMoved({ prisma }: DatabaseContext, nowMs: number): Promise<str
       SELECT i.id FROM interventions i WHERE i.status = 'open' AND i.reason = 'stuck' AND CASE
         WHEN i.subject = ${RUN_SUBJECT} THEN EXISTS (SELECT 1 FROM orders o
           WHERE o.out_trade_no = i.out_trade_no AND coalesce(o.due_at > ${now}, true))
-        WHEN i.subject LIKE ${`${subjectPrefix('refund')}%`} THEN EXISTS (SELECT 1 FROM refunds r
-          WHERE ${subjectPrefix('refund')} || r.out_refund_no = i.subject AND r.out_trade_no = i.out_trade_no
+        WHEN i.subject LIKE ${`${subjectPrefix('refund')}%`} THEN EXISTS (
+          SELECT 1 FROM refunds r
+          WHERE ${subjectPrefix('refund')} || r.out_refund_no = i.subject
+            AND r.out_trade_no = i.out_trade_no
             AND coalesce(r.due_at > ${now}, true))
-        WHEN i.subject LIKE ${`${subjectPrefix('sharing')}%`} THEN EXISTS (SELECT 1 FROM profit_sharings s
-          WHERE ${subjectPrefix('sharing')} || s.out_order_no = i.subject AND s.out_trade_no = i.out_trade_no
+        WHEN i.subject LIKE ${`${subjectPrefix('sharing')}%`} THEN EXISTS (
+          SELECT 1 FROM profit_sharings s
+          WHERE ${subjectPrefix('sharing')} || s.out_order_no = i.subject
+            AND s.out_trade_no = i.out_trade_no
             AND coalesce(s.due_at > ${now}, true))
-        WHEN i.subject LIKE ${`${subjectPrefix('delivery')}%`} THEN NOT EXISTS (SELECT 1 FROM deliveries d
+        WHEN i.subject LIKE ${`${subjectPrefix('delivery')}%`} THEN NOT EXISTS (
+          SELECT 1 FROM deliveries d
           WHERE d.out_trade_no = i.out_trade_no AND ${subjectPrefix('delivery')} || d.id = i.subject
             AND d.status = 'pending' AND d.next_attempt_at <= ${now})
         ELSE false END

@@ -91,7 +91,7 @@ export async function reopenTransaction(
   await endInterventions(tx, { outTradeNo, reasons: ['amount_mismatch'], subjects, now });
 }
 
-/** What refunds hold of a transaction. */
+/** Holds what refunds hold of a transaction. */
 export async function readHeld(
   { tx }: Scope,
   key: string,

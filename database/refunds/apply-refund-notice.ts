@@ -14,7 +14,7 @@ import { settleRefund } from './settle-refund';
 
 /**
  * Records what WeChat reported of a refund. A refund that was made outside of Oncepay is recorded
- * like ours where it fits the payment. One that doesn't fit has moved money that Oncepay can't
+ * like ours where it fits the payment. An entry that doesn't fit has moved money that Oncepay can't
  * account for: it opens an intervention.
  */
 export async function applyRefundNotice(
@@ -61,8 +61,8 @@ function fits(refund: LockedRefund, notice: RefundNotice): boolean {
 
 /**
  * Applies refunds again that WeChat reported before their payment was recorded, now that it is. An
- * intervention may be open about them, or they came in the same batch. One that doesn't fit now
- * either opens an intervention.
+ * intervention may be open about them, or they came in the same batch. A notice that does not fit
+ * now either opens an intervention.
  */
 export async function applyReportedRefunds(
   context: DatabaseContext,
@@ -123,7 +123,7 @@ async function recordExternalRefund(
 }
 
 /**
- * No person has to decide any more about a payment that is refunded whole. What follows the
+ * No person has to decide any more about a payment that is refunded whole. Holds what follows the
  * resolution `refund` follows here, too.
  */
 async function endIfNothingLeft(

@@ -17,7 +17,7 @@ import { freeRefundHold } from './hold-refund';
 import type { LockedRefund } from './lock-refund';
 import { openRefundIntervention } from './open-refund-intervention';
 
-/** What WeChat reported of a refund, by response, query or callback. */
+/** Holds what WeChat reported of a refund, by response, query or callback. */
 export interface RefundReport {
   readonly event: RefundEvent;
   readonly refundId: string | null;

@@ -16,7 +16,7 @@ import { mayBeRedirected, redirect, type Redirect } from './redirect-refund';
 import { takeRefundToken } from './take-refund-token';
 import { finishTakeBacks, takeBackTurn, type TakeBackTurn } from './take-back-shares';
 
-/** What the run of a refund does next. */
+/** Holds what the run of a refund does next. */
 export type RefundTurn =
   | NumberedTurn<StoredRefund>
   /** Shares that the refund needs are taken back first. */

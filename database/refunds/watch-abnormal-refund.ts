@@ -6,7 +6,7 @@ import { openRedirectIntervention } from './open-refund-intervention';
 /** WeChat's callback about a dismissed abnormal refund may get lost: the run queries this often. */
 const QUERY_EVERY_MS = 24 * 60 * 60_000;
 /**
- * The refund holds its money all that time. One that is abnormal still then needs a person again.
+ * The refund holds its money all that time. A refund still abnormal then needs a person.
  */
 const WATCHED_MS = 30 * QUERY_EVERY_MS;
 

@@ -1,4 +1,4 @@
-// What the run of a numbered request does next: wait, send or query.
+// Holds what the run of a numbered request does next: wait, send or query.
 import type { TxScope } from '../core/tx-scope';
 
 /**

@@ -13,7 +13,7 @@ interface ApprovedRow {
   readonly id: string;
   readonly action: string;
   readonly paramsEncrypted: string | null;
-  /** What one key approved, in fen; null when two keys did, or where the amount was unknown. */
+  /** The fen that one key approved; null when two keys did, or where the amount was unknown. */
   readonly approvedFen: number | null;
   readonly interventionId: string;
   readonly reason: string;

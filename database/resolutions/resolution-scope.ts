@@ -1,4 +1,4 @@
-// What a resolution is carried out with, and what it comes to.
+// Holds what a resolution is carried out with, and what it comes to.
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { InterventionAction } from '../../domain/interventions/reasons';
 import type { Fen } from '../../domain/money';
@@ -15,7 +15,7 @@ export interface OpenIntervention {
   readonly evidence: unknown;
 }
 
-/** What carrying out a resolution comes to. */
+/** Holds what carrying out a resolution comes to. */
 export type Outcome =
   | { readonly kind: 'done' }
   /** It can't be done as things stand; the intervention stays open. */

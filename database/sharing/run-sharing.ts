@@ -26,7 +26,7 @@ import {
 export function createSharings(context: DatabaseContext) {
   const { prisma } = context;
   return {
-    /** What the run does next, read from the row at the start of each attempt. */
+    /** Holds what the run does next, read from the row at the start of each attempt. */
     turn: (outOrderNo: string, attemptLifeMs: number, nowMs: number): Promise<SharingTurn> =>
       prisma.$transaction((tx) =>
         takeSharingTurn(context, { tx, now: new Date(nowMs), attemptLifeMs }, outOrderNo),
@@ -50,7 +50,7 @@ export function createSharings(context: DatabaseContext) {
         return startAttempt(scope, attempts);
       }),
 
-    /** What WeChat works on at the moment, for a query at once; else how the sharing stands. */
+    /** The request that WeChat works on now, for a query at once; else how the sharing stands. */
     underWay: (outOrderNo: string): Promise<SharingUnderWay> =>
       prisma.$transaction((tx) => readUnderWay(context, tx, outOrderNo)),
 

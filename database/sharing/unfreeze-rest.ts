@@ -7,7 +7,7 @@ import { sharingRules } from '../settings/runtime-settings';
 import type { LockedSharing } from './lock-sharing';
 import { makeOwnNumber } from './make-own-number';
 
-/** What an unfreeze is called on the merchant's bill. */
+/** Holds what an unfreeze is called on the merchant's bill. */
 export const UNFREEZE_TEXT = 'unfreeze';
 
 /**
@@ -43,7 +43,8 @@ export async function addUnfreezeAtDeadline(
     INSERT INTO profit_sharings (out_order_no, out_trade_no, transaction_key, merchant_id, app_id,
       transaction_id, kind, description, origin, content_hash, not_before, due_at, created_at)
     SELECT 'op_rest_' || right(t.transaction_id, 56), t.order_no, t.id, t.merchant_id,
-      ${order.appId}, t.transaction_id, 'unfreeze', ${UNFREEZE_TEXT}, 'deadline', '', d.at, d.at, ${now}
+      ${order.appId}, t.transaction_id, 'unfreeze', ${UNFREEZE_TEXT}, 'deadline', '', d.at, d.at,
+      ${now}
     FROM payment_transactions t CROSS JOIN LATERAL (
       SELECT least(coalesce(t.success_time, ${now}), ${now}) + ${after}::interval AS at) d
     WHERE t.order_no = ${order.outTradeNo} AND t.status = 'applied'

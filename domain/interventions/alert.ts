@@ -1,4 +1,5 @@
 // Alerts: what the people who run the service should learn at once, and the port that sends it.
+// Sandbox: deterministic only.
 
 /** One message to the people who run the service. */
 export interface Alert {

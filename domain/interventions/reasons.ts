@@ -1,4 +1,5 @@
 // Reasons of interventions and the actions that resolve each: the one table of both.
+// Sandbox: deterministic only.
 import { isCompensation } from '../fulfilment/effects';
 
 /**

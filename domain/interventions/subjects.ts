@@ -1,4 +1,5 @@
 // Subjects of interventions: the one place that formats and parses them.
+// Sandbox: deterministic only.
 
 /**
  * A subject says what exactly an intervention is about. It is stored, and callers see it. Forms:

@@ -1,4 +1,5 @@
 // The fingerprint of an order: finds a repeated request that has no `Idempotency-Key`.
+// Sandbox: deterministic only.
 import type { Fen } from '../money';
 import type { Channel } from './channels';
 

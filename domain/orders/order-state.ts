@@ -99,7 +99,7 @@ export type Transition =
   | { readonly kind: 'refused'; readonly status: OrderStatus; readonly event: OrderEvent };
 
 /**
- * What `event` does to an order in `status`: it moves to another status, it has happened before, or
+ * Says what `event` does to an order in `status`: it moves it, it has happened before, or
  * the status doesn't allow it. The caller has checked the amount and identity of a payment before.
  */
 export function transition(status: OrderStatus, event: OrderEvent): Transition {

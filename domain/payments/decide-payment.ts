@@ -1,4 +1,5 @@
 // Decides what is written for a reported payment: a pure function from the facts to one plan.
+// Sandbox: deterministic only.
 import type { InterventionReason } from '../interventions/reasons';
 import type { Fen } from '../money';
 import type {
@@ -31,7 +32,7 @@ export interface PaymentFacts {
   readonly match: PaymentMatch;
   /** null when this notice is the first of its transaction. */
   readonly known: KnownTransaction | null;
-  /** What the setting says about late money; null when the match does not need it. */
+  /** Holds what the setting says about late money; null when the match does not need it. */
   readonly latePayment: 'refund' | 'ask' | null;
 }
 
@@ -61,7 +62,7 @@ export type PaymentPlan =
   | ({ readonly kind: 'open_intervention'; readonly verdict: 'conflict' } & PaymentIntervention);
 
 /**
- * What follows once the transaction has its row. WeChat may have reported refunds of it earlier
+ * The step after the transaction has its row. WeChat may have reported refunds of it earlier
  * than the payment: each step applies them, and says when.
  */
 export type NextStep =

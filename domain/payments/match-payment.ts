@@ -1,10 +1,11 @@
 // Compares a reported payment with its order: does the money fit, and is it the first.
+// Sandbox: deterministic only.
 import type { InterventionReason } from '../interventions/reasons';
 import type { Fen } from '../money';
 import { canBePaid, type OrderStatus } from '../orders/order-state';
 import type { PaymentNotice } from './notices';
 
-/** What the order expects of a payment. */
+/** Holds what the order expects of a payment. */
 export interface ExpectedPayment {
   readonly status: OrderStatus;
   readonly totalFen: Fen;

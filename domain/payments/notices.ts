@@ -1,4 +1,5 @@
 // The notices of WeChat, reduced to what Oncepay decides on: payments, refunds, profit sharings.
+// Sandbox: deterministic only.
 import type { Fen } from '../money';
 
 /**

@@ -1,4 +1,5 @@
 // Makes the numbers of refunds that the caller gave no number.
+// Sandbox: deterministic only.
 
 /** WeChat's limit for the length of `out_refund_no`. */
 const MAX_LENGTH = 64;

@@ -1,4 +1,5 @@
 // Defines the states of a refund, and how WeChat's reports change them.
+// Sandbox: deterministic only.
 
 /**
  * The states of a refund; the table below is the only one that says how they change (S5). A refund
@@ -30,7 +31,7 @@ export const REFUND_ORIGINS = [
 ] as const;
 export type RefundOrigin = (typeof REFUND_ORIGINS)[number];
 
-/** What WeChat reports of a refund, by response, query or callback; named like the states. */
+/** Holds what WeChat reports of a refund, by response, query or callback; named like the states. */
 export type RefundEvent = Exclude<RefundStatus, 'pending'>;
 
 type Step = 'moves' | 'duplicate' | 'refused';
@@ -54,7 +55,7 @@ export type RefundTransition =
   | { readonly kind: 'duplicate'; readonly status: RefundStatus }
   | { readonly kind: 'refused'; readonly status: RefundStatus; readonly event: RefundEvent };
 
-/** What a report of WeChat does to a refund in `status`. */
+/** Holds what a report of WeChat does to a refund in `status`. */
 export function refundTransition(status: RefundStatus, event: RefundEvent): RefundTransition {
   const step: Step = TRANSITIONS[status][event];
   if (step === 'duplicate') return { kind: 'duplicate', status };

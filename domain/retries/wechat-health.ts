@@ -2,7 +2,7 @@
 // Sandbox: deterministic only.
 import type { ErrorCode } from '../error-catalogue';
 
-/** What a call to WeChat says about WeChat itself. */
+/** Holds what a call to WeChat says about WeChat itself. */
 export type CallSign =
   /** WeChat responded: it is up. */
   | 'definite'
@@ -31,7 +31,7 @@ const DOWN_AFTER_UNCONNECTED = 5;
 const DOWN_AFTER_UNDECIDED = { calls: 10, numbers: 5 } as const;
 
 /**
- * What the outcome of a call says about WeChat.
+ * Holds what the outcome of a call says about WeChat.
  * @param call.wechatCode the code in WeChat's own error body; null without one
  */
 export function signOf(call: {

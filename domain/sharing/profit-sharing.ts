@@ -1,4 +1,5 @@
 // Names the states, kinds and limits of profit sharings (分账), and what a payment may share.
+// Sandbox: deterministic only.
 import { fen, type Fen } from '../money';
 
 /**
@@ -46,7 +47,7 @@ export const RECEIVER_RESULTS = ['PENDING', 'SUCCESS', 'CLOSED'] as const;
 export type ReceiverResult = (typeof RECEIVER_RESULTS)[number];
 
 /**
- * What a receiver is to the merchant, in WeChat's names.
+ * Holds what a receiver is to the merchant, in WeChat's names.
  * https://pay.weixin.qq.com/doc/v3/merchant/4012528995
  */
 export const RELATION_TYPES = [

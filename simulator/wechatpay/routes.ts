@@ -2,7 +2,7 @@
 import express, { type Request, type Router } from 'express';
 import { z } from 'zod';
 import type { PrepayApi } from '../../domain/orders/channels';
-import { paramError, refuse, type Answer } from './http/reply';
+import { paramError, refuse, type Reply } from './http/reply';
 import { beijingTime } from './time/beijing-time';
 import { encryptResource } from './keys/crypto';
 import { handler, pathNumber, type Endpoint, type EndpointDeps } from './http/endpoint';
@@ -23,7 +23,7 @@ const numberInBody = z.looseObject({ out_trade_no: z.string() });
 const closeBody = z.strictObject({ mchid: z.string().min(1).max(32) });
 
 /** Null when the query names the merchant that signed. */
-function checkMchid(req: Request, merchant: Merchant): Answer | null {
+function checkMchid(req: Request, merchant: Merchant): Reply | null {
   if (req.query['mchid'] === merchant.merchantId) return null;
   return paramError('输入源“/query/mchid”不符合规则', {
     field: '/query/mchid',

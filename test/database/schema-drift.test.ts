@@ -1,3 +1,4 @@
+// The Prisma schema and the migrations describe the same database.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

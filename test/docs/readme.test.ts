@@ -101,7 +101,7 @@ function firstColumn(page: string, header: RegExp): string[] {
   });
 }
 
-/** What a page is made of, the same in both languages: headings, code, rows, items. */
+/** Holds what a page is made of, the same in both languages: headings, code, rows, items. */
 function outlineOf(page: string): string[] {
   return page.split('\n').flatMap((line) => /^(#+ |```\w+|\||- )/.exec(line)?.[1] ?? []);
 }

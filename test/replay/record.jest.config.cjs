@@ -1,3 +1,4 @@
+// The Jest configuration that records histories.
 const base = require('../../jest.config.cjs');
 
 /** Plays the scenarios and writes their histories; see docs/understand/replay.md. */

@@ -17,7 +17,7 @@ export interface Scenario {
   readonly play: (oncepay: TestOncepay) => Promise<PlayedRun>;
 }
 
-/** What the scenarios are played with: a short window for the one that expires, queries soon. */
+/** Holds what the scenarios are played with: a short window for the one that expires, queries soon. */
 export const SCENARIO_ENV = {
   ONCEPAY_PAYMENT_WINDOW: '4s',
   ONCEPAY_QUERY_SCHEDULE: '3s',

@@ -1,3 +1,4 @@
+// Starts a whole Oncepay for one test file: database, namespace, simulator and processes.
 import { Client, Connection } from '@temporalio/client';
 import { Pool } from 'pg';
 import {
@@ -44,7 +45,7 @@ export interface TestOncepay extends Oncepay {
   stop(): Promise<void>;
 }
 
-/** What `GET /v1/orders/{no}` answers. */
+/** Holds what `GET /v1/orders/{no}` answers. */
 export interface OrderView {
   readonly out_trade_no: string;
   readonly status: string;

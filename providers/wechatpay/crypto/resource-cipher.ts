@@ -9,7 +9,7 @@ export const RESOURCE_NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const API_V3_KEY_BYTES = 32;
 
-/** A text that WeChat encrypted with the APIv3 key: a callback's `resource`, a platform certificate. */
+/** A text that WeChat encrypted with the APIv3 key: a callback's `resource`, or a certificate. */
 export interface SealedResource {
   /** Base64; the last 16 bytes are the tag. */
   readonly ciphertext: string;

@@ -20,7 +20,7 @@ export type CertificatesReading =
   | { readonly kind: 'unusable'; readonly detail: string };
 
 /**
- * Reads the response of `GET /v3/certificates`. It may be signed by a certificate that only comes in
+ * Reads the response of `GET /v3/certificates`. It may be signed by a certificate that is only in
  * it, so it is decrypted first (AEAD shows that the holder of the APIv3 key made it) and its
  * signature is checked with the keys known so far and the new ones; nothing is taken before that.
  *

@@ -1,5 +1,5 @@
 // Decrypts single fields of a request with WeChat's private key.
-import { paramError, type Answer } from './reply';
+import { paramError, type Reply } from './reply';
 import { decryptField } from '../keys/crypto';
 import type { Call } from './endpoint';
 
@@ -15,7 +15,7 @@ export function fieldReader({ merchant, req }: Call): (text: string) => string |
 }
 
 /** @param field `/name` */
-export function undecryptable(field: string): Answer {
+export function undecryptable(field: string): Reply {
   return paramError('敏感信息解密失败', {
     field,
     issue: 'not encrypted with the key that Wechatpay-Serial names',

@@ -2,7 +2,7 @@
 // reply.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { refuse, type Answer } from './reply';
+import { refuse, type Reply } from './reply';
 import { sha256 } from '../keys/crypto';
 import type { Fault, Faults } from './faults';
 import type { Merchant } from '../keys/merchants';
@@ -32,9 +32,9 @@ export interface Endpoint {
   readonly operation: Operation;
   /** For faults and records. */
   readonly subject: (req: Request, body: unknown) => Subject;
-  readonly work: (call: Call) => Answer;
+  readonly work: (call: Call) => Reply;
   /** Runs before the work, and before an `error` fault: WeChat counts the request here. */
-  readonly limit?: (merchant: Merchant, answer: () => Answer) => Answer;
+  readonly limit?: (merchant: Merchant, answer: () => Reply) => Reply;
   /** The content that WeChat reads from the body, where it differs from the body itself. */
   readonly content?: (call: Call) => unknown;
 }
@@ -60,7 +60,7 @@ export function pathNumber(req: Request): string {
 
 function send(
   res: Response,
-  answer: Answer,
+  answer: Reply,
   by: {
     readonly signing: 'signed' | 'unsigned' | 'forged';
     /** Null for a caller that WeChat does not know. */
@@ -91,9 +91,9 @@ function signingFor(fault: Fault | null): 'signed' | 'unsigned' | 'forged' {
 function playFault(
   fault: Fault | null,
   res: Response,
-  work: () => Answer,
-  limit: (answer: () => Answer) => Answer,
-): Answer | null {
+  work: () => Reply,
+  limit: (answer: () => Reply) => Reply,
+): Reply | null {
   switch (fault?.kind) {
     case 'cut':
       res.destroy();
@@ -168,9 +168,9 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
       res.end(PROXY_PAGE);
       return;
     }
-    const limit = (answered: () => Answer): Answer =>
+    const limit = (answered: () => Reply): Reply =>
       endpoint.limit?.(merchant, answered) ?? answered();
-    const work = (): Answer =>
+    const work = (): Reply =>
       limit(
         () =>
           checkHeaders(request, merchant, deps.requirePlatformSerial) ??

@@ -1,6 +1,6 @@
 // The simulator's replies: a success, WeChat's error body, or a refusal of the control API.
 /** A reply of the simulator: WeChat's error body or a success. */
-export interface Answer {
+export interface Reply {
   readonly status: number;
   /** Null: no body (204). */
   readonly body: unknown;
@@ -14,16 +14,11 @@ export interface ErrorDetail {
 }
 
 /** WeChat's error body `{code, message, detail}`. */
-export function refuse(
-  status: number,
-  code: string,
-  message: string,
-  detail?: ErrorDetail,
-): Answer {
+export function refuse(status: number, code: string, message: string, detail?: ErrorDetail): Reply {
   return { status, body: { code, message, ...(detail === undefined ? {} : { detail }) } };
 }
 
-export function paramError(message: string, detail: ErrorDetail): Answer {
+export function paramError(message: string, detail: ErrorDetail): Reply {
   return refuse(400, 'PARAM_ERROR', message, detail);
 }
 

@@ -1,6 +1,6 @@
 // Schemas of single fields in requests, with WeChat's own limits.
 import { z } from 'zod';
-import { paramError, type Answer } from './reply';
+import { paramError, type Reply } from './reply';
 
 /** 6–32 characters of these. */
 export const outTradeNo = z.string().regex(/^[0-9A-Za-z_\-|*]{6,32}$/);
@@ -27,7 +27,7 @@ export const notifyUrl = z
   .refine(isNotifyUrl, 'https (http on loopback only) without a query string');
 
 /** The first problem that a schema found, as WeChat's PARAM_ERROR that names the field. */
-export function paramErrorOf(error: z.ZodError): Answer {
+export function paramErrorOf(error: z.ZodError): Reply {
   const [issue] = error.issues;
   if (issue === undefined) return paramError('参数错误', { issue: 'invalid', location: 'body' });
   const path =

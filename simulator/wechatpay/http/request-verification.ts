@@ -1,6 +1,6 @@
 // Verifies the signature and headers of requests as strictly as WeChat.
 import type { IncomingHttpHeaders } from 'node:http';
-import { refuse, type Answer } from './reply';
+import { refuse, type Reply } from './reply';
 import { isSignatureOf } from '../keys/crypto';
 import type { Merchant } from '../keys/merchants';
 
@@ -22,7 +22,7 @@ export interface SignedRequest {
 
 export type Verification =
   | { readonly kind: 'verified'; readonly merchant: Merchant }
-  | { readonly kind: 'refused'; readonly answer: Answer };
+  | { readonly kind: 'refused'; readonly answer: Reply };
 
 /** Remembers nonces for ten minutes; memory is bounded by the request rate times that. */
 export function createNonceMemory(now: () => number): {
@@ -114,7 +114,7 @@ export function checkHeaders(
   request: SignedRequest,
   merchant: Merchant,
   requirePlatformSerial: boolean,
-): Answer | null {
+): Reply | null {
   const { accept, 'user-agent': userAgent, 'content-type': contentType } = request.headers;
   if (accept === undefined || userAgent === undefined) {
     return refuse(400, 'PARAM_ERROR', 'Http头缺少Accept或User-Agent', {
@@ -135,7 +135,7 @@ function checkPlatformSerial(
   request: SignedRequest,
   merchant: Merchant,
   required: boolean,
-): Answer | null {
+): Reply | null {
   const serial = request.headers['wechatpay-serial'];
   if (serial === undefined && !(required && merchant.mode === 'public_key')) return null;
   const known = [

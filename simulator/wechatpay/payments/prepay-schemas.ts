@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { PrepayApi } from '../../../domain/orders/channels';
 import { MAX_FEN } from '../../../domain/money';
-import type { Answer } from '../http/reply';
+import type { Reply } from '../http/reply';
 import { notifyUrl, outTradeNo, paramErrorOf, text } from '../http/request-fields';
 
 const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
@@ -101,7 +101,7 @@ const schemas: Readonly<Record<PrepayApi, z.ZodType<PrepayBody>>> = {
 export function parsePrepay(
   api: PrepayApi,
   body: unknown,
-): { readonly kind: 'parsed'; readonly body: PrepayBody } | { kind: 'refused'; answer: Answer } {
+): { readonly kind: 'parsed'; readonly body: PrepayBody } | { kind: 'refused'; answer: Reply } {
   const result = schemas[api].safeParse(body);
   return result.success
     ? { kind: 'parsed', body: result.data }

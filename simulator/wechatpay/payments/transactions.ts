@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { PREPAY_LIFE_MS, type PrepayApi } from '../../../domain/orders/channels';
 import type { TradeState } from '../../../domain/payments/notices';
-import { paramError, refuse, type Answer } from '../http/reply';
+import { paramError, refuse, type Reply } from '../http/reply';
 import { beijingDay } from '../time/beijing-time';
 import { randomDigits, randomToken } from '../keys/crypto';
 import type { Merchant } from '../keys/merchants';
@@ -56,8 +56,8 @@ export interface SimulatedOrder {
 }
 
 export interface Transactions {
-  prepay: (merchant: Merchant, api: PrepayApi, body: PrepayBody) => Answer;
-  close: (merchantId: string, outTradeNo: string) => Answer;
+  prepay: (merchant: Merchant, api: PrepayApi, body: PrepayBody) => Reply;
+  close: (merchantId: string, outTradeNo: string) => Reply;
   find: (merchantId: string, outTradeNo: string) => SimulatedOrder | null;
   /** Over all merchants: for the control API. */
   findAnywhere: (outTradeNo: string) => SimulatedOrder | null;
@@ -73,9 +73,9 @@ export interface Transactions {
 
 const keyOf = (merchantId: string, outTradeNo: string): string => `${merchantId}/${outTradeNo}`;
 
-function newToken(order: SimulatedOrder, api: PrepayApi, nowMs: number): Answer {
+function newToken(order: SimulatedOrder, api: PrepayApi, nowMs: number): Reply {
   const id = `wx${beijingDay(nowMs)}${randomDigits(6)}${randomToken(20).toLowerCase()}`;
-  const made = (token: string, body: unknown): Answer => {
+  const made = (token: string, body: unknown): Reply => {
     order.tokens.push({ token, expiresAtMs: nowMs + PREPAY_LIFE_MS[api] });
     if (order.tokens.length > TOKEN_LIMIT) order.tokens.shift();
     return { status: 200, body };
@@ -96,7 +96,7 @@ function newToken(order: SimulatedOrder, api: PrepayApi, nowMs: number): Answer 
   }
 }
 
-function checkExpiry(body: PrepayBody, aheadMs: number, nowMs: number): Answer | null {
+function checkExpiry(body: PrepayBody, aheadMs: number, nowMs: number): Reply | null {
   if (body.time_expire === undefined || Date.parse(body.time_expire) >= nowMs + aheadMs) {
     return null;
   }
@@ -108,7 +108,7 @@ function checkExpiry(body: PrepayBody, aheadMs: number, nowMs: number): Answer |
   });
 }
 
-function checkIdentity(merchant: Merchant, body: PrepayBody): Answer | null {
+function checkIdentity(merchant: Merchant, body: PrepayBody): Reply | null {
   if (body.mchid !== merchant.merchantId) {
     return paramError('商户号与签名的商户号不一致', {
       field: '/mchid',
@@ -121,7 +121,7 @@ function checkIdentity(merchant: Merchant, body: PrepayBody): Answer | null {
   return refuse(400, 'APPID_MCHID_NOT_MATCH', 'appid和mchid不匹配');
 }
 
-function again(order: SimulatedOrder, api: PrepayApi, body: PrepayBody, nowMs: number): Answer {
+function again(order: SimulatedOrder, api: PrepayApi, body: PrepayBody, nowMs: number): Reply {
   if (order.payments.length > 0) return refuse(400, 'ORDERPAID', '该订单已支付');
   if (order.state === 'CLOSED') return refuse(400, 'ORDER_CLOSED', '该订单已关闭');
   if (order.api !== api || !isDeepStrictEqual(order.parameters, body)) {
@@ -152,7 +152,7 @@ function newOrder(api: PrepayApi, body: PrepayBody, nowMs: number): SimulatedOrd
   };
 }
 
-function closeOrder(order: SimulatedOrder | null, refuseWithinMs: number, nowMs: number): Answer {
+function closeOrder(order: SimulatedOrder | null, refuseWithinMs: number, nowMs: number): Reply {
   if (order === null) return refuse(404, 'ORDER_NOT_EXIST', '订单不存在');
   if (order.payments.length > 0) return refuse(400, 'ORDERPAID', '该订单已支付');
   if (order.state !== 'CLOSED' && nowMs - order.createdAtMs < refuseWithinMs) {

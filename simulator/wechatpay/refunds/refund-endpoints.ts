@@ -1,6 +1,6 @@
 // Serves WeChat's refund API.
 import { z } from 'zod';
-import type { Answer } from '../http/reply';
+import type { Reply } from '../http/reply';
 import { fieldReader, undecryptable } from '../http/encrypted-fields';
 import { pathNumber, type Endpoint } from '../http/endpoint';
 import { subjectOf } from '../http/records';
@@ -32,7 +32,7 @@ const about = (refund: SimulatedRefund | null) =>
 function readCard(
   body: AbnormalRefundBody & { type: 'USER_BANK_CARD' },
   read: (text: string) => string | null,
-): { readonly card: UserBankCard } | { readonly refusal: Answer } {
+): { readonly card: UserBankCard } | { readonly refusal: Reply } {
   const bankAccount = read(body.bank_account);
   const realName = read(body.real_name);
   if (bankAccount === null) return { refusal: undecryptable('/bank_account') };

@@ -1,5 +1,5 @@
 // WeChat's rate limits on refund requests.
-import { refuse, type Answer } from '../http/reply';
+import { refuse, type Reply } from '../http/reply';
 import type { SimulatedRefund } from './refund-store';
 
 /** WeChat's limits on requests for refunds, for a test to switch on. 0, the default: none. */
@@ -14,9 +14,9 @@ export interface RefundRules {
 
 export interface RefundLimits {
   /** Null when enough time has passed since the latest of these refunds. */
-  checkSpacing: (before: readonly SimulatedRefund[], nowMs: number) => Answer | null;
+  checkSpacing: (before: readonly SimulatedRefund[], nowMs: number) => Reply | null;
   /** The reply to a request, or FREQUENCY_LIMITED when it exceeds a limit. */
-  through: (merchantId: string, answer: () => Answer) => Answer;
+  through: (merchantId: string, answer: () => Reply) => Reply;
   setRules: (rules: RefundRules) => void;
   /** Forgets the counted requests; the rules stay. */
   clear: () => void;
@@ -24,7 +24,7 @@ export interface RefundLimits {
 
 const SECOND_MS = 1_000;
 
-const limited = (message: string): Answer => refuse(429, 'FREQUENCY_LIMITED', message);
+const limited = (message: string): Reply => refuse(429, 'FREQUENCY_LIMITED', message);
 
 /** The requests of the last second, by merchant. */
 function createLastSecond(realNow: () => number) {

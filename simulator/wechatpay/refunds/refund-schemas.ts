@@ -1,7 +1,7 @@
 // Schemas of the refund requests, as strict as WeChat's.
 import { z } from 'zod';
 import { MAX_FEN } from '../../../domain/money';
-import type { Answer } from '../http/reply';
+import type { Reply } from '../http/reply';
 import { notifyUrl, outTradeNo, paramErrorOf, text } from '../http/request-fields';
 
 const outRefundNo = z.string().regex(/^[0-9A-Za-z_\-|*@]{1,64}$/);
@@ -58,7 +58,7 @@ export type AbnormalRefundBody = z.output<typeof abnormalRefund>;
 
 type Parsed<T> =
   | { readonly kind: 'parsed'; readonly body: T }
-  | { readonly kind: 'refused'; readonly answer: Answer };
+  | { readonly kind: 'refused'; readonly answer: Reply };
 
 /** As strict as WeChat v3: https://pay.weixin.qq.com/doc/v3/merchant/4012791903. */
 export function parseRefund(body: unknown): Parsed<RefundBody> {

@@ -1,6 +1,6 @@
 // WeChat's rules for refunds.
 import { isDeepStrictEqual } from 'node:util';
-import { refuse, type Answer } from '../http/reply';
+import { refuse, type Reply } from '../http/reply';
 import { beijingDay } from '../time/beijing-time';
 import { randomDigits } from '../keys/crypto';
 import type { Merchant } from '../keys/merchants';
@@ -27,14 +27,14 @@ export interface RefundsDeps {
 
 export interface Refunds {
   /** Makes a new refund, or returns the one that the same request made before, as it is now. */
-  ask: (merchant: Merchant, body: RefundBody) => Answer;
-  query: (merchant: Merchant, outRefundNo: string) => Answer;
+  ask: (merchant: Merchant, body: RefundBody) => Reply;
+  query: (merchant: Merchant, outRefundNo: string) => Reply;
   /** Redirects an abnormal refund: it is PROCESSING again. */
   sendElsewhere: (
     merchant: Merchant,
     refund: { readonly refundId: string; readonly outRefundNo: string },
     to: NonNullable<SimulatedRefund['sentTo']>,
-  ) => Answer;
+  ) => Reply;
 }
 
 interface Paid {
@@ -42,10 +42,10 @@ interface Paid {
   readonly payment: Payment;
 }
 
-const invalid = (message: string): Answer => refuse(400, 'INVALID_REQUEST', message);
-const answerOf = (refund: SimulatedRefund): Answer => ({ status: 200, body: refundBody(refund) });
+const invalid = (message: string): Reply => refuse(400, 'INVALID_REQUEST', message);
+const answerOf = (refund: SimulatedRefund): Reply => ({ status: 200, body: refundBody(refund) });
 
-function findPaid(transactions: Transactions, merchant: Merchant, body: RefundBody): Paid | Answer {
+function findPaid(transactions: Transactions, merchant: Merchant, body: RefundBody): Paid | Reply {
   const unknown = refuse(404, 'RESOURCE_NOT_EXISTS', '订单不存在');
   const { transaction_id: transactionId, out_trade_no: outTradeNo } = body;
   if (transactionId !== undefined) {
@@ -65,7 +65,7 @@ function checkAmount(
   payment: Payment,
   before: readonly SimulatedRefund[],
   nowMs: number,
-): Answer | null {
+): Reply | null {
   if (amount.total !== payment.totalFen) return invalid('订单金额与原支付金额不一致');
   if (amount.currency !== 'CNY' && amount.currency !== payment.currency) {
     return invalid('退款币种与支付币种不一致');

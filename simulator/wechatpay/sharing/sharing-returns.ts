@@ -1,6 +1,6 @@
 // WeChat's rules for share returns.
 import { isDeepStrictEqual } from 'node:util';
-import { refuse, type Answer } from '../http/reply';
+import { refuse, type Reply } from '../http/reply';
 import type { Merchant } from '../keys/merchants';
 import { returnBody } from './sharing-body';
 import type { ReturnBody } from './sharing-schemas';
@@ -12,12 +12,12 @@ const RETURNABLE_MS = 180 * 24 * 3_600_000;
 
 export interface SharingReturns {
   /** Makes a new return, or returns the one that the same request made before, as it is now. */
-  ask: (merchant: Merchant, body: ReturnBody) => Answer;
-  query: (merchant: Merchant, outReturnNo: string, outOrderNo: unknown) => Answer;
+  ask: (merchant: Merchant, body: ReturnBody) => Reply;
+  query: (merchant: Merchant, outReturnNo: string, outOrderNo: unknown) => Reply;
 }
 
-const invalid = (message: string): Answer => refuse(400, 'INVALID_REQUEST', message);
-const answerOf = (one: SimulatedReturn): Answer => ({ status: 200, body: returnBody(one) });
+const invalid = (message: string): Reply => refuse(400, 'INVALID_REQUEST', message);
+const answerOf = (one: SimulatedReturn): Reply => ({ status: 200, body: returnBody(one) });
 
 /** Null when this receiver has this amount to return. */
 function checkReturn(
@@ -25,7 +25,7 @@ function checkReturn(
   body: ReturnBody,
   before: readonly SimulatedReturn[],
   nowMs: number,
-): Answer | null {
+): Reply | null {
   const part = sharing.parts.find(
     ({ type, account }) => type === 'MERCHANT_ID' && account === body.return_mchid,
   );

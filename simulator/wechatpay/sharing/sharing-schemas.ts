@@ -1,7 +1,7 @@
 // Schemas of the profit sharing requests, as strict as WeChat's.
 import { z } from 'zod';
 import { MAX_FEN } from '../../../domain/money';
-import type { Answer } from '../http/reply';
+import type { Reply } from '../http/reply';
 import { paramErrorOf, text } from '../http/request-fields';
 import { RECEIVER_TYPES } from './sharing-store';
 
@@ -70,7 +70,7 @@ export type ReturnBody = z.output<typeof returning>;
 
 type Parsed<T> =
   | { readonly kind: 'parsed'; readonly body: T }
-  | { readonly kind: 'refused'; readonly answer: Answer };
+  | { readonly kind: 'refused'; readonly answer: Reply };
 
 /** As strict as WeChat v3. */
 const parser =

@@ -1,6 +1,6 @@
 // WeChat's rules for profit sharing.
 import { isDeepStrictEqual } from 'node:util';
-import { paramError, refuse, type Answer } from '../http/reply';
+import { paramError, refuse, type Reply } from '../http/reply';
 import { beijingDay } from '../time/beijing-time';
 import { randomDigits } from '../keys/crypto';
 import { undecryptable } from '../http/encrypted-fields';
@@ -39,17 +39,17 @@ export interface SharingsDeps {
 type Read = (text: string) => string | null;
 
 export interface Sharings {
-  addReceiver: (merchant: Merchant, body: ReceiverBody, read: Read) => Answer;
+  addReceiver: (merchant: Merchant, body: ReceiverBody, read: Read) => Reply;
   /** Makes a new sharing, or returns the one that the same request made before, as it is now. */
-  share: (merchant: Merchant, body: ShareBody, read: Read) => Answer;
-  query: (merchant: Merchant, outOrderNo: string, transactionId: unknown) => Answer;
-  unfreeze: (merchant: Merchant, body: UnfreezeBody) => Answer;
-  unsplitAmount: (merchant: Merchant, transactionId: string) => Answer;
+  share: (merchant: Merchant, body: ShareBody, read: Read) => Reply;
+  query: (merchant: Merchant, outOrderNo: string, transactionId: unknown) => Reply;
+  unfreeze: (merchant: Merchant, body: UnfreezeBody) => Reply;
+  unsplitAmount: (merchant: Merchant, transactionId: string) => Reply;
   setRules: (rules: SharingRules) => void;
 }
 
-const invalid = (message: string): Answer => refuse(400, 'INVALID_REQUEST', message);
-const answerOf = (sharing: SimulatedSharing): Answer => ({
+const invalid = (message: string): Reply => refuse(400, 'INVALID_REQUEST', message);
+const answerOf = (sharing: SimulatedSharing): Reply => ({
   status: 200,
   body: sharingBody(sharing),
 });
@@ -57,7 +57,7 @@ const answerOf = (sharing: SimulatedSharing): Answer => ({
 export const newSharingId = (nowMs: number): string =>
   `30${randomDigits(8)}${beijingDay(nowMs)}${randomDigits(10)}`;
 
-function checkAppId(merchant: Merchant, appId: string): Answer | null {
+function checkAppId(merchant: Merchant, appId: string): Reply | null {
   if (merchant.appIds.has(appId)) return null;
   return refuse(400, 'APPID_MCHID_NOT_MATCH', 'appid和mchid不匹配');
 }
@@ -65,7 +65,7 @@ function checkAppId(merchant: Merchant, appId: string): Answer | null {
 type NamedReceiver = ShareBody['receivers'][number];
 
 /** The names as WeChat reads them, or the refusal that names the first unreadable one. */
-function readNames(receivers: readonly NamedReceiver[], read: Read): Answer | NamedReceiver[] {
+function readNames(receivers: readonly NamedReceiver[], read: Read): Reply | NamedReceiver[] {
   const named: NamedReceiver[] = [];
   for (const [index, receiver] of receivers.entries()) {
     const name = receiver.name === undefined ? undefined : read(receiver.name);
@@ -103,7 +103,7 @@ function findPaid(deps: SharingsDeps, { merchantId }: Merchant, transactionId: s
 }
 
 /** Null when this payment can be shared, or the rest of it unfrozen. */
-function checkFrozen(deps: SharingsDeps, { order, payment }: Sharable): Answer | null {
+function checkFrozen(deps: SharingsDeps, { order, payment }: Sharable): Reply | null {
   if (!order.profitSharing) return invalid('非分账订单不支持分账');
   if (deps.now() - payment.successTimeMs > SHAREABLE_MS) return invalid('订单已超过可分账的期限');
   const over = deps.store.sharings.of(payment).some(({ unfreezes }) => unfreezes);
@@ -116,7 +116,7 @@ function checkShare(
   rules: SharingRules,
   paid: Sharable,
   { receivers }: ShareBody,
-): Answer | null {
+): Reply | null {
   const { order, payment } = paid;
   const ageMs = deps.now() - payment.successTimeMs;
   if (ageMs < (rules.shareableAfterMs ?? DEFAULT_AFTER_MS)) {
@@ -144,7 +144,7 @@ function share(
   rules: SharingRules,
   merchant: Merchant,
   body: ShareBody,
-): Answer {
+): Reply {
   const known = deps.store.sharings.find(merchant.merchantId, body.out_order_no);
   if (known !== null) {
     return known.kind === 'share' && isDeepStrictEqual(known.content, body)
@@ -171,7 +171,7 @@ function share(
   return answerOf(sharing);
 }
 
-function unfreeze(deps: SharingsDeps, merchant: Merchant, body: UnfreezeBody): Answer {
+function unfreeze(deps: SharingsDeps, merchant: Merchant, body: UnfreezeBody): Reply {
   // The number was used before: WeChat reports success and does nothing.
   const known = deps.store.sharings.find(merchant.merchantId, body.out_order_no);
   if (known !== null) return answerOf(known);

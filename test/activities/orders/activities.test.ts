@@ -1,4 +1,4 @@
-// What the run of an order is told about its refunds and its failed effects.
+// Holds what the run of an order is told about its refunds and its failed effects.
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createOrderActivities } from '../../../activities/orders/activities';

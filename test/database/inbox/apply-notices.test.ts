@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-// What waits in the inbox for one number is applied once, in the order it came.
+// Holds what waits in the inbox for one number is applied once, in the order it came.
 import { createTestMoney, type TestMoney } from '../support/money';
 import { someOrder } from '../support/patrol';
 import { startTestSharing, type TestSharing } from '../support/sharing';

@@ -1,3 +1,4 @@
+// The inbox writer stores each notice once, also under load and while the database is away.
 import { randomUUID } from 'node:crypto';
 import { Client, Pool } from 'pg';
 import {

@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-// What one reported payment does to its order, its transaction and the interventions.
+// Holds what one reported payment does to its order, its transaction and the interventions.
 import { createTestMoney, type TestMoney } from '../support/money';
 import { someOrder } from '../support/patrol';
 import { startTestSharing, type TestSharing } from '../support/sharing';

@@ -367,7 +367,7 @@ describe('a take-back that WeChat fails', () => {
     const [one, two] = [await refundOf(no, 200), await refundOf(no, 100)];
     const first = await sent(one);
     await hear(first.back, 'SUCCESS', first.attemptId);
-    // The other refund is given up: what the payment has left is enough for this one.
+    // The other refund is abandoned: what the payment has left is enough for this one.
     await sharing.sql.query(`UPDATE refunds SET status = 'closed' WHERE out_refund_no = $1`, [two]);
     await sharing.sql.query(
       `UPDATE payment_transactions SET held_fen = held_fen - 100 WHERE order_no = $1`,

@@ -1,3 +1,4 @@
+// Gives tests the built modules that need Prisma.
 import type * as patrolActivities from '../../../activities/patrol/activities';
 import type * as orderNumbers from '../../../database/orders/take-order-numbers';
 import type * as orderReading from '../../../database/views/read-orders';
@@ -11,7 +12,7 @@ declare global {
 }
 
 /**
- * Prisma loads its query compiler by a dynamic import, which the sandbox of Jest refuses. What needs
+ * Prisma loads its query compiler by a dynamic import, which the sandbox of Jest refuses. Holds what needs
  * Prisma is therefore loaded as it was built, by Node itself: see `with-built-code.cjs`.
  */
 function built(path: string): unknown {

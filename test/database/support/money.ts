@@ -1,3 +1,4 @@
+// Pays, refunds and resolves in tests of the database.
 import { fen } from '../../../domain/money';
 import type { Notice, PaymentNotice, RefundNotice } from '../../../domain/payments/notices';
 import type { Application } from '../../../database/inbox/apply-notices';
@@ -12,7 +13,7 @@ export interface RefundRow {
   readonly origin: string;
 }
 
-/** What WeChat tells and persons answer, on the database alone: one operator's key. */
+/** Holds what WeChat tells and persons answer, on the database alone: one operator's key. */
 export interface TestMoney {
   /** Keeps and applies a payment of 300 fen with these changes. */
   pays(no: string, changes?: PlainChanges<PaymentNotice>): Promise<Application>;
@@ -27,7 +28,7 @@ export interface TestMoney {
   ): Promise<string>;
   /** Keeps what WeChat told, for whoever comes next. */
   keep(no: string, kind: 'refund', changes: PlainChanges<RefundNotice>): Promise<void>;
-  /** What a run does that is told that there is more. */
+  /** Holds what a run does that is told that there is more. */
   again(no: string): Promise<Application>;
   refundsOf(no: string): Promise<RefundRow[]>;
   /** Reasons of what is open. */

@@ -1,3 +1,4 @@
+// Prepares rows for tests of the patrol.
 import { Pool } from 'pg';
 import type { PatrolFinding, PatrolKind, PatrolStart } from '../../../domain/patrol/findings';
 import { createTestDatabase } from '../../support/test-database';
@@ -30,7 +31,7 @@ export async function startTestPatrol(): Promise<TestPatrol> {
   const own = await createTestDatabase();
   const sql = new Pool({ connectionString: own.url, max: 2 });
   const database = openDatabase({ url: own.url, ...secrets, webhooks: false });
-  // What came up a moment ago is given time; the dependencies of this database were always up.
+  // Holds what came up a moment ago is given time; the dependencies of this database were always up.
   await sql.query(`UPDATE dependencies SET since = now() - interval '1 day'`);
   const woken: string[] = [];
   const outages: string[] = [];
@@ -168,7 +169,7 @@ export async function someOrder(sql: Pool, row: OrderRow = {}): Promise<string> 
 }
 
 /**
- * A refund of an order's transaction, held by it as the rules say. One that succeeded counts for the order,
+ * A refund of an order's transaction, held by it as the rules say. An entry that succeeded counts for the order,
  * and what it takes back is still to be done.
  */
 export async function someRefund(

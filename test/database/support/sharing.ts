@@ -1,3 +1,4 @@
+// Prepares shared payments for tests of the database.
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
 import type { NewReceiver } from '../../../database/sharing/hold-sharing';

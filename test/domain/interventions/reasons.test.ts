@@ -1,3 +1,4 @@
+// The reasons of interventions, and the actions that resolve them.
 import {
   actionsFor,
   INTERVENTION_ACTIONS,

@@ -10,7 +10,7 @@ import {
 import { userHashOf } from '../support/orders';
 
 /**
- * What the two check digits find of the errors people make: one character taken for another, two
+ * Holds what the two check digits find of the errors people make: one character taken for another, two
  * neighbours swapped. MOD 97-10 over letters as two digits finds all of the first kind within
  * digits and within letters; what it can't find is counted here, on numbers that are the same in
  * every run.

@@ -27,7 +27,7 @@ const NOTICE: PaymentNotice = {
   successTime: null,
 };
 
-/** What the notice carries; SUCCESS and REFUND of each. */
+/** Holds what the notice carries; SUCCESS and REFUND of each. */
 const CONTENTS = {
   right: {},
   'wrong amount': { totalFen: fen(1229) },

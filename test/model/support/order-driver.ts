@@ -259,7 +259,10 @@ async function attempt(
   } catch (error) {
     if (process.isDead()) return;
     const operation = { activity: 'settleRefund', number: outRefundNo, attempt: 1 };
-    const verdict = await judge(error, operation).catch((fault: unknown) => fault);
+    // The interceptor decides inside the activity's context, as a worker does.
+    const verdict = await new MockActivityEnvironment({}, { logger: QUIET })
+      .run(() => judge(error, operation))
+      .catch((fault: unknown) => fault);
     if (process.isDead()) return;
     if (!isExpected(verdict)) throw verdict;
   }
