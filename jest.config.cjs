@@ -18,6 +18,6 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 60_000,
   testSequencer: '<rootDir>/test/support/longest-first.cjs',
-  // More than the two cores of CI: most of the time, a file waits for a time-out of the product.
-  maxWorkers: 3,
+  // One for each core of CI: with more, starts and transactions meet their time-outs.
+  maxWorkers: 2,
 };

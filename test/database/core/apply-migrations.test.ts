@@ -124,7 +124,7 @@ describe('migrate', () => {
     await write('0001_init', `${CREATE_ORDERS}-- changed\n`);
     await write('0003_note', 'ALTER TABLE orders ADD note TEXT;');
     await expect(migrate(database.url, folder, silent)).rejects.toThrow(
-      /^The migration 0001_init was changed after it was applied: /,
+      /^The migration 0001_init was changed after it was applied\. /,
     );
     expect(await pendingMigrations(pool, folder)).toEqual(['0003_note']);
   });
