@@ -60,7 +60,7 @@ test('the first key encrypts, all keys decrypt, and a removed key decrypts nothi
   const rotated = createFieldCipher([second, first]);
   expect(rotated.encrypt(place, 'openid')).toMatch(/^v1\.k2\./);
   expect(rotated.decrypt(place, old)).toBe('openid');
-  expect(() => createFieldCipher([second]).decrypt(place, old)).toThrow('No key');
+  expect(() => createFieldCipher([second]).decrypt(place, old)).toThrow('No configured key');
 });
 
 test('a key configured under the id of another key decrypts nothing', () => {
