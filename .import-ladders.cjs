@@ -15,6 +15,7 @@ module.exports = {
   database: {
     files: [],
     rungs: [
+      ['encryption', 'migrations'],
       ['core'],
       ['interventions', 'settings', 'requests'],
       ['outbound'],

@@ -1,7 +1,7 @@
 // `npm run db:migrate`: applies the migrations that the database of DATABASE_URL lacks.
 import { migrationsDir } from '../config/paths';
 import { loadDatabaseUrl } from '../config/settings';
-import { migrate } from '../database/core/apply-migrations';
+import { migrate } from '../database/migrations/apply-migrations';
 
 async function main(): Promise<void> {
   const applied = await migrate(loadDatabaseUrl(), migrationsDir(), (line) => console.log(line));

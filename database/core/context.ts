@@ -1,7 +1,7 @@
 // Holds what the functions of database/ share: client, cipher, hash and settings.
 import type { Prisma, PrismaClient } from '../../generated/prisma/client';
-import type { FieldCipher } from './field-encryption';
-import type { KeyedHash } from './keyed-hash';
+import type { FieldCipher } from '../encryption/field-encryption';
+import type { KeyedHash } from '../encryption/keyed-hash';
 
 /** The functions of database/ share this; it never leaves database/ (S16). */
 export interface DatabaseContext {

@@ -3,8 +3,8 @@ import { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import type { Notice } from '../../domain/payments/notices';
 import { sqlStateOf } from '../core/classify-errors';
-import { createFieldCipher } from '../core/field-encryption';
-import { createKeyedHash } from '../core/keyed-hash';
+import { createFieldCipher } from '../encryption/field-encryption';
+import { createKeyedHash } from '../encryption/keyed-hash';
 import { FIRST_SWEEP_MS } from '../core/due-times';
 
 /** A callback that passed signature and decryption. */

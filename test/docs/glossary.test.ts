@@ -32,6 +32,8 @@ const has = (word: string): boolean => new RegExp(`(^|[^a-z])${word}($|[^a-z])`)
 const TECHNICAL = [
   'core',
   'requests',
+  'encryption',
+  'migrations',
   'views',
   'http',
   'health',

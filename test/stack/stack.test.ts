@@ -13,8 +13,8 @@ import { z } from 'zod';
 import { freePort } from '../../stack/processes/free-port';
 import { databaseUrlFor, type Stack, startStack } from '../../stack/stack';
 
-const IDLE = join(__dirname, '..', 'support', 'idle-process.cjs');
-const OWNER = join(__dirname, '..', 'support', 'abandoned-owner.cjs');
+const IDLE = join(__dirname, 'support', 'idle-process.cjs');
+const OWNER = join(__dirname, 'support', 'abandoned-owner.cjs');
 const GONE_TIMEOUT_MS = 20_000;
 
 const ownerSchema = z.object({ dataDir: z.string(), idle: z.number(), databaseUrl: z.string() });

@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { migrate } from '../../database/core/apply-migrations';
+import { migrate } from '../../database/migrations/apply-migrations';
 import { type Stack, startStack } from '../../stack/stack';
 
 declare global {

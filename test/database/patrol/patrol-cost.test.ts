@@ -2,8 +2,8 @@
 // Tests that the patrol reads few rows, however many orders there are.
 import { DEFAULT_SHARING } from '../../../domain/settings/runtime-settings';
 import { z } from 'zod';
-import { createFieldCipher } from '../../../database/core/field-encryption';
-import { createKeyedHash } from '../../../database/core/keyed-hash';
+import { createFieldCipher } from '../../../database/encryption/field-encryption';
+import { createKeyedHash } from '../../../database/encryption/keyed-hash';
 import { createPatrol, PrismaClient, PrismaPg } from '../support/built';
 import { someOrder, startTestPatrol, type TestPatrol } from '../support/patrol';
 import { secrets } from '../support/secrets';

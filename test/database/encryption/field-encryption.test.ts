@@ -1,7 +1,7 @@
 // Tests the encryption of columns with personal data.
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { createFieldCipher } from '../../../database/core/field-encryption';
+import { createFieldCipher } from '../../../database/encryption/field-encryption';
 
 const [first, second] = [
   { id: 'k1', key: randomBytes(32) },

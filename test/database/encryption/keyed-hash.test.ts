@@ -1,7 +1,7 @@
 // Tests the keyed hashes.
 import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { createKeyedHash } from '../../../database/core/keyed-hash';
+import { createKeyedHash } from '../../../database/encryption/keyed-hash';
 
 const key = randomBytes(32);
 const hash = createKeyedHash(key);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client, Pool } from 'pg';
-import { migrate, pendingMigrations } from '../../../database/core/apply-migrations';
+import { migrate, pendingMigrations } from '../../../database/migrations/apply-migrations';
 import { createEmptyDatabase, type TestDatabase } from '../../support/test-database';
 
 const CREATE_ORDERS = 'CREATE TABLE orders (no TEXT PRIMARY KEY);\n';

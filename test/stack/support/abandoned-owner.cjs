@@ -1,5 +1,5 @@
 // Run as a program: starts a stack, prints its parts, and waits to be killed.
-const { startStack } = require('../../dist/stack/stack.js');
+const { startStack } = require('../../../dist/stack/stack.js');
 
 async function main() {
   const stack = await startStack({ durable: false, temporal: { own: true } });
