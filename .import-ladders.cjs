@@ -9,7 +9,7 @@ module.exports = {
     rungs: [
       ['orders', 'fulfilment'],
       ['interventions'],
-      ['payments', 'refunds', 'sharing', 'patrol', 'retries', 'settings', 'temporal'],
+      ['payments', 'refunds', 'sharing', 'patrol', 'retries', 'settings', 'temporal', 'outbound'],
     ],
   },
   database: {

@@ -3,7 +3,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { Agent } from 'undici';
-import { createLoggedMessages, createWebhookPort, noReceiver } from '../activities/outbound/ports';
+import {
+  createLoggedMessages,
+  createWebhookPort,
+  noReceiver,
+} from '../activities/outbound/send-webhook';
 import { createOutboundActivities } from '../activities/outbound/activities';
 import { createOrderActivities } from '../activities/orders/activities';
 import { createPatrolActivities } from '../activities/patrol/activities';

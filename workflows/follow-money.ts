@@ -2,7 +2,7 @@
 // Sandbox: deterministic only.
 import { condition, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { noticeSignal } from './messages';
-import { isBudgetSpent } from './steps';
+import { isBudgetSpent } from './call-activities';
 
 interface Settlement<S> {
   standing: S | null;

@@ -21,7 +21,7 @@ import {
   proposeSignal,
   resolutionUpdate,
 } from './messages';
-import { finishEffects, isBudgetSpent, outbound, queries, steps, wechat } from './steps';
+import { finishEffects, isBudgetSpent, outbound, queries, steps, wechat } from './call-activities';
 
 /**
  * The run of one order; its id is the order number. It reads the rows, does what is left to do, and

@@ -2,7 +2,7 @@
 // Sandbox: deterministic only.
 import type { SharingStanding } from './activity-contract';
 import { followMoney } from './follow-money';
-import { isBudgetSpent, money } from './steps';
+import { isBudgetSpent, money } from './call-activities';
 
 /** The run of one profit sharing, or of one unfreeze; its id is `sharing/<out_order_no>`. */
 export async function profitSharingWorkflow(outOrderNo: string): Promise<SharingStanding> {

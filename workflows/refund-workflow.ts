@@ -2,7 +2,7 @@
 // Sandbox: deterministic only.
 import type { RefundStanding } from './activity-contract';
 import { followMoney } from './follow-money';
-import { money, steps } from './steps';
+import { money, steps } from './call-activities';
 
 /**
  * The run of one refund; its id is `refund/<out_refund_no>`. It takes back the shared money that

@@ -6,7 +6,7 @@ import type { RetryOperation } from '../../domain/retries/retry-policy';
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import { OperationFailure, retryIn, type FailureEvidence } from '../retries/failures';
 import { evidenceOf } from './deps';
-import { codeOf, isAbsent, type Unsettled } from './outcomes';
+import { codeOf, isAbsent, type Unsettled } from './classify-outcome';
 
 /**
  * When WeChat is queried about what it works on, counted from when it accepted the request; after

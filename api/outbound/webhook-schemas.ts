@@ -1,7 +1,7 @@
 // Schemas of the webhooks that Oncepay sends to the shop, for /openapi.json.
 import { z } from 'zod';
 import { CHANNEL_NAMES } from '../../domain/orders/channels';
-import type { WebhookEventName } from '../../domain/fulfilment/effects';
+import type { WebhookEventName } from '../../domain/outbound/webhook-events';
 import type { OrderStatus } from '../../domain/orders/order-state';
 import { RECEIVER_RESULTS, RECEIVER_TYPES } from '../../domain/sharing/profit-sharing';
 import { fen, json } from '../http/fields';

@@ -1,10 +1,8 @@
 // Adds the webhooks and messages that follow from a change, in its transaction.
 import { deliveryId } from '../../domain/temporal/workflow-ids';
-import type {
-  DeliveryKind,
-  OrderEventName,
-  WebhookEventName,
-} from '../../domain/fulfilment/effects';
+import type { DeliveryKind } from '../../domain/outbound/webhook-events';
+import type { WebhookEventName } from '../../domain/outbound/webhook-events';
+import type { OrderEventName } from '../../domain/outbound/webhook-events';
 import type { DatabaseContext, Tx } from '../core/context';
 import type { LockedOrder } from '../core/lock-order';
 

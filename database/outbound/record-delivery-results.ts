@@ -1,5 +1,5 @@
 // Reads the deliveries that an order has to send, and records how they went.
-import type { DeliveryKind } from '../../domain/fulfilment/effects';
+import type { DeliveryKind } from '../../domain/outbound/webhook-events';
 import { canBePaid } from '../../domain/orders/order-state';
 import type { RunView } from '../../domain/orders/run-view';
 import { SETTLE_GRACE_MS } from '../core/due-times';

@@ -13,7 +13,7 @@ import {
 } from './lock-refund';
 import { hasOpenIntervention } from './open-refund-intervention';
 import { mayBeRedirected, redirect, type Redirect } from './redirect-refund';
-import { takeRefundToken } from './take-refund-token';
+import { takeRefundToken } from './limit-failing-refunds';
 import { finishTakeBacks, takeBackTurn, type TakeBackTurn } from './take-back-shares';
 
 /** Holds what the run of a refund does next. */

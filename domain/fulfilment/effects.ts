@@ -1,4 +1,4 @@
-// The names of a payment's effects, of their compensations, and of outbound events.
+// The names of a payment's effects and of their compensations.
 // Sandbox: deterministic only.
 
 /**
@@ -67,21 +67,3 @@ export function effectsFor(order: {
     return true;
   });
 }
-
-/** Events of an order that go to the shop as webhooks; some go to the user as messages too. */
-export const ORDER_EVENT_NAMES = [
-  'order.paid',
-  'order.fulfilled',
-  'order.closed',
-  'order.paid_late',
-] as const;
-export type OrderEventName = (typeof ORDER_EVENT_NAMES)[number];
-
-/** All events that go to the shop's webhook. `/openapi.json` has the payload of each. */
-export const WEBHOOK_EVENT_NAMES = [
-  ...ORDER_EVENT_NAMES,
-  'refund.succeeded',
-  'profit_sharing.finished',
-] as const;
-export type WebhookEventName = (typeof WEBHOOK_EVENT_NAMES)[number];
-export type DeliveryKind = 'webhook' | 'message';

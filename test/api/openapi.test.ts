@@ -1,6 +1,6 @@
 // The OpenAPI document agrees with the operations, their replies and the webhooks.
 import { z } from 'zod';
-import { WEBHOOK_EVENT_NAMES } from '../../domain/fulfilment/effects';
+import { WEBHOOK_EVENT_NAMES } from '../../domain/outbound/webhook-events';
 import { ERRORS } from '../../domain/error-catalogue';
 import { REFUND_ORIGINS } from '../../domain/refunds/refund-state';
 import { receiver, SHARING_ENV, untilSharing } from '../e2e/support/sharing';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../config/paths';
 import { ENVIRONMENT_NAMES } from '../../config/settings';
-import { WEBHOOK_EVENT_NAMES } from '../../domain/fulfilment/effects';
+import { WEBHOOK_EVENT_NAMES } from '../../domain/outbound/webhook-events';
 import { INTERVENTION_REASONS } from '../../domain/interventions/reasons';
 import { ORDER_STATUSES } from '../../domain/orders/order-state';
 import { RECEIVER_RESULTS, SHARING_STATUSES } from '../../domain/sharing/profit-sharing';

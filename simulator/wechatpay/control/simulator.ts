@@ -1,6 +1,6 @@
 // The simulator's public methods: what a payer, a bank or a test can do at WeChat.
 import type { TradeState } from '../../../domain/payments/notices';
-import type { CallbackBehaviour } from '../callbacks/callback-schedule';
+import type { CallbackBehaviour } from '../callbacks/disturb-callbacks';
 import type { Delivery } from '../callbacks/deliveries';
 import type { Fault } from '../http/faults';
 import type { NotifyRequest, Payments } from '../payments/payments';

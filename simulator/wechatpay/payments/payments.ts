@@ -2,7 +2,7 @@
 import type { TradeState } from '../../../domain/payments/notices';
 import { ControlRefusal } from '../http/reply';
 import { buildNotification, type Notification } from '../callbacks/callbacks';
-import type { CallbackSchedule } from '../callbacks/callback-schedule';
+import type { CallbackSchedule } from '../callbacks/disturb-callbacks';
 import { randomToken } from '../keys/crypto';
 import type { Delivery } from '../callbacks/deliveries';
 import type { Merchant } from '../keys/merchants';

@@ -1,6 +1,6 @@
 // Tests the ids of runs, updates and deliveries.
 import fc from 'fast-check';
-import { ORDER_EVENT_NAMES } from '../../../domain/fulfilment/effects';
+import { ORDER_EVENT_NAMES } from '../../../domain/outbound/webhook-events';
 import { makeOrderNumber, parseOrderNumber } from '../../../domain/orders/order-number';
 import {
   CLOSE_UPDATE_ID,

@@ -1,5 +1,5 @@
 // The simulator's callbacks: signed, repeated, disturbed.
-import { RETRY_GAPS_SECONDS } from '../../../simulator/wechatpay/callbacks/callback-retries';
+import { RETRY_GAPS_SECONDS } from '../../../simulator/wechatpay/callbacks/repeat-callbacks';
 import { open, startReceiver, type CallbackReceiver } from './support/callback-receiver';
 import { isSignedBy, prepay, prepayBody, start, type Fixture } from './support/merchant-client';
 import { containing } from './support/matchers';

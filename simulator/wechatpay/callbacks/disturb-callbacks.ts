@@ -1,5 +1,5 @@
 // Sends each notification, and applies the behaviour that a test or the demo asked for.
-import type { CallbackRetries, Running } from './callback-retries';
+import type { CallbackRetries, Running } from './repeat-callbacks';
 import type { Notification, Tamper } from './callbacks';
 import type { Deliveries, Delivery } from './deliveries';
 import type { Timers } from '../time/timers';
