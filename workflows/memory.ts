@@ -17,7 +17,7 @@ export interface Memory {
   looksDone: number;
   /** Resolutions that a person proposed by hand in Web UI. */
   readonly proposals: Proposal[];
-  /** Holds what the decision about the next steps reads and changes. */
+  /** The part of the memory that the decision about the next steps reads and changes. */
   steps: StepMemory;
   /** The run is about to end: every update gets its reply now. */
   ending: boolean;

@@ -1,4 +1,4 @@
-// Holds what activities that call WeChat need, and how they show a failed call to a person.
+// The dependencies of activities that call WeChat, and the evidence of a failed call.
 import type { Database } from '../../database/database';
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { WechatPayClient } from '../../providers/wechatpay/client';

@@ -67,7 +67,7 @@ export interface NumberedRequestKind<Stored, State, Standing> {
   wakeOrderRun(request: Stored): Promise<void>;
 }
 
-/** Holds what WeChat reported of a request. */
+/** A report of WeChat about a request. */
 export interface NumberedReport<State> {
   readonly state: State;
   /** The attempt that WeChat responded to; null after a query. */
@@ -76,7 +76,7 @@ export interface NumberedReport<State> {
   readonly nextQueryAtMs: number;
 }
 
-/** Holds what follows a recorded report. */
+/** The step after a recorded report. */
 export type Recorded<Standing> =
   /** The run has nothing to send or query now. */
   | { readonly kind: 'ended'; readonly standing: Standing }

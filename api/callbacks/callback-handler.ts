@@ -8,7 +8,7 @@ import { ApiError } from '../http/problem';
 import type { Metrics } from '../health/metrics';
 import type { DeliveryLog } from './delivery-log';
 
-/** Holds what the callback handler needs. */
+/** The dependencies of the callback handler. */
 export interface CallbackDeps {
   readonly wechatpay: Pick<WechatPayClient, 'openCallback'>;
   readonly inbox: Pick<InboxWriter, 'add'>;

@@ -14,7 +14,7 @@ const CONCURRENCY = 24;
  */
 const MAX_ESCALATED = 50;
 
-/** Holds what the sweep needs. */
+/** The dependencies of the sweep. */
 export interface SweepDeps {
   readonly overdue: Database['overdue'];
   readonly runs: Pick<

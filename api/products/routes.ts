@@ -11,7 +11,7 @@ import { newCodes, newProduct, stockChange } from './schemas';
 
 const NO_PRODUCT = 'There is no product with this sku';
 
-/** Holds what all operations on products have. */
+/** The fields that all operations on products share. */
 const product = {
   roles: SHOP_ROLES,
   params: z.object({ sku }),

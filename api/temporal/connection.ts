@@ -7,7 +7,7 @@ import { SEARCH_ATTRIBUTES } from '../../domain/temporal/task-queues';
 const RECONNECT_MS = { initial: 250, max: 3_000 };
 const CHECK_TIMEOUT_MS = 1_500;
 
-/** Holds what `/readyz` shows of Temporal. */
+/** The state of Temporal as `/readyz` shows it. */
 export interface TemporalHealth {
   readonly temporal: 'up' | 'down';
   readonly searchAttributes: 'registered' | 'missing' | 'unknown';

@@ -1,4 +1,4 @@
-// Holds what the functions of database/ share: client, cipher, hash and settings.
+// The context that the functions of database/ share: client, cipher, hash and settings.
 import type { Prisma, PrismaClient } from '../../generated/prisma/client';
 import type { FieldCipher } from '../encryption/field-encryption';
 import type { KeyedHash } from '../encryption/keyed-hash';

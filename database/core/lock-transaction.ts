@@ -18,9 +18,9 @@ export interface LockedTransaction {
   readonly status: string;
   /** null when WeChat reported no amount. */
   readonly totalFen: Fen | null;
-  /** Holds what refunds hold, or have given back. */
+  /** The fen that refunds hold, or have sent back. */
   readonly heldFen: Fen;
-  /** Holds what receivers of sharings hold. */
+  /** The fen that receivers of sharings hold. */
   readonly sharedFen: Fen;
   readonly currency: string | null;
   /** Where WeChat sends the callbacks of its order; null without an order. */

@@ -1,4 +1,4 @@
-// Holds what the application of notices and resolutions to one order has read and changed.
+// The scope of one application of notices and resolutions: what it has read and changed.
 import type { RefundNotice } from '../../domain/payments/notices';
 import type { Tx } from './context';
 import { lockOrder, type LockedOrder } from './lock-order';

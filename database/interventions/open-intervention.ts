@@ -8,9 +8,9 @@ export interface NewIntervention {
   /** False when the number is not one of our orders. */
   readonly ours: boolean;
   readonly reason: InterventionReason;
-  /** Holds what exactly it is about: see domain/interventions/subjects. */
+  /** The exact thing that it is about: see domain/interventions/subjects. */
   readonly subject: string;
-  /** Holds what an operator needs to decide; never personal data. */
+  /** The facts that an operator needs to decide; never personal data. */
   readonly evidence: Readonly<Record<string, unknown>>;
   /** The most that a resolution may move, in fen; null or left out where it moves no money. */
   readonly amountFen?: number | null;

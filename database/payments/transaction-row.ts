@@ -91,7 +91,7 @@ export async function reopenTransaction(
   await endInterventions(tx, { outTradeNo, reasons: ['amount_mismatch'], subjects, now });
 }
 
-/** Holds what refunds hold of a transaction. */
+/** Reads how much of a transaction refunds hold. */
 export async function readHeld(
   { tx }: Scope,
   key: string,

@@ -13,9 +13,9 @@ import { openNoticeIntervention } from './open-refund-intervention';
 import { settleRefund } from './settle-refund';
 
 /**
- * Records what WeChat reported of a refund. A refund that was made outside of Oncepay is recorded
- * like ours where it fits the payment. An entry that doesn't fit has moved money that Oncepay can't
- * account for: it opens an intervention.
+ * Records a refund that WeChat reported. A refund that was made outside of Oncepay is recorded
+ * like ours where it fits the payment. A refund that doesn't fit has moved money that Oncepay
+ * can't account for: it opens an intervention.
  */
 export async function applyRefundNotice(
   context: DatabaseContext,
@@ -123,8 +123,8 @@ async function recordExternalRefund(
 }
 
 /**
- * No person has to decide any more about a payment that is refunded whole. Holds what follows the
- * resolution `refund` follows here, too.
+ * Ends the interventions about a payment that is refunded whole: no person has to decide about it
+ * any more. An order whose payment did not match closes then, as after the resolution `refund`.
  */
 async function endIfNothingLeft(
   context: DatabaseContext,

@@ -8,7 +8,7 @@ const REFUNDABLE_DAYS = 365;
 /** `too_many`: the payment has as many refunds as WeChat takes; `too_late`: it is too old. */
 export type RefundLimit = 'too_many' | 'too_late';
 
-/** Holds what callers and operators see. */
+/** The texts that callers and operators see. */
 export const REFUND_LIMIT_TEXTS: Readonly<Record<RefundLimit, string>> = {
   too_many: `WeChat Pay takes at most ${MAX_REFUNDS} refunds of one payment`,
   too_late: `WeChat Pay refunds a payment only within ${REFUNDABLE_DAYS} days after it`,

@@ -7,7 +7,7 @@ import type { TxScope } from '../core/tx-scope';
 import { openIntervention } from '../interventions/open-intervention';
 import type { LockedRefund } from './lock-refund';
 
-/** Holds what a person sees of the case; no personal data. */
+/** The facts of the case that a person sees; no personal data. */
 type Evidence = Readonly<Record<string, unknown>>;
 
 /** Opens an intervention about a refund, with its numbers and amounts in the evidence. */

@@ -17,7 +17,7 @@ import { freeSharedAmount } from '../sharing/hold-sharing';
 import { lockRefund, type LockedRefund } from './lock-refund';
 import { openTakeBackIntervention } from './open-refund-intervention';
 
-/** Holds what WeChat reported of a share return, by response or query. */
+/** A report of WeChat about a share return, by response or query. */
 export interface ShareReturnReport {
   readonly result: 'PROCESSING' | 'SUCCESS' | 'FAILED';
   readonly returnId: string | null;

@@ -43,7 +43,7 @@ export function createRefunds(context: DatabaseContext) {
       return row && (row.status as RefundStatus);
     },
 
-    /** Holds what the run does next, read from the row at the start of each attempt. */
+    /** The next step of the run, read from the row at the start of each attempt. */
     turn: (outRefundNo: string, limits: RefundLimits, nowMs: () => number): Promise<RefundTurn> =>
       takeRefundTurn(context, outRefundNo, limits, nowMs),
 

@@ -17,7 +17,7 @@ import { freeRefundHold } from './hold-refund';
 import type { LockedRefund } from './lock-refund';
 import { openRefundIntervention } from './open-refund-intervention';
 
-/** Holds what WeChat reported of a refund, by response, query or callback. */
+/** A report of WeChat about a refund, by response, query or callback. */
 export interface RefundReport {
   readonly event: RefundEvent;
   readonly refundId: string | null;

@@ -18,7 +18,7 @@ import { makeOwnNumber } from '../sharing/make-own-number';
 import type { LockedRefund } from './lock-refund';
 import { openTakeBackIntervention } from './open-refund-intervention';
 
-/** Holds what has to happen before a refund is sent. */
+/** The step that has to happen before a refund is sent. */
 export type TakeBackTurn =
   | { readonly kind: 'wait'; readonly delayMs: number }
   /** Receivers have less than the refund needs: an intervention is open. */
@@ -86,7 +86,7 @@ export async function finishTakeBacks(
   return open ? shareReturnTurn(context, scope, refund, open) : null;
 }
 
-/** Holds what the refund lacks; receivers hold it. */
+/** The fen that the refund lacks, because receivers hold them. */
 async function shortfall(tx: Tx, refund: LockedRefund): Promise<Fen> {
   const paid = await lockTransaction(tx, refund.transactionKey);
   if (!paid) return fen(0);
@@ -149,7 +149,7 @@ function readReturnable({ tx, now }: TurnScope, refund: LockedRefund): Promise<R
     ORDER BY "leftFen" DESC, r.id`;
 }
 
-/** Holds what the run does next with one share return. */
+/** The next step of the run with one share return. */
 async function shareReturnTurn(
   context: DatabaseContext,
   scope: TurnScope,

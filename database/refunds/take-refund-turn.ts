@@ -16,7 +16,7 @@ import { mayBeRedirected, redirect, type Redirect } from './redirect-refund';
 import { takeRefundToken } from './limit-failing-refunds';
 import { finishTakeBacks, takeBackTurn, type TakeBackTurn } from './take-back-shares';
 
-/** Holds what the run of a refund does next. */
+/** The next step of a refund's run. */
 export type RefundTurn =
   | NumberedTurn<StoredRefund>
   /** Shares that the refund needs are taken back first. */

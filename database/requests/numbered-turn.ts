@@ -1,4 +1,4 @@
-// Holds what the run of a numbered request does next: wait, send or query.
+// The next step of a numbered request's run: wait, send or query.
 import type { TxScope } from '../core/tx-scope';
 
 /**

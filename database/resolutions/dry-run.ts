@@ -66,7 +66,7 @@ async function carryOutMeasured(resolution: ResolutionScope): Promise<Measured> 
   return { outcome, movedFen: (await takenFen(resolution.scope)) - beforeFen };
 }
 
-/** Holds what refunds and receivers hold of the payments of a number. */
+/** The fen that refunds and receivers hold of the payments of a number. */
 async function takenFen({ tx, outTradeNo }: Scope): Promise<number> {
   const { _sum } = await tx.paymentTransaction.aggregate({
     where: { outTradeNo },

@@ -1,4 +1,4 @@
-// Holds what a resolution is carried out with, and what it comes to.
+// The input of the functions that carry out a resolution, and their outcome.
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { InterventionAction } from '../../domain/interventions/reasons';
 import type { Fen } from '../../domain/money';
@@ -15,7 +15,7 @@ export interface OpenIntervention {
   readonly evidence: unknown;
 }
 
-/** Holds what carrying out a resolution comes to. */
+/** The outcome of carrying out a resolution. */
 export type Outcome =
   | { readonly kind: 'done' }
   /** It can't be done as things stand; the intervention stays open. */

@@ -59,7 +59,7 @@ export function lockShareReturns(tx: Tx, outRefundNo: string): Promise<LockedSha
     ORDER BY b.created_at, b.amount_fen DESC, b.out_return_no FOR NO KEY UPDATE OF b`;
 }
 
-/** Holds what the requests of a share return are made of, its receiver in clear text. */
+/** The content of a share return's requests, its receiver in clear text. */
 export function storedShareReturn(
   { cipher }: Pick<DatabaseContext, 'cipher'>,
   refund: Pick<StoredShareReturn, 'outRefundNo' | 'outTradeNo' | 'merchantId' | 'transactionId'>,

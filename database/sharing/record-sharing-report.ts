@@ -16,7 +16,7 @@ import { lockSharing, sharingAttempts, type LockedSharing } from './lock-sharing
 import { readReceivers, type Receiver } from './read-receivers';
 import { addUnfreezeOfRest, closeUnfreezeAtDeadline } from './unfreeze-rest';
 
-/** Holds what WeChat reported of a sharing, or of an unfreeze. */
+/** A report of WeChat about a sharing, or about an unfreeze. */
 export interface SharingReport {
   readonly orderId: string | null;
   readonly finished: boolean;

@@ -26,7 +26,7 @@ import {
 export function createSharings(context: DatabaseContext) {
   const { prisma } = context;
   return {
-    /** Holds what the run does next, read from the row at the start of each attempt. */
+    /** The next step of the run, read from the row at the start of each attempt. */
     turn: (outOrderNo: string, attemptLifeMs: number, nowMs: number): Promise<SharingTurn> =>
       prisma.$transaction((tx) =>
         takeSharingTurn(context, { tx, now: new Date(nowMs), attemptLifeMs }, outOrderNo),

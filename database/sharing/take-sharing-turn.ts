@@ -24,7 +24,7 @@ export interface StoredSharing {
   readonly receivers: readonly Receiver[];
 }
 
-/** Holds what the run of a sharing does next. */
+/** The next step of a sharing's run. */
 export type SharingTurn =
   | NumberedTurn<StoredSharing>
   /** Nothing is left to do: the sharing is settled, or a person is needed. */

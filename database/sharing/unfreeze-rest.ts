@@ -7,7 +7,7 @@ import { sharingRules } from '../settings/runtime-settings';
 import type { LockedSharing } from './lock-sharing';
 import { makeOwnNumber } from './make-own-number';
 
-/** Holds what an unfreeze is called on the merchant's bill. */
+/** The name of an unfreeze on the merchant's bill. */
 export const UNFREEZE_TEXT = 'unfreeze';
 
 /**

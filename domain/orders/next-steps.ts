@@ -104,7 +104,7 @@ export function closeCauseAfterQuery(
   }
 }
 
-/** Holds what the run does after it has started its steps. */
+/** The run's move after it has started its steps. */
 export type NextMove =
   /** It clears `due_at` in the row, then decides again. */
   | 'clear_due'

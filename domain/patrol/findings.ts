@@ -1,4 +1,4 @@
-// Holds what the patrol looks for, and the shape of its report.
+// The kinds of findings that the patrol looks for, and the shape of its report.
 // Sandbox: deterministic only.
 
 /**
@@ -39,7 +39,7 @@ export const PATROL_KINDS = {
   patrol_report_purged: 'purge',
 } as const satisfies Record<string, PatrolSection>;
 
-/** The sections in their order. An entry that fails doesn't stop the next. */
+/** The sections in their order. A section that fails doesn't stop the next. */
 export const PATROL_SECTIONS = ['inbox', 'overdue', 'invariants', 'purge'] as const;
 export type PatrolSection = (typeof PATROL_SECTIONS)[number];
 

@@ -32,7 +32,7 @@ export interface PaymentFacts {
   readonly match: PaymentMatch;
   /** null when this notice is the first of its transaction. */
   readonly known: KnownTransaction | null;
-  /** Holds what the setting says about late money; null when the match does not need it. */
+  /** The policy for late money; null when the match does not need it. */
   readonly latePayment: 'refund' | 'ask' | null;
 }
 

@@ -5,7 +5,7 @@ import type { Fen } from '../money';
 import { canBePaid, type OrderStatus } from '../orders/order-state';
 import type { PaymentNotice } from './notices';
 
-/** Holds what the order expects of a payment. */
+/** The payment that the order expects. */
 export interface ExpectedPayment {
   readonly status: OrderStatus;
   readonly totalFen: Fen;

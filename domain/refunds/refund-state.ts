@@ -31,7 +31,7 @@ export const REFUND_ORIGINS = [
 ] as const;
 export type RefundOrigin = (typeof REFUND_ORIGINS)[number];
 
-/** Holds what WeChat reports of a refund, by response, query or callback; named like the states. */
+/** The reports of WeChat about a refund, by response, query or callback; named like the states. */
 export type RefundEvent = Exclude<RefundStatus, 'pending'>;
 
 type Step = 'moves' | 'duplicate' | 'refused';
@@ -55,7 +55,7 @@ export type RefundTransition =
   | { readonly kind: 'duplicate'; readonly status: RefundStatus }
   | { readonly kind: 'refused'; readonly status: RefundStatus; readonly event: RefundEvent };
 
-/** Holds what a report of WeChat does to a refund in `status`. */
+/** Says how a report of WeChat changes a refund in `status`. */
 export function refundTransition(status: RefundStatus, event: RefundEvent): RefundTransition {
   const step: Step = TRANSITIONS[status][event];
   if (step === 'duplicate') return { kind: 'duplicate', status };

@@ -2,7 +2,7 @@
 // Sandbox: deterministic only.
 import type { ErrorCode } from '../error-catalogue';
 
-/** Holds what a call to WeChat says about WeChat itself. */
+/** The sign of a call about the health of WeChat itself. */
 export type CallSign =
   /** WeChat responded: it is up. */
   | 'definite'
@@ -31,7 +31,7 @@ const DOWN_AFTER_UNCONNECTED = 5;
 const DOWN_AFTER_UNDECIDED = { calls: 10, numbers: 5 } as const;
 
 /**
- * Holds what the outcome of a call says about WeChat.
+ * Reads the outcome of a call as a sign about WeChat's health.
  * @param call.wechatCode the code in WeChat's own error body; null without one
  */
 export function signOf(call: {

@@ -47,7 +47,7 @@ export const RECEIVER_RESULTS = ['PENDING', 'SUCCESS', 'CLOSED'] as const;
 export type ReceiverResult = (typeof RECEIVER_RESULTS)[number];
 
 /**
- * Holds what a receiver is to the merchant, in WeChat's names.
+ * The relations of a receiver to the merchant, in WeChat's names.
  * https://pay.weixin.qq.com/doc/v3/merchant/4012528995
  */
 export const RELATION_TYPES = [

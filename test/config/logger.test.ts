@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { createLogger, type Logger } from '../../config/logger';
 
-/** Holds what `log` writes, one object a line. */
+/** The lines that `log` writes, one object a line. */
 function linesOf(log: (logger: Logger) => void, level = 'info'): Record<string, unknown>[] {
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };

@@ -20,7 +20,7 @@ const untilWaiting = (count: number) =>
     return rows[0]?.waiting === count ? true : null;
   });
 
-test('an answer and the word of WeChat about a number that is not ours wait for each other', async () => {
+test('a resolution and a report about a foreign number wait for each other', async () => {
   const no = 'NOT-OURS-1';
   await money.pays(no);
   expect(await money.resolves(no, 'unknown_order', 'refund')).toBe('done');

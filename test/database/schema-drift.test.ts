@@ -42,7 +42,7 @@ async function execute(sql: string): Promise<void> {
   await client.end();
 }
 
-test('schema.prisma and the migrated database say the same, and Prisma finds its books in order', async () => {
+test('schema.prisma and the migrated database agree, and Prisma accepts them', async () => {
   const report = await compare();
   expect(report.appliedByPrisma).toEqual([]);
   expect(report.databaseToSchema).toBe(NO_DIFFERENCE);

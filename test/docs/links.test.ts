@@ -57,7 +57,7 @@ function linksOf(text: string): string[] {
   return [...targets, ...sources].filter((target) => !/^[a-z][a-z+.-]*:/i.test(target));
 }
 
-/** Holds what is wrong with a link; nothing when it resolves. */
+/** The problem of a link; nothing when it resolves. */
 function brokenLink(page: string, target: string): string | null {
   const [path = '', anchor] = target.split('#');
   const file = path === '' ? join(root, page) : resolve(root, dirname(page), decodeURI(path));

@@ -1,4 +1,4 @@
-// Holds the READMEs and the pages of docs/integrate and docs/operate to the code, in both languages.
+// Holds the READMEs, docs/integrate and docs/operate to the code, in both languages.
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -66,7 +66,7 @@ function callOf(method: string, path: string, query: readonly string[]): string 
 
 const named = (text: string) => [...text.matchAll(/`([^`\n]+)`/g)].map(([, name = '']) => name);
 
-/** Every call that a page names: in a table whole, where `…` stands for the row's first address. */
+/** Every call that a page names; in a table, `…` stands for the row's first address. */
 function callsIn(page: string): string[] {
   const calls = page.split('\n').flatMap((line) => {
     const isRow = line.startsWith('|');
@@ -101,7 +101,7 @@ function firstColumn(page: string, header: RegExp): string[] {
   });
 }
 
-/** Holds what a page is made of, the same in both languages: headings, code, rows, items. */
+/** The parts of a page, the same in both languages: headings, code, rows, items. */
 function outlineOf(page: string): string[] {
   return page.split('\n').flatMap((line) => /^(#+ |```\w+|\||- )/.exec(line)?.[1] ?? []);
 }

@@ -4,7 +4,7 @@ import { workflowBundlePath } from '../../config/paths';
 import { bundleWorkflows, codeBytes, modulesOf } from './bundle';
 
 /**
- * Holds what a worker loads for its workflows. Temporal's own part is some 560 kB; a library pulled in by
+ * The size of the code that a worker loads for its workflows. Temporal's own part is some 560 kB;
  * an import too many shows here before it shows in a worker's memory.
  */
 const MAX_CODE_BYTES = 750_000;

@@ -16,7 +16,7 @@ import { ended, latestRun, type PlayedRun } from './played-run';
 
 const RECOVERY_MS = 60_000;
 
-/** Holds what WeChat's minute after a payment would only make slow. */
+/** Skips WeChat's minute after a payment, which would only make the scenario slow. */
 async function sharable(oncepay: TestOncepay): Promise<string> {
   oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
   return sharableOrder(oncepay);

@@ -1,7 +1,7 @@
 // The run that a scenario has played.
 import type { TestOncepay } from '../support/oncepay';
 
-/** Holds what a scenario has played: a run that has ended, or one that waits for a person. */
+/** The run that a scenario has played: it has ended, or it waits for a person. */
 export interface PlayedRun {
   /** An order's run has its number as its id. */
   readonly workflowId: string;

@@ -17,7 +17,7 @@ export interface Scenario {
   readonly play: (oncepay: TestOncepay) => Promise<PlayedRun>;
 }
 
-/** Holds what the scenarios are played with: a short window for the one that expires, queries soon. */
+/** The settings of the scenarios: a short window for the order that expires, and quick queries. */
 export const SCENARIO_ENV = {
   ONCEPAY_PAYMENT_WINDOW: '4s',
   ONCEPAY_QUERY_SCHEDULE: '3s',

@@ -1,4 +1,4 @@
-// A whole Oncepay for one test file: gives tests what start-oncepay.ts has, loaded outside the sandbox.
+// A whole Oncepay for one test file: offers start-oncepay.ts, loaded outside the sandbox.
 import type * as outside from './start-oncepay';
 
 export type { OrderView, TestOncepay } from './start-oncepay';

@@ -45,7 +45,7 @@ export interface TestOncepay extends Oncepay {
   stop(): Promise<void>;
 }
 
-/** Holds what `GET /v1/orders/{no}` answers. */
+/** The reply of `GET /v1/orders/{no}`. */
 export interface OrderView {
   readonly out_trade_no: string;
   readonly status: string;
@@ -221,7 +221,7 @@ function viewOf({ status, body }: Reply): OrderView {
   return body as unknown as OrderView;
 }
 
-/** Numbers of what a paid order set off, from the tables: what must be there once is counted here. */
+/** Counts the effects of a paid order in the tables: each must be there once. */
 export async function countEffects(
   sql: Pool,
   no: string,
@@ -232,10 +232,13 @@ export async function countEffects(
     pointsEntries: number;
     paidSteps: number;
   }>(
-    `SELECT (SELECT count(*)::int FROM payment_transactions WHERE order_no = $1 AND status = 'applied') AS applied,
+    `SELECT
+      (SELECT count(*)::int FROM payment_transactions
+        WHERE order_no = $1 AND status = 'applied') AS applied,
       (SELECT coalesce(sum(delta), 0)::int FROM points_entries WHERE out_trade_no = $1) AS points,
       (SELECT count(*)::int FROM points_entries WHERE out_trade_no = $1) AS "pointsEntries",
-      (SELECT count(*)::int FROM order_status_history WHERE out_trade_no = $1 AND to_status = 'paid') AS "paidSteps"`,
+      (SELECT count(*)::int FROM order_status_history
+        WHERE out_trade_no = $1 AND to_status = 'paid') AS "paidSteps"`,
     [no],
   );
   const [row] = rows;

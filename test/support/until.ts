@@ -1,5 +1,5 @@
 // Waits for a condition, with pauses that grow.
-/** The first pauses are short, so that a quick answer is seen quickly; a long wait costs little CPU. */
+/** Short first pauses see a quick change quickly; longer ones later cost little CPU. */
 const PAUSE_MS = { first: 25, factor: 1.3, longest: 250 };
 
 /**

@@ -1,4 +1,4 @@
-// Holds what the run of an order is told about its refunds and its failed effects.
+// The activities of an order report to its run which refunds and effects need it.
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createOrderActivities } from '../../../activities/orders/activities';
@@ -58,7 +58,7 @@ test('the first attempt only reports what failed a moment ago, and tries nothing
   expect(one.tried).toEqual([]);
 });
 
-test('a later attempt tries the effects again, and ends with the view when all are done', async () => {
+test('a later attempt tries the effects again, and ends once all are done', async () => {
   const one = finishing(['points'], [], 2);
   expect(await one.finish()).toEqual(view);
   expect(one.tried).toHaveLength(1);

@@ -44,7 +44,7 @@ test('deliveries that are due are sent, recorded as done, and nothing is left to
   expect([one.sent, one.done, one.rounds]).toEqual([['a', 'b'], ['a', 'b'], [null]]);
 });
 
-test('a delivery whose time has not come waits: the attempt ends with the time of the next one', async () => {
+test('a delivery before its time waits: the attempt ends with the next time', async () => {
   const one = outbound([delivery('a', 0), delivery('b', 30_000)]);
   await expect(one.deliver()).rejects.toMatchObject({ nextRetryDelay: 30_000 });
   expect([one.sent, one.rounds]).toEqual([['a'], [NOW_MS + 30_000]]);
@@ -56,7 +56,7 @@ test('one attempt sends at most three, the next one goes on at once', async () =
   expect(one.sent).toEqual(['a', 'b', 'c']);
 });
 
-test('a delivery that fails does not hold the others back, and its failure is handed on', async () => {
+test('a delivery that fails does not hold back the others, and is reported', async () => {
   const one = outbound([delivery('a', 0), delivery('b', 0)], ['a']);
   const error: unknown = await one.deliver().catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(OperationFailures);

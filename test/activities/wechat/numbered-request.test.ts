@@ -199,7 +199,7 @@ test.each<[string, NumberedTurn<string>, Script, string[], string]>([
   expect(seen).toEqual(steps);
 });
 
-test('a failure names number and subject; its decision plans a retry or wakes the run', async () => {
+test('a failure names number and subject; the decision retries or wakes the run', async () => {
   const { kind, steps } = scripted({ sends: [refused] });
   const error: unknown = await takeNumberedTurn(kind, 'no', send).catch(
     (thrown: unknown) => thrown,

@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-// Holds what waits in the inbox for one number is applied once, in the order it came.
+// The notices that wait in the inbox for one number are applied once, in the order they came.
 import { createTestMoney, type TestMoney } from '../support/money';
 import { someOrder } from '../support/patrol';
 import { startTestSharing, type TestSharing } from '../support/sharing';
@@ -44,7 +44,7 @@ test('two workers that apply the same row at the same moment apply it once', asy
   expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 100, status: 'succeeded' }]);
 });
 
-test('fifty rows fit into one transaction; the caller comes again for the one that is left', async () => {
+test('fifty rows fit into one transaction; the run comes again for the rest', async () => {
   const no = await someOrder(world.sql, { status: 'fulfilled' });
   for (let n = 0; n < 51; n += 1) await money.keep(no, 'refund', { refundFen: 100 });
   expect(await money.again(no)).toMatchObject({ applied: 1, more: true });

@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-// Holds what one reported payment does to its order, its transaction and the interventions.
+// One reported payment changes its order, its transaction and the interventions as decided.
 import { createTestMoney, type TestMoney } from '../support/money';
 import { someOrder } from '../support/patrol';
 import { startTestSharing, type TestSharing } from '../support/sharing';
@@ -80,7 +80,7 @@ test('a payment of a closed order makes it paid late and is refunded', async () 
   expect(await money.refundsOf(no)).toMatchObject([{ origin: 'late_payment', amount_fen: 300 }]);
 });
 
-test('a payment of a number that is no order opens an intervention and refunds nothing', async () => {
+test('a payment of an unknown number opens an intervention, refunds nothing', async () => {
   const no = '2026010109999999999999';
   expect(await money.pays(no)).toMatchObject({ view: null });
   expect(await openReasons(no)).toEqual(['unknown_order']);

@@ -13,7 +13,7 @@ afterAll(() => world.end());
 
 const second = (no: string) => `second-${no}`;
 
-test('all of a late payment that a person is asked about: the order is refunded, the question ends', async () => {
+test('a late payment refunded whole elsewhere: the order is refunded, nobody decides', async () => {
   const { rows } = await world.sql.query('SELECT 1 FROM runtime_settings');
   expect(rows).toEqual([]);
   await world.sql.query(
@@ -27,7 +27,7 @@ test('all of a late payment that a person is asked about: the order is refunded,
   await world.sql.query('DELETE FROM runtime_settings');
 });
 
-test('all of a payment that does not match: the question ends and the order closes', async () => {
+test('a mismatched payment refunded whole elsewhere: the order closes', async () => {
   const no = await someOrder(world.sql, { status: 'awaiting_payment' });
   await money.pays(no, { totalFen: 200 });
   expect(await money.openReasons(no)).toEqual(['amount_mismatch']);
@@ -35,7 +35,7 @@ test('all of a payment that does not match: the question ends and the order clos
   expect([await money.statusOf(no), await money.openReasons(no)]).toEqual(['closed', []]);
 });
 
-test('a part of a payment that does not match: the question stays, and its answer sends the rest', async () => {
+test('a mismatched payment refunded in part: the resolution refunds the rest', async () => {
   const no = await someOrder(world.sql, { status: 'awaiting_payment' });
   await money.pays(no, { totalFen: 200 });
   await money.refunds(no, { refundFen: 150, totalFen: 200 });
@@ -48,7 +48,7 @@ test('a part of a payment that does not match: the question stays, and its answe
   ]);
 });
 
-test('a part of a second payment: the question about the rest stays', async () => {
+test('a part of a second payment is refunded elsewhere: the intervention stays open', async () => {
   const no = await someOrder(world.sql, { status: 'fulfilled' });
   await money.pays(no, { transactionId: second(no), tradeState: 'REFUND' });
   await money.refunds(no, { transactionId: second(no), refundFen: 100 });
@@ -61,7 +61,7 @@ test('a part of a second payment: the question about the rest stays', async () =
   expect(await money.openReasons(no)).toEqual([]);
 });
 
-test('an abnormal one of a second payment is not given up with the question about that payment', async () => {
+test('an abnormal refund of a second payment outlives the intervention of that payment', async () => {
   const no = await someOrder(world.sql, { status: 'fulfilled' });
   await money.pays(no, { transactionId: second(no), tradeState: 'REFUND' });
   await money.refunds(no, { transactionId: second(no), refundStatus: 'ABNORMAL' });
@@ -74,7 +74,7 @@ test('an abnormal one of a second payment is not given up with the question abou
   expect(await money.openReasons(no)).toEqual([]);
 });
 
-test('one that WeChat closed moved nothing: nobody is asked, and the goods go out', async () => {
+test('a refund that WeChat closed opens no intervention, and the goods go out', async () => {
   const no = await someOrder(world.sql, { status: 'paid' });
   await money.refunds(no, { refundStatus: 'CLOSED' });
   expect(await money.openReasons(no)).toEqual([]);
@@ -82,7 +82,7 @@ test('one that WeChat closed moved nothing: nobody is asked, and the goods go ou
   expect(view?.status).toBe('fulfilled');
 });
 
-describe('told of before its payment', () => {
+describe('a refund reported before its payment', () => {
   const unpaid = () => someOrder(world.sql, { status: 'awaiting_payment' });
 
   test.each(['SUCCESS', 'REFUND'] as const)(
@@ -100,7 +100,7 @@ describe('told of before its payment', () => {
     },
   );
 
-  test('also after a person has dismissed the question', async () => {
+  test('is recorded also after a person dismissed its intervention', async () => {
     const no = await unpaid();
     await money.refunds(no);
     expect(await money.resolves(no, 'reconciliation', 'dismiss')).toBe('done');
@@ -110,7 +110,7 @@ describe('told of before its payment', () => {
     expect(view?.effectsDue).toBe(0);
   });
 
-  test('also when both are read at once', async () => {
+  test('is recorded also when the run reads both at once', async () => {
     const no = await unpaid();
     await money.keep(no, 'refund', { refundFen: 100 });
     await money.pays(no);
@@ -118,7 +118,7 @@ describe('told of before its payment', () => {
     expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 100, status: 'succeeded' }]);
   });
 
-  test('of a late payment: what is left of it goes back, and no more', async () => {
+  test('leaves a rest of a late payment: only the rest is refunded', async () => {
     const no = await someOrder(world.sql, { status: 'closed' });
     await money.refunds(no, { refundFen: 100 });
     await money.pays(no);
@@ -129,7 +129,7 @@ describe('told of before its payment', () => {
     expect(await money.openReasons(no)).toEqual([]);
   });
 
-  test('of all of a late payment: nothing is sent, nobody is asked', async () => {
+  test('covers a late payment: nothing is sent, no intervention opens', async () => {
     const no = await someOrder(world.sql, { status: 'closed' });
     await money.refunds(no);
     await money.pays(no);
@@ -137,7 +137,7 @@ describe('told of before its payment', () => {
     expect([await money.statusOf(no), await money.openReasons(no)]).toEqual(['refunded', []]);
   });
 
-  test('of a second payment: what is left of that goes back', async () => {
+  test('leaves a rest of a second payment: the rest is refunded', async () => {
     const no = await someOrder(world.sql, { status: 'fulfilled' });
     await money.refunds(no, { transactionId: second(no), refundFen: 100 });
     await money.pays(no, { transactionId: second(no) });
@@ -148,14 +148,14 @@ describe('told of before its payment', () => {
     expect(await money.openReasons(no)).toEqual([]);
   });
 
-  test('of all of a payment that does not match: the order closes', async () => {
+  test('covers a mismatched payment: the order closes', async () => {
     const no = await unpaid();
     await money.refunds(no, { refundFen: 200, totalFen: 200 });
     await money.pays(no, { totalFen: 200 });
     expect([await money.statusOf(no), await money.openReasons(no)]).toEqual(['closed', []]);
   });
 
-  test('of a number that is not ours: an answer sends back what is left', async () => {
+  test('of a foreign number: the resolution refunds the rest', async () => {
     await money.refunds('NOT-OURS-2', { refundFen: 100 });
     await money.pays('NOT-OURS-2');
     expect(await money.openReasons('NOT-OURS-2')).toEqual(['unknown_order']);
@@ -166,7 +166,7 @@ describe('told of before its payment', () => {
     ]);
   });
 
-  test('does not hold up the queries, and retry has WeChat asked at once', async () => {
+  test('does not pause the queries, and retry queries WeChat at once', async () => {
     const no = await unpaid();
     await money.refunds(no);
     const { queries } = world.database;
@@ -183,8 +183,8 @@ describe('told of before its payment', () => {
   });
 });
 
-describe('retry of what WeChat told of a refund of ours', () => {
-  test('that does not fit is asked anew', async () => {
+describe('retry of a report about a refund of ours', () => {
+  test('that does not fit opens the intervention again', async () => {
     const no = await someOrder(world.sql, { status: 'fulfilled' });
     const outRefundNo = await someRefund(world.sql, no, { amountFen: 100 });
     await money.refunds(no, { outRefundNo, refundFen: 200 });
@@ -196,7 +196,7 @@ describe('retry of what WeChat told of a refund of ours', () => {
   });
 });
 
-describe('a notice is of a refund only when all that it names is', () => {
+describe('a notice belongs to a refund only when all its fields agree', () => {
   test.each([
     ['another merchant', { merchantId: 'other' }],
     ['another total', { totalFen: 600 }],

@@ -84,7 +84,7 @@ test('a refund that the payment covers takes nothing back', async () => {
   expect(await turn(await refundOf(no, 210))).toMatchObject({ kind: 'send' });
 });
 
-test('what a refund lacks is taken back first, from as few receivers as possible', async () => {
+test('a refund that lacks money takes it back from as few receivers as possible', async () => {
   const { no } = await sharedOrder([
     [30, SECOND],
     [60, FIRST],
@@ -107,7 +107,7 @@ test('what a refund lacks is taken back first, from as few receivers as possible
   ]);
 });
 
-test('what was taken back counts for the ratio still, and is not there to be shared again', async () => {
+test('a share taken back counts for the ratio still, and cannot be shared again', async () => {
   const { no } = await sharedOrder([[60, FIRST]]);
   const refundNo = await refundOf(no, 270);
   const { back, attemptId } = await sent(refundNo);
@@ -140,7 +140,7 @@ test('several take-backs go one after the other, and only then the refund', asyn
   expect(await turn(refundNo)).toMatchObject({ kind: 'send' });
 });
 
-test('after an unknown outcome the same number is asked for, and sent again when WeChat has nothing', async () => {
+test('after an unknown outcome WeChat is queried, and the same number is sent again', async () => {
   const { no } = await sharedOrder([[90, FIRST]]);
   const refundNo = await refundOf(no, 300);
   const { back, attemptId } = await sent(refundNo);
@@ -159,7 +159,7 @@ test('after an unknown outcome the same number is asked for, and sent again when
   expect(await sharing.money(no)).toMatchObject({ shared: 0 });
 });
 
-test('of what several are to give back, none is taken that another refund has left free', async () => {
+test('a planned take-back that another refund made needless is not sent', async () => {
   const { no } = await sharedOrder([
     [60, FIRST],
     [30, SECOND],
@@ -194,7 +194,7 @@ describe('a refund that is over while shared money is taken back for it', () => 
     return rows[0]?.due_at;
   };
 
-  test('its run stays due, asks what became of it, and books that', async () => {
+  test('its run stays due, queries the take-back and records it', async () => {
     const { no, refundNo, back } = await overWhileTakenBack();
     expect(await dueAt(refundNo)).not.toBeNull();
     expect(await turn(refundNo)).toMatchObject({
@@ -210,14 +210,14 @@ describe('a refund that is over while shared money is taken back for it', () => 
     expect(await turn(later)).toMatchObject({ kind: 'take_back', turn: { kind: 'send' } });
   });
 
-  test('while a person is asked about it, it waits', async () => {
+  test('it waits while an intervention about it is open', async () => {
     const { refundNo, back } = await overWhileTakenBack();
     await sharing.database.escalations.escalate(spentOn(back), Date.now());
     expect(await turn(refundNo)).toMatchObject({ kind: 'over' });
     expect(await dueAt(refundNo)).toBeNull();
   });
 
-  test('what WeChat never had is not sent', async () => {
+  test('a take-back that WeChat never had is not sent', async () => {
     const { refundNo, back } = await overWhileTakenBack();
     const { shareReturns: returns } = sharing.database;
     const later = Date.now() + LIFE_MS + 1;
@@ -225,14 +225,14 @@ describe('a refund that is over while shared money is taken back for it', () => 
     expect(await turn(refundNo)).toMatchObject({ kind: 'over', status: 'succeeded' });
   });
 
-  test('one that fails is no question', async () => {
+  test('a take-back that fails opens no intervention', async () => {
     const { no, refundNo, back } = await overWhileTakenBack();
     await hear(back, 'FAILED');
     expect(await turn(refundNo)).toMatchObject({ kind: 'over' });
     expect(await sharing.openQuestions(no)).toEqual([]);
   });
 
-  test('one that nobody can tell of is', async () => {
+  test('a take-back whose outcome stays unknown opens one', async () => {
     const { no, refundNo, back } = await overWhileTakenBack();
     expect(await sharing.database.escalations.escalate(spentOn(back), Date.now())).toBe('opened');
     expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
@@ -258,7 +258,7 @@ test('a refund waits while another one takes back', async () => {
   expect(await turn(two)).toMatchObject({ kind: 'send' });
 });
 
-describe('where not enough can be taken back, a person is asked and nothing is sent', () => {
+describe('where not enough can be taken back, an intervention opens and nothing is sent', () => {
   test.each<[string, string, string]>([
     ['persons have it', PERSON, `now()`],
     ['it was shared too long ago', FIRST, `now() - interval '181 days'`],
@@ -276,7 +276,7 @@ describe('where not enough can be taken back, a person is asked and nothing is s
     expect(await turn(refundNo)).toMatchObject({ kind: 'over', status: 'pending' });
   });
 
-  test('accept sends the refund without, and the patrol knows of it', async () => {
+  test('accept sends the refund without it, and the patrol agrees', async () => {
     const { no } = await sharedOrder([[90, PERSON]]);
     const refundNo = await refundOf(no, 300);
     await turn(refundNo);
@@ -299,7 +299,7 @@ describe('where not enough can be taken back, a person is asked and nothing is s
     expect(await overdrawn()).toEqual(['transaction_overdrawn']);
   });
 
-  test('dismiss gives the refund up, and its hold is free', async () => {
+  test('dismiss abandons the refund and frees its hold', async () => {
     const { no } = await sharedOrder([[90, PERSON]]);
     const refundNo = await refundOf(no, 300);
     await turn(refundNo);
@@ -310,7 +310,7 @@ describe('where not enough can be taken back, a person is asked and nothing is s
 });
 
 describe('a take-back that WeChat fails', () => {
-  test('is asked about, and retried under a new number', async () => {
+  test('opens an intervention, and retry sends a new number', async () => {
     const { no } = await sharedOrder([[90, FIRST]]);
     const refundNo = await refundOf(no, 300);
     const { back, attemptId } = await sent(refundNo);
@@ -344,7 +344,7 @@ describe('a take-back that WeChat fails', () => {
     },
   );
 
-  test('what WeChat says it never had, long after it was sent, stands in nobody’s way', async () => {
+  test('a take-back that WeChat never had blocks nothing once its time is over', async () => {
     const { no } = await sharedOrder([[90, FIRST]]);
     const refundNo = await refundOf(no, 300);
     const { back, attemptId } = await sent(refundNo);
@@ -359,7 +359,7 @@ describe('a take-back that WeChat fails', () => {
     expect(await turn(refundNo)).toMatchObject({ kind: 'send' });
   });
 
-  test('what is planned and needed no more is taken from nobody', async () => {
+  test('a planned take-back that is not needed any more is dropped', async () => {
     const { no } = await sharedOrder([
       [50, FIRST],
       [40, SECOND],
@@ -377,7 +377,7 @@ describe('a take-back that WeChat fails', () => {
     expect(await sharing.money(no)).toMatchObject({ shared: 40 });
   });
 
-  test('a definite refusal ends it, so that the retry has a new number', async () => {
+  test('a definite refusal ends it, and the retry has a new number', async () => {
     const { no } = await sharedOrder([[90, FIRST]]);
     const refundNo = await refundOf(no, 300);
     const { back, attemptId } = await sent(refundNo);

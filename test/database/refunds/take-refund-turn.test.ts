@@ -18,7 +18,7 @@ const pending = (no: string) => someRefund(world.sql, no, { amountFen: 50, statu
 const turn = (refundNo: string, nowMs: number): Promise<RefundTurn> =>
   world.database.refunds.turn(refundNo, LIMITS, () => nowMs);
 
-test('what WeChat never had is sent again no sooner than the spacing allows', async () => {
+test('a refund that WeChat never had is sent again no sooner than the spacing allows', async () => {
   const { refunds } = world.database;
   const no = await someOrder(world.sql);
   const [first, second] = [await pending(no), await pending(no)];
@@ -49,7 +49,7 @@ test('what WeChat never had is sent again no sooner than the spacing allows', as
   expect(inTime).toMatchObject({ kind: 'send' });
 });
 
-describe('in place of a closed refund, a new number', () => {
+describe('the replacement of a closed refund', () => {
   async function closedRefund(): Promise<string> {
     const no = await someOrder(world.sql);
     const refundNo = await someRefund(world.sql, no, { amountFen: 1, status: 'closed' });
@@ -75,7 +75,8 @@ describe('in place of a closed refund, a new number', () => {
   test('is refused a year after the payment', async () => {
     const no = await closedRefund();
     await world.sql.query(
-      `UPDATE payment_transactions SET success_time = now() - interval '366 days' WHERE order_no = $1`,
+      `UPDATE payment_transactions SET success_time = now() - interval '366 days'
+       WHERE order_no = $1`,
       [no],
     );
     expect(await world.answer(no, 'new_number')).toBe('REFUND_LIMIT');

@@ -19,7 +19,8 @@ async function approved(action: string): Promise<string> {
   await world.sql.query(
     `INSERT INTO intervention_resolutions (id, intervention_id, out_trade_no, action, params_hash,
        note, status, proposed_by, proposed_at, approved_by, approved_at, approved_fen)
-     SELECT gen_random_uuid(), id, out_trade_no, $2, 'h', 'x', 'approved', 'ops', now(), 'ops', now(),
+     SELECT gen_random_uuid(), id, out_trade_no, $2, 'h', 'x', 'approved', 'ops', now(), 'ops',
+        now(),
        100000 FROM interventions WHERE out_trade_no = $1 AND status = 'open'`,
     [no, action],
   );
@@ -36,7 +37,7 @@ async function standing(no: string): Promise<object | undefined> {
   return rows[0];
 }
 
-test('it does what it says and resolves its intervention', async () => {
+test('an approved resolution is carried out and ends its intervention', async () => {
   const no = await approved('accept');
   await money.again(no);
   expect(await standing(no)).toEqual({
@@ -48,14 +49,14 @@ test('it does what it says and resolves its intervention', async () => {
   expect(await money.statusOf(no)).toBe('paid');
 });
 
-test('two workers at the same moment carry it out once', async () => {
+test('two workers at the same moment carry a resolution out once', async () => {
   const no = await approved('refund');
   await Promise.all([money.again(no), money.again(no)]);
   expect(await standing(no)).toMatchObject({ given: 'done', status: 'resolved' });
   expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 200 }]);
 });
 
-test('one that can not be carried out is refused, and its intervention stays open', async () => {
+test('a resolution that is not possible any more is refused; its case stays open', async () => {
   const no = await approved('accept');
   await world.sql.query('UPDATE payment_transactions SET held_fen = 200 WHERE out_trade_no = $1', [
     no,
@@ -69,7 +70,7 @@ test('one that can not be carried out is refused, and its intervention stays ope
   expect(await money.statusOf(no)).toBe('awaiting_payment');
 });
 
-test('one whose intervention ended before is refused as MOOT and changes nothing', async () => {
+test('a resolution whose intervention ended before is refused as MOOT', async () => {
   const no = await approved('accept');
   await world.sql.query(
     `UPDATE interventions SET status = 'resolved', resolution = 'moot', resolved_at = now()

@@ -49,7 +49,7 @@ async function answered(): Promise<string[]> {
   return rows.map(({ no }) => no);
 }
 
-test('only those since then are counted and answered, and none of another reason', async () => {
+test('only interventions since that time and of that reason are counted and resolved', async () => {
   await ask('before-', 2, SINCE_MS - 1);
   await ask('since-', 3);
   await ask('other-', 1, SINCE_MS, 'stuck');
@@ -65,10 +65,11 @@ test('only those since then are counted and answered, and none of another reason
   expect(await answerMany()).toEqual({ count: 5, resolved: 2, pending: 3 });
 });
 
-test('an answer under way is left as it is, and again answers none', async () => {
+test('a resolution under way is left as it is, and the same call again resolves none', async () => {
   await ask('no-', 3);
   await sql.query(
-    `INSERT INTO intervention_resolutions (id, intervention_id, out_trade_no, action, params_hash, note,
+    `INSERT INTO intervention_resolutions (id, intervention_id, out_trade_no, action, params_hash,
+       note,
        status, proposed_by, proposed_at)
      SELECT gen_random_uuid(), id, out_trade_no, 'retry', 'h', 'mine', 'proposed', 'else', now()
      FROM interventions WHERE out_trade_no = 'no-2'`,
@@ -76,7 +77,8 @@ test('an answer under way is left as it is, and again answers none', async () =>
   expect(await answerMany()).toEqual({ count: 3, resolved: 2, pending: 1 });
   expect(await answered()).toEqual(['no-1', 'no-3']);
   const { rows } = await sql.query(
-    `SELECT action, note, status, proposed_by FROM intervention_resolutions WHERE out_trade_no = 'no-2'`,
+    `SELECT action, note, status, proposed_by FROM intervention_resolutions
+     WHERE out_trade_no = 'no-2'`,
   );
   expect(rows).toEqual([
     { action: 'retry', note: 'mine', status: 'proposed', proposed_by: 'else' },
@@ -86,7 +88,7 @@ test('an answer under way is left as it is, and again answers none', async () =>
   expect(await answered()).toHaveLength(2);
 });
 
-test('one call answers a thousand, each with a row of its own in the audit log', async () => {
+test('one call resolves a thousand, each with a row of its own in the audit log', async () => {
   await ask('no-', 1_001);
   expect(await answerMany()).toEqual({ count: 1_001, resolved: 1_000, pending: 0 });
   const audited = () =>

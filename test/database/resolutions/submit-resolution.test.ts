@@ -30,20 +30,20 @@ async function failedEffect(heldFen: number): Promise<{ no: string; refundNo: st
 const closes = (no: string, outRefundNo: string, refundFen: number) =>
   money.refunds(no, { outRefundNo, refundFen, refundStatus: 'CLOSED' });
 
-test('one key is enough for what an answer moves up to the limit', async () => {
+test('one key is enough for a resolution that moves no more than the limit', async () => {
   const { no } = await failedEffect(200);
   expect(await money.resolves(no, 'effect_failed', 'refund', LIMIT_FEN)).toBe('done');
   expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 200 }, { amount_fen: 100 }]);
 });
 
-test('money that became free since the question was asked makes it a matter of two keys', async () => {
+test('money that was freed after the intervention opened makes two keys necessary', async () => {
   const { no, refundNo } = await failedEffect(250);
   await closes(no, refundNo, 250);
   expect(await money.resolves(no, 'effect_failed', 'refund', LIMIT_FEN)).toBe('proposed');
   expect(await money.refundsOf(no)).toHaveLength(1);
 });
 
-test('so does an answer that moves more than the refund it is about', async () => {
+test('a resolution that moves more than its refund needs two keys', async () => {
   const no = await someOrder(world.sql, { status: 'fulfilled' });
   const refundNo = await someRefund(world.sql, no, { status: 'closed', amountFen: 20 });
   const word = { event: 'succeeded', refundId: '9', nextQueryAt: null, evidence: {} } as const;
@@ -52,7 +52,7 @@ test('so does an answer that moves more than the refund it is about', async () =
   expect(await money.refundsOf(no)).toHaveLength(1);
 });
 
-test('what one key approved is not carried out for more: the question stays open', async () => {
+test('more than one key approved is not carried out: the intervention stays open', async () => {
   const { no, refundNo } = await failedEffect(250);
   const { rows } = await world.sql.query<{ id: string }>(
     `SELECT id FROM interventions WHERE out_trade_no = $1`,
@@ -76,7 +76,7 @@ test('what one key approved is not carried out for more: the question stays open
   expect(await money.refundsOf(no)).toHaveLength(1);
 });
 
-describe('an answer that is not about money and moves some all the same', () => {
+describe('a resolution that moves money although its reason is not about money', () => {
   /** A second payment of which somebody else gave back a part. */
   async function halfGivenBack(): Promise<string> {
     const no = await someOrder(world.sql, { status: 'fulfilled' });
@@ -99,7 +99,7 @@ describe('an answer that is not about money and moves some all the same', () => 
     expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 50 }, { amount_fen: 250 }]);
   });
 
-  test('moves nothing among many answers', async () => {
+  test('moves nothing in a call that resolves many', async () => {
     const no = await halfGivenBack();
     const many = { reason: 'surplus_payment', action: 'retry', note: 'x' } as const;
     const by = { since: null, dryRun: false, actor: { name: 'ops', role: 'operator' } };

@@ -20,7 +20,7 @@ const keyed = (key: string) => ({
   guard: { apiKeyName: 'shop', route: 'POST /x', key, body: 'the same' },
 });
 
-describe('a request', () => {
+describe('a sharing request', () => {
   test('holds its amounts, and the same again is the same one', async () => {
     const no = await sharing.paidOrder();
     const number = numbered('same-1');

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => sharing.end());
 
-describe('its run', () => {
+describe('the run of a sharing', () => {
   test('registers each receiver, then sends; accounts and names are encrypted', async () => {
     const no = await sharing.paidOrder();
     const person = { ...receiver(20, 'o-secret'), name: '张三' };
@@ -36,7 +36,7 @@ describe('its run', () => {
     expect(JSON.stringify(rows)).not.toMatch(/o-secret|张三|1900000109/);
   });
 
-  test('asks first after an unknown outcome, and sends the same again when WeChat has nothing', async () => {
+  test('queries first after an unknown outcome, and sends the same again', async () => {
     const outOrderNo = await sharing.shared(await sharing.paidOrder(), [receiver(10)]);
     const attemptId = await sharing.sending(outOrderNo);
     expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'query', mayBeAbsent: true });
@@ -58,7 +58,7 @@ describe('its run', () => {
     ).toBeNull();
   });
 
-  test('a receiver that WeChat closed frees its amount, and a person is asked without accounts', async () => {
+  test('frees the amount of a closed receiver; the intervention names no account', async () => {
     const no = await sharing.paidOrder();
     const outOrderNo = await sharing.shared(no, [receiver(40), receiver(20, 'o-closed')]);
     await sharing.sending(outOrderNo);
@@ -71,7 +71,7 @@ describe('its run', () => {
     expect(JSON.stringify(rows)).not.toMatch(/o-closed|1900000109/);
   });
 
-  test('FINISHED with a receiver still pending is not finished', async () => {
+  test('does not finish on FINISHED while a receiver is pending', async () => {
     const outOrderNo = await sharing.shared(await sharing.paidOrder(), [receiver(10)]);
     await sharing.sending(outOrderNo);
     await sharing.hear(outOrderNo, true, [told(10, 'PENDING')]);
@@ -91,7 +91,7 @@ describe('its run', () => {
   });
 });
 
-describe('the rest', () => {
+describe('the rest of a shared payment', () => {
   test('is unfrozen under a number of its own once all have their money', async () => {
     const no = await sharing.paidOrder();
     const outOrderNo = await sharing.shared(no, [receiver(10)], { unfreezeRest: true });
@@ -109,7 +109,7 @@ describe('the rest', () => {
     });
   });
 
-  test('waits for the answer when a receiver failed, and follows a dismissal', async () => {
+  test('waits for the resolution when a receiver failed, and follows a dismissal', async () => {
     const no = await sharing.paidOrder();
     const outOrderNo = await sharing.shared(no, [receiver(10)], { unfreezeRest: true });
     await sharing.sending(outOrderNo);
@@ -120,7 +120,7 @@ describe('the rest', () => {
     expect(await sharing.rowOf(rest ?? '')).toMatchObject({ kind: 'unfreeze', origin: 'rest' });
   });
 
-  test('waits for what is still being shared', async () => {
+  test('waits for sharings under way', async () => {
     const no = await sharing.paidOrder();
     const first = await sharing.shared(no, [receiver(10)]);
     const rest = await sharing.shared(no, [], { unfreezeRest: true });
@@ -131,12 +131,14 @@ describe('the rest', () => {
   });
 });
 
-describe('the deadline', () => {
+describe('the unfreeze at the deadline', () => {
   async function deadlineOf(no: string, dueMs: number): Promise<string> {
     const { rows } = await sharing.sql.query<{ no: string }>(
-      `INSERT INTO profit_sharings (out_order_no, out_trade_no, transaction_key, merchant_id, app_id,
+      `INSERT INTO profit_sharings (out_order_no, out_trade_no, transaction_key, merchant_id,
+         app_id,
          transaction_id, kind, description, origin, content_hash, not_before, due_at)
-       SELECT 'op_rest_' || $1, $1, id, 'm', 'a', transaction_id, 'unfreeze', 'x', 'deadline', '', $2, $2
+       SELECT 'op_rest_' || $1, $1, id, 'm', 'a', transaction_id, 'unfreeze', 'x', 'deadline', '',
+         $2, $2
        FROM payment_transactions WHERE order_no = $1 RETURNING out_order_no AS no`,
       [no, new Date(dueMs)],
     );
@@ -175,8 +177,8 @@ describe('the deadline', () => {
   });
 });
 
-describe('the answer', () => {
-  test('new_number shares with the closed receivers alone, once, under the same checks', async () => {
+describe('the resolution of a failed sharing', () => {
+  test('new_number shares once with the closed receivers, under the same checks', async () => {
     const no = await sharing.paidOrder();
     const outOrderNo = await sharing.shared(no, [receiver(40), receiver(50, 'o-2')]);
     await sharing.sending(outOrderNo);
@@ -218,7 +220,7 @@ describe('the answer', () => {
     expect(await sharing.money(no)).toMatchObject({ shared: 0 });
   });
 
-  test('dismiss is refused while WeChat may have it', async () => {
+  test('dismiss is refused while WeChat may have the sharing', async () => {
     const { no, outOrderNo, attemptId } = await refusedSharing();
     await sharing.database.sharings.endAttempt(
       { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },

@@ -12,8 +12,8 @@ declare global {
 }
 
 /**
- * Prisma loads its query compiler by a dynamic import, which the sandbox of Jest refuses. Holds what needs
- * Prisma is therefore loaded as it was built, by Node itself: see `with-built-code.cjs`.
+ * Prisma loads its query compiler by a dynamic import, which the sandbox of Jest refuses. So Node
+ * itself loads the modules that need Prisma, as they were built: see `with-built-code.cjs`.
  */
 function built(path: string): unknown {
   if (!oncepayBuilt) throw new Error('The test needs the environment with-built-code.cjs');

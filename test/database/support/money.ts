@@ -13,7 +13,7 @@ export interface RefundRow {
   readonly origin: string;
 }
 
-/** Holds what WeChat tells and persons answer, on the database alone: one operator's key. */
+/** Reports of WeChat and resolutions of persons, on the database alone: one operator's key. */
 export interface TestMoney {
   /** Keeps and applies a payment of 300 fen with these changes. */
   pays(no: string, changes?: PlainChanges<PaymentNotice>): Promise<Application>;
@@ -28,7 +28,7 @@ export interface TestMoney {
   ): Promise<string>;
   /** Keeps what WeChat told, for whoever comes next. */
   keep(no: string, kind: 'refund', changes: PlainChanges<RefundNotice>): Promise<void>;
-  /** Holds what a run does that is told that there is more. */
+  /** Does what a run does when more notices wait. */
   again(no: string): Promise<Application>;
   refundsOf(no: string): Promise<RefundRow[]>;
   /** Reasons of what is open. */
@@ -93,7 +93,8 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
     },
     async openReasons(no) {
       const { rows } = await sql.query<{ reason: string }>(
-        `SELECT reason FROM interventions WHERE out_trade_no = $1 AND status = 'open' ORDER BY reason`,
+        `SELECT reason FROM interventions WHERE out_trade_no = $1 AND status = 'open'
+         ORDER BY reason`,
         [no],
       );
       return rows.map(({ reason }) => reason);

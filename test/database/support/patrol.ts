@@ -31,7 +31,7 @@ export async function startTestPatrol(): Promise<TestPatrol> {
   const own = await createTestDatabase();
   const sql = new Pool({ connectionString: own.url, max: 2 });
   const database = openDatabase({ url: own.url, ...secrets, webhooks: false });
-  // Holds what came up a moment ago is given time; the dependencies of this database were always up.
+  // The patrol gives new rows some time; the dependencies of this database were always up.
   await sql.query(`UPDATE dependencies SET since = now() - interval '1 day'`);
   const woken: string[] = [];
   const outages: string[] = [];
@@ -122,7 +122,7 @@ interface OrderRow {
   readonly user?: string;
 }
 
-/** An order whose rows agree with each other: paid ones have their transaction and effects, and what follows. */
+/** An order whose rows agree with each other: a paid one has its transaction and its effects. */
 export async function someOrder(sql: Pool, row: OrderRow = {}): Promise<string> {
   made += 1;
   const no = `2026010104${String(made).padStart(12, '0')}`;
@@ -169,8 +169,8 @@ export async function someOrder(sql: Pool, row: OrderRow = {}): Promise<string> 
 }
 
 /**
- * A refund of an order's transaction, held by it as the rules say. An entry that succeeded counts for the order,
- * and what it takes back is still to be done.
+ * A refund of an order's transaction, held by it as the rules say. A refund that succeeded counts
+ * for the order, and its compensations are still to be done.
  */
 export async function someRefund(
   sql: Pool,
@@ -211,7 +211,7 @@ export async function someRefund(
   return refundNo;
 }
 
-/** A sharing of an order's transaction, with one receiver that holds its amount as the rules say. */
+/** A sharing of an order's transaction, with one receiver that holds its amount. */
 export async function someSharing(
   sql: Pool,
   no: string,

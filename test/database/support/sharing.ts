@@ -51,7 +51,10 @@ export interface TestSharing {
     receivers: readonly ReportedReceiver[],
   ): Promise<RecordedSharing>;
   openQuestions(no: string): Promise<Record<string, unknown>[]>;
-  /** Answers, and carries it out as the order's run would. @returns whose runs are told, or the refusal */
+  /**
+   * Resolves, and carries it out as the order's run would.
+   * @returns the runs to wake, or the refusal
+   */
   answer(no: string, action: Action): Promise<string | string[]>;
   rowOf(outOrderNo: string): Promise<Record<string, unknown>>;
   end(): Promise<void>;

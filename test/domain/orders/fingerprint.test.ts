@@ -37,7 +37,7 @@ const inputs: fc.Arbitrary<FingerprintInput> = fc.record({
   profitSharing: fc.boolean(),
 });
 
-/** Holds what the order is, written without a thought to order or lines: pieces per sku and price. */
+/** An order as pieces per sku and price, computed without any normal form. */
 function meaning({ items, ...rest }: FingerprintInput): string {
   const pieces = items.flatMap(({ sku, unitPriceFen, quantity }) =>
     Array.from({ length: quantity }, () => JSON.stringify([sku, unitPriceFen])),

@@ -74,7 +74,7 @@ describe.each(PAYABLE)('an order that is %s, before its expiry', (status) => {
     },
   );
 
-  // Holds what the row and the memory say about a close → the step, the remembered cause.
+  // The close in the row and in the memory → the step, the remembered cause.
   test.each<readonly [requested: boolean, failed: boolean, CloseCause | null, Step, CloseCause]>([
     [true, false, null, close('close_requested'), 'close_requested'],
     [true, true, null, QUERY, 'close_requested'],
@@ -175,7 +175,7 @@ describe('the move after the steps have started', () => {
     }
   });
 
-  // Holds what is left in the rows, `due`, busy, news → move.
+  // The work left in the rows, `due`, busy, woken → move.
   test.each<readonly [Partial<RunView>, boolean, boolean, boolean, NextMove]>([
     [{}, false, false, false, 'end'],
     [{}, false, false, true, 'decide_again'],

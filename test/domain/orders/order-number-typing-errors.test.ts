@@ -10,10 +10,10 @@ import {
 import { userHashOf } from '../support/orders';
 
 /**
- * Holds what the two check digits find of the errors people make: one character taken for another, two
+ * The typing errors that the two check digits find: one character taken for another, two
  * neighbours swapped. MOD 97-10 over letters as two digits finds all of the first kind within
- * digits and within letters; what it can't find is counted here, on numbers that are the same in
- * every run.
+ * digits and within letters; the test counts the errors that it can't find, on numbers that are
+ * the same in every run.
  */
 const DIGITS = Array.from('0123456789');
 const LETTERS = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');

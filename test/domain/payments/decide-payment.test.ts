@@ -27,7 +27,7 @@ const NOTICE: PaymentNotice = {
   successTime: null,
 };
 
-/** Holds what the notice carries; SUCCESS and REFUND of each. */
+/** The content of the notice; SUCCESS and REFUND of each. */
 const CONTENTS = {
   right: {},
   'wrong amount': { totalFen: fen(1229) },

@@ -34,7 +34,7 @@ function orderIn(status: OrderStatus, appliedTransactionId: string | null): Expe
   };
 }
 
-/** Holds what a notice can be, next to one that fits. */
+/** The notices, each next to one that fits. */
 const NOTICES = {
   'the right payment': {},
   'another amount': { totalFen: fen(1229) },

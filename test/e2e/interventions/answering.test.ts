@@ -348,7 +348,7 @@ test('a late payment can’t be accepted once its stock is sold or its refund he
   expect(body).toMatchObject({ stock: 2, reserved: 0, sold: 0 });
 });
 
-test('a resolution that no worker carried out is refused once a payment ends its case', async () => {
+test('a resolution not carried out yet is refused once a payment ends its case', async () => {
   oncepay.simulator.setFault({
     operation: 'close',
     kind: 'error',
