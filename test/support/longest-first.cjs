@@ -1,7 +1,7 @@
 // Starts the test files that wait longest first, so that no long one is left alone at the end.
 const Sequencer = require('@jest/test-sequencer').default;
 
-/** Files of more than a minute, the longest first. They mostly wait for time-outs of the product. */
+/** Files of more than a minute, the longest first; they mostly wait for time-outs. */
 const LONGEST = [
   'e2e/outages/wechat-outage',
   'e2e/outages/outages',

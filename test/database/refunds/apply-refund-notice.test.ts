@@ -61,7 +61,7 @@ test('a part of a second payment is refunded elsewhere: the intervention stays o
   expect(await money.openReasons(no)).toEqual([]);
 });
 
-test('an abnormal refund of a second payment outlives the intervention of that payment', async () => {
+test('an abnormal refund of a second payment outlives that intervention', async () => {
   const no = await someOrder(world.sql, { status: 'fulfilled' });
   await money.pays(no, { transactionId: second(no), tradeState: 'REFUND' });
   await money.refunds(no, { transactionId: second(no), refundStatus: 'ABNORMAL' });
