@@ -12,6 +12,8 @@ const {
 const ROOMS = [
   'activities/orders',
   'activities/outbound',
+  'activities/refunds',
+  'activities/sharing',
   'activities/wechat',
   'api/dispatcher/breaker',
   'api/health',
