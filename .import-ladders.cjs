@@ -5,7 +5,7 @@
  */
 module.exports = {
   domain: {
-    files: ['money', 'error-catalogue'],
+    files: ['money', 'error-catalogue', 'uuid'],
     rungs: [
       ['orders', 'fulfilment'],
       ['interventions'],

@@ -4,7 +4,11 @@ import { readFileSync } from 'node:fs';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 import { fen, type Fen } from '../domain/money';
-import { DEFAULT_SHARING, type RuntimeSettingName } from '../domain/settings/runtime-settings';
+import {
+  DEFAULT_SHARING,
+  RUNTIME_SETTING_NAMES,
+  type RuntimeSettingName,
+} from '../domain/settings/runtime-settings';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
 import * as field from './fields';
 import type { ApiKey, EncryptionKey } from './fields';
@@ -161,16 +165,12 @@ export function loadSettings(env: Environment = process.env): Settings {
   return toSettings(profile, parsed.data, temporal, given);
 }
 
-const OVERRIDABLE: readonly RuntimeSettingName[] = [
-  'payment_window',
-  'query_schedule',
-  'refund_spacing',
-  'patrol_interval',
-  'sharing_ratio',
-  'sharing_delay',
-  'unfreeze_after',
-];
 const variableOf = (name: RuntimeSettingName) => `ONCEPAY_${name.toUpperCase()}`;
+
+/** The settings whose defaults come from a variable of the environment. */
+const OVERRIDABLE: readonly RuntimeSettingName[] = RUNTIME_SETTING_NAMES.filter((name) =>
+  ENVIRONMENT_NAMES.includes(variableOf(name)),
+);
 
 /**
  * Reads `DATABASE_URL` (or `DATABASE_URL_FILE`) alone, for the migrations.

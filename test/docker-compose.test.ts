@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { ENVIRONMENT_NAMES } from '../config/settings';
 
 const root = join(__dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
@@ -71,6 +72,7 @@ const OPTIONAL = [
   'ONCEPAY_TWO_PERSON_FEN',
   'ONCEPAY_TASK_QUEUES',
   'ONCEPAY_BUILD_ID',
+  'ONCEPAY_LOG_LEVEL',
   'ONCEPAY_PAYMENT_WINDOW',
   'ONCEPAY_QUERY_SCHEDULE',
   'ONCEPAY_REFUND_SPACING',
@@ -105,6 +107,11 @@ function service(name: string) {
 function settings(name: string): string[] {
   return Object.keys(service(name).environment).map((key) => key.replace(/_FILE$/, ''));
 }
+
+test('each variable that Oncepay reads is in one of the two lists above', () => {
+  const listed = [...REQUIRED, ...OPTIONAL];
+  expect(ENVIRONMENT_NAMES.filter((name) => !listed.includes(name))).toEqual([]);
+});
 
 test('the compose file has the services of the production shape', () => {
   expect(Object.keys(compose.services).sort()).toEqual(

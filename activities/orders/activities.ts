@@ -1,5 +1,7 @@
 // The database steps of an order's run.
 import { Context } from '@temporalio/activity';
+import { readEffect, type DatabaseEffect } from '../../domain/fulfilment/effects';
+import { UUID } from '../../domain/uuid';
 import type { Database } from '../../database/database';
 import type { FailedEffect } from '../../database/fulfilment/run-effects';
 import { isInterventionAction } from '../../domain/interventions/reasons';
@@ -19,7 +21,6 @@ export interface OrderActivityDeps {
   readonly now: () => number;
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Characters in the note of a proposal by hand; the API accepts as many. */
 const MAX_NOTE = 1_000;
 
@@ -104,8 +105,13 @@ function readProposal(proposal: unknown) {
 }
 
 /** The retry policy of an effect. A refund's compensation has the policy of its effect. */
-function operationOf(effect: string): RetryOperation {
-  if (effect.startsWith('stock')) return 'inventory.stock';
-  if (effect.startsWith('points')) return 'fulfilment.points';
-  return effect.startsWith('sales') ? 'fulfilment.sales' : 'fulfilment.delivery';
+function operationOf(name: string): RetryOperation {
+  return OPERATIONS[readEffect(name).effect];
 }
+
+const OPERATIONS: Readonly<Record<DatabaseEffect, RetryOperation>> = {
+  points: 'fulfilment.points',
+  sales: 'fulfilment.sales',
+  stock: 'inventory.stock',
+  delivery: 'fulfilment.delivery',
+};

@@ -4,7 +4,6 @@ import { fen as asFen, MAX_FEN } from '../../domain/money';
 import { isQueryableTime } from './times';
 
 /** The ids of interventions, resolutions and patrol runs. */
-export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const CONTROL = /\p{Cc}/u;
 

@@ -8,7 +8,7 @@ import type {
 } from '../../database/resolutions/submit-resolution';
 import { actionsFor } from '../../domain/interventions/reasons';
 import { inTime } from '../http/deadline';
-import { UUID } from '../http/fields';
+import { UUID } from '../../domain/uuid';
 import {
   ALL_ROLES,
   operation,

@@ -6,7 +6,8 @@ import {
   movesMoney,
   type InterventionAction,
 } from '../../domain/interventions/reasons';
-import { line, timestamp, UUID } from '../http/fields';
+import { UUID } from '../../domain/uuid';
+import { line, timestamp } from '../http/fields';
 import { pageQuery } from '../http/page';
 
 /** WeChat's key encrypts 214 bytes (RSA-OAEP); a Chinese character has three bytes. */

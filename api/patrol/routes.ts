@@ -1,7 +1,7 @@
 // The route of the patrol's runs and their findings.
 import type { z } from 'zod';
 import type { Database } from '../../database/database';
-import { UUID } from '../http/fields';
+import { UUID } from '../../domain/uuid';
 import { ALL_ROLES, operation, type Call, type Operation, type Reply } from '../http/operations';
 import { page } from '../http/page';
 import { patrolRunReply, renderPatrolRun } from './replies';

@@ -1,12 +1,9 @@
 // Cancels the effects of a payment that is refunded as a whole, and restores them.
 import { Prisma } from '../../generated/prisma/client';
-import type { InterventionReason } from '../../domain/interventions/reasons';
+import { EFFECT_REASONS } from '../../domain/interventions/reasons';
 import { DATABASE_EFFECTS } from '../../domain/fulfilment/effects';
 import type { Tx } from '../core/context';
 import { endInterventions } from '../interventions/open-intervention';
-
-/** Interventions about effects: they end when the whole payment is refunded. */
-const EFFECT_REASONS: readonly InterventionReason[] = ['effect_failed', 'no_stock', 'no_codes'];
 
 /** Clears the last failure of an effect. */
 export const NO_FAILURE = { errorCode: null, evidence: Prisma.DbNull } as const;

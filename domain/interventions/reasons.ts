@@ -53,13 +53,18 @@ export const INTERVENTION_REASONS = Object.keys(INTERVENTIONS) as [
   ...InterventionReason[],
 ];
 
-/** Actions that move money. */
-const MONEY_ACTIONS: readonly InterventionAction[] = [
-  'refund',
-  'accept',
-  'new_number',
-  'to_bank_card',
-];
+/** Whether an action moves money: a new action has to say so. */
+const MOVES_MONEY: Readonly<Record<InterventionAction, boolean>> = {
+  refund: true,
+  accept: true,
+  retry: false,
+  dismiss: false,
+  skip: false,
+  close: false,
+  new_number: true,
+  to_user: false,
+  to_bank_card: true,
+};
 
 /** While one of these is open, the order is neither queried nor expired: its money is unclear. */
 export const PAUSING_REASONS: readonly InterventionReason[] = [
@@ -78,7 +83,11 @@ export function isInterventionAction(value: unknown): value is InterventionActio
 }
 
 /** Reasons whose subject is an effect. */
-const EFFECT_REASONS: readonly InterventionReason[] = ['effect_failed', 'no_stock', 'no_codes'];
+export const EFFECT_REASONS: readonly InterventionReason[] = [
+  'effect_failed',
+  'no_stock',
+  'no_codes',
+];
 
 /**
  * The actions that can resolve an intervention, the usual one first.
@@ -95,7 +104,7 @@ export function actionsFor(reason: string, subject = ''): readonly InterventionA
 
 /** True when the action moves money: above a limit it needs a second key. */
 export function movesMoney(action: InterventionAction): boolean {
-  return MONEY_ACTIONS.includes(action);
+  return MOVES_MONEY[action];
 }
 
 /**

@@ -91,9 +91,9 @@ export interface WechatPayClient extends RefundCalls, ProfitSharingCalls {
     readonly token: string;
     readonly nowSeconds?: number | undefined;
   }): ClientPayParameters;
-  /** Asks WeChat for platform certificates the first time, where they are used. Never throws. */
+  /** Fetches platform certificates the first time, where they are used. Never throws. */
   warmUp(): Promise<void>;
-  /** Asks WeChat for new platform certificates. The caller calls it every 12 h. Never throws. */
+  /** Fetches new platform certificates. The caller calls it every 12 h. Never throws. */
   refreshCertificates(): Promise<void>;
   /** Waits for the calls under way, then closes the connections. */
   end(): Promise<void>;

@@ -1,4 +1,7 @@
 // Tests the public names: channels, error codes, reasons, task queues.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../../config/paths';
 import { CHANNEL_NAMES, CHANNELS, PREPAY_LIFE_MS } from '../../domain/orders/channels';
 import { isErrorCode } from '../../domain/error-catalogue';
 import {
@@ -6,6 +9,7 @@ import {
   isInterventionReason,
   PAUSING_REASONS,
 } from '../../domain/interventions/reasons';
+import { RETRY_OPERATIONS } from '../../domain/retries/retry-policy';
 import { TASK_QUEUE_NAMES } from '../../domain/temporal/task-queues';
 
 describe('the channels', () => {
@@ -60,6 +64,17 @@ describe('names that come from outside', () => {
 test('queries and expiry pause only while an intervention about a mismatch is open', () => {
   expect(PAUSING_REASONS).toEqual(['amount_mismatch', 'identity_mismatch']);
   expect(PAUSING_REASONS.every((reason) => INTERVENTION_REASONS.includes(reason))).toBe(true);
+});
+
+test('each retry operation is named by an activity, by the database or by a worker', () => {
+  const text = ['activities', 'database', 'workers']
+    .flatMap((folder) =>
+      readdirSync(join(packageRoot(), folder), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => readFileSync(join(packageRoot(), folder, name), 'utf8')),
+    )
+    .join('\n');
+  expect(RETRY_OPERATIONS.filter((operation) => !text.includes(`'${operation}'`))).toEqual([]);
 });
 
 test('the task queues are the five public names', () => {

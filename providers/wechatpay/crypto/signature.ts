@@ -8,7 +8,7 @@ import {
   type Verify,
 } from 'node:crypto';
 
-/** WeChat asks to refuse what is more than five minutes from now, either way. */
+/** WeChat's rule: refuse a message whose time is more than five minutes from now, either way. */
 export const MAX_CLOCK_SKEW_SECONDS = 300;
 
 /** Longest header taken: an RSA-4096 signature in Base64 has 684 characters. */

@@ -5,7 +5,7 @@ import { verifyMessage, type SignatureCheck, type VerifyInput } from '../crypto/
 import type { TransportResponse } from '../transport/transport';
 
 /**
- * Oncepay asks WeChat for certificates at most once in this time. Anybody can send invented
+ * Oncepay fetches certificates at most once in this time. Anybody can send invented
  * serials, so the limit keeps the load at five requests a minute. It is shorter than the first
  * repeat of a callback (15 s), so a new certificate is known when WeChat sends that repeat.
  */
@@ -40,20 +40,20 @@ export interface PlatformKeysDeps {
 export interface PlatformKeys {
   /** The key of a serial, if it is known and valid now. No I/O, because every callback needs it. */
   known(serial: string): KeyObject | null;
-  /** Like {@link known}, but asks WeChat for an unknown serial now and then. Never throws. */
+  /** Like {@link known}, but fetches an unknown serial now and then. Never throws. */
   keyFor(serial: string): Promise<KeyObject | null>;
   /**
    * The key that encrypts fields for WeChat: the public key, or else the newest certificate. Null
-   * where there is none, also after WeChat was asked. Never throws.
+   * where there is none, also after a fetch. Never throws.
    */
   encryptionKey(): Promise<{ readonly serial: string; readonly key: KeyObject } | null>;
   /**
-   * Asks WeChat for new certificates where any are in use. The caller calls it every 12 h. Never
+   * Fetches new certificates where any are in use. The caller calls it every 12 h. Never
    * throws.
    */
   refresh(): Promise<void>;
   /**
-   * Asks WeChat for certificates at the start, where there is no public key. Never throws, because
+   * Fetches certificates at the start, where there is no public key. Never throws, because
    * the api starts without WeChat too.
    */
   warmUp(): Promise<void>;
@@ -94,7 +94,7 @@ export function createPlatformKeys(deps: PlatformKeysDeps): PlatformKeys {
   const fetchNowAndThen = (): Promise<void> => {
     if (underWay !== null) return underWay;
     const sinceLastMs = lastFetchMs === null ? -1 : deps.now() - lastFetchMs;
-    // The difference is negative after somebody set the clock back: then ask WeChat again.
+    // The difference is negative after somebody set the clock back: then fetch again.
     if (sinceLastMs >= 0 && sinceLastMs < CERTIFICATE_FETCH_INTERVAL_MS) return Promise.resolve();
     lastFetchMs = deps.now();
     underWay = fetchOnce().finally(() => {

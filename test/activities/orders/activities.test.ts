@@ -66,9 +66,9 @@ test('a later attempt tries the effects again, and ends once all are done', asyn
 
 test.each([
   ['stock', 'inventory.stock'],
-  ['points_return', 'fulfilment.points'],
+  ['points_back:r1', 'fulfilment.points'],
   ['sales', 'fulfilment.sales'],
-  ['codes', 'fulfilment.delivery'],
+  ['delivery', 'fulfilment.delivery'],
 ])('an effect %s that fails again goes by the policy of %s', async (effect, operation) => {
   const error: unknown = await finishing([], [effect], 2)
     .finish()

@@ -62,7 +62,7 @@ test('a turn that needs a person is reported so, and nothing is sent', async () 
   expect(await settle()).toBe('person_needed');
 });
 
-test('a turn that waits writes when the run comes back, and ends the attempt until then', async () => {
+test('a turn that waits writes when the run comes back, and ends the attempt', async () => {
   const { settle, due } = settling({ kind: 'wait', delayMs: 4_000 });
   await expect(settle()).rejects.toMatchObject({ type: 'NOT_YET', nextRetryDelay: 4_000 });
   expect(due).toEqual([['r', NOW_MS + 4_000]]);

@@ -80,7 +80,7 @@ test('receivers are made known one after the other in one attempt, each recorded
   ]);
 });
 
-test('an attempt ends after its time, and the next one makes the other receivers known', async () => {
+test('an attempt ends after its time; the next one takes the other receivers', async () => {
   const run = running(Array.from({ length: 50 }, (_, index) => register(index)));
   await expect(run.settle()).rejects.toMatchObject({ type: 'NOT_YET' });
   expect(run.registered.length).toBeGreaterThan(0);
