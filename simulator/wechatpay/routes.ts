@@ -42,7 +42,7 @@ function prepayEndpoint(api: PrepayApi, transactions: Transactions): Endpoint {
     work: ({ merchant, body }) => {
       const parsed = parsePrepay(api, body);
       return parsed.kind === 'refused'
-        ? parsed.answer
+        ? parsed.reply
         : transactions.prepay(merchant, api, parsed.body);
     },
   };
@@ -148,7 +148,7 @@ export function createWechatRoutes(deps: WechatRoutesDeps): Router {
   router.get(`${base}/id/:no`, handler(deps, queryByTransaction(transactions)));
   router.post(`${base}/out-trade-no/:no/close`, handler(deps, closeEndpoint(transactions)));
   const refunds = '/refund/domestic/refunds';
-  const { ask, query, applyAbnormal } = createRefundEndpoints(deps);
+  const { request: ask, query, applyAbnormal } = createRefundEndpoints(deps);
   router.post(refunds, handler(deps, ask));
   router.get(`${refunds}/:no`, handler(deps, query));
   router.post(`${refunds}/:no/apply-abnormal-refund`, handler(deps, applyAbnormal));

@@ -151,7 +151,45 @@ test('every page of docs/ that a source file names exists', () => {
   expect(broken).toEqual([]);
 });
 
+/** The paths from the root that string literals of a source file name: programs, pages, … */
+function pathsInStrings(text: string): string[] {
+  const tops = new Set(
+    files.filter((file) => file.includes('/')).map((file) => file.split('/')[0]),
+  );
+  return [
+    ...text.matchAll(
+      /['"`]((?:dist\/)?[a-z][\w.-]*\/[\w./-]+\.(?:[cm]?[jt]s|json|md|prisma))['"`]/g,
+    ),
+  ]
+    .map(([, path = '']) => path)
+    .filter((path) => tops.has(path.replace(/^dist\//, '').split('/')[0] ?? ''));
+}
+
+/** A file of the tree, or what the build or Prisma makes from one. */
+function isMade(path: string): boolean {
+  const source = path.replace(/^dist\//, '').replace(/\.js$/, '.ts');
+  return files.includes(path) || files.includes(source) || source.startsWith('generated/');
+}
+
+test('every path of the tree that a source file names in a string exists', () => {
+  const broken = files
+    .filter((file) => /\.(ts|mjs|cjs)$/.test(file) && !file.startsWith('test/docs/'))
+    .flatMap((file) =>
+      pathsInStrings(read(file))
+        .filter((path) => !isMade(path))
+        .map((path) => `${file}: ${path}`),
+    );
+  expect(broken).toEqual([]);
+});
+
 describe('the checks find what is wrong', () => {
+  test('a string that names a program that has moved is found', () => {
+    const [moved, ...more] = pathsInStrings("const script = 'test/support/idle-process.cjs';");
+    expect(more).toEqual([]);
+    expect(isMade(moved ?? '')).toBe(false);
+    expect(isMade('dist/cli/migrate.js')).toBe(true);
+  });
+
   test('a link to a file that is not there, and to a heading that is not there, are broken', () => {
     expect(brokenLink('README.md', 'docs/none.md')).toContain('no such file');
     expect(brokenLink('README.md', 'docs/operate/runbook.md#none')).toContain('no such heading');

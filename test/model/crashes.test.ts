@@ -45,8 +45,8 @@ async function abnormal() {
   await one.order.settle(one.refundNo, 'ABNORMAL', 1);
   await one.order.deliver(one.order.letters().length - 1);
   await one.order.apply();
-  const [question] = await one.order.questions();
-  await one.order.answer(question?.id ?? '', 'to_bank_card');
+  const [question] = await one.order.interventions();
+  await one.order.resolve(question?.id ?? '', 'to_bank_card');
   await one.order.apply();
   return one;
 }

@@ -47,8 +47,8 @@ async function deliverAll(order: OrderDriver): Promise<void> {
 async function replaced(order: OrderDriver, outRefundNo: string): Promise<void> {
   await order.settle(outRefundNo, 'CLOSED', 1);
   await deliverAll(order);
-  const question = (await order.questions()).find(({ subject }) => subject === outRefundNo);
-  await order.answer(question?.id ?? '', 'new_number');
+  const question = (await order.interventions()).find(({ subject }) => subject === outRefundNo);
+  await order.resolve(question?.id ?? '', 'new_number');
   await order.apply();
 }
 
@@ -106,7 +106,7 @@ test('a late report of ABNORMAL after the close opens no intervention', async ()
   await order.apply();
   await order.deliver(before);
   await order.apply();
-  expect(await order.questions()).toMatchObject([{ reason: 'refund_closed', subject: number }]);
+  expect(await order.interventions()).toMatchObject([{ reason: 'refund_closed', subject: number }]);
   await drain(order);
 });
 
@@ -117,7 +117,7 @@ test('an abnormal refund that WeChat closes leaves one intervention, as closed',
     await order.settle(number, status, 1);
     await deliverAll(order);
   }
-  expect(await order.questions()).toMatchObject([{ reason: 'refund_closed', subject: number }]);
+  expect(await order.interventions()).toMatchObject([{ reason: 'refund_closed', subject: number }]);
   await drain(order);
 });
 
@@ -149,11 +149,11 @@ test('an abnormal refund that went on without us ends with the next resolution',
   await order.settle(number, 'ABNORMAL', 1);
   await deliverAll(order);
   await order.settle(number, 'SUCCESS', 0);
-  const [question] = await order.questions();
-  await order.answer(question?.id ?? '', 'to_bank_card');
+  const [question] = await order.interventions();
+  await order.resolve(question?.id ?? '', 'to_bank_card');
   await order.apply();
   await order.attempt(number);
   expect(await order.refunds()).toEqual([{ number, status: 'succeeded' }]);
-  expect(await order.questions()).toEqual([]);
+  expect(await order.interventions()).toEqual([]);
   await drain(order);
 });

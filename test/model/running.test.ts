@@ -1,7 +1,7 @@
 // Many refunds at once on running workers that are killed: all sums agree.
 import fc from 'fast-check';
 import { setPolicy } from '../e2e/support/interventions';
-import { askRefund, atWechat } from '../e2e/support/refunds';
+import { requestRefund, atWechat } from '../e2e/support/refunds';
 import { startTestOncepay, type OrderView, type TestOncepay } from '../support/oncepay';
 
 /** The work of a dead worker is taken up again within this time. */
@@ -93,7 +93,7 @@ test('refunds at once, lost responses, repeats, killed workers: all sums agree',
           const no = numbers[n] ?? '';
           const answers = await Promise.all(
             amounts.map(async (amount, m) => {
-              const { status } = await askRefund(oncepay, no, {
+              const { status } = await requestRefund(oncepay, no, {
                 out_refund_no: `${no}-${m}`,
                 amount,
               });

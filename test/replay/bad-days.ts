@@ -1,7 +1,7 @@
 // Scenarios for the recordings: interventions, refunds and the patrol on bad days.
 import { refundWorkflowId } from '../../domain/temporal/workflow-ids';
 import { resolve, lateOrder, orderOf, setPolicy, untilOpened } from '../e2e/support/interventions';
-import { askRefund, paidOrder } from '../e2e/support/refunds';
+import { requestRefund, paidOrder } from '../e2e/support/refunds';
 import type { TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
 import { ended, latestRun, type PlayedRun } from './played-run';
@@ -24,7 +24,7 @@ export async function refundSucceeded(oncepay: TestOncepay): Promise<PlayedRun> 
 /** The run that the refund's success wakes takes back what was given. */
 export async function refundTakesBack(oncepay: TestOncepay): Promise<PlayedRun> {
   const no = await paidOrder(oncepay);
-  await askRefund(oncepay, no, { out_refund_no: `part-${no}`, amount: 100 });
+  await requestRefund(oncepay, no, { out_refund_no: `part-${no}`, amount: 100 });
   await oncepay.untilOrder(no, 'points and sales are back', ({ effects }) =>
     effects.some(({ effect, status }) => effect.startsWith('sales_back:') && status === 'done'),
   );

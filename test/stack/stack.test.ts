@@ -204,7 +204,9 @@ describe('one of our own processes', () => {
 
   test('a process that hangs is stopped with the stack all the same', async () => {
     const stack = await start({ postgres: false, temporal: false });
-    const idle = await stack.spawn('idle', { script: IDLE, env: {} });
+    const port = await freePort();
+    const ready = { url: `http://127.0.0.1:${port}/` };
+    const idle = await stack.spawn('idle', { script: IDLE, env: { READY_PORT: `${port}` }, ready });
     await idle.kill('SIGSTOP');
     await stack.stop();
     expect(await idle.exited).toBeNull();

@@ -14,7 +14,7 @@ const LONGEST = [
   'e2e/payments/late-payments',
   'e2e/outages/temporal-lost',
   'e2e/refunds/refunds',
-  'e2e/interventions/answers-to-runs',
+  'e2e/interventions/carry-out-resolutions',
   'e2e/outages/too-often',
   'model/refunds',
   'model/running',

@@ -149,7 +149,7 @@ export function createCallbackSender(
       const cancel = timers.after(timeoutMs, () => deadline.abort());
       try {
         const { body, headers } = signedMessage(notification, tamper, now());
-        const answer = await request(notification.url, {
+        const response = await request(notification.url, {
           method: 'POST',
           dispatcher: agent,
           signal: deadline.signal,
@@ -162,8 +162,8 @@ export function createCallbackSender(
           },
           body,
         });
-        await answer.body.dump();
-        return ended(answer.statusCode, null);
+        await response.body.dump();
+        return ended(response.statusCode, null);
       } catch (error) {
         const reason = error instanceof Error ? error.message : 'failed';
         return ended(null, deadline.signal.aborted ? 'no answer in time' : reason);

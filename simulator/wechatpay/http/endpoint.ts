@@ -34,7 +34,7 @@ export interface Endpoint {
   readonly subject: (req: Request, body: unknown) => Subject;
   readonly work: (call: Call) => Reply;
   /** Runs before the work, and before an `error` fault: WeChat counts the request here. */
-  readonly limit?: (merchant: Merchant, answer: () => Reply) => Reply;
+  readonly limit?: (merchant: Merchant, reply: () => Reply) => Reply;
   /** The content that WeChat reads from the body, where it differs from the body itself. */
   readonly content?: (call: Call) => unknown;
 }
@@ -60,7 +60,7 @@ export function pathNumber(req: Request): string {
 
 function send(
   res: Response,
-  answer: Reply,
+  reply: Reply,
   by: {
     readonly signing: 'signed' | 'unsigned' | 'forged';
     /** Null for a caller that WeChat does not know. */
@@ -69,8 +69,8 @@ function send(
   },
 ): void {
   const { signing, merchant, nowMs } = by;
-  const body = answer.body === null ? '' : JSON.stringify(answer.body);
-  res.status(answer.status);
+  const body = reply.body === null ? '' : JSON.stringify(reply.body);
+  res.status(reply.status);
   if (body !== '') res.set('Content-Type', 'application/json; charset=utf-8');
   if (merchant !== null && signing !== 'unsigned') {
     const headers = signatureHeaders(merchant.nextSigningKey(), body, nowMs);
@@ -92,7 +92,7 @@ function playFault(
   fault: Fault | null,
   res: Response,
   work: () => Reply,
-  limit: (answer: () => Reply) => Reply,
+  limit: (reply: () => Reply) => Reply,
 ): Reply | null {
   switch (fault?.kind) {
     case 'cut':
@@ -154,8 +154,8 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
         fault: fault?.kind ?? null,
       });
     if (verified.kind === 'refused') {
-      record(verified.answer.status, null);
-      send(res, verified.answer, { signing: 'unsigned', merchant: null, nowMs: deps.now() });
+      record(verified.reply.status, null);
+      send(res, verified.reply, { signing: 'unsigned', merchant: null, nowMs: deps.now() });
       return;
     }
     const { merchant } = verified;
@@ -168,17 +168,16 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
       res.end(PROXY_PAGE);
       return;
     }
-    const limit = (answered: () => Reply): Reply =>
-      endpoint.limit?.(merchant, answered) ?? answered();
+    const limit = (replied: () => Reply): Reply => endpoint.limit?.(merchant, replied) ?? replied();
     const work = (): Reply =>
       limit(
         () =>
           checkHeaders(request, merchant, deps.requirePlatformSerial) ??
           endpoint.work({ merchant, req, body }),
       );
-    const answer = playFault(fault, res, work, limit);
-    record(answer?.status ?? null, fault);
-    if (answer === null) return;
-    send(res, answer, { signing: signingFor(fault), merchant, nowMs: deps.now() });
+    const reply = playFault(fault, res, work, limit);
+    record(reply?.status ?? null, fault);
+    if (reply === null) return;
+    send(res, reply, { signing: signingFor(fault), merchant, nowMs: deps.now() });
   };
 }

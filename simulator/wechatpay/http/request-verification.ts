@@ -22,7 +22,7 @@ export interface SignedRequest {
 
 export type Verification =
   | { readonly kind: 'verified'; readonly merchant: Merchant }
-  | { readonly kind: 'refused'; readonly answer: Reply };
+  | { readonly kind: 'refused'; readonly reply: Reply };
 
 /** Remembers nonces for ten minutes; memory is bounded by the request rate times that. */
 export function createNonceMemory(now: () => number): {
@@ -68,12 +68,12 @@ export function parseAuthorization(header: string | undefined): Record<Part, str
 }
 
 function signError(field: string, issue: string): Verification {
-  const answer = refuse(401, 'SIGN_ERROR', '错误的签名，验签失败', {
+  const reply = refuse(401, 'SIGN_ERROR', '错误的签名，验签失败', {
     field,
     issue,
     location: 'authorization',
   });
-  return { kind: 'refused', answer };
+  return { kind: 'refused', reply: reply };
 }
 
 /**

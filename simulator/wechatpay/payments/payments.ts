@@ -142,7 +142,7 @@ function newPayment(deps: PaymentsDeps, order: SimulatedOrder, request: PayReque
     currency: request.currency ?? 'CNY',
     openid: order.openid,
     successTimeMs: deps.now(),
-    refundAsked: false,
+    refundRequested: false,
   };
 }
 

@@ -101,9 +101,9 @@ const schemas: Readonly<Record<PrepayApi, z.ZodType<PrepayBody>>> = {
 export function parsePrepay(
   api: PrepayApi,
   body: unknown,
-): { readonly kind: 'parsed'; readonly body: PrepayBody } | { kind: 'refused'; answer: Reply } {
+): { readonly kind: 'parsed'; readonly body: PrepayBody } | { kind: 'refused'; reply: Reply } {
   const result = schemas[api].safeParse(body);
   return result.success
     ? { kind: 'parsed', body: result.data }
-    : { kind: 'refused', answer: paramErrorOf(result.error) };
+    : { kind: 'refused', reply: paramErrorOf(result.error) };
 }

@@ -22,7 +22,7 @@ const DESCRIPTIONS: Readonly<Record<TradeState, string>> = {
 
 /** REFUND means: paid, and WeChat got at least one refund request for this payment. */
 export function tradeStateOf(order: SimulatedOrder, payment: Payment | null): TradeState {
-  return payment?.refundAsked === true ? 'REFUND' : order.state;
+  return payment?.refundRequested === true ? 'REFUND' : order.state;
 }
 
 /**

@@ -23,7 +23,7 @@ export interface Payment {
   readonly openid: string;
   readonly successTimeMs: number;
   /** Set by the first refund, also when no refund succeeds. */
-  refundAsked: boolean;
+  refundRequested: boolean;
 }
 
 export interface PrepayToken {

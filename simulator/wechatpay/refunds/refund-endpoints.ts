@@ -47,12 +47,12 @@ export function createRefundEndpoints({
   store,
   refundLimits,
 }: RefundEndpointsDeps): {
-  readonly ask: Endpoint;
+  readonly request: Endpoint;
   readonly query: Endpoint;
   readonly applyAbnormal: Endpoint;
 } {
   return {
-    ask: {
+    request: {
       operation: 'refund',
       subject: (_req, body) => {
         const numbers = numbersInBody.safeParse(body).data;
@@ -64,9 +64,9 @@ export function createRefundEndpoints({
       },
       work: ({ merchant, body }) => {
         const parsed = parseRefund(body);
-        return parsed.kind === 'refused' ? parsed.answer : refunds.ask(merchant, parsed.body);
+        return parsed.kind === 'refused' ? parsed.reply : refunds.ask(merchant, parsed.body);
       },
-      limit: ({ merchantId }, answer) => refundLimits.through(merchantId, answer),
+      limit: ({ merchantId }, reply) => refundLimits.through(merchantId, reply),
     },
     query: {
       operation: 'refund_query',
@@ -82,7 +82,7 @@ export function createRefundEndpoints({
       work: (call) => {
         const { merchant, req } = call;
         const parsed = parseAbnormalRefund(call.body);
-        if (parsed.kind === 'refused') return parsed.answer;
+        if (parsed.kind === 'refused') return parsed.reply;
         const { body } = parsed;
         const refund = { refundId: pathNumber(req), outRefundNo: body.out_refund_no };
         if (body.type === 'MERCHANT_BANK_CARD') {

@@ -16,7 +16,7 @@ export interface RefundLimits {
   /** Null when enough time has passed since the latest of these refunds. */
   checkSpacing: (before: readonly SimulatedRefund[], nowMs: number) => Reply | null;
   /** The reply to a request, or FREQUENCY_LIMITED when it exceeds a limit. */
-  through: (merchantId: string, answer: () => Reply) => Reply;
+  through: (merchantId: string, reply: () => Reply) => Reply;
   setRules: (rules: RefundRules) => void;
   /** Forgets the counted requests; the rules stay. */
   clear: () => void;
@@ -52,7 +52,7 @@ function createLastSecond(realNow: () => number) {
 /** @param realNow the rates keep to the real time: they are about requests, not about business */
 export function createRefundLimits(initial: RefundRules, realNow: () => number): RefundLimits {
   let rules = initial;
-  const asked = createLastSecond(realNow);
+  const requested = createLastSecond(realNow);
   const failed = createLastSecond(realNow);
   return {
     checkSpacing: (before, nowMs) => {
@@ -62,18 +62,18 @@ export function createRefundLimits(initial: RefundRules, realNow: () => number):
       return isSoon ? limited('同一订单的退款请求过于频繁，请稍后再试') : null;
     },
     through: (merchantId, work) => {
-      if (!asked.take(merchantId, rules.refundsPerSecond ?? 0)) return limited('频率超限');
-      const answer = work();
-      if (answer.status < 400) return answer;
+      if (!requested.take(merchantId, rules.refundsPerSecond ?? 0)) return limited('频率超限');
+      const reply = work();
+      if (reply.status < 400) return reply;
       return failed.take(merchantId, rules.failingRefundsPerSecond ?? 0)
-        ? answer
+        ? reply
         : limited('错误或无效请求频率超限');
     },
     setRules: (changed) => {
       rules = { ...rules, ...changed };
     },
     clear: () => {
-      asked.clear();
+      requested.clear();
       failed.clear();
     },
   };

@@ -58,7 +58,7 @@ export type AbnormalRefundBody = z.output<typeof abnormalRefund>;
 
 type Parsed<T> =
   | { readonly kind: 'parsed'; readonly body: T }
-  | { readonly kind: 'refused'; readonly answer: Reply };
+  | { readonly kind: 'refused'; readonly reply: Reply };
 
 /** As strict as WeChat v3: https://pay.weixin.qq.com/doc/v3/merchant/4012791903. */
 export function parseRefund(body: unknown): Parsed<RefundBody> {
@@ -74,5 +74,5 @@ function parse<T>(schema: z.ZodType<T>, body: unknown): Parsed<T> {
   const result = schema.safeParse(body);
   return result.success
     ? { kind: 'parsed', body: result.data }
-    : { kind: 'refused', answer: paramErrorOf(result.error) };
+    : { kind: 'refused', reply: paramErrorOf(result.error) };
 }

@@ -43,7 +43,7 @@ interface Paid {
 }
 
 const invalid = (message: string): Reply => refuse(400, 'INVALID_REQUEST', message);
-const answerOf = (refund: SimulatedRefund): Reply => ({ status: 200, body: refundBody(refund) });
+const replyOf = (refund: SimulatedRefund): Reply => ({ status: 200, body: refundBody(refund) });
 
 function findPaid(transactions: Transactions, merchant: Merchant, body: RefundBody): Paid | Reply {
   const unknown = refuse(404, 'RESOURCE_NOT_EXISTS', '订单不存在');
@@ -87,7 +87,7 @@ export function createRefunds(deps: RefundsDeps): Refunds {
       const known = store.find(merchant.merchantId, body.out_refund_no);
       if (known !== null) {
         return isDeepStrictEqual(known.body, body)
-          ? answerOf(known)
+          ? replyOf(known)
           : invalid('同一商户退款单号的请求参数与之前不一致');
       }
       const paid = findPaid(transactions, merchant, body);
@@ -112,15 +112,13 @@ export function createRefunds(deps: RefundsDeps): Refunds {
         sentTo: null,
       };
       store.add(refund);
-      paid.payment.refundAsked = true;
+      paid.payment.refundRequested = true;
       begin(refund);
-      return answerOf(refund);
+      return replyOf(refund);
     },
     query: ({ merchantId }, outRefundNo) => {
       const refund = store.find(merchantId, outRefundNo);
-      return refund === null
-        ? refuse(404, 'RESOURCE_NOT_EXISTS', '退款单不存在')
-        : answerOf(refund);
+      return refund === null ? refuse(404, 'RESOURCE_NOT_EXISTS', '退款单不存在') : replyOf(refund);
     },
     sendElsewhere: ({ merchantId }, { refundId, outRefundNo }, to) => {
       const refund = store.find(merchantId, outRefundNo);
@@ -129,7 +127,7 @@ export function createRefunds(deps: RefundsDeps): Refunds {
       refund.status = 'PROCESSING';
       refund.sentTo = to;
       begin(refund);
-      return answerOf(refund);
+      return replyOf(refund);
     },
   };
 }

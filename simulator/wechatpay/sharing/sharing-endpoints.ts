@@ -59,7 +59,7 @@ function createReturnEndpoints(
       },
       work: ({ merchant, body }) => {
         const parsed = parseReturn(body);
-        return parsed.kind === 'refused' ? parsed.answer : returns.ask(merchant, parsed.body);
+        return parsed.kind === 'refused' ? parsed.reply : returns.ask(merchant, parsed.body);
       },
     },
     queryReturn: {
@@ -93,7 +93,7 @@ export function createSharingEndpoints(deps: SharingEndpointsDeps): SharingEndpo
       subject: () => subjectOf({}),
       work: (call) => {
         const parsed = parseReceiver(call.body);
-        if (parsed.kind === 'refused') return parsed.answer;
+        if (parsed.kind === 'refused') return parsed.reply;
         return sharings.addReceiver(call.merchant, parsed.body, fieldReader(call));
       },
     },
@@ -103,7 +103,7 @@ export function createSharingEndpoints(deps: SharingEndpointsDeps): SharingEndpo
       content: readableContent,
       work: (call) => {
         const parsed = parseShare(call.body);
-        if (parsed.kind === 'refused') return parsed.answer;
+        if (parsed.kind === 'refused') return parsed.reply;
         return sharings.share(call.merchant, parsed.body, fieldReader(call));
       },
     },
@@ -121,7 +121,7 @@ export function createSharingEndpoints(deps: SharingEndpointsDeps): SharingEndpo
       subject: (_req, body) => sharingInBody(body),
       work: ({ merchant, body }) => {
         const parsed = parseUnfreeze(body);
-        return parsed.kind === 'refused' ? parsed.answer : sharings.unfreeze(merchant, parsed.body);
+        return parsed.kind === 'refused' ? parsed.reply : sharings.unfreeze(merchant, parsed.body);
       },
     },
     ...createReturnEndpoints(deps, ofSharing),

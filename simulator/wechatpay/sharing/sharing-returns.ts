@@ -17,7 +17,7 @@ export interface SharingReturns {
 }
 
 const invalid = (message: string): Reply => refuse(400, 'INVALID_REQUEST', message);
-const answerOf = (one: SimulatedReturn): Reply => ({ status: 200, body: returnBody(one) });
+const replyOf = (one: SimulatedReturn): Reply => ({ status: 200, body: returnBody(one) });
 
 /** Null when this receiver has this amount to return. */
 function checkReturn(
@@ -57,7 +57,7 @@ export function createSharingReturns(deps: {
       const known = returns.find(merchantId, body.out_return_no);
       if (known !== null) {
         return isDeepStrictEqual(known.content, body)
-          ? answerOf(known)
+          ? replyOf(known)
           : invalid('同一商户回退单号的请求参数与之前不一致');
       }
       const sharing = sharings.find(merchantId, body.out_order_no);
@@ -82,12 +82,12 @@ export function createSharingReturns(deps: {
       };
       returns.add(one);
       deps.begin(one);
-      return answerOf(one);
+      return replyOf(one);
     },
     query: ({ merchantId }, outReturnNo, outOrderNo) => {
       const one = returns.find(merchantId, outReturnNo);
       return one !== null && one.sharing.outOrderNo === outOrderNo
-        ? answerOf(one)
+        ? replyOf(one)
         : refuse(404, 'RESOURCE_NOT_EXISTS', '回退单不存在');
     },
   };

@@ -70,7 +70,7 @@ export type ReturnBody = z.output<typeof returning>;
 
 type Parsed<T> =
   | { readonly kind: 'parsed'; readonly body: T }
-  | { readonly kind: 'refused'; readonly answer: Reply };
+  | { readonly kind: 'refused'; readonly reply: Reply };
 
 /** As strict as WeChat v3. */
 const parser =
@@ -79,7 +79,7 @@ const parser =
     const result = schema.safeParse(body);
     return result.success
       ? { kind: 'parsed', body: result.data }
-      : { kind: 'refused', answer: paramErrorOf(result.error) };
+      : { kind: 'refused', reply: paramErrorOf(result.error) };
   };
 
 /** https://pay.weixin.qq.com/doc/v3/merchant/4012528995 */

@@ -49,7 +49,7 @@ export interface Sharings {
 }
 
 const invalid = (message: string): Reply => refuse(400, 'INVALID_REQUEST', message);
-const answerOf = (sharing: SimulatedSharing): Reply => ({
+const replyOf = (sharing: SimulatedSharing): Reply => ({
   status: 200,
   body: sharingBody(sharing),
 });
@@ -148,7 +148,7 @@ function share(
   const known = deps.store.sharings.find(merchant.merchantId, body.out_order_no);
   if (known !== null) {
     return known.kind === 'share' && isDeepStrictEqual(known.content, body)
-      ? answerOf(known)
+      ? replyOf(known)
       : invalid('同一商户分账单号的请求参数与之前不一致');
   }
   const paid = findPaid(deps, merchant, body.transaction_id);
@@ -168,13 +168,13 @@ function share(
   };
   deps.store.sharings.add(sharing);
   deps.begin(sharing);
-  return answerOf(sharing);
+  return replyOf(sharing);
 }
 
 function unfreeze(deps: SharingsDeps, merchant: Merchant, body: UnfreezeBody): Reply {
   // The number was used before: WeChat reports success and does nothing.
   const known = deps.store.sharings.find(merchant.merchantId, body.out_order_no);
-  if (known !== null) return answerOf(known);
+  if (known !== null) return replyOf(known);
   const paid = findPaid(deps, merchant, body.transaction_id);
   if (paid === null) return refuse(404, 'ORDER_NOT_EXIST', '订单不存在');
   const refusal = checkFrozen(deps, paid);
@@ -192,7 +192,7 @@ function unfreeze(deps: SharingsDeps, merchant: Merchant, body: UnfreezeBody): R
     createdAtMs: nowMs,
   };
   deps.store.sharings.add(sharing);
-  return answerOf(sharing);
+  return replyOf(sharing);
 }
 
 /** The rules of WeChat's profit sharing (https://pay.weixin.qq.com/doc/v3/merchant/4012067962). */
@@ -222,7 +222,7 @@ export function createSharings(deps: SharingsDeps): Sharings {
     query: ({ merchantId }, outOrderNo, transactionId) => {
       const sharing = deps.store.sharings.find(merchantId, outOrderNo);
       return sharing?.payment.transactionId === transactionId && sharing !== null
-        ? answerOf(sharing)
+        ? replyOf(sharing)
         : refuse(404, 'RESOURCE_NOT_EXISTS', '分账单不存在');
     },
     unfreeze: (merchant, body) => unfreeze(deps, merchant, body),

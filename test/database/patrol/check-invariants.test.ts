@@ -4,7 +4,7 @@ import type { PatrolStart } from '../../../domain/patrol/findings';
 import { ORDER_STATUSES } from '../../../domain/orders/order-state';
 import { until } from '../../support/until';
 import {
-  expectQuestion,
+  expectIntervention,
   FROM_THE_START,
   someOrder,
   someProduct,
@@ -48,7 +48,7 @@ test.each([
   await someRefund(patrol.sql, no, { amountFen: 100 });
   await someRefund(patrol.sql, no, { amountFen: 70, status: 'closed' });
   await patrol.sql.query(`UPDATE payment_transactions SET ${change}`);
-  await expectQuestion(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
+  await expectIntervention(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
     expected: { total: 300, held: 100, refunded: 0 },
     seen,
   });
@@ -64,7 +64,7 @@ test('more was refunded than paid, without the guards: an intervention is opened
   await change('DROP CONSTRAINT payment_transactions_held');
   await someRefund(patrol.sql, no, { amountFen: 200, status: 'succeeded' });
   await someRefund(patrol.sql, no, { amountFen: 200, status: 'succeeded' });
-  await expectQuestion(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
+  await expectIntervention(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
     expected: { total: 300, held: 400, refunded: 400 },
     seen: { held: 400, refunded: 400 },
   });
@@ -81,7 +81,7 @@ test.each([
   await someSharing(patrol.sql, no, { amountFen: 30, result: 'CLOSED', status: 'finished' });
   expect(await patrol.invariants()).toEqual({});
   await patrol.sql.query(`UPDATE payment_transactions SET ${change}`);
-  await expectQuestion(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
+  await expectIntervention(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
     expected: { total: 300, held: 0, refunded: 0, shared: 60 },
     seen: { held: 0, refunded: 0, ...seen },
   });
@@ -91,7 +91,7 @@ test('more was refunded and shared than paid: an intervention is opened', async 
   const no = await someOrder(patrol.sql);
   await someSharing(patrol.sql, no, { amountFen: 60, result: 'SUCCESS', status: 'finished' });
   await someRefund(patrol.sql, no, { amountFen: 300, status: 'succeeded' });
-  await expectQuestion(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
+  await expectIntervention(patrol, no, 'transaction_overdrawn', `tx-${no}`, {
     expected: { total: 300, held: 300, refunded: 300, shared: 60 },
     seen: { held: 300, refunded: 300, shared: 60 },
   });
@@ -105,7 +105,7 @@ test('a payment of an unknown order is wrong: the patrol finds it by its refund'
     INSERT INTO refunds (out_refund_no, out_trade_no, transaction_key, merchant_id, transaction_id,
       amount_fen, total_fen, currency, notify_url, origin, due_at)
     SELECT 'r', 'foreign', id, 'm', 'tx', 10, 10, 'CNY', 'n', 'resolution', now() FROM t`);
-  await expectQuestion(patrol, 'foreign', 'transaction_overdrawn', 'tx', {
+  await expectIntervention(patrol, 'foreign', 'transaction_overdrawn', 'tx', {
     expected: { total: 10, held: 10, refunded: 0 },
     seen: { held: 5, refunded: 0 },
   });
@@ -117,7 +117,7 @@ test.each(['paid', 'fulfilled', 'paid_late', 'refunded'])(
     const no = await someOrder(patrol.sql, { status });
     await patrol.sql.query(`DELETE FROM refunds`);
     await patrol.sql.query(`DELETE FROM payment_transactions`);
-    await expectQuestion(patrol, no, 'status_without_transaction', 'applied', {
+    await expectIntervention(patrol, no, 'status_without_transaction', 'applied', {
       expected: { status, applied: 1 },
       seen: { applied: 0 },
     });
@@ -129,7 +129,7 @@ test.each(['created', 'awaiting_payment', 'closed'])(
   async (status) => {
     const no = await someOrder(patrol.sql, { status: 'paid_late' });
     await patrol.sql.query(`UPDATE orders SET status = $1`, [status]);
-    await expectQuestion(patrol, no, 'status_without_transaction', 'applied', {
+    await expectIntervention(patrol, no, 'status_without_transaction', 'applied', {
       expected: { status, applied: 0 },
       seen: { applied: 1 },
     });
@@ -148,7 +148,7 @@ test.each([
   const no = await someOrder(patrol.sql, { status: status === 'paid_late' ? status : 'fulfilled' });
   if (backFen > 0) await someRefund(patrol.sql, no, { status: 'succeeded', amountFen: backFen });
   await patrol.sql.query(`UPDATE orders SET status = $1, refunded_fen = $2`, [status, refundedFen]);
-  await expectQuestion(patrol, no, 'status_without_transaction', 'refunded', {
+  await expectIntervention(patrol, no, 'status_without_transaction', 'refunded', {
     expected: { paid: 300, refunded: backFen },
     seen: { status, refunded: refundedFen },
   });
@@ -171,7 +171,7 @@ test('a refund of a surplus payment does not count for the order', async () => {
   // A number alone, without any payment.
   const unpaid = await someOrder(patrol.sql, { status: 'closed' });
   await patrol.sql.query(`UPDATE orders SET refunded_fen = 1 WHERE out_trade_no = $1`, [unpaid]);
-  await expectQuestion(patrol, unpaid, 'status_without_transaction', 'refunded', {
+  await expectIntervention(patrol, unpaid, 'status_without_transaction', 'refunded', {
     expected: { paid: 0, refunded: 0 },
     seen: { status: 'closed', refunded: 1 },
   });

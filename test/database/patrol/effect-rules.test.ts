@@ -1,7 +1,7 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 // Tests the rules about effects: each violation opens an intervention.
 import {
-  expectQuestion,
+  expectIntervention,
   someOrder,
   someProduct,
   someRefund,
@@ -34,7 +34,7 @@ test.each([
   const no = await someOrder(patrol.sql, { status });
   await patrol.sql.query(change);
   const expected = { status };
-  await expectQuestion(patrol, no, 'effects_disagree', 'status', { expected, seen });
+  await expectIntervention(patrol, no, 'effects_disagree', 'status', { expected, seen });
 });
 
 test.each(['created', 'awaiting_payment', 'closed', 'paid_late'])(
@@ -46,7 +46,10 @@ test.each(['created', 'awaiting_payment', 'closed', 'paid_late'])(
       [no],
     );
     const seen = { points: 'done' };
-    await expectQuestion(patrol, no, 'effects_disagree', 'status', { expected: { status }, seen });
+    await expectIntervention(patrol, no, 'effects_disagree', 'status', {
+      expected: { status },
+      seen,
+    });
   },
 );
 
@@ -60,7 +63,7 @@ test.each([
   await patrol.sql.query(change);
   if (entries === 0) await patrol.sql.query('UPDATE points_balances SET balance = 0');
   if (points === 'pending') await patrol.sql.query(`UPDATE orders SET status = 'paid'`);
-  await expectQuestion(patrol, no, 'effects_disagree', 'points', {
+  await expectIntervention(patrol, no, 'effects_disagree', 'points', {
     expected: { points },
     seen: { entries },
   });
@@ -79,7 +82,7 @@ describe('compensations of a refund', () => {
     const no = await someOrder(patrol.sql);
     const back = await someRefund(patrol.sql, no, { status: 'succeeded' });
     await patrol.sql.query(`DELETE FROM order_effects WHERE effect LIKE 'points\\_back:%'`);
-    await expectQuestion(patrol, no, 'effects_disagree', 'taken_back', {
+    await expectIntervention(patrol, no, 'effects_disagree', 'taken_back', {
       expected: { taken_back: [`points_back:${back}`] },
       seen: { taken_back: [] },
     });
@@ -94,7 +97,7 @@ describe('compensations of a refund', () => {
         `INSERT INTO order_effects (out_trade_no, effect, status) VALUES ($1, $2, 'done')`,
         [no, effect],
       );
-      await expectQuestion(patrol, no, 'effects_disagree', 'taken_back', {
+      await expectIntervention(patrol, no, 'effects_disagree', 'taken_back', {
         expected: { taken_back: [] },
         seen: { taken_back: [effect] },
       });
@@ -111,7 +114,7 @@ describe('compensations of a refund', () => {
     const back = await someRefund(patrol.sql, no, { status: 'succeeded' });
     expect(await patrol.invariants()).toEqual({});
     await patrol.sql.query(`UPDATE refunds SET restock = true, revoke_codes = true`);
-    await expectQuestion(patrol, no, 'effects_disagree', 'taken_back', {
+    await expectIntervention(patrol, no, 'effects_disagree', 'taken_back', {
       expected: { taken_back: [`delivery_back:${back}`, `stock_back:${back}`] },
       seen: { taken_back: [] },
     });
@@ -147,7 +150,7 @@ test('a wrong points balance opens an intervention at the first order', async ()
   const first = await someOrder(patrol.sql, { user: 'lucky' });
   await someOrder(patrol.sql, { user: 'lucky' });
   await patrol.sql.query('UPDATE points_balances SET balance = 9');
-  await expectQuestion(patrol, first, 'effect_twice', 'points', {
+  await expectIntervention(patrol, first, 'effect_twice', 'points', {
     expected: { balance: 6 },
     seen: { balance: 9 },
   });
@@ -166,7 +169,7 @@ test('more codes were handed out than ordered: an intervention is opened', async
      SELECT gen_random_uuid(), 'v', 'e', n::text, $1, now() FROM generate_series(1, 2) n`,
     [no],
   );
-  await expectQuestion(patrol, no, 'effect_twice', 'codes:v', {
+  await expectIntervention(patrol, no, 'effect_twice', 'codes:v', {
     expected: { codes: 1 },
     seen: { codes: 2 },
   });
@@ -180,7 +183,7 @@ test("a product's reserved count is wrong: an intervention is opened under its s
     'a',
     2,
   );
-  await expectQuestion(patrol, 'sku:a', 'stock_disagrees', 'a', {
+  await expectIntervention(patrol, 'sku:a', 'stock_disagrees', 'a', {
     expected: { reserved: 2 },
     seen: { reserved: 5 },
   });
@@ -258,7 +261,7 @@ test.each([
         [no, stock],
       );
     }
-    await expectQuestion(patrol, no, 'reservation_leaked', 'a', {
+    await expectIntervention(patrol, no, 'reservation_leaked', 'a', {
       expected: { status, reserved: 0 },
       seen: { reserved: 2 },
     });

@@ -8,7 +8,7 @@ import {
   LIFE_MS,
   receiver,
   startTestSharing,
-  told,
+  reported,
   type TestSharing,
 } from '../support/sharing';
 
@@ -32,8 +32,8 @@ async function sharedOrder(amounts: readonly [fen: number, account: string][]) {
     amounts.map(([fen, account]) => receiver(fen, account)),
   );
   await sharing.sending(outOrderNo);
-  const results = amounts.map(([fen, account]) => told(fen, 'SUCCESS', account));
-  await sharing.hear(outOrderNo, true, results);
+  const results = amounts.map(([fen, account]) => reported(fen, 'SUCCESS', account));
+  await sharing.report(outOrderNo, true, results);
   return { no, outOrderNo };
 }
 
@@ -229,13 +229,13 @@ describe('a refund that is over while shared money is taken back for it', () => 
     const { no, refundNo, back } = await overWhileTakenBack();
     await hear(back, 'FAILED');
     expect(await turn(refundNo)).toMatchObject({ kind: 'over' });
-    expect(await sharing.openQuestions(no)).toEqual([]);
+    expect(await sharing.openInterventions(no)).toEqual([]);
   });
 
   test('a take-back whose outcome stays unknown opens one', async () => {
     const { no, refundNo, back } = await overWhileTakenBack();
     expect(await sharing.database.escalations.escalate(spentOn(back), Date.now())).toBe('opened');
-    expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
+    expect(await sharing.resolve(no, 'retry')).toEqual([refundNo]);
   });
 });
 
@@ -245,7 +245,7 @@ test('a refund waits while its payment is still being shared', async () => {
   const refundNo = await refundOf(no, 300);
   expect(await turn(refundNo)).toMatchObject({ kind: 'wait' });
   await sharing.sending(outOrderNo);
-  await sharing.hear(outOrderNo, true, [told(90, 'CLOSED')]);
+  await sharing.report(outOrderNo, true, [reported(90, 'CLOSED')]);
   expect(await turn(refundNo)).toMatchObject({ kind: 'send' });
 });
 
@@ -270,7 +270,7 @@ describe('where not enough can be taken back, an intervention opens and nothing 
     );
     const refundNo = await refundOf(no, 300);
     expect(await turn(refundNo)).toMatchObject({ kind: 'person_needed' });
-    expect(await sharing.openQuestions(no)).toEqual([
+    expect(await sharing.openInterventions(no)).toEqual([
       { reason: 'return_failed', subject: refundNo, amount_fen: 300 },
     ]);
     expect(await turn(refundNo)).toMatchObject({ kind: 'over', status: 'pending' });
@@ -280,7 +280,7 @@ describe('where not enough can be taken back, an intervention opens and nothing 
     const { no } = await sharedOrder([[90, PERSON]]);
     const refundNo = await refundOf(no, 300);
     await turn(refundNo);
-    expect(await sharing.answer(no, 'accept')).toEqual([refundNo]);
+    expect(await sharing.resolve(no, 'accept')).toEqual([refundNo]);
     expect(await turn(refundNo)).toMatchObject({ kind: 'send' });
     expect(await sharing.money(no)).toEqual({ held: 300, shared: 90, refunded: 0 });
     const word = { event: 'succeeded', refundId: '1', nextQueryAt: null, evidence: {} } as const;
@@ -303,7 +303,7 @@ describe('where not enough can be taken back, an intervention opens and nothing 
     const { no } = await sharedOrder([[90, PERSON]]);
     const refundNo = await refundOf(no, 300);
     await turn(refundNo);
-    await sharing.answer(no, 'dismiss');
+    await sharing.resolve(no, 'dismiss');
     expect(await sharing.money(no)).toEqual({ held: 0, shared: 90, refunded: 0 });
     expect(await turn(refundNo)).toMatchObject({ kind: 'over', status: 'closed' });
   });
@@ -316,10 +316,10 @@ describe('a take-back that WeChat fails', () => {
     const { back, attemptId } = await sent(refundNo);
     await hear(back, 'FAILED', attemptId);
     expect(await turn(refundNo)).toMatchObject({ kind: 'over', status: 'pending' });
-    expect(await sharing.openQuestions(no)).toEqual([
+    expect(await sharing.openInterventions(no)).toEqual([
       { reason: 'return_failed', subject: refundNo, amount_fen: 300 },
     ]);
-    expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
+    expect(await sharing.resolve(no, 'retry')).toEqual([refundNo]);
     const again = await sent(refundNo);
     expect(again.back.outReturnNo).not.toBe(back.outReturnNo);
     expect(again.back).toMatchObject({ amountFen: 90, returnMchid: FIRST });
@@ -335,8 +335,8 @@ describe('a take-back that WeChat fails', () => {
       await endAttempt(attemptId, 'unknown', 'TIMEOUT');
       const spent = spentOn(back, 'TIMEOUT', 30);
       expect(await giveUp.escalate(spent, Date.now())).toBe('opened');
-      expect(await sharing.answer(no, action)).toBe('SHARING_RESERVED');
-      expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
+      expect(await sharing.resolve(no, action)).toBe('SHARING_RESERVED');
+      expect(await sharing.resolve(no, 'retry')).toEqual([refundNo]);
       expect(await turn(refundNo)).toMatchObject({
         kind: 'take_back',
         turn: { kind: 'query', request: back },
@@ -355,7 +355,7 @@ describe('a take-back that WeChat fails', () => {
     await endAttempt(again ?? '', 'refused', 'NO_AUTH');
     const spent = spentOn(back, 'WECHAT_PERMISSION_DENIED', 2);
     expect(await giveUp.escalate(spent, Date.now())).toBe('opened');
-    expect(await sharing.answer(no, 'accept')).toEqual([refundNo]);
+    expect(await sharing.resolve(no, 'accept')).toEqual([refundNo]);
     expect(await turn(refundNo)).toMatchObject({ kind: 'send' });
   });
 
@@ -385,7 +385,7 @@ describe('a take-back that WeChat fails', () => {
     await endAttempt(attemptId, 'refused', 'NO_AUTH');
     const spent = spentOn(back, 'WECHAT_PERMISSION_DENIED', 1);
     expect(await giveUp.escalate(spent, Date.now())).toBe('opened');
-    expect(await sharing.answer(no, 'retry')).toEqual([refundNo]);
+    expect(await sharing.resolve(no, 'retry')).toEqual([refundNo]);
     expect((await sent(refundNo)).back.outReturnNo).not.toBe(back.outReturnNo);
   });
 });

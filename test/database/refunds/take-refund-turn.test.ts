@@ -63,13 +63,13 @@ describe('the replacement of a closed refund', () => {
 
   test('is made within the limits', async () => {
     const no = await closedRefund();
-    expect(await world.answer(no, 'new_number')).toHaveLength(1);
+    expect(await world.resolve(no, 'new_number')).toHaveLength(1);
   });
 
   test('is refused after the fiftieth', async () => {
     const no = await closedRefund();
     for (let n = 1; n < 50; n += 1) await someRefund(world.sql, no, { amountFen: 1 });
-    expect(await world.answer(no, 'new_number')).toBe('REFUND_LIMIT');
+    expect(await world.resolve(no, 'new_number')).toBe('REFUND_LIMIT');
   });
 
   test('is refused a year after the payment', async () => {
@@ -79,6 +79,6 @@ describe('the replacement of a closed refund', () => {
        WHERE order_no = $1`,
       [no],
     );
-    expect(await world.answer(no, 'new_number')).toBe('REFUND_LIMIT');
+    expect(await world.resolve(no, 'new_number')).toBe('REFUND_LIMIT');
   });
 });

@@ -30,7 +30,7 @@ const ask = (start: string, count: number, sinceMs = SINCE_MS, reason = 'invaria
     [start, count, reason, new Date(sinceMs)],
   );
 
-const answerMany = (more: { since?: Date; dryRun?: boolean } = {}) =>
+const resolveMany = (more: { since?: Date; dryRun?: boolean } = {}) =>
   database.resolutions.submitMany({
     reason: 'invariant',
     since: null,
@@ -54,15 +54,15 @@ test('only interventions since that time and of that reason are counted and reso
   await ask('since-', 3);
   await ask('other-', 1, SINCE_MS, 'stuck');
   const since = new Date(SINCE_MS);
-  expect(await answerMany({ since, dryRun: true })).toEqual({
+  expect(await resolveMany({ since, dryRun: true })).toEqual({
     count: 3,
     resolved: 0,
     pending: 0,
   });
   expect(await answered()).toEqual([]);
-  expect(await answerMany({ since })).toEqual({ count: 3, resolved: 3, pending: 0 });
+  expect(await resolveMany({ since })).toEqual({ count: 3, resolved: 3, pending: 0 });
   expect(await answered()).toEqual(['since-1', 'since-2', 'since-3']);
-  expect(await answerMany()).toEqual({ count: 5, resolved: 2, pending: 3 });
+  expect(await resolveMany()).toEqual({ count: 5, resolved: 2, pending: 3 });
 });
 
 test('a resolution under way is left as it is, and the same call again resolves none', async () => {
@@ -74,7 +74,7 @@ test('a resolution under way is left as it is, and the same call again resolves 
      SELECT gen_random_uuid(), id, out_trade_no, 'retry', 'h', 'mine', 'proposed', 'else', now()
      FROM interventions WHERE out_trade_no = 'no-2'`,
   );
-  expect(await answerMany()).toEqual({ count: 3, resolved: 2, pending: 1 });
+  expect(await resolveMany()).toEqual({ count: 3, resolved: 2, pending: 1 });
   expect(await answered()).toEqual(['no-1', 'no-3']);
   const { rows } = await sql.query(
     `SELECT action, note, status, proposed_by FROM intervention_resolutions
@@ -84,13 +84,13 @@ test('a resolution under way is left as it is, and the same call again resolves 
     { action: 'retry', note: 'mine', status: 'proposed', proposed_by: 'else' },
   ]);
   // They stay open until their runs have carried it out.
-  expect(await answerMany()).toEqual({ count: 3, resolved: 0, pending: 3 });
+  expect(await resolveMany()).toEqual({ count: 3, resolved: 0, pending: 3 });
   expect(await answered()).toHaveLength(2);
 });
 
 test('one call resolves a thousand, each with a row of its own in the audit log', async () => {
   await ask('no-', 1_001);
-  expect(await answerMany()).toEqual({ count: 1_001, resolved: 1_000, pending: 0 });
+  expect(await resolveMany()).toEqual({ count: 1_001, resolved: 1_000, pending: 0 });
   const audited = () =>
     sql.query<{ rows: number; numbers: number; resolutions: number }>(
       `SELECT count(*)::int AS rows, count(DISTINCT subject)::int AS numbers,
@@ -99,6 +99,6 @@ test('one call resolves a thousand, each with a row of its own in the audit log'
     );
   const all = (count: number) => ({ rows: count, numbers: count, resolutions: count });
   expect((await audited()).rows).toEqual([all(1_000)]);
-  expect(await answerMany()).toEqual({ count: 1_001, resolved: 1, pending: 1_000 });
+  expect(await resolveMany()).toEqual({ count: 1_001, resolved: 1, pending: 1_000 });
   expect((await audited()).rows).toEqual([all(1_001)]);
 });

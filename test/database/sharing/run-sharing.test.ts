@@ -6,7 +6,7 @@ import {
   LIFE_MS,
   receiver,
   startTestSharing,
-  told,
+  reported,
   type TestSharing,
 } from '../support/sharing';
 
@@ -51,7 +51,7 @@ describe('the run of a sharing', () => {
       Date.now(),
     );
     expect(again).not.toBeNull();
-    await sharing.hear(outOrderNo, false, [told(10, 'PENDING')]);
+    await sharing.report(outOrderNo, false, [reported(10, 'PENDING')]);
     expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'wait' });
     expect(
       await sharing.database.sharings.startAfterAbsence(outOrderNo, LIFE_MS, Date.now()),
@@ -62,9 +62,12 @@ describe('the run of a sharing', () => {
     const no = await sharing.paidOrder();
     const outOrderNo = await sharing.shared(no, [receiver(40), receiver(20, 'o-closed')]);
     await sharing.sending(outOrderNo);
-    await sharing.hear(outOrderNo, true, [told(40, 'SUCCESS'), told(20, 'CLOSED', 'o-closed')]);
+    await sharing.report(outOrderNo, true, [
+      reported(40, 'SUCCESS'),
+      reported(20, 'CLOSED', 'o-closed'),
+    ]);
     expect(await sharing.money(no)).toMatchObject({ shared: 40 });
-    expect(await sharing.openQuestions(no)).toEqual([
+    expect(await sharing.openInterventions(no)).toEqual([
       { reason: 'sharing_failed', subject: outOrderNo, amount_fen: 20 },
     ]);
     const { rows } = await sharing.sql.query(`SELECT evidence::text FROM interventions`);
@@ -74,19 +77,19 @@ describe('the run of a sharing', () => {
   test('does not finish on FINISHED while a receiver is pending', async () => {
     const outOrderNo = await sharing.shared(await sharing.paidOrder(), [receiver(10)]);
     await sharing.sending(outOrderNo);
-    await sharing.hear(outOrderNo, true, [told(10, 'PENDING')]);
+    await sharing.report(outOrderNo, true, [reported(10, 'PENDING')]);
     expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'processing' });
   });
 
   test.each<[string, ReportedReceiver[]]>([
-    ['another amount', [told(11, 'SUCCESS')]],
-    ['another receiver', [told(10, 'SUCCESS', '1900000110')]],
+    ['another amount', [reported(11, 'SUCCESS')]],
+    ['another receiver', [reported(10, 'SUCCESS', '1900000110')]],
     ['no receiver', []],
   ])('%s under our number is not booked', async (_what, receivers) => {
     const no = await sharing.paidOrder();
     const outOrderNo = await sharing.shared(no, [receiver(10)]);
     await sharing.sending(outOrderNo);
-    expect(await sharing.hear(outOrderNo, true, receivers)).toEqual({ kind: 'differs' });
+    expect(await sharing.report(outOrderNo, true, receivers)).toEqual({ kind: 'differs' });
     expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'pending' });
   });
 });
@@ -96,7 +99,7 @@ describe('the rest of a shared payment', () => {
     const no = await sharing.paidOrder();
     const outOrderNo = await sharing.shared(no, [receiver(10)], { unfreezeRest: true });
     await sharing.sending(outOrderNo);
-    const heard = await sharing.hear(outOrderNo, true, [told(10, 'SUCCESS')]);
+    const heard = await sharing.report(outOrderNo, true, [reported(10, 'SUCCESS')]);
     const rest = heard.kind === 'recorded' ? (heard.rest ?? '') : '';
     expect(await sharing.rowOf(rest)).toMatchObject({
       kind: 'unfreeze',
@@ -104,7 +107,7 @@ describe('the rest of a shared payment', () => {
       status: 'pending',
     });
     expect(await sharing.turn(rest)).toMatchObject({ kind: 'send', request: { kind: 'unfreeze' } });
-    expect(await sharing.hear(outOrderNo, true, [told(10, 'SUCCESS')])).toMatchObject({
+    expect(await sharing.report(outOrderNo, true, [reported(10, 'SUCCESS')])).toMatchObject({
       rest: null,
     });
   });
@@ -113,10 +116,10 @@ describe('the rest of a shared payment', () => {
     const no = await sharing.paidOrder();
     const outOrderNo = await sharing.shared(no, [receiver(10)], { unfreezeRest: true });
     await sharing.sending(outOrderNo);
-    expect(await sharing.hear(outOrderNo, true, [told(10, 'CLOSED')])).toMatchObject({
+    expect(await sharing.report(outOrderNo, true, [reported(10, 'CLOSED')])).toMatchObject({
       rest: null,
     });
-    const [rest] = await sharing.answer(no, 'dismiss');
+    const [rest] = await sharing.resolve(no, 'dismiss');
     expect(await sharing.rowOf(rest ?? '')).toMatchObject({ kind: 'unfreeze', origin: 'rest' });
   });
 
@@ -126,7 +129,7 @@ describe('the rest of a shared payment', () => {
     const rest = await sharing.shared(no, [], { unfreezeRest: true });
     expect(await sharing.turn(rest)).toMatchObject({ kind: 'wait' });
     await sharing.sending(first);
-    await sharing.hear(first, true, [told(10, 'SUCCESS')]);
+    await sharing.report(first, true, [reported(10, 'SUCCESS')]);
     expect(await sharing.turn(rest)).toMatchObject({ kind: 'send' });
   });
 });
@@ -165,7 +168,7 @@ describe('the unfreeze at the deadline', () => {
     const deadline = await deadlineOf(no, Date.now() + DAY_MS);
     const rest = await sharing.shared(no, [], { unfreezeRest: true });
     await sharing.sending(rest);
-    await sharing.hear(rest, true, []);
+    await sharing.report(rest, true, []);
     expect(await sharing.rowOf(deadline)).toMatchObject({ status: 'closed', due_at: null });
   });
 
@@ -182,15 +185,18 @@ describe('the resolution of a failed sharing', () => {
     const no = await sharing.paidOrder();
     const outOrderNo = await sharing.shared(no, [receiver(40), receiver(50, 'o-2')]);
     await sharing.sending(outOrderNo);
-    await sharing.hear(outOrderNo, true, [told(40, 'SUCCESS'), told(50, 'CLOSED', 'o-2')]);
+    await sharing.report(outOrderNo, true, [
+      reported(40, 'SUCCESS'),
+      reported(50, 'CLOSED', 'o-2'),
+    ]);
     const filler = await sharing.shared(no, [receiver(10)]);
-    expect(await sharing.answer(no, 'new_number')).toBe('SHARING_OVER_CAP');
+    expect(await sharing.resolve(no, 'new_number')).toBe('SHARING_OVER_CAP');
     await sharing.sending(filler);
-    await sharing.hear(filler, true, [told(10, 'CLOSED')]);
+    await sharing.report(filler, true, [reported(10, 'CLOSED')]);
     await sharing.sql.query(`UPDATE interventions SET status = 'resolved' WHERE subject = $1`, [
       filler,
     ]);
-    const [replacement = ''] = await sharing.answer(no, 'new_number');
+    const [replacement = ''] = await sharing.resolve(no, 'new_number');
     expect(replacement).toMatch(/^op_[0-9a-f]{40}$/);
     expect(await sharing.rowOf(replacement)).toMatchObject({
       origin: 'resolution',
@@ -209,13 +215,13 @@ describe('the resolution of a failed sharing', () => {
       { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
       Date.now(),
     );
-    expect(await sharing.answer(no, 'new_number')).toEqual([outOrderNo]);
+    expect(await sharing.resolve(no, 'new_number')).toEqual([outOrderNo]);
     expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'query', mayBeAbsent: true });
   });
 
   test('dismiss of a refused one closes it and frees its amounts', async () => {
     const { no, outOrderNo } = await refusedSharing();
-    expect(await sharing.answer(no, 'dismiss')).toEqual([]);
+    expect(await sharing.resolve(no, 'dismiss')).toEqual([]);
     expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'closed', due_at: null });
     expect(await sharing.money(no)).toMatchObject({ shared: 0 });
   });
@@ -226,7 +232,7 @@ describe('the resolution of a failed sharing', () => {
       { id: attemptId, outcome: 'unknown', code: 'TIMEOUT', requestId: null },
       Date.now(),
     );
-    expect(await sharing.answer(no, 'dismiss')).toBe('SHARING_RESERVED');
+    expect(await sharing.resolve(no, 'dismiss')).toBe('SHARING_RESERVED');
     expect(await sharing.money(no)).toMatchObject({ shared: 10 });
     expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'pending' });
   });

@@ -95,7 +95,7 @@ export async function startTestPatrol(): Promise<TestPatrol> {
 }
 
 /** The question opened for a broken rule, and only that. */
-export async function expectQuestion(
+export async function expectIntervention(
   patrol: TestPatrol,
   no: string,
   kind: PatrolKind,

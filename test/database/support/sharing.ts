@@ -45,17 +45,17 @@ export interface TestSharing {
   turn(outOrderNo: string, nowMs?: number): Promise<SharingTurn>;
   /** Registers all receivers and begins to send. @returns the attempt */
   sending(outOrderNo: string): Promise<string>;
-  hear(
+  report(
     outOrderNo: string,
     finished: boolean,
     receivers: readonly ReportedReceiver[],
   ): Promise<RecordedSharing>;
-  openQuestions(no: string): Promise<Record<string, unknown>[]>;
+  openInterventions(no: string): Promise<Record<string, unknown>[]>;
   /**
    * Resolves, and carries it out as the order's run would.
    * @returns the runs to wake, or the refusal
    */
-  answer(no: string, action: Action): Promise<string | string[]>;
+  resolve(no: string, action: Action): Promise<string | string[]>;
   rowOf(outOrderNo: string): Promise<Record<string, unknown>>;
   end(): Promise<void>;
 }
@@ -69,7 +69,7 @@ export const receiver = (amountFen: number, account = '1900000109'): NewReceiver
   description: 'commission',
 });
 
-export const told = (
+export const reported = (
   amountFen: number,
   result: ReportedReceiver['result'],
   account = '1900000109',
@@ -127,12 +127,12 @@ export async function startTestSharing(): Promise<TestSharing> {
         await database.sharings.registered(next.receiver.id, attempt, Date.now());
       }
     },
-    hear(outOrderNo, finished, receivers) {
+    report(outOrderNo, finished, receivers) {
       const nextQueryAt = new Date(Date.now() + MINUTE_MS);
       const word = { orderId: '30', finished, receivers, nextQueryAt, source: 'query' } as const;
       return database.sharings.recordReport(outOrderNo, word, null, Date.now());
     },
-    answer: (no, action) => answer(sql, database, no, action),
+    resolve: (no, action) => resolve(sql, database, no, action),
     async end() {
       await Promise.all([database.end(), sql.end()]);
       await own.drop();
@@ -140,7 +140,7 @@ export async function startTestSharing(): Promise<TestSharing> {
   };
 }
 
-function readers(sql: Pool): Pick<TestSharing, 'money' | 'openQuestions' | 'rowOf'> {
+function readers(sql: Pool): Pick<TestSharing, 'money' | 'openInterventions' | 'rowOf'> {
   return {
     async money(no) {
       const { rows } = await sql.query<{ held: number; shared: number; refunded: number }>(
@@ -151,7 +151,7 @@ function readers(sql: Pool): Pick<TestSharing, 'money' | 'openQuestions' | 'rowO
       if (!rows[0]) throw new Error('no payment');
       return rows[0];
     },
-    async openQuestions(no) {
+    async openInterventions(no) {
       const { rows } = await sql.query<Record<string, unknown>>(
         `SELECT reason, subject, amount_fen FROM interventions
          WHERE out_trade_no = $1 AND status = 'open' ORDER BY since`,
@@ -170,7 +170,7 @@ function readers(sql: Pool): Pick<TestSharing, 'money' | 'openQuestions' | 'rowO
   };
 }
 
-async function answer(
+async function resolve(
   sql: Pool,
   database: Database,
   no: string,

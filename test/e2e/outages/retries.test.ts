@@ -48,15 +48,15 @@ async function attempts(no: string, operation: string): Promise<number> {
   return rows[0]?.attempts ?? 0;
 }
 
-interface Question {
+interface Intervention {
   readonly reason: string;
   readonly subject: string;
   readonly amount_fen: number | null;
   readonly evidence: Readonly<Record<string, unknown>> & { readonly attempts: number };
 }
 
-async function questions(no: string): Promise<Question[]> {
-  const { rows } = await oncepay.sql.query<Question>(
+async function interventionsOf(no: string): Promise<Intervention[]> {
+  const { rows } = await oncepay.sql.query<Intervention>(
     `SELECT reason, subject, amount_fen, evidence FROM interventions
      WHERE out_trade_no = $1 AND status = 'open' ORDER BY since`,
     [no],
@@ -65,7 +65,7 @@ async function questions(no: string): Promise<Question[]> {
 }
 
 const question = (no: string, timeoutMs?: number) =>
-  until(`a person is asked about ${no}`, async () => (await questions(no))[0], timeoutMs);
+  until(`a person is asked about ${no}`, async () => (await interventionsOf(no))[0], timeoutMs);
 
 /** The log lines of all workers with this event. */
 async function logged(event: string): Promise<Record<string, unknown>[]> {
@@ -105,7 +105,7 @@ test('a lowered attempt limit ends a prepay’s retries and opens an interventio
   oncepay.simulator.setFault(FAILING_PREPAY);
   const no = await unpayableOrder();
   await until('it is retried', async () => ((await attempts(no, 'wechat.prepay')) >= 3 ? 1 : null));
-  expect(await questions(no)).toEqual([]);
+  expect(await interventionsOf(no)).toEqual([]);
   await setPolicy('wechat.prepay', { max_attempts: 4 });
   const asked = await question(no);
   expect(asked).toMatchObject({
@@ -130,7 +130,7 @@ test('a raised attempt limit keeps a prepay’s retries going until it succeeds'
   await until('more than it had', async () =>
     (await attempts(no, 'wechat.prepay')) >= 10 ? 1 : null,
   );
-  expect(await questions(no)).toEqual([]);
+  expect(await interventionsOf(no)).toEqual([]);
   oncepay.simulator.clearFaults();
   await oncepay.untilStatus(no, 'awaiting_payment');
 });
@@ -203,7 +203,9 @@ test('a webhook that nobody takes escalates with an alert; the others go on', as
     ['webhook', 'failed', 3],
     ['webhook', 'failed', 3],
   ]);
-  expect((await questions(no)).map(({ reason, subject }) => [reason, subject]).sort()).toEqual([
+  expect(
+    (await interventionsOf(no)).map(({ reason, subject }) => [reason, subject]).sort(),
+  ).toEqual([
     ['undeliverable', `webhook:${no}:order.fulfilled`],
     ['undeliverable', `webhook:${no}:order.paid`],
   ]);
@@ -283,11 +285,11 @@ test('refused queries open one intervention, go on, and still find the payment',
     oncepay.simulator.requestsOf(no).filter(({ operation }) => operation === 'query').length;
   const before = asked();
   await until('it is asked again', () => Promise.resolve(asked() > before + 1 ? true : null));
-  expect(await questions(no)).toHaveLength(1);
+  expect(await interventionsOf(no)).toHaveLength(1);
   oncepay.simulator.clearFaults();
   await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
   await oncepay.untilStatus(no, 'fulfilled', 60_000);
-  expect(await questions(no)).toEqual([]);
+  expect(await interventionsOf(no)).toEqual([]);
 });
 
 test('a step that the database refuses is stuck and goes on after the repair', async () => {

@@ -81,7 +81,7 @@ const outages = async () => ({
   alerts: (await logged('alert')).map(({ kind }) => kind).sort(),
 });
 
-async function questions(): Promise<unknown[]> {
+async function interventionsOf(): Promise<unknown[]> {
   const { rows } = await oncepay.sql.query<object>('SELECT * FROM interventions');
   return rows;
 }
@@ -118,7 +118,7 @@ test('WeChat down over 80 open orders: one alert, no intervention, all complete'
     // From then on the order is to be closed, with a budget of its own.
     await untilTried([no], Date.parse(at));
   }
-  expect(await questions()).toEqual([]);
+  expect(await interventionsOf()).toEqual([]);
   expect(await outages()).toEqual({ down: 1, up: 0, alerts: ['dependency_down'] });
 
   simulator.clearFaults();
@@ -140,7 +140,7 @@ test('WeChat down over 80 open orders: one alert, no intervention, all complete'
   }
   for (const no of created) await oncepay.untilStatus(no, 'fulfilled', RECOVERY_MS);
   expect(simulator.refundsOf()).toHaveLength(COUNTS.late);
-  expect(await questions()).toEqual([]);
+  expect(await interventionsOf()).toEqual([]);
   expect(await outages()).toEqual({
     down: 1,
     up: 1,

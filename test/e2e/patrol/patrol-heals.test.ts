@@ -104,7 +104,7 @@ async function heldRefund(): Promise<{ no: string; held: string }> {
   return { no, held };
 }
 
-async function untilGivenBackOnce(no: string, outRefundNo: string): Promise<void> {
+async function untilRefundedOnce(no: string, outRefundNo: string): Promise<void> {
   const order = await oncepay.untilStatus(no, 'refunded');
   expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
   const refunds = oncepay.simulator.refundsOf(no).map((one) => [one.outRefundNo, one.status]);
@@ -165,7 +165,7 @@ describe('something is overdue, and its run is gone', () => {
     await terminate(`refund/${held}`);
     await overdue('refunds', held);
     await untilHealed('refund_overdue', held);
-    await untilGivenBackOnce(no, held);
+    await untilRefundedOnce(no, held);
   });
 
   test('an overdue sharing whose run is gone is sent once', async () => {
@@ -207,7 +207,7 @@ describe('something is overdue, and its run exists but does nothing', () => {
     const replied = await resolve(oncepay, question.id, 'retry');
     expect([200, 202]).toContain(replied.status);
     await untilResolved(oncepay, question.id);
-    await untilGivenBackOnce(no, held);
+    await untilRefundedOnce(no, held);
   });
 
   test('an overdue message with a hung run opens one; retry sends it once', async () => {

@@ -106,10 +106,7 @@ const BROKEN: Readonly<
 };
 
 /** Waits for the intervention about a broken invariant. */
-async function untilAskedAbout(
-  kind: InvariantKind,
-  { no, subject }: Broken,
-): Promise<Intervention> {
+async function untilOpenedFor(kind: InvariantKind, { no, subject }: Broken): Promise<Intervention> {
   const question = await untilOpened(oncepay, no, 'invariant');
   expect(question).toMatchObject({
     subject: `${kind}:${subject}`,
@@ -125,7 +122,7 @@ test.each(Object.entries(BROKEN) as [InvariantKind, () => Promise<Broken>][])(
     const broken = await provoke();
     const finding = await untilReported(kind, broken.no, ({ opened }) => opened > 0);
     expect(finding).toMatchObject({ found: 1, healed: 0, opened: 1, left: 0 });
-    await untilAskedAbout(kind, broken);
+    await untilOpenedFor(kind, broken);
     await broken.mend();
     expect((await nextReport()).findings).toEqual([]);
   },
@@ -151,9 +148,9 @@ test('the patrol itself gives back the leaked stock of a closed order', async ()
 
 test('retry of a broken invariant opens it anew with previous_id, unless repaired', async () => {
   const broken = await BROKEN.effects_disagree();
-  const first = await untilAskedAbout('effects_disagree', broken);
+  const first = await untilOpenedFor('effects_disagree', broken);
   expect((await resolve(oncepay, first.id, 'retry')).status).toBe(200);
-  const second = await untilAskedAbout('effects_disagree', broken);
+  const second = await untilOpenedFor('effects_disagree', broken);
   expect(second).toMatchObject({ previous_id: first.id, subject: first.subject });
   await broken.mend();
   // No patrol that saw the invariant broken is still running.
@@ -166,7 +163,7 @@ test('retry of a broken invariant opens it anew with previous_id, unless repaire
 
 test('an invariant that was dismissed opens no further intervention', async () => {
   const broken = await BROKEN.status_without_transaction();
-  const { id } = await untilAskedAbout('status_without_transaction', broken);
+  const { id } = await untilOpenedFor('status_without_transaction', broken);
   expect((await resolve(oncepay, id, 'dismiss')).status).toBe(200);
   expect((await nextReport()).findings).toMatchObject([
     { kind: 'status_without_transaction', opened: 0, left: 1, sample: [broken.no] },

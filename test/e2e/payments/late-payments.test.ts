@@ -33,7 +33,7 @@ async function closed(): Promise<string> {
   return no;
 }
 
-async function untilGivenBack(no: string): Promise<void> {
+async function untilRefunded(no: string): Promise<void> {
   const order = await oncepay.untilStatus(no, 'refunded', RECOVERY_MS);
   expect(order).toMatchObject({ attention: null, effects: [], amount: { refunded: 300 } });
   expect(atWechat(no)).toEqual({ asked: 1, backFen: 300 });
@@ -44,12 +44,12 @@ test('a late payment that is reported many times at once is refunded once', asyn
   const no = await closed();
   await oncepay.simulator.pay({ outTradeNo: no, force: true, callbacks: 0 });
   await oncepay.simulator.notify({ outTradeNo: no, count: 5, concurrent: true, newId: true });
-  await untilGivenBack(no);
+  await untilRefunded(no);
   await oncepay.simulator.notify({ outTradeNo: no, count: 2, newId: true });
   await oncepay.untilOrder(no, 'each has its verdict', ({ notices }) =>
     notices.every(({ verdict }) => verdict !== null),
   );
-  await untilGivenBack(no);
+  await untilRefunded(no);
 });
 
 test('a callback while the close is under way: the order is paid, not late', async () => {
@@ -120,7 +120,7 @@ test('a worker dies before the refund is sent: another one sends it once', async
   const { callback } = await oncepay.simulator.pay({ outTradeNo: no, force: true });
   expect(callback?.status).toBe(204);
   oncepay.workers.push(await oncepay.startWorker());
-  await untilGivenBack(no);
+  await untilRefunded(no);
 });
 
 test('a worker dies while WeChat has the refund: the number stays the same', async () => {
@@ -140,13 +140,13 @@ test('a worker dies while WeChat has the refund: the number stays the same', asy
   );
   const outRefundNo = order.refunds[0]?.out_refund_no ?? '';
   await oncepay.simulator.settleRefund({ outRefundNo, status: 'SUCCESS' });
-  await untilGivenBack(no);
+  await untilRefunded(no);
 }, 150_000);
 
 test('a refund’s callback that comes before the response to the call is booked', async () => {
   oncepay.simulator.setFault({ operation: 'refund', kind: 'timeout_after', times: 1 });
   const no = await lateOrder(oncepay);
-  await untilGivenBack(no);
+  await untilRefunded(no);
   const asked = oncepay.simulator.requestsOf(no).filter(({ operation }) => operation === 'refund');
   expect(asked).toHaveLength(1);
 });
@@ -155,7 +155,7 @@ test.each([['cut'], ['cut_after']] as const)(
   'a refund whose response is lost (%s) keeps its number and is made once',
   async (kind) => {
     oncepay.simulator.setFault({ operation: 'refund', kind, times: 1 });
-    await untilGivenBack(await lateOrder(oncepay));
+    await untilRefunded(await lateOrder(oncepay));
   },
 );
 
@@ -168,7 +168,7 @@ test('a refund for which the balance is too low waits with the same number', asy
     times: 2,
   });
   const no = await lateOrder(oncepay);
-  await untilGivenBack(no);
+  await untilRefunded(no);
   const asked = oncepay.simulator.requestsOf(no).filter(({ operation }) => operation === 'refund');
   expect(asked.length).toBeGreaterThanOrEqual(3);
   expect(new Set(asked.map(({ bodySha256 }) => bodySha256)).size).toBe(1);
@@ -176,7 +176,7 @@ test('a refund for which the balance is too low waits with the same number', asy
 
 test('a repeated refund report counts once; an impossible one opens an intervention', async () => {
   const no = await lateOrder(oncepay);
-  await untilGivenBack(no);
+  await untilRefunded(no);
   const [refund] = oncepay.simulator.refundsOf(no);
   const outRefundNo = refund?.outRefundNo ?? '';
   await oncepay.simulator.settleRefund({ outRefundNo, status: 'SUCCESS' });
@@ -184,7 +184,7 @@ test('a repeated refund report counts once; an impossible one opens an intervent
     const verdicts = notices.filter(({ kind }) => kind === 'refund').map(({ verdict }) => verdict);
     return verdicts.length === 2 && verdicts.includes('already_applied');
   });
-  await untilGivenBack(no);
+  await untilRefunded(no);
   const other = await lateOrder(oncepay);
   await untilRefund(oncepay, other, 'succeeded');
   await oncepay.simulator.sendRaw({ kind: 'refund', outTradeNo: other });

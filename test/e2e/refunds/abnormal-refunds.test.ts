@@ -55,7 +55,7 @@ async function succeeds(no: string): Promise<void> {
 }
 
 /** Waits until the next intervention for the same refund is open. */
-function untilAskedAnew(no: string, before: Intervention): Promise<Intervention> {
+function untilOpenedAgain(no: string, before: Intervention): Promise<Intervention> {
   return until('it is asked anew', async () => {
     const open = await interventionsOf(oncepay, no);
     return open.find(({ id, reason }) => id !== before.id && reason === before.reason);
@@ -133,7 +133,7 @@ test.each([
     const { no, question } = await abnormal();
     oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', callbacks: 0, times: 1, ...how });
     expect((await resolve(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
-    const next = await untilAskedAnew(no, question);
+    const next = await untilOpenedAgain(no, question);
     expect(next).toMatchObject({
       previous_id: question.id,
       subject: question.subject,
@@ -159,7 +159,7 @@ test('a redirect that WeChat refuses opens a new intervention, which can be reso
     times: 1,
   });
   expect((await resolve(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
-  const next = await untilAskedAnew(no, question);
+  const next = await untilOpenedAgain(no, question);
   expect(next).toMatchObject({ previous_id: question.id, subject: question.subject, amount: 300 });
   expect(next.evidence).toMatchObject({ wechat_code: 'PARAM_ERROR', message: 'no such bank' });
   expect(await keptTarget(no)).toBeNull();
@@ -215,7 +215,7 @@ describe('an abnormal refund that a person handles on WeChat’s merchant platfo
       [question.id],
     );
     await aDayLater(no);
-    const next = await untilAskedAnew(no, question);
+    const next = await untilOpenedAgain(no, question);
     expect(next).toMatchObject({ previous_id: question.id, subject: question.subject });
     expect((await resolve(oncepay, next.id, 'to_bank_card')).status).toBe(200);
     expect(await oncepay.untilStatus(no, 'refunded')).toMatchObject({ attention: null });

@@ -1,7 +1,7 @@
 // Effects that a refund takes back: points, sales, stock and codes.
 import { someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { resolve, orderOf, setPolicy, untilOpened } from '../support/interventions';
-import { askRefund, refundsWith } from '../support/refunds';
+import { requestRefund, refundsWith } from '../support/refunds';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ async function giveBack(no: string, amount: number, more: object = {}): Promise<
   asked += 1;
   const outRefundNo = `r${asked}-${no}`;
   const body = { out_refund_no: outRefundNo, amount, ...more };
-  const { status } = await askRefund(oncepay, no, body);
+  const { status } = await requestRefund(oncepay, no, body);
   expect(status).toBe(202);
   await oncepay.untilOrder(no, 'it is back, and so is what it takes back', (order) => {
     const refund = order.refunds.find(({ out_refund_no }) => out_refund_no === outRefundNo);
@@ -197,7 +197,7 @@ describe('a refund that comes while the order is being fulfilled', () => {
   test('a part is refunded before the goods go out: the sums are right', async () => {
     const { no, sku, question, user } = await waiting();
     const body = { out_refund_no: `part-${no}`, amount: 150, revoke_codes: true };
-    expect((await askRefund(oncepay, no, body)).status).toBe(202);
+    expect((await requestRefund(oncepay, no, body)).status).toBe(202);
     const order = await oncepay.untilOrder(no, 'the points are back', ({ effects }) =>
       effects.some(({ effect, status }) => effect.startsWith('points_back') && status === 'done'),
     );
@@ -224,7 +224,7 @@ describe('a refund that comes while the order is being fulfilled', () => {
     const { no, sku, user } = await waiting();
     oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', outTradeNo: no });
     for (const n of [1, 2]) {
-      await askRefund(oncepay, no, { out_refund_no: `${no}-${n}`, amount: 150 });
+      await requestRefund(oncepay, no, { out_refund_no: `${no}-${n}`, amount: 150 });
     }
     const codes = [`e1-${someUser()}`, `e2-${someUser()}`];
     await oncepay.call('POST', `/v1/products/${sku}/codes`, { body: { codes } });
@@ -251,7 +251,7 @@ test('a compensation that fails opens an intervention and succeeds on its retry'
   await oncepay.sql.query(
     `ALTER TABLE points_entries ADD CONSTRAINT broken CHECK (delta >= 0) NOT VALID`,
   );
-  await askRefund(oncepay, no, { out_refund_no: `b-${no}`, amount: 100 });
+  await requestRefund(oncepay, no, { out_refund_no: `b-${no}`, amount: 100 });
   const { id, ...question } = await untilOpened(oncepay, no, 'effect_failed');
   // A further refund would not take back the effects of this one.
   expect(question).toMatchObject({

@@ -5,7 +5,7 @@ import { refundWorkflowId } from '../../../domain/temporal/workflow-ids';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import { resolve, interventionsOf, untilOpened } from '../support/interventions';
-import { askRefund, atWechat, externalRefund, paidOrder } from '../support/refunds';
+import { requestRefund, atWechat, externalRefund, paidOrder } from '../support/refunds';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -23,7 +23,9 @@ async function refunding(): Promise<[no: string, refund: string]> {
   const no = await paidOrder(oncepay);
   const refundNo = `${no}-1`;
   oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', outRefundNo: refundNo });
-  expect((await askRefund(oncepay, no, { out_refund_no: refundNo, amount: 100 })).status).toBe(202);
+  expect((await requestRefund(oncepay, no, { out_refund_no: refundNo, amount: 100 })).status).toBe(
+    202,
+  );
   return [no, refundNo];
 }
 

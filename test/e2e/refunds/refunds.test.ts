@@ -9,7 +9,13 @@ import {
   setSetting,
   untilOpened,
 } from '../support/interventions';
-import { askRefund, atWechat, externalRefund, paidOrder, refundsWith } from '../support/refunds';
+import {
+  requestRefund,
+  atWechat,
+  externalRefund,
+  paidOrder,
+  refundsWith,
+} from '../support/refunds';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -22,7 +28,7 @@ afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 const refund = (no: string, body: object, headers?: Record<string, string>) =>
-  askRefund(oncepay, no, body, headers);
+  requestRefund(oncepay, no, body, headers);
 function untilRefunds(no: string, statuses: readonly string[], timeoutMs?: number) {
   const what = `its refunds are ${statuses.join(', ')}`;
   return oncepay.untilOrder(no, what, (order) => refundsWith(order, statuses), timeoutMs);
@@ -230,9 +236,9 @@ describe('the reports of WeChat on a refund', () => {
     const no = await paidOrder(oncepay);
     oncepay.simulator.setRefundOutcome({ status: 'CLOSED', outTradeNo: no, times: 1 });
     await refund(no, { out_refund_no: `${no}-1`, amount: 100, restock: true });
-    const question = await untilOpened(oncepay, no, 'refund_closed');
+    const intervention = await untilOpened(oncepay, no, 'refund_closed');
     expect(atWechat(oncepay, no)).toMatchObject({ asked: 1, backFen: 0 });
-    expect((await resolve(oncepay, question.id, 'new_number')).status).toBe(200);
+    expect((await resolve(oncepay, intervention.id, 'new_number')).status).toBe(200);
     const order = await untilRefunds(no, ['closed', 'succeeded']);
     expect(order.refunds.find(({ status }) => status === 'succeeded')).toMatchObject({
       replaces: `${no}-1`,
@@ -245,9 +251,9 @@ describe('the reports of WeChat on a refund', () => {
     const no = await paidOrder(oncepay);
     oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', outTradeNo: no, times: 1 });
     await refund(no, { out_refund_no: `${no}-1`, amount: 100 });
-    const question = await untilOpened(oncepay, no, 'refund_abnormal');
+    const intervention = await untilOpened(oncepay, no, 'refund_abnormal');
     const params = { bank_type: 'ICBC_DEBIT', bank_account: '6222', real_name: '张三' };
-    expect((await resolve(oncepay, question.id, 'to_user', { params })).status).toBe(200);
+    expect((await resolve(oncepay, intervention.id, 'to_user', { params })).status).toBe(200);
     expect((await untilRefunds(no, ['succeeded'])).amount.refunded).toBe(100);
   });
 
@@ -303,9 +309,9 @@ describe('the reports of WeChat on a refund', () => {
       outTradeNo: no,
       resource: externalRefund(no, transactionId ?? '', 300),
     });
-    const question = await untilOpened(oncepay, no, 'reconciliation');
+    const intervention = await untilOpened(oncepay, no, 'reconciliation');
     expect((await resolve(oncepay, failed.id, 'dismiss')).status).toBe(200);
-    expect((await resolve(oncepay, question.id, 'retry')).status).toBe(200);
+    expect((await resolve(oncepay, intervention.id, 'retry')).status).toBe(200);
     const order = await oncepay.untilStatus(no, 'refunded');
     expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
   });
@@ -330,13 +336,8 @@ test('refunds that fail never exceed 6 a second, over all workers', async () => 
   oncepay.workers.push(await oncepay.startWorker());
   const numbers: string[] = [];
   for (let n = 0; n < 12; n += 1) numbers.push(await paidOrder(oncepay));
-  oncepay.simulator.setFault({
-    operation: 'refund',
-    kind: 'error',
-    status: 403,
-    code: 'NOT_ENOUGH',
-    times: 40,
-  });
+  const fault = { kind: 'error', status: 403, code: 'NOT_ENOUGH', times: 40 } as const;
+  oncepay.simulator.setFault({ operation: 'refund', ...fault });
   await Promise.all(numbers.map((no) => refund(no, { out_refund_no: `${no}-1`, amount: 10 })));
   for (const no of numbers) await untilRefunds(no, ['succeeded'], 60_000);
   const failed = numbers
@@ -359,10 +360,10 @@ test('a refund number that is another refund at WeChat is not taken for ours', a
   await oncepay.sql.query('DELETE FROM refunds WHERE out_refund_no = $1', [outRefundNo]);
   oncepay.simulator.setFault({ operation: 'refund', kind: 'cut', outRefundNo, times: 1 });
   await refund(no, { out_refund_no: outRefundNo, amount: 100 });
-  const question = await untilOpened(oncepay, no, 'refund_failed');
-  expect(question.evidence).toMatchObject({ code: 'OUT_TRADE_NO_USED' });
+  const intervention = await untilOpened(oncepay, no, 'refund_failed');
+  expect(intervention.evidence).toMatchObject({ code: 'OUT_TRADE_NO_USED' });
   expect(await oncepay.order(no)).toMatchObject({ amount: { refunded: 0 } });
-  expect((await resolve(oncepay, question.id, 'dismiss')).status).toBe(200);
+  expect((await resolve(oncepay, intervention.id, 'dismiss')).status).toBe(200);
   expect(await oncepay.order(no)).toMatchObject({
     attention: null,
     refunds: [{ status: 'closed' }],

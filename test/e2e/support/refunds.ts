@@ -13,7 +13,7 @@ export async function paidOrder(
   return no;
 }
 
-export function askRefund(
+export function requestRefund(
   oncepay: TestOncepay,
   no: string,
   body: object,

@@ -2,7 +2,7 @@
 import type { Reply } from '../../../stack/oncepay';
 import type { TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
-import { askRefund } from './refunds';
+import { requestRefund } from './refunds';
 
 /** The reply of `GET /v1/orders/{no}/profit-sharing/{out_order_no}`. */
 export interface Sharing {
@@ -108,7 +108,7 @@ export async function refundOf(
 ): Promise<string> {
   const refundNo = `refund-${no}-${Math.random().toString(36).slice(2, 8)}`;
   const body = { out_refund_no: refundNo, amount: amountFen };
-  const answer = await askRefund(oncepay, no, body);
+  const answer = await requestRefund(oncepay, no, body);
   if (answer.status !== 202) throw new Error(JSON.stringify(answer.body));
   return refundNo;
 }

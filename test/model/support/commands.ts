@@ -205,9 +205,9 @@ export function steps(): fc.Arbitrary<fc.AsyncCommand<Model, OrderDriver>>[] {
     'a person answers',
     fc.record({ question: index, action: index }),
     async (driver, given) => {
-      const question = pick(await driver.questions(), given.question);
+      const question = pick(await driver.interventions(), given.question);
       const action = question && pick(actionsFor(question.reason), given.action);
-      if (question && action) await driver.answer(question.id, action);
+      if (question && action) await driver.resolve(question.id, action);
     },
   );
   return [

@@ -36,7 +36,7 @@ export async function drain(driver: OrderDriver): Promise<void> {
     const atWechat = world.simulator.refundsOf(no);
     const unsettled = atWechat.filter(({ status }) => status === 'PROCESSING');
     for (const { outRefundNo } of unsettled) await driver.settle(outRefundNo, 'SUCCESS', round % 2);
-    const questions = await driver.questions();
+    const questions = await driver.interventions();
     // A person who dismissed the intervention handles it at WeChat, which reports that.
     const dismissed = open.filter(
       ({ number, status }) =>
@@ -49,7 +49,7 @@ export async function drain(driver: OrderDriver): Promise<void> {
     for (const { id, reason, subject } of questions) {
       const action = LAST_ANSWERS[reason];
       if (action === undefined) throw new Error(`Nobody should be asked: ${reason} ${subject}`);
-      await driver.answer(id, action);
+      await driver.resolve(id, action);
     }
     const view = await world.database.runs.load(no);
     const due = (view?.openNotices ?? 0) + (view?.effectsDue ?? 0);
@@ -62,7 +62,7 @@ export async function drain(driver: OrderDriver): Promise<void> {
   }
   const left = [
     await driver.refunds(),
-    await driver.questions(),
+    await driver.interventions(),
     await world.database.runs.load(no),
   ];
   throw new Error(`Not at rest after ${MAX_ROUNDS} rounds: ${JSON.stringify(left)}`);

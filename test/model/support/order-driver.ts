@@ -24,7 +24,9 @@ export interface Shape {
 }
 
 /** A refund that the shop requests, its amount in fen. */
-type AskedRefund = Omit<RefundRequest, 'outTradeNo' | 'amountFen'> & { readonly amountFen: number };
+type RequestedRefund = Omit<RefundRequest, 'outTradeNo' | 'amountFen'> & {
+  readonly amountFen: number;
+};
 
 export const STOCK = 10;
 const QUIET = new DefaultLogger('ERROR');
@@ -124,7 +126,7 @@ export async function createOrderDriver(world: World, shape: Shape) {
     async addCodes(): Promise<void> {
       await database.products.addCodes(names.codes, codesOf(shape, no), ACTOR);
     },
-    ask: ({ amountFen, ...request }: AskedRefund): Promise<RefundRequestResult> => {
+    ask: ({ amountFen, ...request }: RequestedRefund): Promise<RefundRequestResult> => {
       const asked = { ...request, outTradeNo: no, amountFen: fen(amountFen) };
       return database.refundRequests.request(asked, null, ACTOR, world.now());
     },
@@ -163,7 +165,7 @@ export async function createOrderDriver(world: World, shape: Shape) {
     async settle(outRefundNo: string, status: RefundEnd, callbacks: number): Promise<void> {
       await simulator.settleRefund({ outRefundNo, status, callbacks });
     },
-    async questions(): Promise<{ id: string; reason: string; subject: string }[]> {
+    async interventions(): Promise<{ id: string; reason: string; subject: string }[]> {
       const { rows } = await sql.query<{ id: string; reason: string; subject: string }>(
         `SELECT id, reason, subject FROM interventions
          WHERE out_trade_no = $1 AND status = 'open' ORDER BY since, id`,
@@ -172,7 +174,7 @@ export async function createOrderDriver(world: World, shape: Shape) {
       return rows;
     },
     /** An operator resolves an intervention; the run carries it out later. */
-    async answer(interventionId: string, action: InterventionAction): Promise<void> {
+    async resolve(interventionId: string, action: InterventionAction): Promise<void> {
       await database.resolutions.submit({
         to: { interventionId },
         action,

@@ -11,12 +11,12 @@ import {
   OUT_ORDER_NO,
   OUT_RETURN_NO,
   RECEIVER,
-  RECEIVER_ANSWER,
+  RECEIVER_RESPONSE,
   RETURN,
-  RETURN_ANSWER,
+  RETURN_RESPONSE,
   RETURN_STATE,
   SHARING,
-  SHARING_ANSWER,
+  SHARING_RESPONSE,
   SHARING_STATE,
   TRANSACTION_ID,
   UNFREEZE,
@@ -44,32 +44,32 @@ function plan(...plans: readonly Plan[]): void {
 const CALLS: Record<string, { call: () => Promise<object>; answer: object; other: object }> = {
   receiver_add: {
     call: () => bench.client.addReceiver(RECEIVER),
-    answer: RECEIVER_ANSWER,
+    answer: RECEIVER_RESPONSE,
     other: { account: 'oAnother' },
   },
   share: {
     call: () => bench.client.share(SHARING),
-    answer: SHARING_ANSWER,
+    answer: SHARING_RESPONSE,
     other: { out_order_no: 'another' },
   },
   share_query: {
     call: () => bench.client.querySharing(SHARING),
-    answer: SHARING_ANSWER,
+    answer: SHARING_RESPONSE,
     other: { transaction_id: '4200000000000000000000000000' },
   },
   unfreeze: {
     call: () => bench.client.unfreeze(UNFREEZE),
-    answer: SHARING_ANSWER,
+    answer: SHARING_RESPONSE,
     other: { out_order_no: 'another' },
   },
   return: {
     call: () => bench.client.returnShared(RETURN),
-    answer: RETURN_ANSWER,
+    answer: RETURN_RESPONSE,
     other: { out_return_no: 'another' },
   },
   return_query: {
     call: () => bench.client.queryReturn(RETURN),
-    answer: RETURN_ANSWER,
+    answer: RETURN_RESPONSE,
     other: { out_order_no: 'another' },
   },
 };
@@ -157,7 +157,7 @@ describe('every call of profit sharing', () => {
 
 describe('a receiver of shares', () => {
   test('a receiver is added with a name that only WeChat can read', async () => {
-    plan(answered(RECEIVER_ANSWER));
+    plan(answered(RECEIVER_RESPONSE));
     const added = await bench.client.addReceiver(RECEIVER);
     expect(added).toEqual({ kind: 'ok', value: null, requestId: '08F78BB4A5' });
     const [seen] = bench.fake.seen;
@@ -175,7 +175,7 @@ describe('a receiver of shares', () => {
   });
 
   test('a receiver without a name is sent without one', async () => {
-    plan(answered(RECEIVER_ANSWER));
+    plan(answered(RECEIVER_RESPONSE));
     await bench.client.addReceiver({ ...RECEIVER, name: null });
     expect(bench.fake.seen[0]?.body).toBe(
       `{"appid":"${APP_ID}","type":"PERSONAL_OPENID","account":"${OPENID}",` +
@@ -186,7 +186,7 @@ describe('a receiver of shares', () => {
 
 describe('a sharing request', () => {
   test('a sharing sends exactly these bytes, and each result is read', async () => {
-    plan(answered(SHARING_ANSWER));
+    plan(answered(SHARING_RESPONSE));
     expect(await bench.client.share(SHARING)).toEqual({
       kind: 'ok',
       value: SHARING_STATE,
@@ -209,7 +209,7 @@ describe('a sharing request', () => {
   });
 
   test('a repeated sharing has the same content; only the names’ bytes differ', async () => {
-    plan(...Array<Plan>(4).fill(answered(SHARING_ANSWER)));
+    plan(...Array<Plan>(4).fill(answered(SHARING_RESPONSE)));
     await bench.client.share(SHARING);
     await bench.client.share(SHARING);
     await bench.client.share(UNNAMED);
@@ -230,8 +230,8 @@ describe('a sharing request', () => {
   test('a sharing that was just accepted has pending results, or none yet', async () => {
     const pending = { type: 'MERCHANT_ID', account: '1900000999', amount: 100, result: 'PENDING' };
     plan(
-      answered(SHARING_ANSWER, { state: 'PROCESSING', receivers: [pending] }),
-      answered(SHARING_ANSWER, { state: 'PROCESSING', receivers: undefined }),
+      answered(SHARING_RESPONSE, { state: 'PROCESSING', receivers: [pending] }),
+      answered(SHARING_RESPONSE, { state: 'PROCESSING', receivers: undefined }),
     );
     expect(await bench.client.share(SHARING)).toMatchObject({
       value: { state: 'PROCESSING', receivers: [{ result: 'PENDING', detailId: null }] },
@@ -245,7 +245,7 @@ describe('a sharing request', () => {
     ['an amount as text', { receivers: [{ ...FIRST, amount: '100' }] }],
     ['no order id', { order_id: undefined }],
   ])('a sharing that gets %s is unknown', async (_name, more) => {
-    plan(answered(SHARING_ANSWER, more));
+    plan(answered(SHARING_RESPONSE, more));
     expect(await bench.client.share(SHARING)).toMatchObject({
       kind: 'unknown',
       code: 'SYSTEM_ERROR',
@@ -255,8 +255,8 @@ describe('a sharing request', () => {
   test('a sharing query encodes its number, so that it reaches no other path', async () => {
     const outOrderNo = '../a?b';
     plan(
-      answered(SHARING_ANSWER),
-      answered(SHARING_ANSWER, { out_order_no: 'x', transaction_id: '4' }),
+      answered(SHARING_RESPONSE),
+      answered(SHARING_RESPONSE, { out_order_no: 'x', transaction_id: '4' }),
     );
     expect(await bench.client.querySharing(SHARING)).toMatchObject({ value: SHARING_STATE });
     await bench.client.querySharing({ ...SHARING, outOrderNo, transactionId: '4&x=1' });
@@ -272,7 +272,7 @@ describe('a sharing request', () => {
   });
 
   test('an unfreezing sends exactly these bytes and ends the sharing', async () => {
-    plan(answered(SHARING_ANSWER, { receivers: undefined }));
+    plan(answered(SHARING_RESPONSE, { receivers: undefined }));
     expect(await bench.client.unfreeze(UNFREEZE)).toMatchObject({
       kind: 'ok',
       value: { ...SHARING_STATE, receivers: [] },
@@ -291,7 +291,7 @@ describe('a sharing request', () => {
 
 describe('a return of shared money', () => {
   test('a return sends exactly these bytes, twice the same, and reads the response', async () => {
-    plan(answered(RETURN_ANSWER), answered(RETURN_ANSWER));
+    plan(answered(RETURN_RESPONSE), answered(RETURN_RESPONSE));
     expect(await bench.client.returnShared(RETURN)).toEqual({
       kind: 'ok',
       value: RETURN_STATE,
@@ -314,7 +314,7 @@ describe('a return of shared money', () => {
     ['SUCCESS', '', null],
     ['FAILED', 'BALANCE_NOT_ENOUGH', 'BALANCE_NOT_ENOUGH'],
   ])('a queried return can be %s, for the reason %s', async (result, reason, failReason) => {
-    plan(answered(RETURN_ANSWER, { result, fail_reason: reason }));
+    plan(answered(RETURN_RESPONSE, { result, fail_reason: reason }));
     expect(await bench.client.queryReturn(RETURN)).toMatchObject({
       kind: 'ok',
       value: { ...RETURN_STATE, result, failReason },
@@ -329,7 +329,7 @@ describe('a return of shared money', () => {
   });
 
   test('a return with an unknown result is unknown', async () => {
-    plan(answered(RETURN_ANSWER, { result: 'CLOSED' }));
+    plan(answered(RETURN_RESPONSE, { result: 'CLOSED' }));
     expect(await bench.client.returnShared(RETURN)).toMatchObject({ kind: 'unknown' });
   });
 });
@@ -347,8 +347,8 @@ describe('profit sharing in certificate mode', () => {
     const list = certificatesBody([platform]);
     other.fake.plans.push(
       { status: 200, body: list },
-      answered(SHARING_ANSWER),
-      answered(RECEIVER_ANSWER),
+      answered(SHARING_RESPONSE),
+      answered(RECEIVER_RESPONSE),
     );
     expect(await other.client.share(SHARING)).toMatchObject({ kind: 'ok' });
     expect(await other.client.addReceiver(RECEIVER)).toMatchObject({ kind: 'ok' });
@@ -362,9 +362,9 @@ describe('profit sharing in certificate mode', () => {
 
   test('a request without names sends no key id, not even our own', async () => {
     other.fake.plans.push(
-      answered(SHARING_ANSWER),
+      answered(SHARING_RESPONSE),
       { status: 200, body: certificatesBody([platform]) },
-      answered(RECEIVER_ANSWER),
+      answered(RECEIVER_RESPONSE),
     );
     await other.client.share(UNNAMED);
     await other.client.addReceiver({ ...RECEIVER, name: null });

@@ -30,7 +30,7 @@ const REQUEST: RefundRequest = {
   currency: 'CNY',
 };
 
-const ANSWER = {
+const RESPONSE = {
   refund_id: REFUND_ID,
   out_refund_no: OUT_REFUND_NO,
   transaction_id: PAYMENT.transaction_id,
@@ -84,7 +84,7 @@ function plan(...plans: readonly Plan[]): void {
 }
 
 function answered(more: Record<string, unknown> = {}): Plan {
-  return { status: 200, body: JSON.stringify({ ...ANSWER, ...more }) };
+  return { status: 200, body: JSON.stringify({ ...RESPONSE, ...more }) };
 }
 
 /** As WeChat does: RSA-OAEP with SHA-1. */

@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { CERTIFICATE_FETCH_INTERVAL_MS } from '../../../../providers/wechatpay/keys/platform-keys';
 import { startBench, type Bench } from '../support/client';
-import type { FakeAnswer } from '../support/fake-wechat';
+import type { FakeResponse } from '../support/fake-wechat';
 import {
   API_V3_KEY,
   certificatesBody,
@@ -28,11 +28,11 @@ async function start(mode: 'public_key' | 'certificates'): Promise<void> {
   bench = await startBench({ mode, signer: FIRST });
 }
 
-function answerWith(...answers: readonly FakeAnswer[]): void {
+function answerWith(...answers: readonly FakeResponse[]): void {
   bench.fake.plans.push(...answers);
 }
 
-function listOf(...platforms: readonly Platform[]): FakeAnswer {
+function listOf(...platforms: readonly Platform[]): FakeResponse {
   return { status: 200, body: certificatesBody(platforms) };
 }
 
@@ -147,7 +147,7 @@ describe('platform certificates', () => {
   });
 
   const stranger = makeKeyPair();
-  test.each<[string, FakeAnswer, string]>([
+  test.each<[string, FakeResponse, string]>([
     ['unsigned', { ...listOf(FIRST), signedBy: null }, 'signature: unsigned'],
     [
       'signed by a stranger under the right serial',

@@ -16,7 +16,7 @@ export interface SeenRequest {
   readonly nonce: string;
 }
 
-export interface FakeAnswer {
+export interface FakeResponse {
   readonly status: number;
   readonly body?: string;
   readonly headers?: Record<string, string>;
@@ -25,7 +25,7 @@ export interface FakeAnswer {
 }
 
 /** The response to a request; `raw` takes the connection over (to cut it, or to send nothing). */
-export type Plan = FakeAnswer | { readonly raw: (response: ServerResponse) => void };
+export type Plan = FakeResponse | { readonly raw: (response: ServerResponse) => void };
 
 /**
  * A WeChat Pay that checks each request's signature over the received bytes and sends the response
@@ -65,7 +65,7 @@ export async function startFakeWechat(options: {
     if ('raw' in plan) plan.raw(response);
     else answer(response, plan);
   };
-  const answer = (response: ServerResponse, plan: FakeAnswer): void => {
+  const answer = (response: ServerResponse, plan: FakeResponse): void => {
     const body = plan.body ?? '';
     const signer = plan.signedBy === undefined ? options.signer : plan.signedBy;
     response.writeHead(plan.status, {

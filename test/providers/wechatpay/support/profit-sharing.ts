@@ -68,7 +68,7 @@ export const RETURN: SharingReturnRequest = {
   description: '用户退款',
 };
 
-export const RECEIVER_ANSWER = {
+export const RECEIVER_RESPONSE = {
   type: 'PERSONAL_OPENID',
   account: OPENID,
   name: 'hu89ohu89ohu89o',
@@ -94,7 +94,7 @@ const SECOND = {
   fail_reason: 'ACCOUNT_ABNORMAL',
   detail_id: '36011111111111111111112',
 };
-export const SHARING_ANSWER = {
+export const SHARING_RESPONSE = {
   transaction_id: TRANSACTION_ID,
   out_order_no: OUT_ORDER_NO,
   order_id: '3008450740201411110007820472',
@@ -126,7 +126,7 @@ export const SHARING_STATE = {
   ],
 };
 
-export const RETURN_ANSWER = {
+export const RETURN_RESPONSE = {
   order_id: '3008450740201411110007820472',
   out_order_no: OUT_ORDER_NO,
   out_return_no: OUT_RETURN_NO,

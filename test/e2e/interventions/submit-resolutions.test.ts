@@ -151,7 +151,7 @@ describe('resolutions that need two keys', () => {
 });
 
 test('twenty resolutions at the same moment are one, carried out once', async () => {
-  const no = await lateOrderThatAsks();
+  const no = await lateOrderWithIntervention();
   const { id } = await untilOpened(oncepay, no, 'late_payment');
   const all = await Promise.all(Array.from({ length: 20 }, () => resolve(oncepay, id, 'refund')));
   expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]));
@@ -160,7 +160,7 @@ test('twenty resolutions at the same moment are one, carried out once', async ()
   expect(oncepay.simulator.refundsOf(no)).toHaveLength(1);
 });
 
-async function lateOrderThatAsks(): Promise<string> {
+async function lateOrderWithIntervention(): Promise<string> {
   await setSetting(oncepay, 'late_payment', 'ask');
   try {
     const no = await lateOrder(oncepay);

@@ -27,7 +27,7 @@ afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 /** WeChat reports a refund that nobody made here. */
-async function tellOfRefund(no: string, transactionId: string): Promise<Intervention> {
+async function reportRefund(no: string, transactionId: string): Promise<Intervention> {
   const merchantId = oncepay.simulator.order(no)?.merchantId;
   const resource = {
     mchid: merchantId,
@@ -49,7 +49,7 @@ function payForeign(no: string) {
 }
 
 /** Waits until an intervention with this reason is open that is none of those seen before. */
-function untilAskedAnew(no: string, seen: readonly Intervention[]): Promise<Intervention> {
+function untilOpenedAgain(no: string, seen: readonly Intervention[]): Promise<Intervention> {
   const ids = seen.map(({ id }) => id);
   return until('it is asked anew', async () => {
     const open = await interventionsOf(oncepay, no);
@@ -65,7 +65,7 @@ describe('a refund that resolves a reconciliation', () => {
     const { transactionId } = await payForeign(no);
     const foreign = await untilOpened(oncepay, no, 'identity_mismatch');
     expect((await resolve(oncepay, foreign.id, 'dismiss')).status).toBe(200);
-    const { id } = await tellOfRefund(no, transactionId ?? '');
+    const { id } = await reportRefund(no, transactionId ?? '');
     expect((await resolve(oncepay, id, 'refund')).status).toBe(200);
     await untilRefund(oncepay, no, 'succeeded');
     expect(oncepay.simulator.refundsOf(no)).toMatchObject([{ transactionId, refundFen: 300 }]);
@@ -81,7 +81,7 @@ describe('a refund that resolves a reconciliation', () => {
     const no = await oncepay.newOrder();
     await oncepay.simulator.pay({ outTradeNo: no });
     await oncepay.untilStatus(no, 'fulfilled');
-    const { id } = await tellOfRefund(no, '4200000000202611250000000000');
+    const { id } = await reportRefund(no, '4200000000202611250000000000');
     expect(await resolve(oncepay, id, 'refund')).toMatchObject({
       status: 409,
       body: { code: 'NOTHING_TO_REFUND' },
@@ -118,7 +118,7 @@ test.each([
   const first = await untilOpened(oncepay, no, 'identity_mismatch');
   expect(first.evidence).toMatchObject({ source: 'callback' });
   expect((await resolve(oncepay, first.id, 'dismiss')).status).toBe(200);
-  const next = await untilAskedAnew(no, [first]);
+  const next = await untilOpenedAgain(no, [first]);
   expect(next).toMatchObject({
     reason: 'identity_mismatch',
     subject: transactionId,
@@ -307,7 +307,7 @@ test('a close that another payment prevents spends its budget, then escalates', 
   await payForeign(no);
   const foreign = await untilOpened(oncepay, no, 'identity_mismatch');
   expect((await resolve(oncepay, foreign.id, 'dismiss')).status).toBe(200);
-  const again = await untilAskedAnew(no, [foreign]);
+  const again = await untilOpenedAgain(no, [foreign]);
   expect((await resolve(oncepay, again.id, 'dismiss')).status).toBe(200);
   await oncepay.call('POST', `/v1/orders/${no}/close`);
   const question = await untilOpened(oncepay, no, 'wechat_failed');
