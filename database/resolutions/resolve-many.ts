@@ -54,11 +54,13 @@ export async function resolveMany(
       WHERE i.status = 'open' AND i.reason = ${reason} AND i.since >= ${since}
         AND NOT EXISTS (SELECT 1 FROM intervention_resolutions r WHERE r.intervention_id = i.id
           AND r.status IN ('proposed', 'approved'))
-      ORDER BY i.since, i.id LIMIT ${MAX_AT_ONCE} FOR NO KEY UPDATE SKIP LOCKED`;
-    const rows = open.map((intervention) => ({ id: uuidv7(), ...intervention }));
-    const { count: resolved } = await tx.interventionResolution.createMany({
-      data: rows.map(({ id, interventionId, outTradeNo }) => ({
-        id,
+      ORDER BY i.since, i.id LIMIT ${MAX_AT_ONCE}`;
+    // No row is locked or skipped: the announcer may hold an intervention that was just opened, and
+    // a run refuses the resolution of one that has ended meanwhile.
+    const added = await tx.interventionResolution.createManyAndReturn({
+      select: { id: true, interventionId: true },
+      data: open.map(({ interventionId, outTradeNo }) => ({
+        id: uuidv7(),
         interventionId,
         outTradeNo,
         action,
@@ -75,23 +77,24 @@ export async function resolveMany(
       // An intervention has one pending resolution: one that was committed meanwhile stays.
       skipDuplicates: true,
     });
+    const named = new Map(open.map((intervention) => [intervention.interventionId, intervention]));
     await tx.auditEntry.createMany({
-      data: rows.map(({ id, interventionId, outTradeNo, subject }) => ({
+      data: added.map(({ id, interventionId }) => ({
         actor: actor.name,
         role: actor.role,
         action: 'intervention.approved',
-        subject: outTradeNo,
+        subject: named.get(interventionId)?.outTradeNo ?? '',
         details: {
           intervention_id: interventionId,
           resolution_id: id,
           reason,
-          subject,
+          subject: named.get(interventionId)?.subject ?? '',
           action,
           note,
-          at_once: rows.length,
+          at_once: added.length,
         },
       })),
     });
-    return { count, resolved, pending };
+    return { count, resolved: added.length, pending };
   });
 }

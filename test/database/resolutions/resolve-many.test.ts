@@ -102,3 +102,17 @@ test('one call resolves a thousand, each with a row of its own in the audit log'
   expect(await resolveMany()).toEqual({ count: 1_001, resolved: 1, pending: 1_000 });
   expect((await audited()).rows).toEqual([all(1_001)]);
 });
+
+test('an intervention that another step holds meanwhile is resolved like the others', async () => {
+  await ask('held-', 3);
+  const announcer = await sql.connect();
+  try {
+    await announcer.query('BEGIN');
+    await announcer.query(`UPDATE interventions SET alerted_at = now()
+      WHERE out_trade_no = 'held-2'`);
+    expect(await resolveMany()).toEqual({ count: 3, resolved: 3, pending: 0 });
+  } finally {
+    await announcer.query('ROLLBACK');
+    announcer.release();
+  }
+});
