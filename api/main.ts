@@ -3,6 +3,7 @@ import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
 import { openDatabase, type Database } from '../database/database';
+import { createHourlyAlerts } from '../database/interventions/hourly-alerts';
 import { createLoggedAlerts } from '../domain/interventions/alert';
 import { createInboxWriter } from '../database/inbox/inbox-writer';
 import { createSettingsProvider } from '../database/settings/runtime-settings';
@@ -82,6 +83,7 @@ function compose(settings: Settings, logger: Logger) {
       merchantId: settings.wechatpay.merchantId,
       wakeOrder: (id, outTradeNo) => dispatcher.wakeOrder(id, outTradeNo),
       wakeSharing: (outOrderNo) => dispatcher.wakeSharing(outOrderNo),
+      hourlyAlerts: hourlyAlerts(database, logger, now),
       deliveries,
       metrics,
       logger,
@@ -105,6 +107,10 @@ function compose(settings: Settings, logger: Logger) {
       await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
     },
   };
+}
+
+function hourlyAlerts({ alertMarks: marks }: Database, logger: Logger, now: () => number) {
+  return createHourlyAlerts({ marks, alerts: createLoggedAlerts(logger), now });
 }
 
 /** Makes the operations under `/v1`. */

@@ -24,6 +24,8 @@ import { createLeases } from './sweep/lease-due-rows';
 import { createPatrol } from './patrol/patrol';
 import { createPrepays } from './orders/record-prepays';
 import { createProducts } from './fulfilment/change-products';
+import { createAlertMarks } from './interventions/hourly-alerts';
+import { createNoticeQueries } from './orders/record-notice-queries';
 import { createQueries } from './orders/record-payment-queries';
 import { createRefundRequests } from './refunds/request-refund';
 import { createRefunds } from './refunds/run-refund';
@@ -107,6 +109,8 @@ export function openDatabase(options: DatabaseOptions) {
     runs: createRunViews(context),
     prepays: createPrepays(context),
     queries: createQueries(context),
+    alertMarks: createAlertMarks(context),
+    noticeQueries: createNoticeQueries(context),
     closing: createClosing(context),
     notices: createNoticeApplication(context),
     effects: createEffects(context),

@@ -74,6 +74,8 @@ export interface SharingActivities {
 export interface QueryActivities {
   /** Makes all queries of an order: one activity, whose retries add no events (P9). */
   queryPayment(outTradeNo: string): Promise<QueryFinding>;
+  /** Queries WeChat once, in any status of the order, for notices that can't be booked alone. */
+  queryForNotices(outTradeNo: string): Promise<void>;
 }
 
 export interface OutboundActivities {

@@ -152,6 +152,10 @@ function carryOut(step: Step, outTradeNo: string, memory: Memory): Promise<void>
       return memory.refresh(close(outTradeNo, step.cause));
     case 'query':
       return query(outTradeNo, memory);
+    case 'query_for_notices':
+      return queries.queryForNotices(outTradeNo).then(() => {
+        memory.woken = true;
+      });
     case 'effects':
       return memory.refresh(finishEffects(outTradeNo));
     case 'deliver':

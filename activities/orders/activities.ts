@@ -31,6 +31,9 @@ export function createOrderActivities({ database, parseNotice, now }: OrderActiv
 
     async applyNotices(outTradeNo) {
       const applied = await database.notices.apply(outTradeNo, parseNotice, now());
+      for (const notice of applied.unreadable) {
+        Context.current().log.warn('notice.fields_replaced', { outTradeNo, ...notice });
+      }
       // Their rows are due, so the sweep starts a run that could not be woken here.
       await Promise.allSettled([
         ...applied.refunds.map((refundNo) => runs.wakeRefund(refundNo)),

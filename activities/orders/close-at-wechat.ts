@@ -11,7 +11,10 @@ const TAKEN_RETRY_MS = 15_000;
 /** An order that WeChat doesn't know is queried this often: a prepay may still arrive there. */
 const ABSENT_RETRY_MS = 20_000;
 
-type StateAtWechat = 'paid' | 'closed' | 'open' | 'absent';
+type StateAtWechat =
+  | { readonly kind: 'paid' | 'closed' | 'open' | 'absent' }
+  /** A state that Oncepay doesn't know. */
+  | { readonly kind: 'unknown'; readonly reported: string | null };
 
 /**
  * Closes an order at WeChat: query, close, query. When WeChat reports a payment on the way, it is
@@ -31,20 +34,22 @@ export async function closeAtWechat(
   const { merchantId, absentMeansClosedAtMs } = start;
   const order = { outTradeNo, merchantId, absentMeansClosedAtMs };
   const before = await queryState(deps, order);
-  if (before === 'paid') return database.runs.load(outTradeNo);
-  if (before === 'closed') return database.closing.finish(outTradeNo, cause, now());
+  if (before.kind === 'paid') return database.runs.load(outTradeNo);
+  if (before.kind === 'closed') return database.closing.finish(outTradeNo, cause, now());
 
-  const sent = await close(deps, order);
-  if (sent === 'absent' && before === 'absent') {
+  const sent = await close(deps, order, before);
+  if (sent === 'absent' && before.kind === 'absent') {
     if (now() >= absentMeansClosedAtMs) {
       return database.closing.finish(outTradeNo, cause, now());
     }
     throw retryIn(waitMs(absentMeansClosedAtMs - now()), 'ORDER_NOT_EXIST', 'wechat.close');
   }
   const after = await queryState(deps, order);
-  if (after === 'paid') return database.runs.load(outTradeNo);
-  const absentForGood = after === 'absent' && now() >= absentMeansClosedAtMs;
-  if (after === 'closed' || absentForGood) {
+  if (after.kind === 'paid') return database.runs.load(outTradeNo);
+  const absentForGood = after.kind === 'absent' && now() >= absentMeansClosedAtMs;
+  // WeChat took the close: whatever it calls the state, nobody can pay the order any more.
+  const isTaken = after.kind === 'unknown' && sent === 'taken';
+  if (after.kind === 'closed' || absentForGood || isTaken) {
     return database.closing.finish(outTradeNo, cause, now());
   }
   throw retryIn(TAKEN_RETRY_MS, 'NOT_YET', 'wechat.close');
@@ -66,13 +71,13 @@ interface Order {
  */
 async function queryState(deps: WechatActivityDeps, order: Order): Promise<StateAtWechat> {
   const outcome = await deps.wechatpay.query(order);
-  if (outcome.kind === 'refused' && outcome.code === 'ORDER_NOT_EXIST') return 'absent';
+  if (outcome.kind === 'refused' && outcome.code === 'ORDER_NOT_EXIST') return { kind: 'absent' };
   if (outcome.kind !== 'ok') throw failureOf(order, outcome);
   const { notice, raw } = outcome.value;
   switch (notice.tradeState) {
     case 'SUCCESS':
     case 'REFUND':
-      if (await storeFoundPayment(deps, { notice, raw }, order.merchantId)) return 'paid';
+      if (await storeFoundPayment(deps, { notice, raw }, order.merchantId)) return { kind: 'paid' };
       // The payment has a verdict already and did not pay this order. The retry budget bounds the
       // wait: when it is spent, an intervention is opened.
       throw new OperationFailure({
@@ -87,16 +92,25 @@ async function queryState(deps: WechatActivityDeps, order: Order): Promise<State
       });
     case 'CLOSED':
     case 'REVOKED':
-      return 'closed';
+      return { kind: 'closed' };
     case 'NOTPAY':
     case 'USERPAYING':
     case 'PAYERROR':
-      return 'open';
+      return { kind: 'open' };
+    case null:
+      return { kind: 'unknown', reported: notice.reportedState };
   }
 }
 
-/** Sends one close to WeChat; its attempt is recorded first. */
-async function close(deps: WechatActivityDeps, order: Order): Promise<'sent' | 'absent'> {
+/**
+ * Sends one close to WeChat; its attempt is recorded first.
+ * @returns `taken` when WeChat took it or has closed the order before
+ */
+async function close(
+  deps: WechatActivityDeps,
+  order: Order,
+  before: StateAtWechat,
+): Promise<'taken' | 'paid' | 'absent'> {
   const { database, wechatpay, now } = deps;
   const { outTradeNo } = order;
   const attemptId = await database.closing.startAttempt(outTradeNo, ATTEMPT_LIFE_MS, now());
@@ -110,14 +124,32 @@ async function close(deps: WechatActivityDeps, order: Order): Promise<'sent' | '
     { outcome: result, code, requestId: outcome.requestId },
     now(),
   );
-  if (outcome.kind === 'ok') return 'sent';
+  if (outcome.kind === 'ok') return 'taken';
   if (outcome.kind === 'refused') {
     if (outcome.code === 'ORDER_NOT_EXIST') return 'absent';
-    if (outcome.code === 'ORDER_PAID' || outcome.code === 'ORDER_CLOSED') return 'sent';
+    if (outcome.code === 'ORDER_CLOSED') return 'taken';
+    if (outcome.code === 'ORDER_PAID') return 'paid';
+    if (before.kind === 'unknown') throw refusedInUnknownState(order, before.reported, outcome);
   }
   // Too early, too often, not allowed, or no response: the retry policy says which of them may
   // pass.
   throw failureOf(order, outcome);
+}
+
+/** WeChat reports no state that we know, nor closes the order: opens an intervention, goes on. */
+function refusedInUnknownState(
+  { outTradeNo }: Order,
+  reportedState: string | null,
+  outcome: Extract<WechatOutcome<unknown>, { kind: 'refused' }>,
+): OperationFailure {
+  return new OperationFailure({
+    operation: 'wechat.query',
+    number: outTradeNo,
+    subject: WECHAT_SUBJECTS.query,
+    code: outcome.code,
+    evidence: { ...evidenceOf(outcome), trade_state: reportedState },
+    afterSpent: { delayMs: TAKEN_RETRY_MS },
+  });
 }
 
 function failureOf(

@@ -1,19 +1,16 @@
 // Queries WeChat for a payment whose callback has not come.
 import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import { ERRORS } from '../../domain/error-catalogue';
-import type { Database } from '../../database/database';
-import type { WechatPayClient } from '../../providers/wechatpay/client';
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import type { QueryActivities } from '../../workflows/activity-contract';
+import { carriesMoney, type PaymentNotice } from '../../domain/payments/notices';
+import { queryForNotices, type NoticeQueryDeps } from './query-for-notices';
 import { storeFoundPayment } from './store-found-payment';
 import { OperationFailure, retryIn, type RetryDecision } from '../retries/failures';
 import { evidenceOf, isOfSettings, type QueryGaps } from '../wechat/deps';
 
-export interface QueryActivityDeps {
-  readonly database: Pick<Database, 'queries'>;
-  readonly wechatpay: Pick<WechatPayClient, 'query' | 'queryRefund'>;
+export interface QueryActivityDeps extends NoticeQueryDeps {
   readonly queryGapsMs: QueryGaps;
-  readonly now: () => number;
 }
 
 /**
@@ -26,13 +23,11 @@ const SPENT_RETRY_MS = 30_000;
  * Makes the activity that queries WeChat for a payment. Each attempt reads the row first, which
  * says whether a query is left to make, and when; Temporal's count of attempts plays no part.
  */
-export function createQueryActivities({
-  database,
-  wechatpay,
-  queryGapsMs,
-  now,
-}: QueryActivityDeps) {
+export function createQueryActivities(deps: QueryActivityDeps) {
+  const { database, wechatpay, queryGapsMs, now } = deps;
   return {
+    queryForNotices: (outTradeNo) => queryForNotices(deps, outTradeNo),
+
     async queryPayment(outTradeNo) {
       const turn = await database.queries.turn(outTradeNo, await queryGapsMs(), now());
       if (turn.kind === 'gone' || turn.kind === 'expired') return turn.kind;
@@ -49,13 +44,36 @@ export function createQueryActivities({
       }
       const { notice, raw } = outcome.value;
       if (notice.tradeState === 'CLOSED' || notice.tradeState === 'REVOKED') return 'closed';
-      const paid = notice.tradeState === 'SUCCESS' || notice.tradeState === 'REFUND';
-      if (!paid) throw again;
-      if (await storeFoundPayment({ database, wechatpay, now }, { notice, raw }, merchantId))
-        return 'found';
+      if (notice.tradeState === null) {
+        throw unknownState(notice, { outTradeNo, withinMs: turn.nextDelayMs });
+      }
+      if (!carriesMoney(notice.tradeState)) throw again;
+      if (await storeFoundPayment(deps, { notice, raw }, merchantId)) return 'found';
       throw again;
     },
   } satisfies QueryActivities;
+}
+
+/**
+ * A state that Oncepay doesn't know counts as not paid yet, and the schedule goes on. After as many
+ * as the policy has attempts, a person is told; WeChat is not down.
+ */
+function unknownState(
+  { reportedState }: PaymentNotice,
+  { outTradeNo, withinMs }: { readonly outTradeNo: string; readonly withinMs: number },
+): Error {
+  const failure = {
+    operation: 'wechat.query',
+    number: outTradeNo,
+    subject: WECHAT_SUBJECTS.query,
+    code: 'NOT_YET',
+    evidence: {
+      message: 'WeChat reports a trade state that Oncepay does not know',
+      trade_state: reportedState,
+    },
+    afterSpent: { delayMs: withinMs },
+  } as const;
+  return new OperationFailure(failure, { withinMs });
 }
 
 /** The error that ends an attempt without a state of the order, or before there is a payment. */

@@ -8,7 +8,7 @@ import type { WechatPayClient } from '../../providers/wechatpay/client';
 import { asCallback } from '../../providers/wechatpay/calls/refunds';
 
 interface FoundPaymentDeps {
-  readonly database: Pick<Database, 'queries'>;
+  readonly database: Pick<Database, 'queries' | 'noticeQueries'>;
   readonly wechatpay: Pick<WechatPayClient, 'queryRefund'>;
   readonly now: () => number;
 }
@@ -18,26 +18,43 @@ interface FoundPaymentDeps {
  * @returns true when the payment waits for its verdict
  */
 export async function storeFoundPayment(
-  { database, wechatpay, now }: FoundPaymentDeps,
+  deps: FoundPaymentDeps,
   { notice, raw }: { readonly notice: PaymentNotice; readonly raw: string },
   merchantId: string,
 ): Promise<boolean> {
-  const refund = notice.tradeState === 'REFUND' ? await ownRefund(wechatpay, notice) : null;
-  return database.queries.keepFound({ notice, raw, merchantId, refund }, now());
+  const { database, now } = deps;
+  const refunds = notice.tradeState === 'REFUND' ? await ownRefunds(deps, notice) : [];
+  return database.queries.keepFound({ notice, raw, merchantId, refunds }, now());
 }
 
 /**
- * Finds our own refund of a payment that is missing in our rows, as after a restore of an old
- * backup. The number of such a refund is made from the transaction; when WeChat knows it, no person
- * is needed.
- * @returns null when WeChat does not know the refund, or still works on it
+ * Finds our refunds of a payment that WeChat has carried out: those that are open in our rows, the
+ * shop's too, and the one that is missing there, as after a restore of an old backup. The number of
+ * that one is made from the transaction.
  */
-async function ownRefund(
+async function ownRefunds(
+  { database, wechatpay }: FoundPaymentDeps,
+  { outTradeNo, transactionId, merchantId }: PaymentNotice,
+): Promise<FoundRefund[]> {
+  if (transactionId === null || merchantId === null) return [];
+  const open = await database.noticeQueries.openRefunds(outTradeNo);
+  const found: FoundRefund[] = [];
+  for (const outRefundNo of new Set([refundNumberOf(transactionId), ...open])) {
+    const refund = await queryRefund(wechatpay, { outRefundNo, transactionId, merchantId });
+    if (refund) found.push(refund);
+  }
+  return found;
+}
+
+/** @returns null when WeChat does not know the refund, or still works on it */
+async function queryRefund(
   wechatpay: FoundPaymentDeps['wechatpay'],
-  { transactionId, merchantId }: PaymentNotice,
+  {
+    outRefundNo,
+    transactionId,
+    merchantId,
+  }: { readonly outRefundNo: string; readonly transactionId: string; readonly merchantId: string },
 ): Promise<FoundRefund | null> {
-  if (transactionId === null || merchantId === null) return null;
-  const outRefundNo = refundNumberOf(transactionId);
   const outcome = await wechatpay.queryRefund({ outRefundNo, merchantId });
   if (outcome.kind !== 'ok' || outcome.value.transactionId !== transactionId) return null;
   const { status } = outcome.value;

@@ -97,6 +97,11 @@ async function decideOne(
   const attempts = failure.attempts ?? (await database.budgets.spend(key, series, now()));
   const delayMs = delayAfterFailure(policy, { attempts, code }, random());
   if (delayMs !== null) return { kind: 'again', delayMs, attempts };
+  if (failure.giveUp) {
+    await failure.giveUp();
+    deps.log('retry.given_up', { operation, number, subject, code, attempts });
+    return { kind: 'spent', hasOpened: true, attempts };
+  }
   const result = await database.escalations.escalate({ ...key, code, attempts, evidence }, now());
   deps.log('retry.spent', { operation, number, subject, code, attempts, result });
   if (result === 'open' && afterSpent) {

@@ -36,6 +36,11 @@ export interface FailedOperation {
   readonly attempts?: number;
   /** Called with the decision before the attempt ends, to store its time in a row. */
   readonly settle?: (decision: RetryDecision) => Promise<void>;
+  /**
+   * Called when the budget is spent, in place of an intervention about the failure: the caller
+   * writes what a person has to decide.
+   */
+  readonly giveUp?: () => Promise<void>;
   /** When set, the operation goes on at this pace after its budget is spent, instead of ending. */
   readonly afterSpent?: { readonly delayMs: number };
 }

@@ -9,7 +9,7 @@ import type { FailureEvidence } from '../retries/failures';
 export type QueryGaps = () => Promise<readonly number[]>;
 
 export interface WechatActivityDeps {
-  readonly database: Pick<Database, 'prepays' | 'closing' | 'queries' | 'runs'>;
+  readonly database: Pick<Database, 'prepays' | 'closing' | 'queries' | 'noticeQueries' | 'runs'>;
   readonly wechatpay: Pick<WechatPayClient, 'prepay' | 'query' | 'queryRefund' | 'close'>;
   readonly queryGapsMs: QueryGaps;
   readonly now: () => number;

@@ -1,4 +1,5 @@
 // Handles a callback of WeChat: verify, decrypt, parse, store, reply.
+import type { AlertPort } from '../../domain/interventions/alert';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../config/logger';
 import type { InboxWriter } from '../../database/inbox/inbox-writer';
@@ -17,6 +18,8 @@ export interface CallbackDeps {
   readonly wakeOrder: (inboxId: string, outTradeNo: string) => void;
   /** Wakes the run of a profit sharing to query WeChat; called after the reply. */
   readonly wakeSharing: (outOrderNo: string) => void;
+  /** Sends at most one alert an hour of a kind. */
+  readonly hourlyAlerts: AlertPort;
   readonly deliveries: Pick<DeliveryLog, 'record'>;
   readonly metrics: Pick<Metrics, 'callbacks'>;
   readonly logger: Logger;
@@ -108,10 +111,25 @@ async function handle(
     if (notice.kind === 'profit_sharing' && notice.outOrderNo !== null) {
       setImmediate(deps.wakeSharing, notice.outOrderNo);
     } else if (outTradeNo === null) {
-      deps.logger.error({ notificationId, kind: notice.kind }, 'callback.ignored');
+      setImmediate(reportIgnored, deps, notificationId, notice.kind);
     } else setImmediate(deps.wakeOrder, stored.id, outTradeNo);
   }
   return { status: 204, outcome: stored.kind };
+}
+
+/** A callback about nothing that we know: a person has to learn of it. Called after the reply. */
+function reportIgnored(
+  { hourlyAlerts, logger }: CallbackDeps,
+  notificationId: string,
+  kind: string,
+): void {
+  logger.error({ notificationId, kind }, 'callback.ignored');
+  const text =
+    'WeChat sent a callback that names no order, or has an unknown shape. Oncepay keeps and ' +
+    'ignores it. Search the log for callback.ignored.';
+  hourlyAlerts
+    .alert({ kind: 'callback_ignored', count: 1, numbers: [], text })
+    .catch((error: unknown) => logger.warn({ err: error }, 'alert.not_sent'));
 }
 
 /** The reply for an error. */

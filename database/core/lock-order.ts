@@ -23,6 +23,7 @@ interface OrderFields extends OrderFacts {
   readonly closeRequestedAt: Date | null;
   readonly refusalCode: string | null;
   readonly paidAt: Date | null;
+  readonly createdAt: Date;
 }
 
 interface OrderFacts {
@@ -55,7 +56,8 @@ export async function lockOrder(tx: Tx, outTradeNo: string): Promise<LockedOrder
       refunded_fen AS "refundedFen", currency, metadata, app_id AS "appId",
       merchant_id AS "merchantId", prepay_rounds AS "prepayRounds", time_expire AS "timeExpire",
       expires_at AS "expiresAt", close_requested_at AS "closeRequestedAt",
-      refusal_code AS "refusalCode", paid_at AS "paidAt"
+      refusal_code AS "refusalCode", paid_at AS "paidAt",
+      created_at AS "createdAt"
     FROM orders WHERE out_trade_no = ${outTradeNo} FOR NO KEY UPDATE`;
   if (!row) {
     // An unknown number has no row to lock: this lock keeps its writers in one order.

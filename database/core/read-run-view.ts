@@ -40,9 +40,12 @@ export async function readRun(
       o.refusal_code IS NOT NULL AS refused, o.close_requested_at IS NOT NULL AS "closeRequested",
       o.expires_at AS "expiresAt", o.due_at AS "dueAt",
       (SELECT count(*)::int FROM notification_inbox n
-        WHERE n.out_trade_no = o.out_trade_no AND n.verdict IS NULL) + (SELECT count(*)::int
+        WHERE n.out_trade_no = o.out_trade_no AND n.verdict IS NULL
+          AND (n.query_requested_at IS NULL OR n.queried_at IS NOT NULL)) + (SELECT count(*)::int
         FROM intervention_resolutions r
         WHERE r.out_trade_no = o.out_trade_no AND r.status = 'approved') AS "openNotices",
+      (SELECT count(*)::int FROM notification_inbox n WHERE n.out_trade_no = o.out_trade_no
+        AND n.query_requested_at IS NOT NULL AND n.queried_at IS NULL) AS "noticesToQuery",
       (SELECT count(*)::int FROM order_effects e
         WHERE e.out_trade_no = o.out_trade_no
           AND (e.status = 'pending' OR (e.status = 'failed' AND NOT e.spent))

@@ -13,6 +13,11 @@ export interface InboxRow {
   readonly source: string;
   /** null after the purge, which only takes rows with a verdict. */
   readonly resourceEncrypted: string | null;
+  readonly receivedAt: Date;
+  /** When the query ended that the notice asked for; null before, and where it asked for none. */
+  readonly queriedAt: Date | null;
+  /** The query named a transaction. */
+  readonly queryFound: boolean;
 }
 
 /** A notice about a refund whose payment has not been reported yet. */
@@ -36,6 +41,10 @@ export interface Scope {
   reportedRefunds: readonly ReportedRefund[];
   /** The verdicts of inbox rows, by id; they are written with the transaction. */
   readonly verdicts: Map<string, Verdict>;
+  /** Rows that need a query of WeChat, by id. */
+  readonly toQuery: Set<string>;
+  /** By row id: side fields that were replaced or left out. */
+  readonly unreadable: Map<string, readonly string[]>;
   /** Numbers of the refunds whose runs have something to do. */
   readonly refunds: Set<string>;
   /** Numbers of the profit sharings whose runs have something to do. */
@@ -46,7 +55,13 @@ export interface Scope {
 export async function openScope(tx: Tx, outTradeNo: string, now: Date): Promise<Scope> {
   const order = await lockOrder(tx, outTradeNo);
   const work = { refunds: new Set<string>(), sharings: new Set<string>() };
-  const notices = { reportedRefunds: [], verdicts: new Map<string, Verdict>(), decideAgain: false };
+  const notices = {
+    reportedRefunds: [],
+    verdicts: new Map<string, Verdict>(),
+    decideAgain: false,
+    toQuery: new Set<string>(),
+    unreadable: new Map<string, readonly string[]>(),
+  };
   return { tx, outTradeNo, now, order, changed: false, ...notices, ...work };
 }
 

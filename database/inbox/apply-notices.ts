@@ -24,6 +24,8 @@ export interface Application {
   /** Rows that got this verdict. */
   readonly applied: number;
   readonly conflicts: number;
+  /** Notices of which side fields could not be read or believed: for the log. */
+  readonly unreadable: readonly { readonly id: string; readonly fields: readonly string[] }[];
   /** More rows wait than one transaction takes. */
   readonly more: boolean;
   /** Refunds whose runs have something to do now. */
@@ -60,7 +62,7 @@ async function applyNotices(
       where: {
         outTradeNo,
         OR: [
-          { verdict: null },
+          { verdict: null, OR: [{ queryRequestedAt: null }, { queriedAt: { not: null } }] },
           { kind: 'refund', verdict: 'conflict', resourceEncrypted: { not: null } },
         ],
       },
@@ -71,6 +73,9 @@ async function applyNotices(
         notificationId: true,
         source: true,
         resourceEncrypted: true,
+        receivedAt: true,
+        queriedAt: true,
+        queryFound: true,
         undeliverableAt: true,
       },
       orderBy: [{ verdict: { sort: 'asc', nulls: 'first' } }, { receivedAt: 'asc' }, { id: 'asc' }],
@@ -82,9 +87,13 @@ async function applyNotices(
       // The row of a refund may have its verdict already: its payment was applied before it.
       if (scope.verdicts.has(row.id)) continue;
       await currentOrder(scope);
-      scope.verdicts.set(row.id, await applyRow(context, scope, row, parse));
+      const verdict = await applyRow(context, scope, row, parse);
+      if (verdict === null) scope.toQuery.add(row.id);
+      else scope.verdicts.set(row.id, verdict);
     }
     await writeVerdicts(scope);
+    await requestQueries(scope);
+    await writeUnreadable(scope);
     await endUndeliverable(scope, rows);
     const moreResolutions = await carryOutApproved(context, scope);
     if (scope.order && scope.changed) await keepDue(scope);
@@ -92,6 +101,7 @@ async function applyNotices(
       view: scope.order && (await readRunView(tx, outTradeNo)),
       applied: countOf(scope, 'applied'),
       conflicts: countOf(scope, 'conflict'),
+      unreadable: [...scope.unreadable].map(([id, fields]) => ({ id, fields })),
       more: rows.length === BATCH || moreResolutions || scope.decideAgain,
       refunds: [...scope.refunds],
       sharings: [...scope.sharings],
@@ -108,6 +118,25 @@ async function writeVerdicts({ tx, verdicts, now }: Scope): Promise<void> {
     await tx.inboxNotification.updateMany({
       where: { id: { in: ids } },
       data: { verdict, verdictAt: now },
+    });
+  }
+}
+
+/** The order's run queries WeChat for these rows, in whatever status the order is. */
+async function requestQueries(scope: Scope): Promise<void> {
+  if (scope.toQuery.size === 0) return;
+  await scope.tx.inboxNotification.updateMany({
+    where: { id: { in: [...scope.toQuery] } },
+    data: { queryRequestedAt: scope.now, queriedAt: null, queryFound: false },
+  });
+  scope.changed = true;
+}
+
+async function writeUnreadable({ tx, unreadable }: Scope): Promise<void> {
+  for (const [id, fields] of unreadable) {
+    await tx.inboxNotification.updateMany({
+      where: { id },
+      data: { unreadable: { set: [...fields] } },
     });
   }
 }
@@ -146,17 +175,25 @@ async function keepDue({ tx, outTradeNo, now }: Scope): Promise<void> {
   await tx.order.updateMany({ where: { outTradeNo, dueAt: null }, data: { dueAt } });
 }
 
+/** @returns null when WeChat has to be queried first */
 async function applyRow(
   context: DatabaseContext,
   scope: Scope,
   row: InboxRow,
   parse: (resource: string) => Notice,
-): Promise<Verdict> {
+): Promise<Verdict | null> {
   const notice = read(context, row, parse);
   if (!notice) return openUnreadableIntervention(scope, row);
+  noteUnreadable(scope, row, notice);
   if (notice.kind === 'payment') return applyPayment(context, scope, notice, row);
   if (notice.kind === 'refund') return applyRefundNotice(context, scope, notice, row);
   return 'ignored';
+}
+
+/** Keeps the names of side fields that could not be read. */
+function noteUnreadable(scope: Scope, row: InboxRow, notice: Notice): void {
+  if (notice.kind !== 'payment' && notice.kind !== 'refund') return;
+  if (notice.unreadable.length > 0) scope.unreadable.set(row.id, notice.unreadable);
 }
 
 /** @returns null when it can't be read: its key is gone, or the stored value was changed */

@@ -26,8 +26,8 @@ export interface FoundPayment {
   readonly notice: PaymentNotice;
   readonly raw: string;
   readonly merchantId: string;
-  /** Our own refund of the payment, when WeChat has one. */
-  readonly refund: FoundRefund | null;
+  /** Our own refunds of the payment that WeChat has carried out. */
+  readonly refunds: readonly FoundRefund[];
 }
 
 /** A refund that a query has found. */
@@ -133,13 +133,14 @@ async function takeTurn(
 
 async function keepFound(
   context: DatabaseContext,
-  { notice, raw, merchantId, refund }: FoundPayment,
+  { notice, raw, merchantId, refunds }: FoundPayment,
   nowMs: number,
 ): Promise<boolean> {
   const { prisma, hash } = context;
   const { outTradeNo, transactionId, tradeState, totalFen, currency, appId } = notice;
   // WeChat may word the same response anew each time: only the facts about the money count.
-  const report = [transactionId, tradeState, totalFen, currency, appId, notice.merchantId];
+  const state = tradeState ?? notice.reportedState;
+  const report = [transactionId, state, totalFen, currency, appId, notice.merchantId];
   const contentHash = hash.hex('notice', JSON.stringify(report));
   // After a person resolved `retry`, the same response is judged anew.
   const retries = await prisma.intervention.count({
@@ -149,13 +150,12 @@ async function keepFound(
   const of = { merchantId, outTradeNo, nowMs };
   const payment = { kind: 'payment', contentHash, raw, id: `query:${parts.join(':')}` } as const;
   const rows = [foundRow(context, of, payment)];
-  if (refund) {
-    const { outRefundNo, status } = refund;
+  for (const { outRefundNo, status, raw: refundRaw } of refunds) {
     rows.push(
       foundRow(context, of, {
         kind: 'refund',
         contentHash: hash.hex('notice', JSON.stringify([outRefundNo, status, transactionId])),
-        raw: refund.raw,
+        raw: refundRaw,
         id: `query:${outRefundNo}:${status}`,
       }),
     );

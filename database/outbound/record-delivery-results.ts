@@ -100,6 +100,10 @@ async function recordDelivered(
   });
 }
 
+/** Something is left that the run does by itself. */
+const isBusy = ({ effectsDue, openNotices, noticesToQuery }: RunView): boolean =>
+  effectsDue > 0 || openNotices > 0 || (noticesToQuery ?? 0) > 0;
+
 async function finishRound(
   { prisma }: DatabaseContext,
   outTradeNo: string,
@@ -109,7 +113,7 @@ async function finishRound(
   if (!run || canBePaid(run.view.status)) return run?.view ?? null;
   const { view, dueAt: seenDueAt } = run;
   const dueAt = nextAtMs === null ? null : new Date(nextAtMs + SETTLE_GRACE_MS);
-  if (dueAt === null && (view.effectsDue > 0 || view.openNotices > 0)) return view;
+  if (dueAt === null && isBusy(view)) return view;
   const { count } = await prisma.order.updateMany({
     where: {
       outTradeNo,

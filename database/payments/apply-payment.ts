@@ -10,7 +10,7 @@ import {
   type ExpectedPayment,
   type PaymentMatch,
 } from '../../domain/payments/match-payment';
-import type { PaymentNotice } from '../../domain/payments/notices';
+import { carriesMoney, type PaymentNotice } from '../../domain/payments/notices';
 import { refundNumberOf } from '../../domain/refunds/refund-number';
 import type { DatabaseContext } from '../core/context';
 import type { LockedOrder } from '../core/lock-order';
@@ -37,7 +37,7 @@ export async function applyPayment(
   scope: Scope,
   notice: PaymentNotice,
   row: InboxRow,
-): Promise<Verdict> {
+): Promise<Verdict | null> {
   const match = matchPayment(scope.order && expectedPayment(scope.order), notice);
   const transaction = await record(scope, notice, row, match);
   const plan = decidePayment({
@@ -46,9 +46,11 @@ export async function applyPayment(
     source: row.source,
     match,
     known: transaction?.known ?? null,
+    queried: row.queriedAt === null ? null : row.queryFound ? 'found' : 'not_found',
     latePayment: isLate(match) ? await latePaymentPolicy(scope.tx) : null,
   });
-  if (transaction) await writePlan({ context, scope, notice, row, key: transaction.key }, plan);
+  await writePlan({ context, scope, notice, row, key: transaction?.key ?? null }, plan);
+  if (isUnexplainedRefund(scope, notice, row, plan)) scope.toQuery.add(row.id);
   return plan.verdict;
 }
 
@@ -63,19 +65,33 @@ function expectedPayment(order: LockedOrder): ExpectedPayment {
   };
 }
 
+/** A callback says that money went back, not by which refunds: the query looks for ours. */
+function isUnexplainedRefund(
+  scope: Scope,
+  notice: PaymentNotice,
+  row: InboxRow,
+  plan: PaymentPlan,
+): boolean {
+  const isNews = plan.kind === 'pay_order' || plan.kind === 'keep_order';
+  const isCallback = row.source === 'callback';
+  return isNews && isCallback && notice.tradeState === 'REFUND' && scope.order !== null;
+}
+
 const isLate = (match: PaymentMatch): boolean =>
   match.kind === 'fits' && match.attention === 'late_payment';
 
-/** null when the notice needs no row: it carries no money, or its transaction paid the order. */
+/** null when the notice needs no row: no money, no transaction, or one that has paid the order. */
 async function record(
   scope: Scope,
   notice: PaymentNotice,
   row: InboxRow,
   match: PaymentMatch,
 ): Promise<RecordedTransaction | null> {
-  if (match.kind === 'no_money' || match.kind === 'already_applied') return null;
+  const { transactionId, tradeState } = notice;
+  if (match.kind !== 'fits' && match.kind !== 'unfit') return null;
+  if (transactionId === null || !carriesMoney(tradeState)) return null;
   const status = match.kind === 'fits' ? 'applied' : match.transactionStatus;
-  return recordTransaction(scope, notice, row, status);
+  return recordTransaction(scope, { ...notice, transactionId, tradeState }, row, status);
 }
 
 /** A reported payment, with what its writes need. */
@@ -84,14 +100,15 @@ interface ReportedPayment {
   readonly scope: Scope;
   readonly notice: PaymentNotice;
   readonly row: InboxRow;
-  /** Key of the transaction's row. */
-  readonly key: string;
+  /** Key of the transaction's row; null where WeChat names no transaction. */
+  readonly key: string | null;
 }
 
 async function writePlan(payment: ReportedPayment, plan: PaymentPlan): Promise<void> {
   const { context, scope, notice, row, key } = payment;
   switch (plan.kind) {
     case 'change_nothing':
+    case 'query_wechat':
       return;
     case 'open_intervention':
       return openPaymentIntervention(scope, row, notice, plan);
@@ -99,14 +116,23 @@ async function writePlan(payment: ReportedPayment, plan: PaymentPlan): Promise<v
       return takeNextStep(payment, plan.next);
     case 'pay_order': {
       const { order } = scope;
-      if (!order) throw new Error('A payment fits an order that does not exist');
+      if (!order || key === null) throw new Error('A payment without order or transaction fits');
       if (plan.transaction === 'reopened') await reopenTransaction(scope, notice, key);
       const { to, cause } = plan;
       const { transactionId } = notice;
       await markOrderPaid(context, scope, order, { to, cause, transactionId });
+      await endUnclear(scope);
       return takeNextStep(payment, plan.next);
     }
   }
+}
+
+/** The payment explains the reports that named no transaction: one number is paid once. */
+async function endUnclear({ tx, outTradeNo, now }: Scope): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE interventions SET status = 'resolved', resolved_at = ${now}, resolution = 'moot'
+    WHERE out_trade_no = ${outTradeNo} AND status = 'open' AND reason = 'reconciliation'
+      AND evidence @> '{"transaction_id": null, "trade_state": "SUCCESS"}'`;
 }
 
 async function takeNextStep(payment: ReportedPayment, next: NextStep): Promise<void> {
@@ -132,7 +158,7 @@ async function refundPayment(
   { context, scope, notice, key }: ReportedPayment,
   origin: 'late_payment' | 'surplus_payment',
 ): Promise<boolean> {
-  if (notice.transactionId === null) return false;
+  if (notice.transactionId === null || key === null) return false;
   const outRefundNo = refundNumberOf(notice.transactionId);
   const hold = await holdRefund(scope.tx, {
     outRefundNo,
@@ -146,5 +172,6 @@ async function refundPayment(
   });
   if (hold === 'nothing_left') return isWhollyHeld(await readHeld(scope, key));
   scope.refunds.add(outRefundNo);
-  return true;
+  // A number that exists holds its own amount, which may be less than what is left.
+  return hold === 'held' || isWhollyHeld(await readHeld(scope, key));
 }

@@ -14,9 +14,14 @@ export interface RecordedTransaction {
   readonly known: KnownTransaction | null;
 }
 
-/** A transaction without a number gets one of its notice: it has a row, and no refund. */
-const numberOf = (notice: PaymentNotice, row: InboxRow): string =>
-  notice.transactionId ?? `missing:${row.id}`;
+/** A payment of which WeChat names the transaction: no other gets a row. */
+export type ReportedTransaction = PaymentNotice & {
+  readonly transactionId: string;
+  readonly tradeState: 'SUCCESS' | 'REFUND';
+};
+
+const DAY_MS = 86_400_000;
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 type TransactionRow = KnownTransaction & { readonly id: string };
 
@@ -26,15 +31,15 @@ type TransactionRow = KnownTransaction & { readonly id: string };
  */
 export async function recordTransaction(
   scope: Scope,
-  notice: PaymentNotice,
+  notice: ReportedTransaction,
   row: InboxRow,
   status: TransactionStatus,
 ): Promise<RecordedTransaction> {
   const { tx, outTradeNo, order, now } = scope;
   const key = uuidv7();
   const merchantId = notice.merchantId ?? '';
-  const transactionId = numberOf(notice, row);
-  const successMs = notice.successTime === null ? Number.NaN : Date.parse(notice.successTime);
+  const { transactionId } = notice;
+  const successTime = believedSuccessTime(scope, notice, row);
   const [found] = await tx.$queryRaw<(TransactionRow | { readonly id: string; status: null })[]>`
     WITH added AS (
       INSERT INTO payment_transactions (id, provider, merchant_id, transaction_id, out_trade_no,
@@ -43,7 +48,7 @@ export async function recordTransaction(
       VALUES (${key}::uuid, 'wechatpay', ${merchantId}, ${transactionId}, ${outTradeNo},
         ${order ? outTradeNo : null}, ${status}, ${notice.tradeState}, ${notice.tradeType},
         ${notice.appId}, ${notice.totalFen}, ${notice.payerTotalFen}, ${notice.currency},
-        ${Number.isNaN(successMs) ? null : new Date(successMs)}, ${now})
+        ${successTime}, ${now})
       ON CONFLICT (provider, merchant_id, transaction_id) DO NOTHING
       RETURNING id
     )
@@ -57,6 +62,22 @@ export async function recordTransaction(
   // Another number's run added it at the same moment: its row shows only in a new snapshot.
   const known = found ?? (await readTransaction(scope, merchantId, transactionId));
   return { key: known.id, known };
+}
+
+/**
+ * When the payer paid. A time that can't be read, lies more than a day after the notice came, or
+ * more than a day before the order was created, is replaced by the time when the notice came.
+ */
+function believedSuccessTime(
+  { order, unreadable }: Scope,
+  { successTime, unreadable: others }: PaymentNotice,
+  { id, receivedAt }: InboxRow,
+): Date {
+  const readMs = successTime !== null && RFC_3339.test(successTime) ? Date.parse(successTime) : NaN;
+  const earliestMs = order ? order.createdAt.getTime() - DAY_MS : 0;
+  if (readMs >= earliestMs && readMs <= receivedAt.getTime() + DAY_MS) return new Date(readMs);
+  unreadable.set(id, [...new Set([...others, 'success_time'])]);
+  return receivedAt;
 }
 
 async function readTransaction(

@@ -23,9 +23,11 @@ export async function applyRefundNotice(
   notice: RefundNotice,
   row: InboxRow,
 ): Promise<Verdict> {
+  const { outRefundNo } = notice;
+  if (outRefundNo === null) return openNoticeIntervention(scope, notice, row);
   const refund =
-    (await lockRefund(scope.tx, notice.outRefundNo)) ??
-    (await recordExternalRefund(context, scope, notice));
+    (await lockRefund(scope.tx, outRefundNo)) ??
+    (await recordExternalRefund(context, scope, { ...notice, outRefundNo }));
   const event = refundEvent(notice.refundStatus);
   if (refund?.outTradeNo !== scope.outTradeNo) {
     // A refund that Oncepay doesn't have, and that WeChat did not carry out, moved no money.
@@ -87,7 +89,7 @@ const EXTERNAL_EVENTS: readonly (RefundEvent | null)[] = ['succeeded', 'abnormal
 async function recordExternalRefund(
   context: DatabaseContext,
   scope: Scope,
-  notice: RefundNotice,
+  notice: RefundNotice & { readonly outRefundNo: string },
 ): Promise<LockedRefund | null> {
   const { tx, outTradeNo, now } = scope;
   const { outRefundNo, transactionId, refundFen } = notice;
@@ -111,11 +113,11 @@ async function recordExternalRefund(
     now,
   });
   if (hold !== 'held') return null;
-  // It explains what interventions about this payment are open for.
+  // It has a booking now. The intervention about the payment ends when its refunds add up to it.
   await endInterventions(tx, {
     outTradeNo,
     reasons: ['reconciliation'],
-    subjects: [transactionId, outRefundNo],
+    subjects: [outRefundNo],
     now,
   });
   await endIfNothingLeft(context, scope, paid.id, transactionId);

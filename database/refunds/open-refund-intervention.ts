@@ -104,10 +104,11 @@ export async function openNoticeIntervention(
     outTradeNo,
     ours: order !== null,
     reason: 'reconciliation',
-    subject: notice.outRefundNo,
+    subject: notice.outRefundNo ?? row.notificationId,
     evidence: {
       source: row.source,
       notification_id: row.notificationId,
+      notice_id: row.notificationId,
       transaction_id: notice.transactionId,
       out_refund_no: notice.outRefundNo,
       refund_status: notice.refundStatus,

@@ -51,6 +51,7 @@ export async function settleRefund(
   // Any report shows that the sending did not fail; a refund that was abnormal is so no more.
   const reasons = ['refund_failed', 'refund_abnormal', 'surplus_payment'] as const;
   await endInterventions(tx, { outTradeNo, reasons, subjects: [outRefundNo], now });
+  if (step.to !== 'closed') await endExplainedHold(scope, refund);
   switch (step.to) {
     case 'succeeded':
       await succeed(context, scope, refund);
@@ -100,6 +101,24 @@ async function moveRefund(
   if (moved.count !== 1) {
     throw new Error(`Refund ${outRefundNo} left ${refund.status} under its lock`);
   }
+}
+
+/**
+ * WeChat's trade state REFUND doesn't say how much went back. The intervention about it ends when
+ * the refunds that WeChat has accepted add up to the payment; until then a part may be missing in
+ * the books, also where the part has a number of ours: it is only used for all that is left.
+ */
+async function endExplainedHold(
+  { tx, now }: TxScope,
+  { outTradeNo, transactionId, transactionKey }: LockedRefund,
+): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE interventions SET status = 'resolved', resolved_at = ${now}, resolution = 'moot'
+    WHERE out_trade_no = ${outTradeNo} AND status = 'open' AND reason = 'reconciliation'
+      AND subject = ${transactionId}
+      AND (SELECT sum(amount_fen) FROM refunds WHERE transaction_key = ${transactionKey}::uuid
+        AND status IN ('processing', 'abnormal', 'succeeded'))
+        >= (SELECT total_fen FROM payment_transactions WHERE id = ${transactionKey}::uuid)`;
 }
 
 /**

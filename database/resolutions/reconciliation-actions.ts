@@ -5,18 +5,16 @@ import { queryAgain } from './payment-actions';
 import { DONE, type ResolutionScope, type Outcome } from './resolution-scope';
 
 /**
- * `retry` of a reconciliation: checks again whether a refund of ours explains what WeChat reported.
- * Where none does, it opens the intervention anew.
+ * `retry` of a reconciliation: applies the refund's notice again, or queries WeChat again for the
+ * payment and its refunds. The intervention is opened anew; it ends when they explain it.
  */
 export async function reconcileAgain(resolution: ResolutionScope): Promise<Outcome> {
   const { scope, intervention } = resolution;
   const { tx, outTradeNo, now, order } = scope;
   // WeChat may have a payment of this order that Oncepay has not seen.
   if (order && canBePaid(order.status)) await queryAgain(resolution);
-  const ours = await tx.refund.count({
-    where: { outTradeNo, status: { not: 'closed' }, transactionId: intervention.subject },
-  });
-  if (ours > 0 || (await decideNoticeAgain(resolution))) return DONE;
+  if (await decideNoticeAgain(resolution)) return DONE;
+  await queryAgainForNotice(resolution);
   await tx.intervention.updateMany({
     where: { id: intervention.id, status: 'open' },
     data: { status: 'resolved', resolvedAt: now, resolution: 'retry' },
@@ -33,15 +31,31 @@ export async function reconcileAgain(resolution: ResolutionScope): Promise<Outco
   return DONE;
 }
 
+/** WeChat is queried for the notice once more, in whatever status the order is. */
+async function queryAgainForNotice({ scope, intervention }: ResolutionScope): Promise<void> {
+  const { tx, outTradeNo, now, order } = scope;
+  const { notification_id: notificationId } = evidenceIn(intervention.evidence);
+  if (!order || typeof notificationId !== 'string') return;
+  const { count } = await tx.inboxNotification.updateMany({
+    where: { outTradeNo, notificationId, kind: 'payment' },
+    data: { queryRequestedAt: now, queriedAt: null, queryFound: false },
+  });
+  if (count > 0) scope.changed = true;
+}
+
+interface Evidence {
+  readonly out_refund_no?: unknown;
+  readonly notification_id?: unknown;
+}
+
+const evidenceIn = (evidence: unknown): Evidence => evidence ?? {};
+
 /** Takes the verdict from the refund's notice, so that it is applied again: it may fit by now. */
 async function decideNoticeAgain({ scope, intervention }: ResolutionScope): Promise<boolean> {
   const { tx, outTradeNo, now } = scope;
-  const evidence = intervention.evidence as {
-    out_refund_no?: unknown;
-    notification_id?: unknown;
-  } | null;
-  const notificationId = evidence?.notification_id;
-  if (typeof evidence?.out_refund_no !== 'string' || typeof notificationId !== 'string') {
+  const evidence = evidenceIn(intervention.evidence);
+  const notificationId = evidence.notification_id;
+  if (typeof evidence.out_refund_no !== 'string' || typeof notificationId !== 'string') {
     return false;
   }
   const { count } = await tx.inboxNotification.updateMany({

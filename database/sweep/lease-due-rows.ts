@@ -77,6 +77,7 @@ function noticeLeases(context: DatabaseContext) {
             * power(2, least(attempts, ${MAX_DOUBLINGS}::int)) AS lease
           FROM notification_inbox
           WHERE verdict IS NULL AND undeliverable_at IS NULL AND out_trade_no IS NOT NULL
+            AND (query_requested_at IS NULL OR queried_at IS NOT NULL)
             AND attempts < ${MAX_NOTICE_TRIES} AND next_attempt_at <= ${latest}
             AND (attempts = 0 OR next_attempt_at <= ${now})
           ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
@@ -105,6 +106,7 @@ function noticeLeases(context: DatabaseContext) {
       return prisma.$queryRaw<LeasedNotice[]>`
         SELECT id::text, out_trade_no AS "outTradeNo" FROM notification_inbox
         WHERE verdict IS NULL AND undeliverable_at IS NULL AND out_trade_no IS NOT NULL
+          AND (query_requested_at IS NULL OR queried_at IS NOT NULL)
           AND attempts >= ${MAX_NOTICE_TRIES} AND next_attempt_at <= ${new Date(nowMs)}
         ORDER BY next_attempt_at LIMIT ${limit}`;
     },

@@ -3,7 +3,12 @@
 
 /** One message to the people who run the service. */
 export interface Alert {
-  readonly kind: 'interventions' | 'dependency_down' | 'dependency_up';
+  readonly kind:
+    | 'interventions'
+    | 'dependency_down'
+    | 'dependency_up'
+    /** Callbacks that WeChat signed name no order, or have a shape that Oncepay doesn't know. */
+    | 'callback_ignored';
   /** The reason of the interventions; only for that kind. */
   readonly reason?: string;
   /** How many interventions, or 1. */

@@ -51,11 +51,15 @@ export function parseSubject(subject: string): Subject {
 }
 
 /**
- * The subject of a payment: its transaction.
- * @param noticeId id of the inbox row, for a payment that WeChat reports without a transaction
+ * The subject of a payment: its transaction. Where WeChat names none, it is the notice's id, or the
+ * step `query` for the response to a query.
  */
-export function paymentSubject(transactionId: string | null, noticeId: string): string {
-  return transactionId ?? noticeId;
+export function paymentSubject(
+  transactionId: string | null,
+  notice: { readonly source: string; readonly notificationId: string },
+): string {
+  if (transactionId !== null) return transactionId;
+  return notice.source === 'query' ? WECHAT_SUBJECTS.query : notice.notificationId;
 }
 
 /**

@@ -28,6 +28,7 @@ export type Step =
   | { readonly kind: 'prepay'; readonly round: number }
   | { readonly kind: 'close'; readonly cause: CloseCause }
   | { readonly kind: 'query' }
+  | { readonly kind: 'query_for_notices' }
   | { readonly kind: 'effects' }
   | { readonly kind: 'deliver' };
 
@@ -46,6 +47,7 @@ export interface NextSteps {
 export function nextSteps(view: RunView, memory: StepMemory, nowMs: number): NextSteps {
   const open = canBePaid(view.status) ? whilePayable(view, memory, nowMs) : { steps: [], memory };
   const steps: Step[] = [...open.steps];
+  if ((view.noticesToQuery ?? 0) > 0) steps.push({ kind: 'query_for_notices' });
   if (view.effectsDue > 0) steps.push({ kind: 'effects' });
   if (view.deliveriesDue > 0) steps.push({ kind: 'deliver' });
   return { steps, memory: open.memory };
@@ -135,6 +137,7 @@ function isIdle(view: RunView): boolean {
   return (
     !canBePaid(view.status) &&
     view.openNotices === 0 &&
+    (view.noticesToQuery ?? 0) === 0 &&
     view.effectsDue === 0 &&
     view.deliveriesDue === 0
   );

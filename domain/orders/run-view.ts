@@ -21,8 +21,13 @@ export interface RunView {
   readonly closeFailed: boolean;
   /** Unix time in ms. */
   readonly expiresAtMs: number;
-  /** Inbox rows without a verdict, and resolutions that are not carried out yet. */
+  /**
+   * Inbox rows without a verdict that wait for no query, and resolutions that are not carried out
+   * yet.
+   */
   readonly openNotices: number;
+  /** Notices that wait for a query of WeChat. Missing in histories of versions before 0.4.0. */
+  readonly noticesToQuery?: number;
   /** Effects that can run now; held ones are not counted. */
   readonly effectsDue: number;
   /** Webhooks and messages that their receiver has not accepted yet. */

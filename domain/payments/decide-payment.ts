@@ -7,6 +7,7 @@ import type {
   Mismatch,
   PaymentMatch,
   TransactionStatus,
+  UnclearPayment,
   UnfitPayment,
 } from './match-payment';
 import type { PaymentNotice } from './notices';
@@ -22,6 +23,13 @@ export interface KnownTransaction {
   readonly heldFen: Fen;
 }
 
+/** How the query ended that a notice asked for. */
+export type QueriedState =
+  /** WeChat named a transaction, which has a notice of its own in the inbox. */
+  | 'found'
+  /** WeChat said something else, or nothing until the budget was spent. */
+  | 'not_found';
+
 /** Everything that the decision depends on, read under the order's lock. */
 export interface PaymentFacts {
   readonly notice: PaymentNotice;
@@ -30,8 +38,10 @@ export interface PaymentFacts {
   /** How the notice came: a `callback`, or a `query` of ours. */
   readonly source: string;
   readonly match: PaymentMatch;
-  /** null when this notice is the first of its transaction. */
+  /** null when this notice is the first of its transaction, and when it names none. */
   readonly known: KnownTransaction | null;
+  /** The end of the query that an unclear notice asked for; null as long as there was none. */
+  readonly queried: QueriedState | null;
   /** The policy for late money; null when the match does not need it. */
   readonly latePayment: 'refund' | 'ask' | null;
 }
@@ -46,6 +56,8 @@ export interface PaymentIntervention {
 export type PaymentPlan =
   /** Nothing: the notice carries no money, or nothing new. */
   | { readonly kind: 'change_nothing'; readonly verdict: 'ignored' | 'already_applied' }
+  /** WeChat is queried; the notice gets its verdict when the query has ended. */
+  | { readonly kind: 'query_wechat'; readonly verdict: null }
   /** The order's move, its effects and its deliveries; then the next step. */
   | {
       readonly kind: 'pay_order';
@@ -88,11 +100,22 @@ export function decidePayment(facts: PaymentFacts): PaymentPlan {
       return { kind: 'change_nothing', verdict: 'ignored' };
     case 'already_applied':
       return { kind: 'change_nothing', verdict: 'already_applied' };
+    case 'unclear':
+      return decideUnclear(facts, match);
     case 'fits':
       return known === null ? payOrder(facts, match, 'new') : decideKnownFit(facts, match, known);
     case 'unfit':
       return known === null ? keepOrder(facts, match) : decideKnownUnfit(facts, match, known);
   }
+}
+
+/** Only a query can say what an unclear notice was about; where it can't, a person has to. */
+function decideUnclear({ source, queried }: PaymentFacts, { lacks }: UnclearPayment): PaymentPlan {
+  if (source === 'callback' && queried === null) return { kind: 'query_wechat', verdict: null };
+  if (lacks === 'state' || queried === 'found') {
+    return { kind: 'change_nothing', verdict: 'ignored' };
+  }
+  return contradicts('reconciliation', []);
 }
 
 function payOrder(

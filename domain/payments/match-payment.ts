@@ -3,7 +3,7 @@
 import type { InterventionReason } from '../interventions/reasons';
 import type { Fen } from '../money';
 import { canBePaid, type OrderStatus } from '../orders/order-state';
-import type { PaymentNotice } from './notices';
+import { carriesMoney, type PaymentNotice } from './notices';
 
 /** The payment that the order expects. */
 export interface ExpectedPayment {
@@ -31,8 +31,18 @@ export type PaymentMatch =
   | { readonly kind: 'no_money' }
   /** The same transaction has paid the order before. */
   | { readonly kind: 'already_applied' }
+  | UnclearPayment
   | FittingPayment
   | UnfitPayment;
+
+/**
+ * A report that can't be booked as it is: WeChat has to say it again, in the response to a query.
+ * Money without its transaction is never booked, because the same money comes once more with it.
+ */
+export interface UnclearPayment {
+  readonly kind: 'unclear';
+  readonly lacks: 'transaction' | 'state';
+}
 
 /** The order's money: the order becomes `paid`, or `paid_late` when it was closed. */
 export interface FittingPayment {
@@ -58,9 +68,10 @@ export interface UnfitPayment {
  * @param order null when the number is not one of our orders
  */
 export function matchPayment(order: ExpectedPayment | null, notice: PaymentNotice): PaymentMatch {
-  if (notice.tradeState !== 'SUCCESS' && notice.tradeState !== 'REFUND')
-    return { kind: 'no_money' };
+  if (notice.tradeState !== null && !carriesMoney(notice.tradeState)) return { kind: 'no_money' };
   if (order === null) return rejected('unknown_order', []);
+  if (notice.tradeState === null) return { kind: 'unclear', lacks: 'state' };
+  if (notice.transactionId === null) return { kind: 'unclear', lacks: 'transaction' };
   const mismatches = findMismatches(order, notice);
   const ofIdentity = mismatches.some((m) => m.field === 'app_id' || m.field === 'merchant_id');
   if (ofIdentity) return rejected('identity_mismatch', mismatches);

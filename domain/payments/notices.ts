@@ -9,9 +9,12 @@ import type { Fen } from '../money';
 export interface PaymentNotice {
   readonly kind: 'payment';
   readonly outTradeNo: string;
-  /** null as long as nothing was paid (NOTPAY, CLOSED, …). */
+  /** null as long as nothing was paid (NOTPAY, CLOSED, …), and where WeChat names no usable one. */
   readonly transactionId: string | null;
-  readonly tradeState: TradeState;
+  /** null for a state that Oncepay doesn't know, and where there is none. */
+  readonly tradeState: TradeState | null;
+  /** The state as WeChat wrote it, for people; null where it wrote no text. */
+  readonly reportedState: string | null;
   readonly totalFen: Fen | null;
   readonly payerTotalFen: Fen | null;
   readonly currency: string | null;
@@ -20,6 +23,13 @@ export interface PaymentNotice {
   readonly tradeType: string | null;
   /** RFC 3339, unchanged from WeChat. */
   readonly successTime: string | null;
+  /** WeChat's names of the side fields that can't be read: nothing is decided by them. */
+  readonly unreadable: readonly string[];
+}
+
+/** The states in which money has come. */
+export function carriesMoney(state: TradeState | null): state is 'SUCCESS' | 'REFUND' {
+  return state === 'SUCCESS' || state === 'REFUND';
 }
 
 /** `trade_state` of https://pay.weixin.qq.com/doc/v3/merchant/4012791832. */
@@ -39,8 +49,10 @@ export interface RefundNotice {
   readonly kind: 'refund';
   readonly outTradeNo: string;
   readonly transactionId: string | null;
-  readonly outRefundNo: string;
+  /** null where WeChat names none that we can use. */
+  readonly outRefundNo: string | null;
   readonly refundId: string | null;
+  /** Empty where WeChat names none that we can use. */
   readonly refundStatus: string;
   readonly refundFen: Fen | null;
   /** Of the payment. */
@@ -49,6 +61,8 @@ export interface RefundNotice {
   readonly merchantId: string | null;
   /** RFC 3339, unchanged from WeChat. */
   readonly successTime: string | null;
+  /** WeChat's names of the side fields that can't be read: nothing is decided by them. */
+  readonly unreadable: readonly string[];
 }
 
 /** A profit sharing as WeChat reports it by callback. */

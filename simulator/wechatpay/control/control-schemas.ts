@@ -80,6 +80,8 @@ export const faultSchema = z.strictObject({
   code: z.string().optional(),
   message: z.string().optional(),
   signed: z.boolean().optional(),
+  fields: z.record(z.string(), z.unknown()).optional(),
+  without: z.array(z.string()).optional(),
   times: z.int().min(1).optional(),
   delayMs: delayMs.optional(),
   outTradeNo: number.optional(),

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { refuse, type Reply } from './reply';
 import { sha256 } from '../keys/crypto';
 import type { Fault, Faults } from './faults';
+import { oddReply } from './odd-replies';
 import type { Merchant } from '../keys/merchants';
 import type { createRequestRecords, Operation, Subject } from './records';
 import { checkHeaders, type SignedRequest, type Verification } from './request-verification';
@@ -115,6 +116,8 @@ function playFault(
           fault.message ?? '系统异常，请用相同参数重新调用',
         ),
       );
+    case 'odd':
+      return oddReply(work(), fault);
     case 'html':
     case 'unsigned':
     case 'forged':

@@ -5,8 +5,9 @@ import type { Operation, Subject } from './records';
  * `error`: WeChat's error reply, signed unless `signed` is false. `timeout`: no reply, nothing
  * done. `cut`: the connection breaks, nothing done. `timeout_after` and `cut_after`: the work is
  * done, then no reply, so the outcome is unknown to the caller. `unsigned` and `forged`: the work
- * is done, and the reply carries no signature or a wrong one. `html`: the page of a proxy, nothing
- * done. `delay`: only late.
+ * is done, and the reply carries no signature or a wrong one. `odd`: the work is done, and some
+ * fields of the signed reply are wrong. `html`: the page of a proxy, nothing done. `delay`: only
+ * late.
  */
 export const FAULT_KINDS = [
   'error',
@@ -16,6 +17,7 @@ export const FAULT_KINDS = [
   'cut_after',
   'unsigned',
   'forged',
+  'odd',
   'html',
   'delay',
 ] as const;
@@ -30,6 +32,10 @@ export interface Fault {
   readonly code?: string | undefined;
   readonly message?: string | undefined;
   readonly signed?: boolean | undefined;
+  /** For `odd`: new values of fields of a 2xx reply, by dotted path (`amount.total`). */
+  readonly fields?: Readonly<Record<string, unknown>> | undefined;
+  /** For `odd`: fields that are left out. */
+  readonly without?: readonly string[] | undefined;
   /** How many requests the fault applies to. Default 1. */
   readonly times?: number | undefined;
   /** Waits this long before anything happens. */

@@ -85,14 +85,18 @@ test('a refund that WeChat closed opens no intervention, and the goods go out', 
 describe('a refund reported before its payment', () => {
   const unpaid = () => someOrder(world.sql, { status: 'awaiting_payment' });
 
-  test.each(['SUCCESS', 'REFUND'] as const)(
-    'is booked with it, and nobody has to answer (%s)',
-    async (tradeState) => {
+  test.each([
+    ['SUCCESS', []],
+    // A part does not explain the trade state: the rest may have gone back too.
+    ['REFUND', ['reconciliation']],
+  ] as const)(
+    'is booked with it; with the trade state %s what stays open is %j',
+    async (tradeState, open) => {
       const no = await unpaid();
       await money.refunds(no, { refundFen: 100 });
       expect(await money.openReasons(no)).toEqual(['reconciliation']);
       await money.pays(no, { tradeState });
-      expect(await money.openReasons(no)).toEqual([]);
+      expect(await money.openReasons(no)).toEqual(open);
       expect(await money.refundsOf(no)).toMatchObject([
         { origin: 'external', amount_fen: 100, status: 'succeeded' },
       ]);
@@ -127,6 +131,37 @@ describe('a refund reported before its payment', () => {
       { origin: 'late_payment', amount_fen: 200 },
     ]);
     expect(await money.openReasons(no)).toEqual([]);
+  });
+
+  test.each([
+    ['closed', 'late_payment', (no: string) => `tx-${no}`],
+    ['fulfilled', 'surplus_payment', second],
+  ] as const)(
+    'of a part under our own number, of an order that is %s: a person is asked (%s)',
+    async (status, reason, transactionOf) => {
+      const no = await someOrder(world.sql, { status });
+      const transactionId = transactionOf(no);
+      const outRefundNo = `op_${transactionId}`;
+      await money.refunds(no, { transactionId, outRefundNo, refundFen: 100 });
+      await money.pays(no, { transactionId });
+      expect(await money.openReasons(no)).toEqual([reason]);
+      // The rest may be back under a number that the books have lost: no second one is made.
+      expect(await money.refundsOf(no)).toMatchObject([
+        { out_refund_no: outRefundNo, amount_fen: 100, status: 'succeeded' },
+      ]);
+    },
+  );
+
+  test('ends the hold of the trade state REFUND when all add up to the payment', async () => {
+    const no = await unpaid();
+    await money.pays(no, { tradeState: 'REFUND' });
+    expect(await money.openReasons(no)).toEqual(['reconciliation']);
+    await money.refunds(no, { refundFen: 100, outRefundNo: `one-${no}` });
+    expect(await money.openReasons(no)).toEqual(['reconciliation']);
+    const { view } = await world.database.effects.run(no, Date.now());
+    expect(view).toMatchObject({ status: 'paid', effectsDue: 0 });
+    await money.refunds(no, { refundFen: 200, outRefundNo: `two-${no}` });
+    expect([await money.statusOf(no), await money.openReasons(no)]).toEqual(['refunded', []]);
   });
 
   test('covers a late payment: nothing is sent, no intervention opens', async () => {

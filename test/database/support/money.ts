@@ -46,7 +46,7 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
     const kept = { ...payment(no), transactionId: `kept-${told}` };
     const raw = JSON.stringify(notice);
     await database.queries.keepFound(
-      { notice: kept, raw, merchantId: 'm', refund: null },
+      { notice: kept, raw, merchantId: 'm', refunds: [] },
       Date.now(),
     );
     await sql.query(
@@ -121,6 +121,7 @@ const payment = (no: string): PaymentNotice => ({
   outTradeNo: no,
   transactionId: `tx-${no}`,
   tradeState: 'SUCCESS',
+  reportedState: 'SUCCESS',
   totalFen: fen(300),
   payerTotalFen: fen(300),
   currency: 'CNY',
@@ -128,6 +129,7 @@ const payment = (no: string): PaymentNotice => ({
   merchantId: 'm',
   tradeType: 'NATIVE',
   successTime: null,
+  unreadable: [],
 });
 
 const refund = (no: string): RefundNotice => ({
@@ -142,4 +144,5 @@ const refund = (no: string): RefundNotice => ({
   currency: 'CNY',
   merchantId: 'm',
   successTime: null,
+  unreadable: [],
 });

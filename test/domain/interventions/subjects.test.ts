@@ -57,10 +57,12 @@ test.each([
 });
 
 test.each([
-  ['T-1', 'T-1'],
-  [null, 'row-1'],
-])('a payment with the transaction %s has the subject %s', (transactionId, subject) => {
-  expect(paymentSubject(transactionId, 'row-1')).toBe(subject);
+  ['T-1', 'callback', 'T-1'],
+  ['T-1', 'query', 'T-1'],
+  [null, 'callback', 'notice-1'],
+  [null, 'query', 'query'],
+])('a payment with the transaction %s, by %s, has the subject %s', (id, source, subject) => {
+  expect(paymentSubject(id, { source, notificationId: 'notice-1' })).toBe(subject);
 });
 
 test('an invariant is stored with its kind and the key of its row', () => {

@@ -18,6 +18,7 @@ const NOTICE: PaymentNotice = {
   outTradeNo: NUMBER,
   transactionId: 'T-1',
   tradeState: 'SUCCESS',
+  reportedState: 'SUCCESS',
   totalFen: fen(1230),
   payerTotalFen: fen(1230),
   currency: 'CNY',
@@ -25,6 +26,7 @@ const NOTICE: PaymentNotice = {
   merchantId: '1900000001',
   tradeType: 'JSAPI',
   successTime: null,
+  unreadable: [],
 };
 
 /** The content of the notice; SUCCESS and REFUND of each. */
@@ -67,6 +69,7 @@ interface Situation {
   readonly known?: KnownTransaction | null;
   readonly source?: string;
   readonly latePayment?: PaymentFacts['latePayment'];
+  readonly queried?: PaymentFacts['queried'];
 }
 
 function plan(of: Situation): PaymentPlan {
@@ -77,6 +80,7 @@ function plan(of: Situation): PaymentPlan {
     match: matchPayment(of.order, of.notice),
     known: of.known ?? null,
     latePayment: of.latePayment ?? null,
+    queried: of.queried ?? null,
   });
 }
 
@@ -85,6 +89,8 @@ function inWords(made: PaymentPlan): string {
   switch (made.kind) {
     case 'change_nothing':
       return made.verdict;
+    case 'query_wechat':
+      return 'query';
     case 'open_intervention':
       return `open ${made.reason}`;
     case 'keep_order':

@@ -14,6 +14,7 @@ const NOTICE: PaymentNotice = {
   outTradeNo: '202611230100ZBA1B2C332',
   transactionId: 'T-1',
   tradeState: 'SUCCESS',
+  reportedState: 'SUCCESS',
   totalFen: fen(1230),
   payerTotalFen: fen(1230),
   currency: 'CNY',
@@ -21,6 +22,7 @@ const NOTICE: PaymentNotice = {
   merchantId: '1900000001',
   tradeType: 'JSAPI',
   successTime: '2026-11-23T20:00:00+08:00',
+  unreadable: [],
 };
 
 function orderIn(status: OrderStatus, appliedTransactionId: string | null): ExpectedPayment {
@@ -46,6 +48,8 @@ const NOTICES = {
   'a coupon taken off': { payerTotalFen: fen(1000) },
   'a refund asked for': { tradeState: 'REFUND' },
   'a refund of another amount': { tradeState: 'REFUND', totalFen: fen(1) },
+  'no transaction': { transactionId: null },
+  'a state that nobody knows': { tradeState: null, reportedState: 'PAID' },
 } as const satisfies Record<string, Partial<PaymentNotice>>;
 type What = keyof typeof NOTICES;
 
@@ -58,6 +62,8 @@ function inWords(order: ExpectedPayment | null, change: Partial<PaymentNotice>):
       return decision.kind;
     case 'fits':
       return `${decision.to}, ${decision.attention ?? 'no attention'}`;
+    case 'unclear':
+      return `unclear, lacks ${decision.lacks}`;
     case 'unfit':
       return `${decision.transactionStatus}, ${decision.reason}`;
   }
@@ -74,6 +80,8 @@ const WAITING: readonly (readonly [What, string])[] = [
   ['a coupon taken off', 'paid, no attention'],
   ['a refund asked for', 'paid, reconciliation'],
   ['a refund of another amount', 'rejected, amount_mismatch'],
+  ['no transaction', 'unclear, lacks transaction'],
+  ['a state that nobody knows', 'unclear, lacks state'],
 ];
 
 describe.each(['created', 'awaiting_payment'] as const)('for an order that is %s', (status) => {
@@ -206,8 +214,10 @@ describe('any order and any notice', () => {
     ),
     kind: fc.constant('payment' as const),
     outTradeNo: fc.constant(NOTICE.outTradeNo),
-    transactionId: fc.constantFrom('T-1', 'T-2'),
-    tradeState: fc.constantFrom(...TRADE_STATES),
+    transactionId: fc.constantFrom(null, 'T-1', 'T-2'),
+    tradeState: fc.constantFrom(null, ...TRADE_STATES),
+    reportedState: fc.constant(null),
+    unreadable: fc.constant([]),
     totalFen: fc.constantFrom(null, fen(1), fen(2)),
     payerTotalFen: fc.constantFrom(null, fen(1), fen(2)),
     currency: fc.constantFrom(null, 'CNY', 'USD'),
@@ -223,6 +233,17 @@ describe('any order and any notice', () => {
         const decision = matchPayment(order, notice);
         if (decision.kind !== 'fits') return;
         expect(transition(order.status, 'paid')).toMatchObject({ kind: 'moved', to: decision.to });
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  test('apply no money of which the transaction is not named', () => {
+    fc.assert(
+      fc.property(orders, notices, (order, notice) => {
+        const decision = matchPayment(order, notice);
+        if (decision.kind !== 'fits' && decision.kind !== 'already_applied') return;
+        expect(notice.transactionId).not.toBeNull();
       }),
       { numRuns: 5_000 },
     );

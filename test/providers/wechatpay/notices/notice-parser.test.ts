@@ -34,6 +34,7 @@ describe('the kind of a notice', () => {
       outTradeNo: '2026112301000AB12CD345',
       transactionId: '4200001234202611230000000001',
       tradeState: 'SUCCESS',
+      reportedState: 'SUCCESS',
       totalFen: 1230,
       payerTotalFen: 1200,
       currency: 'CNY',
@@ -41,6 +42,7 @@ describe('the kind of a notice', () => {
       merchantId: '1900000109',
       tradeType: 'JSAPI',
       successTime: '2026-11-23T09:59:58+08:00',
+      unreadable: [],
     });
   });
 
@@ -57,6 +59,7 @@ describe('the kind of a notice', () => {
       currency: null,
       merchantId: '1900000109',
       successTime: '2026-11-23T12:00:00+08:00',
+      unreadable: [],
     });
   });
 
@@ -96,8 +99,7 @@ describe('the kind of a notice', () => {
     expect(noticeOf({ ...rest, trade_state: 'CLOSED', transaction_id: '' })).toMatchObject({
       transactionId: null,
     });
-    expect(noticeOf({ ...rest, trade_state: 'SUCCESS' })).toEqual({ kind: 'unknown' });
-    expect(noticeOf({ ...rest, trade_state: 'REFUND' })).toEqual({ kind: 'unknown' });
+    expect(noticeOf({ ...rest, trade_state: 'SUCCESS' })).toMatchObject({ transactionId: null });
   });
 
   test.each([
@@ -116,38 +118,91 @@ describe('the kind of a notice', () => {
   });
 
   test.each([
-    ['out_trade_no', undefined],
-    ['out_trade_no', '12345'],
-    ['out_trade_no', 'x'.repeat(33)],
-    ['out_trade_no', "1' OR '1'='1"],
-    ['out_trade_no', '2026112301\u0000'],
-    ['out_trade_no', 123456],
-    ['transaction_id', 'x'.repeat(65)],
-    ['transaction_id', '42/../1'],
-    ['transaction_id', 42],
-    ['trade_state', 'PAID'],
-    ['trade_state', null],
-    ['trade_state', ['SUCCESS']],
-    ['amount', 1230],
-    ['amount', { total: '1230' }],
-    ['amount', { total: 12.5 }],
-    ['amount', { total: -1 }],
-    ['amount', { total: 2_147_483_648 }],
-    ['amount', { total: 1, payer_total: 1e300 }],
-    ['amount', { total: 1, currency: 'C'.repeat(65) }],
-    ['appid', { a: 1 }],
-  ])('a payment whose %s is %j is unknown', (field, value) => {
-    expect(noticeOf({ ...PAYMENT, [field]: value })).toEqual({ kind: 'unknown' });
+    ['transaction_id', 'x'.repeat(65), { transactionId: null }],
+    ['transaction_id', '42/../1', { transactionId: null }],
+    ['transaction_id', 42, { transactionId: null }],
+    ['trade_state', 'PAID', { tradeState: null, reportedState: 'PAID' }],
+    ['trade_state', undefined, { tradeState: null, reportedState: null }],
+    ['trade_state', ['SUCCESS'], { tradeState: null, reportedState: null }],
+    ['amount', 1230, { totalFen: null, currency: null }],
+    ['amount', [1230], { totalFen: null, currency: null }],
+    ['amount', { total: '1230', currency: 'CNY' }, { totalFen: null, currency: 'CNY' }],
+    ['amount', { total: 99.5 }, { totalFen: null }],
+    ['amount', { total: -9900 }, { totalFen: null }],
+    ['amount', { total: 2_147_483_648 }, { totalFen: null }],
+    ['amount', { total: 1, currency: '' }, { totalFen: 1, currency: null }],
+    ['amount', { total: 1, currency: 'C'.repeat(65) }, { totalFen: 1, currency: null }],
+    ['mchid', 1900000109, { merchantId: null }],
+    ['mchid', '', { merchantId: null }],
+    ['appid', ['wx'], { appId: null }],
+    ['appid', { a: 1 }, { appId: null }],
+  ])('a payment whose deciding field %s is %j lacks it, and is a payment', (field, value, seen) => {
+    expect(noticeOf({ ...PAYMENT, [field]: value })).toMatchObject({
+      kind: 'payment',
+      outTradeNo: PAYMENT.out_trade_no,
+      ...seen,
+      unreadable: [],
+    });
   });
 
   test.each([
-    ['out_refund_no', undefined],
-    ['out_refund_no', 'x'.repeat(65)],
-    ['refund_status', 'ok?'],
-    ['out_trade_no', '1'],
-    ['amount', { refund: 0.5 }],
-  ])('a refund whose %s is %j is unknown', (field, value) => {
-    expect(noticeOf({ ...REFUND, [field]: value })).toEqual({ kind: 'unknown' });
+    ['trade_type', ''],
+    ['trade_type', 'x'.repeat(65)],
+    ['trade_type', '小程序'],
+    ['trade_type', 7],
+    ['success_time', ''],
+    ['success_time', 20261123],
+    ['amount.payer_total', '1200'],
+    ['amount.payer_total', -1],
+    ['amount.payer_total', 1e300],
+  ])('a payment whose side field %s is %j is whole without it', (field, value) => {
+    const amount = { ...PAYMENT.amount, payer_total: value };
+    const change = field.startsWith('amount.') ? { amount } : { [field]: value };
+    expect(noticeOf({ ...PAYMENT, ...change })).toMatchObject({
+      kind: 'payment',
+      transactionId: PAYMENT.transaction_id,
+      tradeState: 'SUCCESS',
+      totalFen: 1230,
+      unreadable: [field],
+    });
+  });
+
+  test('a byte order mark in front of the text changes nothing', () => {
+    const text = JSON.stringify(PAYMENT);
+    expect(parseNotice(`\ufeff${text}`)).toEqual(parseNotice(text));
+  });
+
+  test.each([undefined, null, '', 123456, ['2026112301'], { no: 1 }])(
+    'a payment or a refund whose out_trade_no is %j names no order',
+    (value) => {
+      expect(noticeOf({ ...PAYMENT, out_trade_no: value })).toEqual({ kind: 'unknown' });
+      expect(noticeOf({ ...REFUND, out_trade_no: value })).toEqual({ kind: 'unknown' });
+    },
+  );
+
+  test.each([
+    ['12345', '12345'],
+    ['订单一', '订单一'],
+    ["1' OR '1'='1", "1' OR '1'='1"],
+    ['x'.repeat(100), 'x'.repeat(64)],
+    ['2026112301000AB12CD345\u0000', '2026112301000AB12CD345\ufffd'],
+  ])('any other text is a number, %j', (value, outTradeNo) => {
+    expect(noticeOf({ ...PAYMENT, out_trade_no: value })).toMatchObject({
+      kind: 'payment',
+      outTradeNo,
+    });
+  });
+
+  test.each([
+    ['out_refund_no', undefined, { outRefundNo: null }],
+    ['out_refund_no', 'x'.repeat(65), { outRefundNo: null }],
+    ['refund_status', 'ok?', { refundStatus: 'ok?' }],
+    ['refund_status', undefined, { refundStatus: '' }],
+    ['refund_status', 7, { refundStatus: '' }],
+    ['amount', { refund: 0.5 }, { refundFen: null, unreadable: ['amount.refund'] }],
+    ['transaction_id', '', { transactionId: null, unreadable: ['transaction_id'] }],
+  ])('a refund whose %s is %j is a refund', (field, value, seen) => {
+    expect(noticeOf({ ...REFUND, [field]: value })).toMatchObject({ kind: 'refund', ...seen });
   });
 
   test.each([
