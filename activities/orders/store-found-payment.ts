@@ -37,10 +37,11 @@ async function ownRefunds(
   { outTradeNo, transactionId, merchantId }: PaymentNotice,
 ): Promise<FoundRefund[]> {
   if (transactionId === null || merchantId === null) return [];
+  const payment = { outTradeNo, transactionId, merchantId };
   const open = await database.noticeQueries.openRefunds(outTradeNo);
   const found: FoundRefund[] = [];
   for (const outRefundNo of new Set([refundNumberOf(transactionId), ...open])) {
-    const refund = await queryRefund(wechatpay, { outRefundNo, transactionId, merchantId });
+    const refund = await queryRefund(wechatpay, { ...payment, outRefundNo });
     if (refund) found.push(refund);
   }
   return found;
@@ -49,16 +50,22 @@ async function ownRefunds(
 /** @returns null when WeChat does not know the refund, or still works on it */
 async function queryRefund(
   wechatpay: FoundPaymentDeps['wechatpay'],
-  {
-    outRefundNo,
-    transactionId,
-    merchantId,
-  }: { readonly outRefundNo: string; readonly transactionId: string; readonly merchantId: string },
+  asked: {
+    readonly outRefundNo: string;
+    readonly outTradeNo: string;
+    readonly transactionId: string;
+    readonly merchantId: string;
+  },
 ): Promise<FoundRefund | null> {
-  const outcome = await wechatpay.queryRefund({ outRefundNo, merchantId });
-  if (outcome.kind !== 'ok' || outcome.value.transactionId !== transactionId) return null;
-  const { status } = outcome.value;
+  const { outRefundNo, transactionId } = asked;
+  const outcome = await wechatpay.queryRefund(asked);
+  if (outcome.kind !== 'ok') return null;
+  const { value: refund } = outcome;
+  const isOfPayment = (refund.transactionId ?? transactionId) === transactionId;
+  const isAsked = (refund.outRefundNo ?? outRefundNo) === outRefundNo;
+  if (!isOfPayment || !isAsked || refund.status === null) return null;
   // WeChat reports the end of a refund that it still works on by callback.
-  if (refundEvent(status) !== 'succeeded' && refundEvent(status) !== 'abnormal') return null;
-  return { outRefundNo, status, raw: asCallback(outcome.value, merchantId) };
+  const event = refundEvent(refund.status);
+  if (event !== 'succeeded' && event !== 'abnormal') return null;
+  return { outRefundNo, status: refund.status, raw: asCallback(refund, asked) };
 }

@@ -65,11 +65,18 @@ export function refundRequest(
  * True when WeChat's refund is ours: another program of this merchant may have used the number
  * before.
  */
-export function isOurs(refund: StoredRefund, { transactionId, refundFen }: RefundState): boolean {
-  return (
-    transactionId === refund.transactionId && (refundFen === null || refundFen === refund.refundFen)
-  );
+export function isOurs(refund: StoredRefund, state: RefundState): boolean {
+  const pairs = [
+    [state.transactionId, refund.transactionId],
+    [state.outTradeNo, refund.outTradeNo],
+    [state.refundFen, refund.refundFen],
+  ] as const;
+  return pairs.every(([seen, ours]) => seen === null || seen === ours);
 }
+
+/** True when the response is about our number; one that names none is. */
+const isAsked = (refund: StoredRefund, { outRefundNo }: RefundState): boolean =>
+  outRefundNo === null || outRefundNo === refund.outRefundNo;
 
 async function recordReport(
   { database, now }: RefundRequestDeps,
@@ -78,14 +85,14 @@ async function recordReport(
   { state, attempt, nextQueryAtMs }: NumberedReport<RefundState>,
 ): Promise<Recorded<RefundStanding>> {
   const { outRefundNo, outTradeNo } = refund;
+  // A response about another refund says nothing about our attempts: WeChat may have taken them.
+  if (!isAsked(refund, state)) return { kind: 'foreign' };
   if (!isOurs(refund, state)) {
     await database.refunds.refuseForeignAttempts(outRefundNo, now());
     return { kind: 'foreign' };
   }
   const event = refundEvent(state.status);
-  if (event === null) {
-    throw new Error(`WeChat reports the unknown status ${state.status} of refund ${outRefundNo}`);
-  }
+  if (event === null) return { kind: 'unknown_state', reported: state.reportedStatus };
   const report = {
     event,
     refundId: state.refundId,

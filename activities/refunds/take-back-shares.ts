@@ -87,8 +87,21 @@ function takeBackRequest(
  * before.
  */
 function isOurs(shareReturn: StoredShareReturn, state: SharingReturnState): boolean {
+  const { amountFen, returnMchid } = shareReturn;
   return (
-    state.amountFen === shareReturn.amountFen && state.returnMerchantId === shareReturn.returnMchid
+    (state.amountFen ?? amountFen) === amountFen &&
+    (state.returnMerchantId ?? returnMchid) === returnMchid
+  );
+}
+
+/** True when the response is about our numbers; one that names none is. */
+function isAsked(
+  { outReturnNo, outOrderNo }: StoredShareReturn,
+  state: SharingReturnState,
+): boolean {
+  return (
+    (state.outReturnNo ?? outReturnNo) === outReturnNo &&
+    (state.outOrderNo ?? outOrderNo) === outOrderNo
   );
 }
 
@@ -98,11 +111,13 @@ async function recordReport(
   { state, attempt, nextQueryAtMs }: NumberedReport<SharingReturnState>,
 ): Promise<Recorded<never>> {
   const { outTradeNo, outRefundNo } = shareReturn;
+  if (!isAsked(shareReturn, state)) return { kind: 'foreign' };
   if (!isOurs(shareReturn, state)) {
     await database.shareReturns.refuseForeignAttempts(shareReturn, now());
     return { kind: 'foreign' };
   }
   const { result, returnId, failReason } = state;
+  if (result === null) return { kind: 'unknown_state', reported: state.reportedResult };
   const report = { result, returnId, failReason, nextQueryAt: new Date(nextQueryAtMs) };
   await database.shareReturns.recordReport(shareReturn, report, attempt, now());
   if (result === 'FAILED') await wakeOrderRun(outTradeNo, outRefundNo);

@@ -1,5 +1,6 @@
 // Describes a profit sharing, and an unfreeze, as a numbered request to WeChat.
 import type { Database } from '../../database/database';
+import type { ReportedReceiver } from '../../database/sharing/record-sharing-report';
 import type { StoredSharing } from '../../database/sharing/take-sharing-turn';
 import type { SharingStatus } from '../../domain/sharing/profit-sharing';
 import type { SharingState } from '../../providers/wechatpay/calls/profit-sharing';
@@ -65,13 +66,19 @@ export function sharingRequest(deps: SharingRequestDeps): SharingRequestKind {
 
 async function recordReport(
   { database, now }: SharingRequestDeps,
-  { outOrderNo, outTradeNo }: StoredSharing,
+  { outOrderNo, outTradeNo, transactionId }: StoredSharing,
   { state, attempt, nextQueryAtMs }: NumberedReport<SharingState>,
 ): Promise<Recorded<SharingStanding>> {
+  const isAsked = (state.outOrderNo ?? outOrderNo) === outOrderNo;
+  if (!isAsked || (state.transactionId ?? transactionId) !== transactionId) {
+    return { kind: 'foreign' };
+  }
+  const receivers = knownReceivers(state);
+  if (receivers === null) return { kind: 'unknown_state', reported: reportedState(state) };
   const report = {
     orderId: state.orderId,
     finished: state.state === 'FINISHED',
-    receivers: state.receivers,
+    receivers,
     nextQueryAt: new Date(nextQueryAtMs),
     source: attempt === null ? ('query' as const) : ('answer' as const),
   };
@@ -84,6 +91,22 @@ async function recordReport(
     ...(rest === null ? [] : [wakeOrLeaveToSweep(runs.wakeSharing(rest))]),
   ]);
   return { kind: 'ended', standing: standingOf(status, 'person_needed') };
+}
+
+/** null when WeChat reports a state, or of any receiver a result, that Oncepay doesn't know. */
+function knownReceivers({ state, receivers }: SharingState): ReportedReceiver[] | null {
+  if (state === null) return null;
+  const known = receivers.flatMap((receiver) => {
+    const result = receiver?.result ?? null;
+    return receiver === null || result === null ? [] : [{ ...receiver, result }];
+  });
+  return known.length === receivers.length ? known : null;
+}
+
+/** The first state or result that Oncepay doesn't know, as WeChat wrote it. */
+function reportedState({ state, reportedState: text, receivers }: SharingState): string | null {
+  if (state === null) return text;
+  return receivers.find((receiver) => receiver?.result === null)?.reportedResult ?? null;
 }
 
 /**

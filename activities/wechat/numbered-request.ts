@@ -1,6 +1,7 @@
 // Runs a request that WeChat knows by a number of ours: send or query, record, retry (P8).
 import type { AcceptedAttempt, EndedAttempt } from '../../database/requests/numbered-attempts';
 import type { NumberedTurn, StartedAgain } from '../../database/requests/numbered-turn';
+import type { ErrorCode } from '../../domain/error-catalogue';
 import { nextQueryAt } from '../../domain/orders/query-schedule';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
@@ -82,8 +83,13 @@ export type Recorded<Standing> =
   | { readonly kind: 'ended'; readonly standing: Standing }
   /** The run takes its next turn after `delayMs`. */
   | { readonly kind: 'again'; readonly delayMs: number }
-  /** WeChat has other content under the number; our attempts are recorded as refused. */
-  | { readonly kind: 'foreign' };
+  /**
+   * WeChat has other content under the number, and our attempts are recorded as refused; or its
+   * response names another number.
+   */
+  | { readonly kind: 'foreign' }
+  /** WeChat reports a state that Oncepay doesn't know: it is queried again. */
+  | { readonly kind: 'unknown_state'; readonly reported: string | null };
 
 type Ok<State> = Extract<WechatOutcome<State>, { kind: 'ok' }>;
 type Kind<Stored, State, Standing> = NumberedRequestKind<Stored, State, Standing>;
@@ -187,22 +193,22 @@ async function takeReport<Stored, State, Standing>(
       throw comeBack(kind, recorded.delayMs);
     case 'foreign': {
       const operation = kind.operations.foreign;
-      const outcome = foreignContent(kind.foreignDetail, requestId);
+      const outcome = unusable('OUT_TRADE_NO_USED', kind.foreignDetail, requestId);
       return failRequest(kind, request, { operation, outcome, attemptId: null });
+    }
+    case 'unknown_state': {
+      const operation = kind.operations.query;
+      const outcome = unusable('NOT_YET', 'WeChat reports a state unknown to Oncepay', requestId);
+      const evidence = { state: recorded.reported };
+      const attemptId = on.attempt?.id ?? null;
+      return failRequest(kind, request, { operation, outcome, attemptId, evidence });
     }
   }
 }
 
-/** The outcome of a response that is about other content than ours. */
-function foreignContent(detail: string, requestId: string | null): Unsettled {
-  return {
-    kind: 'unknown',
-    code: 'OUT_TRADE_NO_USED',
-    wechatCode: null,
-    detail,
-    status: 200,
-    requestId,
-  };
+/** The outcome of a response that WeChat signed, and that can't be recorded. */
+function unusable(code: ErrorCode, detail: string, requestId: string | null): Unsettled {
+  return { kind: 'unknown', code, wechatCode: null, detail, status: 200, requestId };
 }
 
 function comeBack(kind: { operations: { send: RetryOperation } }, delayMs: number): Error {

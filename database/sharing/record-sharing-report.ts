@@ -29,7 +29,8 @@ export interface SharingReport {
 export interface ReportedReceiver {
   readonly type: string;
   readonly account: string;
-  readonly amountFen: number;
+  /** null where it can't be read: then it is ours. */
+  readonly amountFen: number | null;
   readonly result: ReceiverResult;
   readonly failReason: string | null;
   readonly detailId: string | null;
@@ -121,7 +122,8 @@ function pairReceivers(
     if (!reported && !report.finished) {
       return { ours, reported: { ...ours, result: 'PENDING', detailId: null } };
     }
-    return reported?.amountFen === ours.amountFen ? { ours, reported } : null;
+    const isOurs = reported && (reported.amountFen ?? ours.amountFen) === ours.amountFen;
+    return isOurs ? { ours, reported } : null;
   });
   const found = pairs.filter((pair) => pair !== null);
   return found.length === receivers.length ? found : null;

@@ -75,7 +75,10 @@ const WECHAT_STATUSES: ReadonlyMap<string, RefundEvent> = new Map([
   ['ABNORMAL', 'abnormal'],
 ]);
 
-/** WeChat's `status` or `refund_status` in our words; null for one that Oncepay doesn't know. */
-export function refundEvent(wechatStatus: string): RefundEvent | null {
-  return WECHAT_STATUSES.get(wechatStatus) ?? null;
+/**
+ * WeChat's `status` or `refund_status` in our words; null for one that Oncepay doesn't know, and
+ * for none.
+ */
+export function refundEvent(wechatStatus: string | null): RefundEvent | null {
+  return wechatStatus === null ? null : (WECHAT_STATUSES.get(wechatStatus) ?? null);
 }

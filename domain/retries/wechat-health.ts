@@ -47,6 +47,7 @@ export function signOf(call: {
     case 'FREQUENCY_LIMITED':
       return 'definite';
     case 'RESPONSE_FORGED':
+    case 'NOT_YET':
       return 'undecided';
     default:
       return call.wechatCode === null ? 'no_connection' : 'undecided';

@@ -186,13 +186,19 @@ function readToken(
   return seen.success ? { value: { token: seen.data } } : null;
 }
 
-/** Null also when the response is about another order. */
+/**
+ * Null also when the response is about another order. One that names none is about ours: WeChat
+ * signed it as the response to our query.
+ */
 function readPayment(
   outTradeNo: string,
   status: number,
-  raw: string,
+  text: string,
 ): { value: { notice: PaymentNotice; raw: string } } | null {
-  if (status !== 200) return null;
+  const seen = status === 200 ? parseObject(text) : null;
+  if (seen === null) return null;
+  const isNamed = typeof seen['out_trade_no'] === 'string' && seen['out_trade_no'] !== '';
+  const raw = isNamed ? text : JSON.stringify({ ...seen, out_trade_no: outTradeNo });
   const notice = parseNotice(raw);
   if (notice.kind !== 'payment' || notice.outTradeNo !== outTradeNo) return null;
   return { value: { notice, raw } };

@@ -64,7 +64,8 @@ export function undecidedCode(status: number, wechatCode: string | null): ErrorC
   if (status === 202 && code === 'USER_PAYING') return 'USER_PAYING';
   if (status === 429) return 'FREQUENCY_LIMITED';
   if (status >= 500) return code === 'BANK_ERROR' ? 'BANK_ERROR' : 'SYSTEM_ERROR';
-  return status >= 300 ? 'NETWORK_ERROR' : 'SYSTEM_ERROR';
+  // WeChat signed a 2xx that can't be read: it is not down, and may say it better next time.
+  return status >= 300 ? 'NETWORK_ERROR' : 'NOT_YET';
 }
 
 /** Shortens WeChat's message to one line of at most 256 characters, without control characters. */

@@ -99,33 +99,47 @@ export interface SharingReturnReference {
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * A sharing as WeChat reports it. FINISHED does not mean success: each receiver has its own
- * result.
- */
-export interface SharingState {
-  readonly outOrderNo: string;
-  readonly transactionId: string;
-  readonly orderId: string;
-  readonly state: 'PROCESSING' | 'FINISHED';
-  readonly receivers: readonly {
-    readonly type: ReceiverType;
-    readonly account: string;
-    readonly amountFen: number;
-    readonly result: 'PENDING' | 'SUCCESS' | 'CLOSED';
-    /** WeChat's code of the cause, such as `ACCOUNT_ABNORMAL`. */
-    readonly failReason: string | null;
-    readonly detailId: string | null;
-  }[];
+/** A receiver's part as WeChat reports it. */
+export interface ReceiverState {
+  readonly type: ReceiverType;
+  readonly account: string;
+  /** null where it can't be read: then it is ours. */
+  readonly amountFen: number | null;
+  /** null for a result that Oncepay doesn't know. */
+  readonly result: 'PENDING' | 'SUCCESS' | 'CLOSED' | null;
+  /** As WeChat wrote it. */
+  readonly reportedResult: string | null;
+  /** WeChat's code of the cause, such as `ACCOUNT_ABNORMAL`. */
+  readonly failReason: string | null;
+  readonly detailId: string | null;
 }
 
+/**
+ * A sharing as WeChat reports it. FINISHED does not mean success: each receiver has its own
+ * result. A number is null where WeChat names none that can be read: then it is the requested one.
+ */
+export interface SharingState {
+  readonly outOrderNo: string | null;
+  readonly transactionId: string | null;
+  readonly orderId: string | null;
+  /** null for a state that Oncepay doesn't know. */
+  readonly state: 'PROCESSING' | 'FINISHED' | null;
+  /** As WeChat wrote it. */
+  readonly reportedState: string | null;
+  /** null for one that can't be read. */
+  readonly receivers: readonly (ReceiverState | null)[];
+}
+
+/** A share return as WeChat reports it; null as in {@link SharingState}. */
 export interface SharingReturnState {
-  readonly outOrderNo: string;
-  readonly outReturnNo: string;
-  readonly returnId: string;
-  readonly returnMerchantId: string;
-  readonly amountFen: number;
-  readonly result: 'PROCESSING' | 'SUCCESS' | 'FAILED';
+  readonly outOrderNo: string | null;
+  readonly outReturnNo: string | null;
+  readonly returnId: string | null;
+  readonly returnMerchantId: string | null;
+  readonly amountFen: number | null;
+  readonly result: 'PROCESSING' | 'SUCCESS' | 'FAILED' | null;
+  /** As WeChat wrote it. */
+  readonly reportedResult: string | null;
   /** WeChat's code of the cause, such as `BALANCE_NOT_ENOUGH`. */
   readonly failReason: string | null;
 }
@@ -197,14 +211,14 @@ function createSharingCalls({
           if (sealed === null) return NO_ENCRYPTION_KEY;
           return calls.share(sealed, request.merchantId, send);
         },
-        read: (status, text) => readSharing(request, status, text),
+        read: readSharing,
       }),
     querySharing: ({ merchantId, signal, ...sharing }) =>
       perform({
         subject: { operation: 'share_query', outOrderNo: sharing.outOrderNo },
         signal,
         make: (send) => calls.querySharing(sharing, merchantId, send),
-        read: (status, text) => readSharing(sharing, status, text),
+        read: readSharing,
       }),
     unfreeze: ({ merchantId, transactionId, outOrderNo, description }) =>
       perform({
@@ -213,7 +227,7 @@ function createSharingCalls({
           const body = { transaction_id: transactionId, out_order_no: outOrderNo, description };
           return calls.unfreeze(body, merchantId, send);
         },
-        read: (status, text) => readSharing({ outOrderNo, transactionId }, status, text),
+        read: readSharing,
       }),
   };
 }
@@ -236,14 +250,14 @@ function createReturnCalls({
           };
           return calls.returnShared(body, request.merchantId, send);
         },
-        read: (status, text) => readReturn(request, status, text),
+        read: readReturn,
       }),
     queryReturn: ({ merchantId, signal, ...sharingReturn }) =>
       perform({
         subject: { operation: 'return_query', outOrderNo: sharingReturn.outOrderNo },
         signal,
         make: (send) => calls.queryReturn(sharingReturn, merchantId, send),
-        read: (status, text) => readReturn(sharingReturn, status, text),
+        read: readReturn,
       }),
   };
 }
@@ -310,28 +324,14 @@ function readReceiver(
   return seen?.type === type && seen.account === account ? { value: null } : null;
 }
 
-/** Null also when the response is about another sharing, or about another payment. */
-function readSharing(
-  sharing: Pick<SharingReference, 'outOrderNo' | 'transactionId'>,
-  status: number,
-  text: string,
-): { value: SharingState } | null {
+function readSharing(status: number, text: string): { value: SharingState } | null {
   if (status !== 200) return null;
-  const seen = sharingResponse.safeParse(parseObject(text)).data;
-  const isMeant =
-    seen?.outOrderNo === sharing.outOrderNo && seen.transactionId === sharing.transactionId;
-  return isMeant ? { value: seen } : null;
+  const seen = sharingResponse.safeParse(parseObject(text));
+  return seen.success ? { value: seen.data } : null;
 }
 
-/** Null also when the response is about another return. */
-function readReturn(
-  sharingReturn: Pick<SharingReturnReference, 'outOrderNo' | 'outReturnNo'>,
-  status: number,
-  text: string,
-): { value: SharingReturnState } | null {
+function readReturn(status: number, text: string): { value: SharingReturnState } | null {
   if (status !== 200) return null;
-  const seen = sharingReturnResponse.safeParse(parseObject(text)).data;
-  const isMeant =
-    seen?.outReturnNo === sharingReturn.outReturnNo && seen.outOrderNo === sharingReturn.outOrderNo;
-  return isMeant ? { value: seen } : null;
+  const seen = sharingReturnResponse.safeParse(parseObject(text));
+  return seen.success ? { value: seen.data } : null;
 }

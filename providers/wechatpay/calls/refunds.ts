@@ -51,14 +51,19 @@ export interface AbnormalRefundRequest {
 }
 
 /**
- * A refund as WeChat reports it. An accepted refund is not done: it can stay PROCESSING for days.
+ * A refund as WeChat reports it. An accepted refund is not done: it can stay PROCESSING for days. A
+ * number or an amount is null where WeChat names none that can be read: then it is the requested
+ * one.
  */
 export interface RefundState {
-  readonly outRefundNo: string;
-  readonly outTradeNo: string;
-  readonly refundId: string;
-  readonly transactionId: string;
-  readonly status: 'SUCCESS' | 'CLOSED' | 'PROCESSING' | 'ABNORMAL';
+  readonly outRefundNo: string | null;
+  readonly outTradeNo: string | null;
+  readonly refundId: string | null;
+  readonly transactionId: string | null;
+  /** null for a status that Oncepay doesn't know. */
+  readonly status: 'SUCCESS' | 'CLOSED' | 'PROCESSING' | 'ABNORMAL' | null;
+  /** As WeChat wrote it. */
+  readonly reportedStatus: string | null;
   readonly refundFen: number | null;
   /** The amount of the payment. */
   readonly totalFen: number | null;
@@ -94,14 +99,14 @@ export function createRefundCalls(deps: {
       perform({
         subject: { operation: 'refund', outRefundNo: request.outRefundNo },
         make: (send) => calls.refund(refundBody(request), request.merchantId, send),
-        read: (status, text) => readRefund(request.outRefundNo, status, text),
+        read: readRefund,
       }),
     queryRefund: ({ outRefundNo, merchantId, signal }) =>
       perform({
         subject: { operation: 'refund_query', outRefundNo },
         signal,
         make: (send) => calls.queryRefund(outRefundNo, merchantId, send),
-        read: (status, text) => readRefund(outRefundNo, status, text),
+        read: readRefund,
       }),
     applyAbnormalRefund: (request) =>
       perform({
@@ -111,7 +116,7 @@ export function createRefundCalls(deps: {
           if (sealed === null) return NO_ENCRYPTION_KEY;
           return calls.applyAbnormalRefund({ ...request, ...sealed }, send);
         },
-        read: (status, text) => readRefund(request.outRefundNo, status, text),
+        read: readRefund,
       }),
   };
 }
@@ -152,12 +157,20 @@ async function abnormalRefundBody(
 }
 
 /** Writes a queried refund like a callback, so that both are read and booked in one way. */
-export function asCallback(refund: RefundState, merchantId: string): string {
+export function asCallback(
+  refund: RefundState,
+  requested: {
+    readonly merchantId: string;
+    readonly outTradeNo: string;
+    readonly transactionId: string;
+    readonly outRefundNo: string;
+  },
+): string {
   return JSON.stringify({
-    mchid: merchantId,
-    out_trade_no: refund.outTradeNo,
-    transaction_id: refund.transactionId,
-    out_refund_no: refund.outRefundNo,
+    mchid: requested.merchantId,
+    out_trade_no: requested.outTradeNo,
+    transaction_id: refund.transactionId ?? requested.transactionId,
+    out_refund_no: requested.outRefundNo,
     refund_id: refund.refundId,
     refund_status: refund.status,
     success_time: refund.successTime,
@@ -165,13 +178,8 @@ export function asCallback(refund: RefundState, merchantId: string): string {
   });
 }
 
-/** Null also when the response is about another refund. */
-function readRefund(
-  outRefundNo: string,
-  status: number,
-  text: string,
-): { value: RefundState } | null {
+function readRefund(status: number, text: string): { value: RefundState } | null {
   if (status !== 200) return null;
   const seen = refundResponse.safeParse(parseObject(text));
-  return seen.success && seen.data.outRefundNo === outRefundNo ? { value: seen.data } : null;
+  return seen.success ? { value: seen.data } : null;
 }

@@ -15,7 +15,7 @@ export function optional<T>(schema: z.ZodType<T>) {
   return schema.nullish().transform((value): T | null => value ?? null);
 }
 
-/** Null when the field is absent or unreadable: for fields on which no decision depends. */
+/** Null when the field is absent or unreadable. */
 export function lenient<T>(schema: z.ZodType<T>) {
   return optional(schema).catch(null);
 }

@@ -1,14 +1,6 @@
 // Schemas of WeChat's responses and of the envelope of its callbacks.
 import { z } from 'zod';
-import {
-  amountFen,
-  lenient,
-  merchantNo,
-  optional,
-  outTradeNo,
-  shortText,
-  wechatNo,
-} from './fields';
+import { amountFen, lenient, merchantNo, outTradeNo, shortText, wechatNo } from './fields';
 import { RESOURCE_ALGORITHM, RESOURCE_NONCE_BYTES } from '../crypto/resource-cipher';
 
 /** Text that becomes part of a signed text of lines, or of a link: no space, no line break. */
@@ -26,29 +18,46 @@ export const prepayResponses = {
   native: z.object({ code_url: visible(512) }).transform((response) => response.code_url),
 } as const;
 
-/** A refund: the response is the same when we make it, query it or redirect it. */
+const MAX_SHOWN_LENGTH = 64;
+
+/** A state that WeChat names, and the text as it wrote it: null where it is no text. */
+const stateOf = <T extends string>(known: readonly T[]) =>
+  z
+    .unknown()
+    .optional()
+    .transform((value) => ({
+      known: known.find((state) => state === value) ?? null,
+      reported: typeof value === 'string' ? value.slice(0, MAX_SHOWN_LENGTH) : null,
+    }));
+
+/**
+ * A refund: the response is the same when we make it, query it or redirect it. WeChat signed it as
+ * the response to our request, so a number that it leaves out is ours. null: absent or unreadable.
+ */
 export const refundResponse = z
   .object({
-    out_refund_no: merchantNo,
-    out_trade_no: outTradeNo,
-    refund_id: wechatNo,
-    transaction_id: wechatNo,
-    status: z.enum(['SUCCESS', 'CLOSED', 'PROCESSING', 'ABNORMAL']),
+    out_refund_no: lenient(merchantNo),
+    out_trade_no: lenient(outTradeNo),
+    refund_id: lenient(wechatNo),
+    transaction_id: lenient(wechatNo),
+    status: stateOf(['SUCCESS', 'CLOSED', 'PROCESSING', 'ABNORMAL']),
     success_time: lenient(shortText),
     amount: z
       .object({
-        refund: optional(amountFen),
-        total: optional(amountFen),
+        refund: lenient(amountFen),
+        total: lenient(amountFen),
         currency: lenient(shortText),
       })
-      .nullish(),
+      .nullish()
+      .catch(null),
   })
   .transform((seen) => ({
     outRefundNo: seen.out_refund_no,
     outTradeNo: seen.out_trade_no,
     refundId: seen.refund_id,
     transactionId: seen.transaction_id,
-    status: seen.status,
+    status: seen.status.known,
+    reportedStatus: seen.status.reported,
     refundFen: seen.amount?.refund ?? null,
     totalFen: seen.amount?.total ?? null,
     currency: seen.amount?.currency ?? null,
@@ -60,50 +69,55 @@ const receiverType = z.enum(['MERCHANT_ID', 'PERSONAL_OPENID']);
 /** A receiver, as WeChat confirms it. */
 export const receiverResponse = z.object({ type: receiverType, account: shortText });
 
-/** A profit sharing: the response is the same when we make it, query it or unfreeze the rest. */
+const receiverInSharing = z
+  .object({
+    type: receiverType,
+    account: shortText,
+    amount: lenient(amountFen),
+    result: stateOf(['PENDING', 'SUCCESS', 'CLOSED']),
+    fail_reason: lenient(shortText),
+    detail_id: lenient(wechatNo),
+  })
+  .transform((receiver) => ({
+    type: receiver.type,
+    account: receiver.account,
+    amountFen: receiver.amount,
+    result: receiver.result.known,
+    reportedResult: receiver.result.reported,
+    failReason: receiver.fail_reason,
+    detailId: receiver.detail_id,
+  }));
+
+/**
+ * A profit sharing: the response is the same when we make it, query it or unfreeze the rest. null
+ * as in {@link refundResponse}; also for receivers that can't be read.
+ */
 export const sharingResponse = z
   .object({
-    out_order_no: merchantNo,
-    transaction_id: wechatNo,
-    order_id: wechatNo,
-    state: z.enum(['PROCESSING', 'FINISHED']),
-    receivers: z
-      .array(
-        z.object({
-          type: receiverType,
-          account: shortText,
-          amount: amountFen,
-          result: z.enum(['PENDING', 'SUCCESS', 'CLOSED']),
-          fail_reason: lenient(shortText),
-          detail_id: lenient(wechatNo),
-        }),
-      )
-      .nullish(),
+    out_order_no: lenient(merchantNo),
+    transaction_id: lenient(wechatNo),
+    order_id: lenient(wechatNo),
+    state: stateOf(['PROCESSING', 'FINISHED']),
+    receivers: z.array(receiverInSharing.nullable().catch(null)).nullish().catch([null]),
   })
   .transform((seen) => ({
     outOrderNo: seen.out_order_no,
     transactionId: seen.transaction_id,
     orderId: seen.order_id,
-    state: seen.state,
-    receivers: (seen.receivers ?? []).map((receiver) => ({
-      type: receiver.type,
-      account: receiver.account,
-      amountFen: receiver.amount,
-      result: receiver.result,
-      failReason: receiver.fail_reason,
-      detailId: receiver.detail_id,
-    })),
+    state: seen.state.known,
+    reportedState: seen.state.reported,
+    receivers: seen.receivers ?? [],
   }));
 
 /** A share return: the response is the same when we make it and when we query it. */
 export const sharingReturnResponse = z
   .object({
-    out_order_no: merchantNo,
-    out_return_no: merchantNo,
-    return_id: wechatNo,
-    return_mchid: shortText,
-    amount: amountFen,
-    result: z.enum(['PROCESSING', 'SUCCESS', 'FAILED']),
+    out_order_no: lenient(merchantNo),
+    out_return_no: lenient(merchantNo),
+    return_id: lenient(wechatNo),
+    return_mchid: lenient(shortText),
+    amount: lenient(amountFen),
+    result: stateOf(['PROCESSING', 'SUCCESS', 'FAILED']),
     fail_reason: lenient(shortText),
   })
   .transform((seen) => ({
@@ -112,7 +126,8 @@ export const sharingReturnResponse = z
     returnId: seen.return_id,
     returnMerchantId: seen.return_mchid,
     amountFen: seen.amount,
-    result: seen.result,
+    result: seen.result.known,
+    reportedResult: seen.result.reported,
     failReason: seen.fail_reason,
   }));
 

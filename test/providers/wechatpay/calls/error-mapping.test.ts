@@ -40,8 +40,8 @@ describe('WeChat’s error codes', () => {
 
   test.each([
     [202, 'USERPAYING', 'USER_PAYING'],
-    [202, null, 'SYSTEM_ERROR'],
-    [200, null, 'SYSTEM_ERROR'],
+    [202, null, 'NOT_YET'],
+    [200, null, 'NOT_YET'],
     [302, null, 'NETWORK_ERROR'],
     [403, null, 'NETWORK_ERROR'],
     [429, null, 'FREQUENCY_LIMITED'],

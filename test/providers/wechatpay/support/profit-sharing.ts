@@ -106,12 +106,14 @@ export const SHARING_STATE = {
   transactionId: TRANSACTION_ID,
   orderId: '3008450740201411110007820472',
   state: 'FINISHED',
+  reportedState: 'FINISHED',
   receivers: [
     {
       type: 'MERCHANT_ID',
       account: '1900000999',
       amountFen: 100,
       result: 'SUCCESS',
+      reportedResult: 'SUCCESS',
       failReason: null,
       detailId: '36011111111111111111111',
     },
@@ -120,6 +122,7 @@ export const SHARING_STATE = {
       account: OPENID,
       amountFen: 7,
       result: 'CLOSED',
+      reportedResult: 'CLOSED',
       failReason: 'ACCOUNT_ABNORMAL',
       detailId: '36011111111111111111112',
     },
@@ -145,6 +148,7 @@ export const RETURN_STATE = {
   returnMerchantId: '1900000999',
   amountFen: 60,
   result: 'SUCCESS',
+  reportedResult: 'SUCCESS',
   failReason: null,
 };
 
