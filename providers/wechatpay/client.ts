@@ -187,8 +187,8 @@ function readToken(
 }
 
 /**
- * Null also when the response is about another order. One that names none is about ours: WeChat
- * signed it as the response to our query.
+ * Null also when the response is about another order. A response without a number is about ours:
+ * WeChat signed it as the response to our query.
  */
 function readPayment(
   outTradeNo: string,

@@ -50,7 +50,7 @@ test('a status that nobody knows is queried again, and the refund is booked', as
   expect(oncepay.simulator.refundsOf(no)).toHaveLength(1);
 });
 
-test('a status that stays unknown is refund_failed once the budget of queries is spent', async () => {
+test('a status that stays unknown is refund_failed when the budget is spent', async () => {
   await setPolicy(oncepay, 'wechat.refund_query', { max_attempts: 3 });
   const { no, outRefundNo } = await refunding({ fields: { status: 'BOOKED' } });
   const intervention = await untilOpened(oncepay, no, 'refund_failed');
@@ -58,7 +58,7 @@ test('a status that stays unknown is refund_failed once the budget of queries is
   await setPolicy(oncepay, 'wechat.refund_query', { max_attempts: 60 });
 });
 
-test('a response that names another refund is refund_failed, and ours is not given up', async () => {
+test('a response that names another refund is refund_failed; ours keeps its hold', async () => {
   const { no, outRefundNo } = await refunding({ fields: { out_refund_no: 'another-1' } });
   const { id } = await untilOpened(oncepay, no, 'refund_failed');
   const path = `/v1/interventions/${id}/resolution`;

@@ -1,4 +1,4 @@
-// Responses to queries, sharings and returns that WeChat signed and whose fields are not as they should be.
+// Signed responses to queries, sharings and returns whose fields are not as they should be.
 import { startBench, type Bench } from '../support/client';
 import {
   answered,
