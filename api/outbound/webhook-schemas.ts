@@ -1,7 +1,7 @@
 // Schemas of the webhooks that Oncepay sends to the shop, for /openapi.json.
 import { z } from 'zod';
 import { CHANNEL_NAMES } from '../../domain/orders/channels';
-import type { WebhookEventName } from '../../domain/outbound/webhook-events';
+import type { RefundEventName, WebhookEventName } from '../../domain/outbound/webhook-events';
 import type { OrderStatus } from '../../domain/orders/order-state';
 import { RECEIVER_RESULTS, RECEIVER_TYPES } from '../../domain/sharing/profit-sharing';
 import { fen, json } from '../http/fields';
@@ -39,6 +39,17 @@ function orderEvent(event: WebhookEventName, is: OrderStatus, transaction: z.Zod
   });
 }
 
+function refundEvent(event: RefundEventName) {
+  return envelope(event, {
+    ...order,
+    out_refund_no: z.string(),
+    transaction_id: transactionId.describe('the number at WeChat Pay of the refunded payment'),
+    refund_amount: fen,
+    status: status.describe('the status of the order after the refund'),
+    amount,
+  });
+}
+
 /**
  * Each event with its summary and payload; the outbound deliveries in the database have this form.
  */
@@ -61,16 +72,16 @@ export const WEBHOOK_EVENTS = {
   },
   'refund.succeeded': {
     summary: 'A refund succeeded: the payer has the money',
-    payload: envelope('refund.succeeded', {
-      ...order,
-      out_refund_no: z.string(),
-      transaction_id: transactionId.describe(
-        'the number at WeChat Pay of the payment that was refunded',
-      ),
-      refund_amount: fen,
-      status: status.describe('the status of the order after the refund'),
-      amount,
-    }),
+    payload: refundEvent('refund.succeeded'),
+  },
+  'refund.closed': {
+    summary:
+      'A refund ended without success: the money stays with the shop, or went back elsewhere',
+    payload: refundEvent('refund.closed'),
+  },
+  'refund.abnormal': {
+    summary: "A refund could not reach the payer's account: an operator decides where it goes",
+    payload: refundEvent('refund.abnormal'),
   },
   'profit_sharing.finished': {
     summary: 'A profit sharing has ended; `result` says of each receiver whether it was paid',

@@ -1,7 +1,7 @@
 // The routes of an order's refunds.
 import { z } from 'zod';
 import type { Database } from '../../database/database';
-import { REFUND_LIMIT_TEXTS } from '../../database/refunds/check-refund-limit';
+import { REFUND_LIMIT_TEXTS } from '../../database/refunds/refund-limits';
 import type { RefundRequestResult } from '../../database/refunds/request-refund';
 import { isSettled } from '../../domain/refunds/refund-state';
 import { fen, formatFen } from '../../domain/money';

@@ -2,7 +2,12 @@
 import { Prisma } from '../../generated/prisma/client';
 import type { Channel } from '../../domain/orders/channels';
 import type { Fen } from '../../domain/money';
-import { FINGERPRINT_WINDOW_MS, fingerprintText } from '../../domain/orders/fingerprint';
+import {
+  FINGERPRINT_WINDOW_MS,
+  fingerprintText,
+  formerFingerprintText,
+  isSamePurchase,
+} from '../../domain/orders/fingerprint';
 import type { OrderNumber } from '../../domain/orders/order-number';
 import { canBePaid, isOrderStatus } from '../../domain/orders/order-state';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
@@ -92,14 +97,17 @@ export function createOrderCreation(context: DatabaseContext) {
       actor: Actor,
       nowMs: number,
     ): Promise<CreationResult> {
-      const fingerprint = hash.hex('fingerprint', fingerprintText(order));
+      const fingerprints = {
+        own: hash.hex('fingerprint', fingerprintText(order)),
+        former: hash.hex('fingerprint', formerFingerprintText(order)),
+      };
       // Taken outside the transaction, because a new block of numbers costs a round trip.
       const first = await numbers.next({ ...order, nowMs });
       try {
         return await prisma.$transaction(async (tx) => {
           const existing = guard
             ? await claimGuard(tx, guard, hash.hex('body', guard.body))
-            : await claimFingerprint(tx, fingerprint, nowMs);
+            : await claimFingerprints(tx, fingerprints, order, nowMs);
           if (existing) return existing;
           const reserved = await reserveStock(tx, order.items);
           if (reserved.kind !== 'reserved') throw new Refusal(reserved);
@@ -120,7 +128,7 @@ export function createOrderCreation(context: DatabaseContext) {
               actor,
               nowMs,
               guard,
-              fingerprint,
+              fingerprints,
             });
           }
         });
@@ -141,22 +149,60 @@ async function claimGuard(
   return claim.kind === 'new' ? null : claim;
 }
 
-/** Locks the fingerprint's row. The fingerprint counts while its order can still be paid. */
-async function claimFingerprint(
+interface Fingerprints {
+  readonly own: string;
+  /** Of versions before 0.4.0, which may run beside this one. */
+  readonly former: string;
+}
+
+interface FingerprintRow {
+  readonly fingerprint: string;
+  readonly outTradeNo: string | null;
+  readonly expiresAt: Date;
+}
+
+/**
+ * Locks the rows of the purchase's fingerprints. A fingerprint counts while its order can still be
+ * paid; the former one only for an order of which the shop has said the same.
+ */
+async function claimFingerprints(
   tx: Tx,
-  fingerprint: string,
+  { own, former }: Fingerprints,
+  purchase: NewOrder,
   nowMs: number,
 ): Promise<CreationResult | null> {
   const now = new Date(nowMs);
-  const [row] = await tx.$queryRaw<{ outTradeNo: string | null; expiresAt: Date }[]>`
+  const rows = await tx.$queryRaw<FingerprintRow[]>`
     INSERT INTO order_fingerprints (fingerprint, expires_at)
-    VALUES (${fingerprint}, ${now})
+    VALUES (${former}, ${now}), (${own}, ${now})
     ON CONFLICT (fingerprint) DO UPDATE SET fingerprint = excluded.fingerprint
-    RETURNING out_trade_no AS "outTradeNo", expires_at AS "expiresAt"`;
-  if (!row || row.outTradeNo === null || row.expiresAt <= now) return null;
+    RETURNING fingerprint, out_trade_no AS "outTradeNo", expires_at AS "expiresAt"`;
+  for (const fingerprint of [own, former]) {
+    const row = rows.find((one) => one.fingerprint === fingerprint);
+    if (!row || row.outTradeNo === null || row.expiresAt <= now) continue;
+    const order = await findPayable(tx, row.outTradeNo, now);
+    if (!order || (fingerprint === former && !isSamePurchase(order, purchase))) continue;
+    await tx.orderFingerprint.updateMany({
+      where: { fingerprint },
+      data: { expiresAt: new Date(nowMs + FINGERPRINT_WINDOW_MS) },
+    });
+    return { kind: 'duplicate', outTradeNo: row.outTradeNo };
+  }
+  return null;
+}
+
+/** The purchase of an order that can still be paid; null when it can't. */
+async function findPayable(tx: Tx, outTradeNo: string, now: Date) {
   const order = await tx.order.findUnique({
-    where: { outTradeNo: row.outTradeNo },
-    select: { status: true, expiresAt: true, closeRequestedAt: true, refusalCode: true },
+    where: { outTradeNo },
+    select: {
+      status: true,
+      expiresAt: true,
+      closeRequestedAt: true,
+      refusalCode: true,
+      description: true,
+      metadata: true,
+    },
   });
   const alive =
     order &&
@@ -165,13 +211,7 @@ async function claimFingerprint(
     order.closeRequestedAt === null &&
     order.refusalCode === null &&
     order.expiresAt > now;
-  if (!alive) return null;
-  await tx.orderFingerprint.update({
-    where: { fingerprint },
-    data: { expiresAt: new Date(nowMs + FINGERPRINT_WINDOW_MS) },
-    select: { fingerprint: true },
-  });
-  return { kind: 'duplicate', outTradeNo: row.outTradeNo };
+  return alive ? order : null;
 }
 
 interface Insertion {
@@ -182,14 +222,14 @@ interface Insertion {
   readonly actor: Actor;
   readonly nowMs: number;
   readonly guard: IdempotencyGuard | null;
-  readonly fingerprint: string;
+  readonly fingerprints: Fingerprints;
 }
 
 /** Writes the whole order in one statement. @returns false when its number is taken */
 async function insert(
   { cipher }: DatabaseContext,
   tx: Tx,
-  { number, order, items, reservations, actor, nowMs, guard, fingerprint }: Insertion,
+  { number, order, items, reservations, actor, nowMs, guard, fingerprints }: Insertion,
 ): Promise<boolean> {
   const seal = (column: string, text: string | null) =>
     text === null ? null : cipher.encrypt({ table: 'orders', column, row: number }, text);
@@ -198,7 +238,9 @@ async function insert(
         WHERE api_key_name = ${guard.apiKeyName} AND route = ${guard.route} AND key = ${guard.key}`
     : Prisma.sql`UPDATE order_fingerprints SET out_trade_no = o.out_trade_no,
           expires_at = ${new Date(nowMs + FINGERPRINT_WINDOW_MS)} FROM o
-        WHERE fingerprint = ${fingerprint}`;
+        WHERE fingerprint = ${fingerprints.own} OR fingerprint = ${fingerprints.former}
+          AND (order_fingerprints.out_trade_no IS NULL OR order_fingerprints.expires_at
+            <= ${new Date(nowMs)})`;
   const lines = items.map((item, line) => ({
     line: line + 1,
     sku: item.sku,

@@ -2,7 +2,7 @@
 import { deliveryId } from '../../domain/temporal/workflow-ids';
 import type { DeliveryKind } from '../../domain/outbound/webhook-events';
 import type { WebhookEventName } from '../../domain/outbound/webhook-events';
-import type { OrderEventName } from '../../domain/outbound/webhook-events';
+import type { OrderEventName, RefundEventName } from '../../domain/outbound/webhook-events';
 import type { DatabaseContext, Tx } from '../core/context';
 import type { LockedOrder } from '../core/lock-order';
 
@@ -50,21 +50,21 @@ export async function addDeliveries(
 
 /** The facts of a refund that its webhook delivers. */
 interface DeliveredRefund {
+  readonly event: RefundEventName;
   readonly outRefundNo: string;
   readonly transactionId: string;
   readonly amountFen: number;
   readonly now: Date;
 }
 
-/** Adds the webhook that tells the shop that the payer has the refund's money. */
+/** Adds the webhook that tells the shop how a refund ended, or that it needs a person. */
 export async function addRefundDelivery(
   { webhooks }: Pick<DatabaseContext, 'webhooks'>,
   tx: Tx,
   order: LockedOrder,
-  { outRefundNo, transactionId, amountFen, now }: DeliveredRefund,
+  { event, outRefundNo, transactionId, amountFen, now }: DeliveredRefund,
 ): Promise<void> {
   if (!webhooks) return;
-  const event = 'refund.succeeded';
   const { outTradeNo } = order;
   const payload = {
     type: event,

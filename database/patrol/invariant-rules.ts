@@ -70,7 +70,9 @@ function overdrawn(which: Prisma.Sql): Prisma.Sql {
         || ${ifShared(Prisma.sql`t.shared_fen`)}`,
     )}
     FROM payment_transactions t CROSS JOIN LATERAL (
-      SELECT coalesce(sum(amount_fen) FILTER (WHERE status <> 'closed'), 0) AS held,
+      -- A refund made elsewhere and ours may add up to more for a while: all is held then.
+      SELECT least(coalesce(t.total_fen, 0),
+          coalesce(sum(amount_fen) FILTER (WHERE status <> 'closed'), 0)) AS held,
         coalesce(sum(amount_fen) FILTER (WHERE status = 'succeeded'), 0) AS refunded,
         bool_or(short_accepted_at IS NOT NULL) AS accepted
       FROM refunds WHERE transaction_key = t.id

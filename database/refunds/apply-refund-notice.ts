@@ -9,7 +9,8 @@ import { endInterventions } from '../interventions/open-intervention';
 import { closeLocked } from '../orders/close-locked-order';
 import { holdRefund } from './hold-refund';
 import { lockRefund, type LockedRefund } from './lock-refund';
-import { openNoticeIntervention } from './open-refund-intervention';
+import { giveWay } from './give-way';
+import { openExceededIntervention, openNoticeIntervention } from './open-refund-intervention';
 import { settleRefund } from './settle-refund';
 
 /**
@@ -25,9 +26,10 @@ export async function applyRefundNotice(
 ): Promise<Verdict> {
   const { outRefundNo } = notice;
   if (outRefundNo === null) return openNoticeIntervention(scope, notice, row);
-  const refund =
-    (await lockRefund(scope.tx, outRefundNo)) ??
-    (await recordExternalRefund(context, scope, { ...notice, outRefundNo }));
+  const known = await lockRefund(scope.tx, outRefundNo);
+  const named = { ...notice, outRefundNo };
+  if (!known && (await openIfExceeding(scope, named, row))) return 'conflict';
+  const refund = known ?? (await recordExternalRefund(context, scope, named));
   const event = refundEvent(notice.refundStatus);
   if (refund?.outTradeNo !== scope.outTradeNo) {
     // A refund that Oncepay doesn't have, and that WeChat did not carry out, moved no money.
@@ -48,6 +50,32 @@ export async function applyRefundNotice(
   scope.changed = true;
   scope.refunds.add(refund.outRefundNo);
   return 'applied';
+}
+
+/**
+ * Opens an intervention when WeChat reports a refund made elsewhere by which more went back than
+ * was paid. Our own refunds are compared when they are settled.
+ */
+async function openIfExceeding(
+  scope: Scope,
+  notice: RefundNotice & { readonly outRefundNo: string },
+  row: InboxRow,
+): Promise<boolean> {
+  const { outTradeNo, tx, order } = scope;
+  const { transactionId, refundFen, outRefundNo } = notice;
+  if (transactionId === null || refundFen === null) return false;
+  if (!EXTERNAL_EVENTS.includes(refundEvent(notice.refundStatus))) return false;
+  const paid = await tx.paymentTransaction.findFirst({
+    where: { outTradeNo, transactionId, totalFen: { not: null } },
+    select: { totalFen: true, refundedFen: true },
+  });
+  if (!paid || paid.refundedFen + refundFen <= (paid.totalFen ?? 0)) return false;
+  const orderNo = (order?.outTradeNo ?? null) as LockedRefund['orderNo'];
+  const amounts = { amountFen: fen(refundFen), totalFen: fen(paid.totalFen ?? 0) };
+  const refund = { outTradeNo, orderNo, outRefundNo, transactionId, ...amounts };
+  const evidence = { source: row.source, notification_id: row.notificationId };
+  await openExceededIntervention(scope, refund, { ...evidence, refunded: paid.refundedFen });
+  return true;
 }
 
 /** True when all that the notice names is the refund's, or its payment's. */
@@ -107,6 +135,7 @@ async function recordExternalRefund(
     outTradeNo,
     transactionKey: paid.id,
     origin: 'external',
+    isFact: true,
     amountFen: fen(refundFen),
     notifyUrl: context.notifyUrl,
     replaces: null,
@@ -120,7 +149,9 @@ async function recordExternalRefund(
     subjects: [outRefundNo],
     now,
   });
+  await giveWay(context, scope, paid.id);
   await endIfNothingLeft(context, scope, paid.id, transactionId);
+  scope.changed = true;
   return lockRefund(tx, outRefundNo);
 }
 

@@ -16,6 +16,11 @@ export interface NewRefund {
   readonly origin: RefundOrigin;
   /** null: all that is left of the payment. */
   readonly amountFen: Fen | null;
+  /**
+   * WeChat says that the money went back: it is held even where the payment no longer covers all
+   * of its refunds. Those of ours give way then.
+   */
+  readonly isFact?: boolean;
   /** Where WeChat sends its callbacks when the payment belongs to no order of ours. */
   readonly notifyUrl: string;
   /** Number of the closed refund whose place this one takes; null when it replaces none. */
@@ -44,17 +49,30 @@ export async function holdRefund(tx: Tx, refund: NewRefund): Promise<RefundHold>
   if (known > 0) return 'exists';
   const leftFen = (paid.totalFen ?? 0) - paid.heldFen;
   const amountFen = refund.amountFen ?? leftFen;
-  if (amountFen <= 0 || amountFen > leftFen) return 'nothing_left';
+  if (amountFen <= 0 || (amountFen > leftFen && !refund.isFact)) return 'nothing_left';
   await insertRefund(tx, paid, { ...refund, amountFen: fen(amountFen) });
-  await tx.paymentTransaction.updateMany({
-    where: { id: paid.id },
-    data: { heldFen: { increment: amountFen } },
-  });
+  const { leftFen: stillLeftFen } = await writeHeld(tx, paid.id);
   // Goods don't leave once the whole payment is on its way back.
-  if (paid.orderNo !== null && paid.status === 'applied' && amountFen === leftFen) {
+  if (paid.orderNo !== null && paid.status === 'applied' && stillLeftFen === 0) {
     await cancelEffects(tx, paid.orderNo, now);
   }
   return 'held';
+}
+
+/**
+ * Writes how much of a payment its refunds hold: at most all of it, also while a refund made
+ * elsewhere and ours add up to more.
+ * @returns the fen that are left of the payment
+ */
+async function writeHeld(tx: Tx, transactionKey: string): Promise<{ readonly leftFen: number }> {
+  const [row] = await tx.$queryRaw<{ leftFen: number }[]>`
+    UPDATE payment_transactions SET held_fen = least(coalesce(total_fen, 0), (
+      SELECT coalesce(sum(amount_fen), 0) FROM refunds
+      WHERE transaction_key = ${transactionKey}::uuid AND status <> 'closed'))
+    WHERE id = ${transactionKey}::uuid
+    RETURNING coalesce(total_fen, 0) - held_fen AS "leftFen"`;
+  if (!row) throw new Error(`Transaction ${transactionKey} is gone`);
+  return row;
 }
 
 async function insertRefund(
@@ -88,15 +106,17 @@ async function insertRefund(
   });
 }
 
-/** Frees the amount of a refund that has ended without success, and lets its goods leave again. */
-export async function freeRefundHold({ tx, now }: TxScope, refund: LockedRefund): Promise<void> {
-  await tx.paymentTransaction.updateMany({
-    where: { id: refund.transactionKey },
-    data: { heldFen: { decrement: refund.amountFen } },
-  });
-  if (refund.orderNo !== null && (await hasPaidItsOrder(tx, refund))) {
+/**
+ * Frees the amount of a refund that is closed, and lets its goods leave again where a part of the
+ * payment stays with the shop.
+ * @returns the fen that are left of the payment
+ */
+export async function freeRefundHold({ tx, now }: TxScope, refund: LockedRefund): Promise<number> {
+  const { leftFen } = await writeHeld(tx, refund.transactionKey);
+  if (leftFen > 0 && refund.orderNo !== null && (await hasPaidItsOrder(tx, refund))) {
     await restoreEffects(tx, refund.orderNo, now);
   }
+  return leftFen;
 }
 
 async function hasPaidItsOrder(tx: Tx, refund: LockedRefund): Promise<boolean> {

@@ -1,5 +1,6 @@
 // Opens the interventions of a refund, and finds those that its run waits for.
 import type { InterventionReason } from '../../domain/interventions/reasons';
+import { invariantSubject } from '../../domain/interventions/subjects';
 import type { RefundNotice } from '../../domain/payments/notices';
 import type { Tx } from '../core/context';
 import type { InboxRow, Scope, Verdict } from '../core/scope';
@@ -86,6 +87,32 @@ export async function openContradictionIntervention(
       seen: report.event,
       refund_id: report.refundId,
       ...report.evidence,
+    },
+    amountFen: refund.amountFen,
+    now,
+  });
+}
+
+/** WeChat reports more money as refunded than was paid: its facts, or our books, are wrong. */
+export async function openExceededIntervention(
+  { tx, now }: TxScope,
+  refund: Pick<
+    LockedRefund,
+    'outTradeNo' | 'orderNo' | 'outRefundNo' | 'transactionId' | 'amountFen' | 'totalFen'
+  >,
+  evidence: Evidence,
+): Promise<void> {
+  await openIntervention(tx, {
+    outTradeNo: refund.outTradeNo,
+    ours: refund.orderNo !== null,
+    reason: 'invariant',
+    subject: invariantSubject('transaction_overdrawn', refund.transactionId),
+    evidence: {
+      invariant: 'transaction_overdrawn',
+      out_refund_no: refund.outRefundNo,
+      transaction_id: refund.transactionId,
+      amount: { refund: refund.amountFen, total: refund.totalFen },
+      ...evidence,
     },
     amountFen: refund.amountFen,
     now,

@@ -10,7 +10,7 @@ import { lockOrder } from '../core/lock-order';
 import type { TxScope } from '../core/tx-scope';
 import { endInterventions } from '../interventions/open-intervention';
 import { findRefund, type RefundView } from '../views/read-order-details';
-import { refundLimit, type RefundLimit } from './check-refund-limit';
+import { refundLimit, type RefundLimit } from './refund-limits';
 import { holdRefund } from './hold-refund';
 
 /** A refund that a shop or an operator requests. */

@@ -18,7 +18,7 @@ import {
 } from './open-refund-intervention';
 import { redirectAgain } from './redirect-refund';
 import { settleRefund, type RefundReport } from './settle-refund';
-import { returnRefundToken } from './limit-failing-refunds';
+import { returnRefundToken } from './refund-limits';
 import {
   startRefundAgain,
   takeRefundTurn,

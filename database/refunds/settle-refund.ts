@@ -9,13 +9,14 @@ import { DUE_GRACE_MS, SETTLE_GRACE_MS } from '../core/due-times';
 import { changeStatus } from '../core/change-order-status';
 import { lockOrder, type LockedOrder } from '../core/lock-order';
 import type { TxScope } from '../core/tx-scope';
+import type { RefundEventName } from '../../domain/outbound/webhook-events';
 import { addCompensations } from '../fulfilment/compensate-effects';
 import { releaseStock } from '../fulfilment/reserve-stock';
 import { endInterventions } from '../interventions/open-intervention';
 import { addRefundDelivery } from '../outbound/add-deliveries';
 import { freeRefundHold } from './hold-refund';
 import type { LockedRefund } from './lock-refund';
-import { openRefundIntervention } from './open-refund-intervention';
+import { openExceededIntervention, openRefundIntervention } from './open-refund-intervention';
 
 /** A report of WeChat about a refund, by response, query or callback. */
 export interface RefundReport {
@@ -47,6 +48,10 @@ export async function settleRefund(
     return { kind: 'duplicate', status: refund.status };
   }
   if (step.kind !== 'moved') return step;
+  if (step.to === 'succeeded' && (await exceedsPayment(tx, refund))) {
+    await openExceededIntervention(scope, refund, report.evidence);
+    return { kind: 'duplicate', status: refund.status };
+  }
   await moveRefund(scope, refund, step.to, report);
   // Any report shows that the sending did not fail; a refund that was abnormal is so no more.
   const reasons = ['refund_failed', 'refund_abnormal', 'surplus_payment'] as const;
@@ -57,17 +62,44 @@ export async function settleRefund(
       await succeed(context, scope, refund);
       break;
     case 'closed':
-      await freeRefundHold(scope, refund);
-      await openRefundIntervention(scope, refund, 'refund_closed', report.evidence);
+      // Where nothing is left of the payment, nobody has to refund the amount again.
+      if ((await freeRefundHold(scope, refund)) > 0) {
+        await openRefundIntervention(scope, refund, 'refund_closed', report.evidence);
+      }
+      await tellShop(context, scope, refund, 'refund.closed');
       break;
     case 'abnormal':
       await openRefundIntervention(scope, refund, 'refund_abnormal', report.evidence);
+      await tellShop(context, scope, refund, 'refund.abnormal');
       break;
     case 'processing':
     case 'pending':
       break;
   }
   return step;
+}
+
+/** True when WeChat reports more money as refunded than the payment had. */
+async function exceedsPayment(tx: Tx, refund: LockedRefund): Promise<boolean> {
+  const { totalFen, refundedFen } = await tx.paymentTransaction.findUniqueOrThrow({
+    where: { id: refund.transactionKey },
+    select: { totalFen: true, refundedFen: true },
+  });
+  return refundedFen + refund.amountFen > (totalFen ?? 0);
+}
+
+/** Adds the webhook about a refund that ended without success, or needs a person. */
+async function tellShop(
+  context: DatabaseContext,
+  { tx, now }: TxScope,
+  refund: LockedRefund,
+  event: RefundEventName,
+): Promise<void> {
+  const order = refund.orderNo === null ? null : await lockOrder(tx, refund.orderNo);
+  if (!order) return;
+  await addRefundDelivery(context, tx, order, { ...refund, event, now });
+  const dueAt = new Date(now.getTime() + SETTLE_GRACE_MS);
+  await tx.order.updateMany({ where: { outTradeNo: refund.outTradeNo }, data: { dueAt } });
 }
 
 /**
@@ -178,7 +210,8 @@ async function succeed(
     await tx.order.updateMany({ where: { outTradeNo }, data: { dueAt } });
   }
   const current = await lockOrder(tx, refund.orderNo);
-  if (current) await addRefundDelivery(context, tx, current, { ...refund, now });
+  if (current)
+    await addRefundDelivery(context, tx, current, { ...refund, event: 'refund.succeeded', now });
 }
 
 /** Adds a refund to its order: the amount, the compensations, and `refunded` once all is back. */

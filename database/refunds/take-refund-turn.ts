@@ -11,9 +11,10 @@ import {
   type LockedRefund,
   type StoredRefund,
 } from './lock-refund';
+import { giveWay } from './give-way';
 import { hasOpenIntervention } from './open-refund-intervention';
 import { mayBeRedirected, redirect, type Redirect } from './redirect-refund';
-import { takeRefundToken } from './limit-failing-refunds';
+import { takeRefundToken } from './refund-limits';
 import { finishTakeBacks, takeBackTurn, type TakeBackTurn } from './take-back-shares';
 
 /** The next step of a refund's run. */
@@ -113,11 +114,25 @@ async function pendingTurn(
   if (await mayBeTaken(tx, refundAttempts(refund.outRefundNo, 'refund'))) {
     return queryTurn(refund, true);
   }
+  if (await hasGivenWay(context, scope, refund)) {
+    return over(tx, { ...refund, status: 'closed' });
+  }
   const first = await takeBackTurn(context, scope, refund);
   if (first?.kind === 'person_needed') await over(tx, refund);
   if (first) return first;
   const start = await startWithinLimits(scope, refund, limits);
   return start.kind === 'send' ? { ...start, request: storedRefund(refund) } : start;
+}
+
+/** True when the payment does not cover the refund any more, which is closed then. */
+async function hasGivenWay(
+  context: DatabaseContext,
+  scope: TurnScope,
+  { transactionKey, outRefundNo }: LockedRefund,
+): Promise<boolean> {
+  await giveWay(context, scope, transactionKey);
+  const closed = { outRefundNo, status: 'closed' };
+  return (await scope.tx.refund.count({ where: closed })) > 0;
 }
 
 function queryTurn(refund: LockedRefund, mayBeAbsent: boolean): RefundTurn {
@@ -144,16 +159,17 @@ async function over(tx: Tx, refund: LockedRefund): Promise<RefundTurn> {
  * @param clock Unix ms
  */
 export async function startRefundAgain(
-  { prisma }: DatabaseContext,
+  context: DatabaseContext,
   outRefundNo: string,
   limits: RefundLimits,
   clock: () => number,
 ): Promise<StartedAgain> {
-  return prisma.$transaction(async (tx): Promise<StartedAgain> => {
+  return context.prisma.$transaction(async (tx): Promise<StartedAgain> => {
     const refund = await lockRefund(tx, outRefundNo);
     if (refund?.status !== 'pending') return { kind: 'wait', delayMs: limits.busyMs };
     const scope = { tx, now: new Date(clock()), attemptLifeMs: limits.attemptLifeMs };
     await refuseAbsentAttempts(scope, refundAttempts(outRefundNo, 'refund'));
+    if (await hasGivenWay(context, scope, refund)) return { kind: 'wait', delayMs: limits.busyMs };
     return startWithinLimits(scope, refund, limits);
   });
 }

@@ -7,7 +7,7 @@ import { reserveStockAgain } from '../fulfilment/reserve-stock';
 import { closeLocked } from '../orders/close-locked-order';
 import { markOrderPaid } from '../payments/mark-order-paid';
 import { holdRefund } from '../refunds/hold-refund';
-import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/check-refund-limit';
+import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/refund-limits';
 import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
 
 interface Payment {

@@ -1,7 +1,7 @@
 // Actions on refunds: send again, abandon, replace by a new number, redirect an abnormal one.
 import { replacementNumber } from '../../domain/refunds/refund-number';
 import { isSettled } from '../../domain/refunds/refund-state';
-import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/check-refund-limit';
+import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/refund-limits';
 import { freeRefundHold, holdRefund } from '../refunds/hold-refund';
 import { lockRefund } from '../refunds/lock-refund';
 import { watchAbnormal } from '../refunds/watch-abnormal-refund';

@@ -10,10 +10,14 @@ export const ORDER_EVENT_NAMES = [
 ] as const;
 export type OrderEventName = (typeof ORDER_EVENT_NAMES)[number];
 
+/** Events of a refund that go to the shop as webhooks. */
+export const REFUND_EVENT_NAMES = ['refund.succeeded', 'refund.closed', 'refund.abnormal'] as const;
+export type RefundEventName = (typeof REFUND_EVENT_NAMES)[number];
+
 /** All events that go to the shop's webhook. `/openapi.json` has the payload of each. */
 export const WEBHOOK_EVENT_NAMES = [
   ...ORDER_EVENT_NAMES,
-  'refund.succeeded',
+  ...REFUND_EVENT_NAMES,
   'profit_sharing.finished',
 ] as const;
 export type WebhookEventName = (typeof WEBHOOK_EVENT_NAMES)[number];

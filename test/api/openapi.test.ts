@@ -187,6 +187,20 @@ test('replies for settings, policies, patrol and log have the documented fields'
   await expectReply(200, 'GET', '/v1/callback-deliveries?limit=1');
 });
 
+test.each([
+  ['CLOSED', 'closed'],
+  ['ABNORMAL', 'abnormal'],
+] as const)('an order whose refund is %s has the documented fields', async (result, status) => {
+  const other = await oncepay.newOrder();
+  await oncepay.simulator.pay({ outTradeNo: other });
+  await oncepay.untilStatus(other, 'fulfilled');
+  oncepay.simulator.setRefundOutcome({ status: result, outTradeNo: other, times: 1 });
+  const refund = { out_refund_no: `r-${other}`, amount: 100 };
+  await expectReply(202, 'POST', `/v1/orders/${other}/refunds`, refund);
+  await oncepay.untilOrder(other, status, ({ refunds }) => refunds[0]?.status === status);
+  await expectReply(200, 'GET', `/v1/orders/${other}/refunds/r-${other}`);
+});
+
 test('every documented operation was compared with its replies', () => {
   const ids = operations().map(({ operationId }) => operationId);
   expect([...compared, 'wechatCallback'].sort()).toEqual(ids.sort());

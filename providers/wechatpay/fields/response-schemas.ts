@@ -157,7 +157,12 @@ export const certificatesResponse = z.object({
 /** The body of a callback before its resource is decrypted. */
 export const callbackEnvelope = z.object({
   id: z.string().regex(/^[\x21-\x7e]{1,64}$/),
-  event_type: z.string().max(64).nullable().catch(null),
+  /** The database can't hold a NUL. */
+  event_type: z
+    .string()
+    .transform((type) => type.replaceAll('\u0000', '').slice(0, 64))
+    .nullable()
+    .catch(null),
   create_time: z.string().max(64).nullable().catch(null),
   resource: z.object({
     algorithm: z.literal(RESOURCE_ALGORITHM),

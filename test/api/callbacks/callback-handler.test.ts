@@ -231,14 +231,6 @@ test.each<[string, string | object]>([
   ['a NUL', { something: '\0' }],
   ['a lone surrogate', '{"something":"\\ud800"}'],
   ['a payment without a number', payment({ out_trade_no: undefined })],
-  ['a payment with a NUL in its number', payment({ out_trade_no: 'abcdef\0' })],
-  ['a payment with a long number', payment({ out_trade_no: 'x'.repeat(33) })],
-  ['a payment of an unknown state', payment({ trade_state: 'GIFT' })],
-  ['a payment of half a fen', payment({ amount: { total: 0.5, currency: 'CNY' } })],
-  ['a payment of minus one', payment({ amount: { total: -1, currency: 'CNY' } })],
-  ['a payment of text', payment({ amount: { total: '1', currency: 'CNY' } })],
-  ['a payment of 1e21', payment({ amount: { total: 1e21, currency: 'CNY' } })],
-  ['a payment without a transaction', payment({ transaction_id: null })],
   ['a __proto__', '{"__proto__":{"trade_state":"SUCCESS","out_trade_no":"abcdef"}}'],
   ['deep JSON', `{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}`],
 ])(
@@ -262,6 +254,60 @@ test.each<[string, string | object]>([
     });
   },
 );
+
+test.each<[string, object, string]>([
+  ['a NUL in its number', { out_trade_no: 'abcdef\0' }, 'abcdef\ufffd'],
+  ['a long number', { out_trade_no: 'x'.repeat(100) }, 'x'.repeat(64)],
+  ['a Chinese number', { out_trade_no: '订单一' }, '订单一'],
+  ['an unknown state', { trade_state: 'GIFT' }, 'unknown_state'],
+  ['half a fen', { amount: { total: 0.5, currency: 'CNY' } }, 'unknown_half'],
+  ['an amount of text', { amount: { total: '1', currency: 'CNY' } }, 'unknown_text'],
+  ['1e21', { amount: { total: 1e21, currency: 'CNY' } }, 'unknown_1e21'],
+  ['no transaction', { transaction_id: null }, 'unknown_none'],
+])('genuine, but a payment of no order of ours with %s: 204 and unknown_order', async (...row) => {
+  const [, change, no] = row;
+  const { notifyUrl, simulator } = oncepay;
+  const resource = payment({ out_trade_no: no, ...change });
+  const sent = await simulator.sendRaw({ kind: 'payment', notifyUrl, resource });
+  expect(sent.status).toBe(204);
+  const reasons = await until('an intervention is open', async () => {
+    const { rows } = await oncepay.sql.query<{ reason: string }>(
+      `SELECT reason FROM interventions WHERE out_trade_no = $1 AND status = 'open'`,
+      [no],
+    );
+    return rows.length > 0 ? rows.map(({ reason }) => reason) : null;
+  });
+  expect(reasons).toEqual(['unknown_order']);
+});
+
+test('callbacks that name no order send one alert an hour, and each has its line', async () => {
+  const { notifyUrl, simulator } = oncepay;
+  const nameless = payment({ out_trade_no: 7 });
+  for (let n = 0; n < 3; n += 1) {
+    await simulator.sendRaw({ kind: 'payment', notifyUrl, resource: nameless });
+  }
+  const lines = await until('each has its line', async () => {
+    const log = ((await oncepay.apis[0]?.output()) ?? '').split('\n');
+    return log.filter((line) => line.includes('callback.ignored')).length >= 3 ? log : null;
+  });
+  expect(lines.filter((line) => line.includes('"kind":"callback_ignored"'))).toHaveLength(1);
+});
+
+test('an event type with a NUL is stored without it', async () => {
+  const { notifyUrl, simulator } = oncepay;
+  const sent = await simulator.sendRaw({
+    kind: 'payment',
+    notifyUrl,
+    eventType: 'TRANSACTION\0.SUCCESS',
+    resource: payment({ out_trade_no: 'unknown_nul' }),
+  });
+  expect(sent.status).toBe(204);
+  const { rows } = await oncepay.sql.query(
+    'SELECT event_type FROM notification_inbox WHERE notification_id = $1',
+    [sent.notificationId],
+  );
+  expect(rows).toEqual([{ event_type: 'TRANSACTION.SUCCESS' }]);
+});
 
 test('a sharing notice under the event type of a payment never marks an order paid', async () => {
   const no = await oncepay.newOrder();

@@ -166,6 +166,29 @@ describe('the fingerprint', () => {
     expect(second.kind).toBe('created');
     expect(numberOf(await create(order))).toBe(numberOf(second));
   });
+
+  test('purchases that differ in metadata or description alone are two orders', async () => {
+    const order = newOrder({ metadata: { phone: 'A', from: { app: 1, web: 2 } } });
+    const first = numberOf(await create(order));
+    const other = { ...order, metadata: { phone: 'B', from: { app: 1, web: 2 } } };
+    expect((await create(other)).kind).toBe('created');
+    expect((await create({ ...order, description: 'Another' })).kind).toBe('created');
+    const sorted = { ...order, metadata: { from: { web: 2, app: 1 }, phone: 'A' } };
+    expect(numberOf(await create(sorted))).toBe(first);
+  });
+
+  test('an order of version 0.3.0 is found, unless the shop says something else', async () => {
+    const order = newOrder({ metadata: { phone: 'A' } });
+    const first = numberOf(await create(order));
+    // 0.3.0 writes the former fingerprint alone, which is the older row of the two.
+    await sql.query(
+      `DELETE FROM order_fingerprints WHERE fingerprint = (SELECT fingerprint
+        FROM order_fingerprints WHERE out_trade_no = $1 ORDER BY ctid DESC LIMIT 1)`,
+      [first],
+    );
+    expect((await create({ ...order, metadata: { phone: 'B' } })).kind).toBe('created');
+    expect(await create(order)).toEqual({ kind: 'duplicate', outTradeNo: first });
+  });
 });
 
 describe('an Idempotency-Key', () => {

@@ -237,13 +237,23 @@ describe('a notice belongs to a refund only when all its fields agree', () => {
     ['another total', { totalFen: 600 }],
     ['another amount', { refundFen: 99 }],
     ['another payment', { transactionId: 'other' }],
-  ])('%s: a person is asked, and nothing is booked', async (_what, changes) => {
+  ])('%s: an intervention is opened, and nothing is booked', async (_what, changes) => {
     const no = await someOrder(world.sql, { status: 'fulfilled' });
     const outRefundNo = await someRefund(world.sql, no, { amountFen: 100 });
     const told = { refundFen: 100, ...changes };
     await money.refunds(no, { outRefundNo, ...told });
-    await money.refunds(no, { outRefundNo: `platform-${no}`, ...told, refundFen: 300 });
-    expect(await money.openReasons(no)).toEqual(['reconciliation', 'reconciliation']);
+    expect(await money.openReasons(no)).toEqual(['reconciliation']);
     expect(await money.refundsOf(no)).toMatchObject([{ status: 'processing' }]);
+  });
+
+  test.each([
+    ['another merchant', { merchantId: 'other' }],
+    ['another total', { totalFen: 600 }],
+    ['another payment', { transactionId: 'other' }],
+  ])('made elsewhere, of %s: an intervention, and nothing is booked', async (_what, changes) => {
+    const no = await someOrder(world.sql, { status: 'fulfilled' });
+    await money.refunds(no, { outRefundNo: `platform-${no}`, refundFen: 300, ...changes });
+    expect(await money.openReasons(no)).toEqual(['reconciliation']);
+    expect(await money.refundsOf(no)).toEqual([]);
   });
 });

@@ -2,7 +2,12 @@
 import fc from 'fast-check';
 import { fen } from '../../../domain/money';
 import { CHANNEL_NAMES } from '../../../domain/orders/channels';
-import { fingerprintText, type FingerprintInput } from '../../../domain/orders/fingerprint';
+import {
+  fingerprintText,
+  formerFingerprintText,
+  isSamePurchase,
+  type FingerprintInput,
+} from '../../../domain/orders/fingerprint';
 
 const ORDER: FingerprintInput = {
   channel: 'miniprogram',
@@ -16,6 +21,8 @@ const ORDER: FingerprintInput = {
   currency: 'CNY',
   shopOrderNo: null,
   profitSharing: false,
+  description: 'Top up 138 0000 0001',
+  metadata: { phone: '13800000001', from: 'app' },
 };
 
 const text = fc.string({ unit: 'binary', maxLength: 12 });
@@ -35,14 +42,27 @@ const inputs: fc.Arbitrary<FingerprintInput> = fc.record({
   currency: fc.constantFrom('CNY', 'USD'),
   shopOrderNo: fc.option(text),
   profitSharing: fc.boolean(),
+  description: text,
+  metadata: fc.option(fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.jsonValue())),
 });
 
+/** Every value of a JSON text with its path, so that the order of keys does not matter. */
+function canonicalJson(value: unknown, path = ''): string[] {
+  if (typeof value !== 'object' || value === null) return [`${path}=${JSON.stringify(value)}`];
+  const isList = Array.isArray(value);
+  const inner = Object.entries(value).flatMap(([key, one]) =>
+    canonicalJson(one, `${path}/${JSON.stringify(key)}`),
+  );
+  return [`${path}:${isList ? 'list' : 'object'}`, ...inner].toSorted();
+}
+
 /** An order as pieces per sku and price, computed without any normal form. */
-function meaning({ items, ...rest }: FingerprintInput): string {
+function meaning({ items, metadata, ...rest }: FingerprintInput): string {
   const pieces = items.flatMap(({ sku, unitPriceFen, quantity }) =>
     Array.from({ length: quantity }, () => JSON.stringify([sku, unitPriceFen])),
   );
-  return JSON.stringify([pieces.toSorted(), Object.entries(rest).toSorted()]);
+  const data = canonicalJson(metadata);
+  return JSON.stringify([pieces.toSorted(), data, Object.entries(rest).toSorted()]);
 }
 
 describe("an order's fingerprint", () => {
@@ -70,6 +90,10 @@ describe("an order's fingerprint", () => {
     ['a shop order number', { shopOrderNo: 'S-1' }],
     ['a shop order number that reads "null"', { shopOrderNo: 'null' }],
     ['profit sharing', { profitSharing: true }],
+    ['another description', { description: 'Top up 138 0000 0002' }],
+    ['other metadata', { metadata: { phone: '13800000002', from: 'app' } }],
+    ['less metadata', { metadata: { phone: '13800000001' } }],
+    ['no metadata', { metadata: null }],
     ['one item less', { items: ORDER.items.slice(1) }],
     ['another quantity', { items: [{ sku: 'A', quantity: 2, unitPriceFen: fen(100) }] }],
     [
@@ -92,6 +116,19 @@ describe("an order's fingerprint", () => {
     ],
   ])('an order with %s has another fingerprint', (_what, change) => {
     expect(fingerprintText({ ...ORDER, ...change })).not.toBe(fingerprintText(ORDER));
+  });
+
+  test('the order of keys in metadata does not matter', () => {
+    const metadata = { from: 'app', phone: '13800000001' };
+    expect(fingerprintText({ ...ORDER, metadata })).toBe(fingerprintText(ORDER));
+  });
+
+  test('the former fingerprint leaves description and metadata out', () => {
+    const other = { ...ORDER, description: 'x', metadata: null };
+    expect(formerFingerprintText(other)).toBe(formerFingerprintText(ORDER));
+    expect(isSamePurchase(ORDER, ORDER)).toBe(true);
+    expect(isSamePurchase(other, ORDER)).toBe(false);
+    expect(isSamePurchase({ ...ORDER, metadata: null }, ORDER)).toBe(false);
   });
 
   test('one line of two pieces and two lines of one have the same fingerprint', () => {
