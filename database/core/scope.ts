@@ -35,12 +35,16 @@ export interface Scope {
   order: LockedOrder | null;
   /** True when the order's row was changed after it was read. */
   changed: boolean;
+  /** True when a payment got its row: refunds that were reported before it may fit now. */
+  paymentApplied: boolean;
   /** True when notices with a verdict must be decided again, because they may match now. */
   decideAgain: boolean;
   /** Refunds that WeChat has reported and that are not booked yet. */
   reportedRefunds: readonly ReportedRefund[];
   /** The verdicts of inbox rows, by id; they are written with the transaction. */
   readonly verdicts: Map<string, Verdict>;
+  /** Rows that could not be booked, by id: each has its intervention. */
+  readonly unbooked: Set<string>;
   /** Rows that need a query of WeChat, by id. */
   readonly toQuery: Set<string>;
   /** By row id: side fields that were replaced or left out. */
@@ -59,6 +63,8 @@ export async function openScope(tx: Tx, outTradeNo: string, now: Date): Promise<
     reportedRefunds: [],
     verdicts: new Map<string, Verdict>(),
     decideAgain: false,
+    paymentApplied: false,
+    unbooked: new Set<string>(),
     toQuery: new Set<string>(),
     unreadable: new Map<string, readonly string[]>(),
   };

@@ -6,9 +6,11 @@ import { currentOrder, openScope } from '../core/scope';
 import { carryOutApproved } from '../resolutions/carry-out-approved';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
+import { isUnavailable } from '../core/classify-errors';
 import { endInterventions } from '../interventions/open-intervention';
 import { openUnreadableIntervention } from './open-unreadable-intervention';
 import type { InboxRow, Scope, ReportedRefund, Verdict } from '../core/scope';
+import { applyIsolated } from './apply-isolated';
 import { applyPayment } from '../payments/apply-payment';
 import { applyRefundNotice } from '../refunds/apply-refund-notice';
 import { readRunView } from '../core/read-run-view';
@@ -46,15 +48,36 @@ export function createNoticeApplication(context: DatabaseContext) {
      * @param parse reads a decrypted notice; passed in, since database/ may not import a provider
      */
     apply: (outTradeNo: string, parse: (resource: string) => Notice, nowMs: number) =>
-      applyNotices(context, outTradeNo, parse, nowMs),
+      applyAllOrEach(context, { outTradeNo, parse, nowMs }),
   };
+}
+
+interface ApplicationInput {
+  readonly outTradeNo: string;
+  readonly parse: (resource: string) => Notice;
+  readonly nowMs: number;
+}
+
+/**
+ * Applies the rows together; when that fails because of one of them, each behind a savepoint of its
+ * own, which costs two round trips a row.
+ */
+async function applyAllOrEach(
+  context: DatabaseContext,
+  input: ApplicationInput,
+): Promise<Application> {
+  try {
+    return await applyNotices(context, input, (_scope, _row, apply) => apply());
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    return applyNotices(context, input, applyIsolated);
+  }
 }
 
 async function applyNotices(
   context: DatabaseContext,
-  outTradeNo: string,
-  parse: (resource: string) => Notice,
-  nowMs: number,
+  { outTradeNo, parse, nowMs }: ApplicationInput,
+  applyOne: typeof applyIsolated,
 ): Promise<Application> {
   return context.prisma.$transaction(async (tx) => {
     const scope = await openScope(tx, outTradeNo, new Date(nowMs));
@@ -87,7 +110,7 @@ async function applyNotices(
       // The row of a refund may have its verdict already: its payment was applied before it.
       if (scope.verdicts.has(row.id)) continue;
       await currentOrder(scope);
-      const verdict = await applyRow(context, scope, row, parse);
+      const verdict = await applyOne(scope, row, () => applyRow(context, scope, row, parse));
       if (verdict === null) scope.toQuery.add(row.id);
       else scope.verdicts.set(row.id, verdict);
     }
@@ -95,6 +118,7 @@ async function applyNotices(
     await requestQueries(scope);
     await writeUnreadable(scope);
     await endUndeliverable(scope, rows);
+    await readFurther(scope, waiting);
     const moreResolutions = await carryOutApproved(context, scope);
     if (scope.order && scope.changed) await keepDue(scope);
     return {
@@ -155,11 +179,11 @@ function readReportedRefunds(
 
 /** Ends the interventions about rows that no run had taken: one has taken them now. */
 async function endUndeliverable(
-  { tx, outTradeNo, now }: Scope,
+  { tx, outTradeNo, now, unbooked }: Scope,
   rows: readonly { id: string; undeliverableAt: Date | null }[],
 ): Promise<void> {
   for (const { id, undeliverableAt } of rows) {
-    if (undeliverableAt === null) continue;
+    if (undeliverableAt === null || unbooked.has(id)) continue;
     await endInterventions(tx, {
       outTradeNo,
       reasons: ['undeliverable'],
@@ -167,6 +191,26 @@ async function endUndeliverable(
       now,
     });
   }
+}
+
+/**
+ * A payment was applied, and more refunds were reported before it than one look reads: those that
+ * were not read lose their verdict, so that the next application decides them again.
+ */
+async function readFurther(scope: Scope, read: readonly { readonly id: string }[]): Promise<void> {
+  if (!scope.paymentApplied || read.length < BATCH + MAX_REPORTED_REFUNDS) return;
+  const { tx, outTradeNo } = scope;
+  const { count } = await tx.inboxNotification.updateMany({
+    where: {
+      outTradeNo,
+      kind: 'refund',
+      verdict: 'conflict',
+      resourceEncrypted: { not: null },
+      id: { notIn: read.map(({ id }) => id) },
+    },
+    data: { verdict: null, verdictAt: null },
+  });
+  if (count > 0) scope.decideAgain = true;
 }
 
 /** Gives a changed order a due time: the sweep wakes its run, should this one die now. */

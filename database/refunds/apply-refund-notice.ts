@@ -99,6 +99,7 @@ export async function applyReportedRefunds(
   scope: Scope,
   transactionId: string | null,
 ): Promise<void> {
+  scope.paymentApplied = true;
   for (const { row, notice } of scope.reportedRefunds) {
     if (notice.transactionId === null || notice.transactionId !== transactionId) continue;
     await currentOrder(scope);

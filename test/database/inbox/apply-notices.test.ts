@@ -60,3 +60,58 @@ test('rows of another number are left alone', async () => {
   expect(await money.again(one)).toMatchObject({ applied: 0 });
   expect(await verdictsOf(other)).toEqual([null]);
 });
+
+describe('a notice that can’t be booked', () => {
+  // PostgreSQL can't store it, and no parser of ours lets it through.
+  const BAD = { tradeType: 'NA\0TIVE' };
+
+  async function interventionOf(no: string): Promise<Record<string, unknown>> {
+    const { rows } = await world.sql.query<Record<string, unknown>>(
+      `SELECT reason, evidence->>'why' AS why, evidence->>'sql_state' AS state
+       FROM interventions WHERE out_trade_no = $1 AND status = 'open'`,
+      [no],
+    );
+    expect(rows).toHaveLength(1);
+    return rows[0] ?? {};
+  }
+
+  test('opens an intervention, and the good one behind it is applied', async () => {
+    const no = await someOrder(world.sql, { status: 'awaiting_payment' });
+    expect(await money.pays(no, BAD)).toMatchObject({ applied: 0, conflicts: 1 });
+    expect(await interventionOf(no)).toMatchObject({
+      reason: 'undeliverable',
+      why: 'not_booked',
+      state: '22021',
+    });
+    expect(await money.statusOf(no)).toBe('awaiting_payment');
+    expect(await money.pays(no)).toMatchObject({ applied: 1 });
+    expect([await money.statusOf(no), await verdictsOf(no)]).toEqual([
+      'paid',
+      ['conflict', 'applied'],
+    ]);
+  });
+
+  test('holds no other of the same application, and leaves nothing of its own', async () => {
+    const no = await someOrder(world.sql, { status: 'fulfilled' });
+    await money.keep(no, 'refund', { refundFen: 100, outRefundNo: `a-${no}`, refundId: 'x\0' });
+    await money.keep(no, 'refund', { refundFen: 50, outRefundNo: `b-${no}` });
+    expect(await money.again(no)).toMatchObject({ applied: 1, conflicts: 1 });
+    expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 50, status: 'succeeded' }]);
+    expect(await money.heldOf(`tx-${no}`)).toBe(50);
+    expect(await interventionOf(no)).toMatchObject({ reason: 'undeliverable' });
+  });
+});
+
+test('a hundred and twenty refunds reported before their payment are all decided', async () => {
+  const no = await someOrder(world.sql, { status: 'awaiting_payment' });
+  for (let n = 0; n < 120; n += 1) {
+    await money.keep(no, 'refund', { refundFen: 2, outRefundNo: `r${n}-${no}` });
+  }
+  while ((await money.again(no)).more);
+  expect(new Set(await verdictsOf(no))).toEqual(new Set(['conflict']));
+  let application = await money.pays(no);
+  while (application.more) application = await money.again(no);
+  const verdicts = await verdictsOf(no);
+  expect(verdicts.filter((verdict) => verdict === 'applied')).toHaveLength(121);
+  expect(await money.heldOf(`tx-${no}`)).toBe(240);
+}, 120_000);

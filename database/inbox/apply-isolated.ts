@@ -1,0 +1,83 @@
+// Applies a notice behind a savepoint: one that can't be booked holds no other.
+import { formatSubject } from '../../domain/interventions/subjects';
+import { errorChain, isUnavailable, sqlStateOf } from '../core/classify-errors';
+import { lockOrder } from '../core/lock-order';
+import type { InboxRow, Scope, Verdict } from '../core/scope';
+import { openIntervention } from '../interventions/open-intervention';
+
+/**
+ * Applies one row. When that fails for a reason of its own, everything that it wrote is taken back,
+ * and an intervention is opened about it.
+ * @throws when the database can't be reached: then all rows are tried again
+ */
+export async function applyIsolated(
+  scope: Scope,
+  row: InboxRow,
+  apply: () => Promise<Verdict | null>,
+): Promise<Verdict | null> {
+  const { tx } = scope;
+  const before = snapshot(scope);
+  await tx.$executeRaw`SAVEPOINT one_notice`;
+  try {
+    const verdict = await apply();
+    await tx.$executeRaw`RELEASE SAVEPOINT one_notice`;
+    return verdict;
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    await tx.$executeRaw`ROLLBACK TO SAVEPOINT one_notice`;
+    before.restore();
+    scope.order = await lockOrder(tx, scope.outTradeNo);
+    scope.unbooked.add(row.id);
+    await openUnbookable(scope, row, error);
+    return 'conflict';
+  }
+}
+
+async function openUnbookable(
+  { tx, outTradeNo, order, now }: Scope,
+  row: InboxRow,
+  error: unknown,
+): Promise<void> {
+  await openIntervention(tx, {
+    outTradeNo,
+    ours: order !== null,
+    reason: 'undeliverable',
+    subject: formatSubject('notice', row.id),
+    evidence: {
+      source: row.source,
+      notification_id: row.notificationId,
+      why: 'not_booked',
+      errors: errorChain(error),
+      sql_state: sqlStateOf(error),
+    },
+    now,
+  });
+}
+
+/** What the scope had collected before a row, so that nothing of a failed row stays. */
+function snapshot(scope: Scope): { readonly restore: () => void } {
+  const { verdicts, toQuery, unreadable, refunds, sharings } = scope;
+  const { changed, decideAgain, paymentApplied, reportedRefunds } = scope;
+  const maps = [
+    [verdicts, new Map(verdicts)],
+    [unreadable, new Map(unreadable)],
+  ] as const;
+  const sets = [
+    [toQuery, new Set(toQuery)],
+    [refunds, new Set(refunds)],
+    [sharings, new Set(sharings)],
+  ] as const;
+  return {
+    restore() {
+      for (const [current, kept] of maps) {
+        (current as Map<string, unknown>).clear();
+        for (const [key, value] of kept) (current as Map<string, unknown>).set(key, value);
+      }
+      for (const [current, kept] of sets) {
+        current.clear();
+        for (const value of kept) current.add(value);
+      }
+      Object.assign(scope, { changed, decideAgain, paymentApplied, reportedRefunds });
+    },
+  };
+}
