@@ -113,7 +113,8 @@ export const ERRORS = {
   },
   CODE_REVOKED: { status: 409, retry: false, title: 'A refund has already revoked a code' },
   CODE_TAKEN: { status: 409, retry: false, title: 'A code already belongs to another product' },
-  // Error responses of WeChat Pay; the provider maps WeChat Pay's own names to these codes.
+  // Error responses of WeChat Pay, all 502: the request to Oncepay itself was right. The provider
+  // maps WeChat Pay's own names to these codes.
   WECHAT_REFUSED: { status: 502, retry: false, title: 'WeChat Pay refused the request' },
   CONFIGURATION_ERROR: {
     status: 502,
@@ -130,11 +131,11 @@ export const ERRORS = {
     retry: false,
     title: 'WeChat Pay has this order number with other content',
   },
-  ORDER_PAID: { status: 409, retry: false, title: 'WeChat Pay reports that the order is paid' },
-  ORDER_CLOSED: { status: 409, retry: false, title: 'WeChat Pay reports that the order is closed' },
-  ORDER_NOT_EXIST: { status: 404, retry: false, title: 'WeChat Pay does not know this order' },
+  ORDER_PAID: { status: 502, retry: false, title: 'WeChat Pay reports that the order is paid' },
+  ORDER_CLOSED: { status: 502, retry: false, title: 'WeChat Pay reports that the order is closed' },
+  ORDER_NOT_EXIST: { status: 502, retry: false, title: 'WeChat Pay does not know this order' },
   RESOURCE_NOT_EXISTS: {
-    status: 404,
+    status: 502,
     retry: false,
     title: 'WeChat Pay does not know the requested resource',
   },

@@ -57,5 +57,10 @@ export const sku = line(1, 64);
 /** The shop's id of a user. */
 export const userId = line(1, 64);
 
+/** The number of a refund or a sharing in a path: as WeChat Pay allows it. */
+export const numberInPath = z
+  .string()
+  .regex(/^[0-9A-Za-z_\-|*@]{1,64}$/, 'must be 1 to 64 of 0-9 A-Z a-z _ - | * @');
+
 /** The version of a setting or a policy that a change replaces. */
 export const version = z.int('must be an integer').min(0, 'must not be negative');

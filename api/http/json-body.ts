@@ -1,6 +1,7 @@
 // Reads the body of a request, as strict JSON or as raw bytes.
 import type { IncomingMessage } from 'node:http';
 import getRawBody from 'raw-body';
+import { findChangedNumber } from './json-numbers';
 import { ApiError, invalidField } from './problem';
 
 /** The largest JSON body, in bytes; an order of 200 items with metadata needs less. */
@@ -14,7 +15,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
 /**
  * Reads a JSON body strictly: JSON media type, at most 256 KiB, valid UTF-8, no text that
- * PostgreSQL can't store, no `__proto__`, at most 16 levels.
+ * PostgreSQL can't store, no `__proto__`, at most 16 levels, no number that a double changes.
  * @throws ApiError 4xx that names the field at fault
  */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
@@ -28,14 +29,24 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
     throw unsupported('Content-Encoding', 'is not supported; send the body uncompressed');
   }
   const raw = await readRawBody(request, MAX_BODY_BYTES);
-  let value: unknown;
+  const { text, value } = parseText(raw);
+  check(value, '', 1);
+  const changed = findChangedNumber(text);
+  if (changed !== null) {
+    const message = 'must be a number that a double keeps; send it as text';
+    throw invalidField(changed || 'body', message);
+  }
+  return value;
+}
+
+/** @throws ApiError 400 when the body is not JSON */
+function parseText(raw: Buffer): { readonly text: string; readonly value: unknown } {
   try {
-    value = JSON.parse(utf8.decode(raw));
+    const text = utf8.decode(raw);
+    return { text, value: JSON.parse(text) };
   } catch {
     throw invalidField('body', 'must be valid JSON in UTF-8');
   }
-  check(value, '', 1);
-  return value;
 }
 
 function unsupported(field: string, message: string): ApiError {

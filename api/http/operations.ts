@@ -58,13 +58,18 @@ export interface Operation extends Description {
   readonly handle: (call: UncheckedCall) => Promise<Reply>;
 }
 
+/** A path with parameters needs a schema for them: nothing unchecked reaches a query. */
+type ParamsOf<Path extends string, Params extends z.ZodType> = Path extends `${string}:${string}`
+  ? { readonly params: Params }
+  : { readonly params?: undefined };
+
 interface Definition<
+  Path extends string,
   Params extends z.ZodType,
   Query extends z.ZodType,
   Body extends z.ZodType,
 > extends Description {
-  /** The parameters of the path: all of them, or none. */
-  readonly params?: Params;
+  readonly path: Path;
   readonly query?: Query;
   readonly body?: Body;
   readonly handle: (
@@ -77,11 +82,13 @@ interface Definition<
  * schemas parse them. The query is checked first, then the body, then the path.
  */
 export function operation<
+  const Path extends string,
   Params extends z.ZodType,
   Query extends z.ZodType,
   Body extends z.ZodType,
->(definition: Definition<Params, Query, Body>): Operation {
-  const { params, query, body, handle } = definition;
+>(definition: Definition<Path, Params, Query, Body> & ParamsOf<Path, Params>): Operation {
+  const { query, body, handle } = definition;
+  const params: Params | undefined = definition.params;
   return {
     ...definition,
     handle: async ({ readBody, ...call }) => {

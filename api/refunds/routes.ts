@@ -1,10 +1,10 @@
 // The routes of an order's refunds.
-import { z } from 'zod';
 import type { Database } from '../../database/database';
 import { REFUND_LIMIT_TEXTS } from '../../database/refunds/refund-limits';
 import type { RefundRequestResult } from '../../database/refunds/request-refund';
 import { isSettled } from '../../domain/refunds/refund-state';
 import { fen, formatFen } from '../../domain/money';
+import { numberInPath } from '../http/fields';
 import { inTime } from '../http/deadline';
 import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';
 import {
@@ -32,7 +32,7 @@ export interface RefundRouteDeps {
 /** Part of every number that is derived from a key, so it never changes. */
 const ROUTE = 'POST /v1/orders/{no}/refunds';
 
-const refundPath = orderPath.extend({ refund_no: z.string() });
+const refundPath = orderPath.extend({ refund_no: numberInPath });
 
 /** Makes the operations on the refunds of an order. */
 export function refundOperations(deps: RefundRouteDeps): Operation[] {

@@ -1,10 +1,10 @@
 // The routes of an order's profit sharings.
-import { z } from 'zod';
 import type { Database } from '../../database/database';
 import type { SharingView } from '../../database/sharing/view-sharing';
 import type { SharingRequest } from '../../database/sharing/request-sharing';
 import { fen } from '../../domain/money';
 import { DEFAULT_RELATION } from '../../domain/sharing/profit-sharing';
+import { numberInPath } from '../http/fields';
 import { inTime } from '../http/deadline';
 import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';
 import {
@@ -32,7 +32,7 @@ export interface SharingRouteDeps {
 /** Part of every number that is derived from a key, so it never changes. */
 const ROUTE = 'POST /v1/orders/:no/profit-sharing';
 
-const sharingPath = orderPath.extend({ out_order_no: z.string() });
+const sharingPath = orderPath.extend({ out_order_no: numberInPath });
 
 type SharingCall = Call<{ params: OrderPath; body: NewSharingBody }>;
 

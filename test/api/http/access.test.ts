@@ -65,6 +65,20 @@ test.each(OPERATIONS)('%s %s accepts only the roles %p', async (method, path, al
   }
 });
 
+test.each(OPERATIONS)('%s %s: no parameter of the path is an error of ours', async (...row) => {
+  const [method, path] = row;
+  const parameters = ['nothing', 'nobody', 'wechat.prepay', 'late_payment', NO];
+  const body = method === 'GET' ? {} : { body: {} };
+  for (const one of parameters.filter((name) => path.includes(`/${name}`))) {
+    for (const odd of ['%00', 'a%00b', '%F0%9F%98%80', '%ED%A0%80', 'x'.repeat(2_000), '%2e%2e']) {
+      // The order's number has to be right, so that the one behind it is read.
+      const sent = path.replace(`/${one}`, `/${odd}`).replace(NO, CHECKED);
+      const { status } = await oncepay.call(method, sent, body);
+      expect([sent, status < 500]).toEqual([sent, true]);
+    }
+  }
+});
+
 test('every documented operation is in the table of roles', async () => {
   const { body } = await oncepay.call('GET', '/openapi.json');
   const { paths } = body as { paths: Record<string, Record<string, object>> };

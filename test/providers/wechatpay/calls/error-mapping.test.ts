@@ -1,4 +1,5 @@
 // The mapping of WeChat's error codes to outcomes.
+import { ERRORS } from '../../../../domain/error-catalogue';
 import {
   cleanMessage,
   refusalCode,
@@ -6,6 +7,16 @@ import {
 } from '../../../../providers/wechatpay/calls/error-mapping';
 
 describe('WeChat’s error codes', () => {
+  test.each([
+    ...['ORDERPAID', 'ORDERCLOSED', 'ORDERNOTEXIST', 'RESOURCE_NOT_EXISTS', 'NOT_ENOUGH'],
+    ...['OUT_TRADE_NO_USED', 'PARAM_ERROR', 'SIGN_ERROR', 'NO_AUTH', 'RULELIMIT'],
+    ...['FREQUENCY_LIMITED', 'USERPAYING', 'SYSTEM_ERROR', 'BANK_ERROR', 'A_NEW_CODE'],
+  ])('%s is a 502 for callers: their own request was right', (wechatCode) => {
+    for (const status of [400, 401, 403, 404, 429]) {
+      expect(ERRORS[refusalCode(status, wechatCode)].status).toBe(502);
+    }
+  });
+
   test.each([
     [400, 'PARAM_ERROR', 'WECHAT_REFUSED'],
     [400, 'INVALID_REQUEST', 'WECHAT_REFUSED'],
