@@ -1,6 +1,6 @@
 // Writes and reads the cursor of a list: an opaque text for the place after a row.
+import { isQueryableTime } from './fields';
 import { invalidField } from './problem';
-import { isQueryableTime } from './times';
 
 /** A place in a list: the time and the id of the row before it. */
 export interface Place {

@@ -1,7 +1,17 @@
 // Schemas of the fields that several rooms have in their requests and replies.
 import { z } from 'zod';
 import { fen as asFen, MAX_FEN } from '../../domain/money';
-import { isQueryableTime } from './times';
+
+const FIRST_MS = Date.parse('0001-01-01T00:00:00Z');
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/**
+ * True for a time in Unix ms whose year has four digits: the years of RFC 3339, and those that the
+ * queries of the database accept. An offset can move a valid text out of them.
+ */
+export function isQueryableTime(ms: number): boolean {
+  return ms >= FIRST_MS && ms <= LAST_MS;
+}
 
 /** The ids of interventions, resolutions and patrol runs. */
 

@@ -54,7 +54,7 @@ async function openUnbookable(
   });
 }
 
-/** What the scope had collected before a row, so that nothing of a failed row stays. */
+/** Keeps the scope as it was before a row, so that nothing of a failed row stays. */
 function snapshot(scope: Scope): { readonly restore: () => void } {
   const { verdicts, toQuery, unreadable, refunds, sharings } = scope;
   const { changed, decideAgain, paymentApplied, reportedRefunds } = scope;
