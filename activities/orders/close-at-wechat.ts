@@ -8,6 +8,8 @@ import { ATTEMPT_LIFE_MS, evidenceOf, type WechatActivityDeps } from '../wechat/
 
 /** WeChat accepted the close but does not report the order as closed: it is queried this often. */
 const TAKEN_RETRY_MS = 15_000;
+/** While money of the order is unclear, the close waits, and looks this often. */
+const PAUSED_RETRY_MS = 15_000;
 /** An order that WeChat doesn't know is queried this often: a prepay may still arrive there. */
 const ABSENT_RETRY_MS = 20_000;
 
@@ -31,6 +33,7 @@ export async function closeAtWechat(
   const { database, now } = deps;
   const start = await database.closing.begin(outTradeNo, cause, now());
   if (start.kind === 'decided') return database.runs.load(outTradeNo);
+  if (start.kind === 'paused') throw retryIn(PAUSED_RETRY_MS, 'NOT_YET', 'wechat.close');
   const { merchantId, absentMeansClosedAtMs } = start;
   const order = { outTradeNo, merchantId, absentMeansClosedAtMs };
   const before = await queryState(deps, order);
@@ -77,6 +80,10 @@ async function queryState(deps: WechatActivityDeps, order: Order): Promise<State
   switch (notice.tradeState) {
     case 'SUCCESS':
     case 'REFUND':
+      // It is safe to close here: money of ours that still comes is late, and goes back.
+      if (await deps.database.queries.isDismissed(order.outTradeNo, notice.transactionId)) {
+        return { kind: 'closed' };
+      }
       if (await storeFoundPayment(deps, { notice, raw }, order.merchantId)) return { kind: 'paid' };
       // The payment has a verdict already and did not pay this order. The retry budget bounds the
       // wait: when it is spent, an intervention is opened.

@@ -155,9 +155,18 @@ export async function takeQueryOutcome<Stored, State, Standing>(
   if (outcome.kind === 'ok') {
     return takeReport(kind, request, outcome, { attempt: null, acceptedAtMs });
   }
-  if (!isAbsent(outcome) || !mayBeAbsent) {
-    const operation = kind.operations.query;
+  const operation = kind.operations.query;
+  if (!isAbsent(outcome))
     return failRequest(kind, request, { operation, outcome, attemptId: null });
+  if (!mayBeAbsent) {
+    // WeChat has accepted it before: it is queried again, like one that WeChat still works on.
+    const lost = unusable(
+      'NOT_YET',
+      'WeChat accepted this and does not find it',
+      outcome.requestId,
+    );
+    const evidence = { wechat_code: outcome.wechatCode };
+    return failRequest(kind, request, { operation, outcome: lost, attemptId: null, evidence });
   }
   const start = await kind.startAfterAbsence(request);
   if (start.kind === 'wait') throw comeBack(kind, start.delayMs);

@@ -13,8 +13,6 @@ export function isQueryableTime(ms: number): boolean {
   return ms >= FIRST_MS && ms <= LAST_MS;
 }
 
-/** The ids of interventions, resolutions and patrol runs. */
-
 const CONTROL = /\p{Cc}/u;
 
 /** Any JSON value. */

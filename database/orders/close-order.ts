@@ -4,7 +4,8 @@ import { canBePaid, type OrderStatus } from '../../domain/orders/order-state';
 import type { CloseCause, RunView } from '../../domain/orders/run-view';
 import { mayExistAtWechat, settleAttempt, type AttemptResult } from './record-attempts';
 import { DUE_GRACE_MS } from '../core/due-times';
-import type { Actor, DatabaseContext } from '../core/context';
+import { PAUSING_REASONS } from '../../domain/interventions/reasons';
+import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { closeLocked } from './close-locked-order';
 import { readRunView } from '../core/read-run-view';
 import { lockOrder } from '../core/lock-order';
@@ -13,6 +14,8 @@ import { lockOrder } from '../core/lock-order';
 export type CloseStart =
   /** The order is closed now, or can't be closed any more. */
   | { readonly kind: 'decided' }
+  /** Its money is unclear: an intervention about a mismatch is open. */
+  | { readonly kind: 'paused' }
   /** WeChat may know the order, so the run must query it there. */
   | {
       readonly kind: 'query_wechat';
@@ -93,6 +96,7 @@ function beginClose(
       await closeLocked(context, tx, order, { cause, now });
       return { kind: 'decided' };
     }
+    const isPaused = await hasUnclearMoney(tx, outTradeNo);
     await tx.order.updateMany({
       where: { outTradeNo },
       data: {
@@ -100,6 +104,7 @@ function beginClose(
         dueAt: new Date(nowMs + 4 * DUE_GRACE_MS),
       },
     });
+    if (isPaused) return { kind: 'paused' };
     const { _max } = await tx.providerAttempt.aggregate({
       where: { outTradeNo, operation: 'prepay' },
       _max: { deadlineAt: true },
@@ -113,6 +118,13 @@ function beginClose(
       ),
     };
   });
+}
+
+/** While such an intervention is open, the order is neither queried nor closed. */
+async function hasUnclearMoney(tx: Tx, outTradeNo: string): Promise<boolean> {
+  const reasons = [...PAUSING_REASONS];
+  const open = { outTradeNo, status: 'open', reason: { in: reasons } };
+  return (await tx.intervention.count({ where: open })) > 0;
 }
 
 async function startCloseAttempt(

@@ -74,6 +74,10 @@ export function createQueries(context: DatabaseContext) {
       });
     },
 
+    /** True when the money that WeChat reports is not this order's, and a person dismissed it. */
+    isDismissed: (outTradeNo: string, transactionId: string | null) =>
+      isDismissed(context, outTradeNo, transactionId),
+
     /**
      * Stores a payment that a query found in the inbox, like a callback, so that both are applied
      * alike.
@@ -129,6 +133,20 @@ async function takeTurn(
     nextQueryAt: new Date(next),
   });
   return { kind: 'query', merchantId: row.merchantId, nextDelayMs: wakeAt - nowMs };
+}
+
+async function isDismissed(
+  { prisma }: DatabaseContext,
+  outTradeNo: string,
+  transactionId: string | null,
+): Promise<boolean> {
+  if (transactionId === null) return false;
+  const foreign = { outTradeNo, reason: 'identity_mismatch', subject: transactionId };
+  const [dismissed, open] = await Promise.all([
+    prisma.intervention.count({ where: { ...foreign, resolution: 'dismiss' } }),
+    prisma.intervention.count({ where: { ...foreign, status: 'open' } }),
+  ]);
+  return dismissed > 0 && open === 0;
 }
 
 async function keepFound(

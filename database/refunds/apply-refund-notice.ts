@@ -69,9 +69,11 @@ async function openIfExceeding(
     where: { outTradeNo, transactionId, totalFen: { not: null } },
     select: { totalFen: true, refundedFen: true },
   });
-  if (!paid || paid.refundedFen + refundFen <= (paid.totalFen ?? 0)) return false;
+  const totalFen = paid?.totalFen ?? 0;
+  // One refund of more than the payment does not fit it at all: see recordExternalRefund.
+  if (!paid || refundFen > totalFen || paid.refundedFen + refundFen <= totalFen) return false;
   const orderNo = (order?.outTradeNo ?? null) as LockedRefund['orderNo'];
-  const amounts = { amountFen: fen(refundFen), totalFen: fen(paid.totalFen ?? 0) };
+  const amounts = { amountFen: fen(refundFen), totalFen: fen(totalFen) };
   const refund = { outTradeNo, orderNo, outRefundNo, transactionId, ...amounts };
   const evidence = { source: row.source, notification_id: row.notificationId };
   await openExceededIntervention(scope, refund, { ...evidence, refunded: paid.refundedFen });
@@ -130,6 +132,7 @@ async function recordExternalRefund(
   });
   if (!paid) return null;
   if (notice.totalFen !== null && notice.totalFen !== paid.totalFen) return null;
+  if (refundFen > (paid.totalFen ?? 0)) return null;
   if (notice.merchantId !== null && notice.merchantId !== paid.merchantId) return null;
   const hold = await holdRefund(tx, {
     outRefundNo,

@@ -194,8 +194,11 @@ export async function acceptLate(resolution: ResolutionScope): Promise<Outcome> 
   return DONE;
 }
 
-/** `retry` of a payment that did not match: the order's next query of WeChat is due now. */
-export async function queryAgain({ scope }: ResolutionScope): Promise<Outcome> {
+/**
+ * `retry` of a payment that did not match: the order's run queries WeChat now, also while it closes
+ * the order.
+ */
+export async function queryAgain({ scope, intervention }: ResolutionScope): Promise<Outcome> {
   // Oncepay queries only orders that can be paid: on others this would just hide the money.
   if (!scope.order || !canBePaid(scope.order.status)) {
     const detail = 'This order can no longer be paid, so WeChat is not queried: refund the payment';
@@ -205,5 +208,14 @@ export async function queryAgain({ scope }: ResolutionScope): Promise<Outcome> {
     where: { outTradeNo: scope.outTradeNo, status: { in: ['created', 'awaiting_payment'] } },
     data: { nextQueryAt: scope.now },
   });
+  const { notification_id: notificationId } = (intervention.evidence ?? {}) as {
+    readonly notification_id?: unknown;
+  };
+  if (typeof notificationId !== 'string') return DONE;
+  await scope.tx.inboxNotification.updateMany({
+    where: { outTradeNo: scope.outTradeNo, notificationId, kind: 'payment' },
+    data: { queryRequestedAt: scope.now, queriedAt: null, queryFound: false },
+  });
+  scope.changed = true;
   return DONE;
 }

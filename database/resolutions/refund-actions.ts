@@ -31,12 +31,41 @@ export async function retryRefund(resolution: ResolutionScope): Promise<Outcome>
   const outRefundNo = await refundNoOf(resolution);
   if (outRefundNo === null) return refundNamed(resolution);
   await resetBudgets(scope.tx, outRefundNo);
+  if (isLostAtWechat(resolution)) await doubtAcceptance(resolution, outRefundNo);
   await scope.tx.refund.updateMany({
     where: { outRefundNo, status: { in: ['pending', 'processing', 'abnormal'] } },
     data: { dueAt: scope.now, nextQueryAt: scope.now },
   });
   scope.refunds.add(outRefundNo);
   return DONE;
+}
+
+const LOST_CODES: readonly unknown[] = [
+  'RESOURCE_NOT_EXISTS',
+  'RESOURCE_NOT_EXIST',
+  'RESOURCENOTEXISTS',
+];
+
+/** WeChat had accepted the refund, and doesn't find it: the evidence has WeChat's code. */
+function isLostAtWechat({ intervention }: ResolutionScope): boolean {
+  const evidence = intervention.evidence as { readonly wechat_code?: unknown } | null;
+  return LOST_CODES.includes(evidence?.wechat_code);
+}
+
+/**
+ * Nobody knows any more whether WeChat took the refund: its run queries once more, and when WeChat
+ * still doesn't find the number, it sends the same bytes under the same number.
+ */
+async function doubtAcceptance({ scope }: ResolutionScope, outRefundNo: string): Promise<void> {
+  const { count } = await scope.tx.refund.updateMany({
+    where: { outRefundNo, status: 'processing' },
+    data: { status: 'pending', acceptedAt: null },
+  });
+  if (count === 0) return;
+  await scope.tx.refundAttempt.updateMany({
+    where: { outRefundNo, operation: 'refund', outcome: 'accepted' },
+    data: { outcome: 'unknown' },
+  });
 }
 
 /** `dismiss` of a refund that failed: abandons it, unless WeChat may have it. */

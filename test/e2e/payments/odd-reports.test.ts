@@ -1,7 +1,8 @@
 // Reports of WeChat with odd fields, by callback and by query: none ends in silence.
 import { call } from '../../simulator/wechatpay/support/merchant-client';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
-import { setPolicy, untilOpened } from '../support/interventions';
+import { orderOf, resolve, setPolicy, untilOpened } from '../support/interventions';
+import { until } from '../../support/until';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -152,4 +153,38 @@ test('the trade state REFUND in a callback is explained by our refund at WeChat'
   expect(order).toMatchObject({ amount: { refunded: 300 }, attention: null });
   const given = order.effects.filter(({ effect }) => !effect.includes('_back:'));
   expect(given.filter(({ status }) => status === 'done')).toEqual([]);
+});
+
+test('a mismatch that the close finds pauses the close, and retry queries at once', async () => {
+  const no = await oncepay.newOrder();
+  await oncepay.simulator.pay({ outTradeNo: no, totalFen: 299, callbacks: 0 });
+  await oncepay.call('POST', `/v1/orders/${no}/close`);
+  const first = await untilOpened(oncepay, no, 'amount_mismatch');
+  const queries = () =>
+    oncepay.simulator.requestsOf(no).filter(({ operation }) => operation === 'query').length;
+  const before = queries();
+  expect((await resolve(oncepay, first.id, 'retry')).status).toBe(200);
+  await until('it is queried, and the mismatch is open again', async () => {
+    const { attention } = await oncepay.order(no);
+    return queries() > before && attention !== null && attention.id !== first.id ? true : null;
+  });
+  const order = await oncepay.order(no);
+  expect(order).toMatchObject({
+    status: 'awaiting_payment',
+    attention: { reason: 'amount_mismatch', open_count: 1 },
+  });
+  expect((await resolve(oncepay, order.attention?.id ?? '', 'refund')).status).toBe(200);
+  await oncepay.untilStatus(no, 'closed');
+});
+
+test('an order whose foreign money was dismissed can be closed, and frees its stock', async () => {
+  const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 2 });
+  await oncepay.simulator.pay({ outTradeNo: no, appId: 'wx0000000000000000' });
+  const { id } = await untilOpened(oncepay, no, 'identity_mismatch');
+  expect((await resolve(oncepay, id, 'dismiss')).status).toBe(200);
+  await oncepay.call('POST', `/v1/orders/${no}/close`);
+  const order = await oncepay.untilStatus(no, 'closed');
+  expect(order.attention).toBeNull();
+  const { body } = await oncepay.call('GET', `/v1/products/${sku}`);
+  expect(body).toMatchObject({ reserved: 0 });
 });

@@ -1,6 +1,7 @@
 // Signed responses to refunds and sharings whose fields are not as they should be.
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
-import { setPolicy, untilOpened } from '../support/interventions';
+import { resolve, setPolicy, untilOpened } from '../support/interventions';
+import { until } from '../../support/until';
 import { paidOrder, refundsWith, requestRefund } from '../support/refunds';
 import { receiver, sharableOrder, shared, SHARING_ENV, untilSharing } from '../support/sharing';
 
@@ -70,6 +71,26 @@ test('a response that names another refund is refund_failed; ours keeps its hold
   });
   expect(oncepay.simulator.refund(outRefundNo)).toMatchObject({ status: 'SUCCESS' });
 });
+
+test('an accepted refund that WeChat loses is queried on, and retry sends it again', async () => {
+  await setPolicy(oncepay, 'wechat.refund_query', { max_attempts: 3 });
+  const no = await paidOrder(oncepay);
+  const outRefundNo = `${no}-1`;
+  oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', callbacks: 0, outRefundNo });
+  const lost = { kind: 'error', status: 404, code: 'RESOURCE_NOT_EXISTS', times: 6 } as const;
+  oncepay.simulator.setFault({ operation: 'refund_query', outRefundNo, ...lost });
+  await requestRefund(oncepay, no, { out_refund_no: outRefundNo, amount: 100 });
+  const sent = (operation: string) =>
+    oncepay.simulator.requestsOf(outRefundNo).filter((one) => one.operation === operation);
+  const { id } = await untilOpened(oncepay, no, 'refund_failed');
+  expect(sent('refund_query').length).toBeGreaterThanOrEqual(3);
+  expect((await resolve(oncepay, id, 'retry')).status).toBe(200);
+  await until('it is sent again', () => Promise.resolve(sent('refund')[1] ?? null), 60_000);
+  const [first, second] = sent('refund');
+  expect(second?.bodySha256).toBe(first?.bodySha256);
+  expect(oncepay.simulator.refundsOf(no)).toHaveLength(1);
+  await setPolicy(oncepay, 'wechat.refund_query', { max_attempts: 60 });
+}, 120_000);
 
 test.each([
   ['no numbers', { without: ['order_id', 'transaction_id', 'out_order_no'] }, FOR_EVER],
