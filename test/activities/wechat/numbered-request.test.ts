@@ -180,11 +180,11 @@ test.each<[string, NumberedTurn<string>, Script, string[], string]>([
     'NOT_YET 900',
   ],
   [
-    'a number that WeChat has reported before is never sent again',
+    'a number that WeChat has accepted before is queried on, not sent again',
     query(false),
     { queries: [absent] },
     ['query no'],
-    'wechat.refund_query RESOURCE_NOT_EXISTS',
+    'wechat.refund_query NOT_YET',
   ],
   [
     'a query without response fails, and nothing is sent',
