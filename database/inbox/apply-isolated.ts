@@ -6,9 +6,20 @@ import type { InboxRow, Scope, Verdict } from '../core/scope';
 import { openIntervention } from '../interventions/open-intervention';
 
 /**
+ * True for an error that a row itself causes: a value that the database can't hold (SQLSTATE
+ * classes 22 and 23), or one that the program can't handle. Every other refusal of the database may
+ * be mended behind the scenes, and the same rows are tried again.
+ */
+export function isOfOneRow(error: unknown): boolean {
+  if (isUnavailable(error)) return false;
+  const state = sqlStateOf(error);
+  return state === null || /^2[23]/.test(state);
+}
+
+/**
  * Applies one row. When that fails for a reason of its own, everything that it wrote is taken back,
  * and an intervention is opened about it.
- * @throws when the database can't be reached: then all rows are tried again
+ * @throws when the cause is not the row: then all rows are tried again
  */
 export async function applyIsolated(
   scope: Scope,
@@ -23,7 +34,7 @@ export async function applyIsolated(
     await tx.$executeRaw`RELEASE SAVEPOINT one_notice`;
     return verdict;
   } catch (error) {
-    if (isUnavailable(error)) throw error;
+    if (!isOfOneRow(error)) throw error;
     await tx.$executeRaw`ROLLBACK TO SAVEPOINT one_notice`;
     before.restore();
     scope.order = await lockOrder(tx, scope.outTradeNo);

@@ -6,17 +6,19 @@ import { currentOrder, openScope } from '../core/scope';
 import { carryOutApproved } from '../resolutions/carry-out-approved';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
-import { isUnavailable } from '../core/classify-errors';
 import { endInterventions } from '../interventions/open-intervention';
 import { openUnreadableIntervention } from './open-unreadable-intervention';
 import type { InboxRow, Scope, ReportedRefund, Verdict } from '../core/scope';
-import { applyIsolated } from './apply-isolated';
+import { applyIsolated, isOfOneRow } from './apply-isolated';
 import { applyPayment } from '../payments/apply-payment';
 import { applyRefundNotice } from '../refunds/apply-refund-notice';
 import { readRunView } from '../core/read-run-view';
 
-/** Inbox rows that one transaction applies; the run calls again while some are left. */
-const BATCH = 50;
+/**
+ * Inbox rows that one transaction applies; the run calls again while some are left. A refund takes
+ * some fifteen statements, and the transaction ends after 8 s, also on a busy machine.
+ */
+const BATCH = 20;
 /** Notices of refunds without a booking, read along in case their payment is among those rows. */
 const MAX_REPORTED_REFUNDS = 50;
 
@@ -69,7 +71,7 @@ async function applyAllOrEach(
   try {
     return await applyNotices(context, input, (_scope, _row, apply) => apply());
   } catch (error) {
-    if (isUnavailable(error)) throw error;
+    if (!isOfOneRow(error)) throw error;
     return applyNotices(context, input, applyIsolated);
   }
 }
@@ -118,7 +120,7 @@ async function applyNotices(
     await requestQueries(scope);
     await writeUnreadable(scope);
     await endUndeliverable(scope, rows);
-    await readFurther(scope, waiting);
+    await readFurther(scope, waiting.length);
     const moreResolutions = await carryOutApproved(context, scope);
     if (scope.order && scope.changed) await keepDue(scope);
     return {
@@ -194,19 +196,22 @@ async function endUndeliverable(
 }
 
 /**
- * A payment was applied, and more refunds were reported before it than one look reads: those that
- * were not read lose their verdict, so that the next application decides them again.
+ * A payment was applied, and more refunds were reported before it than this transaction decided:
+ * the others lose their verdict, so that the next applications decide them again.
  */
-async function readFurther(scope: Scope, read: readonly { readonly id: string }[]): Promise<void> {
-  if (!scope.paymentApplied || read.length < BATCH + MAX_REPORTED_REFUNDS) return;
-  const { tx, outTradeNo } = scope;
+async function readFurther(scope: Scope, readCount: number): Promise<void> {
+  const { tx, outTradeNo, verdicts, reportedRefunds } = scope;
+  const isCut =
+    readCount >= BATCH + MAX_REPORTED_REFUNDS ||
+    reportedRefunds.some(({ row }) => !verdicts.has(row.id));
+  if (!scope.paymentApplied || !isCut) return;
   const { count } = await tx.inboxNotification.updateMany({
     where: {
       outTradeNo,
       kind: 'refund',
       verdict: 'conflict',
       resourceEncrypted: { not: null },
-      id: { notIn: read.map(({ id }) => id) },
+      id: { notIn: [...verdicts.keys()] },
     },
     data: { verdict: null, verdictAt: null },
   });

@@ -24,7 +24,10 @@ interface Row {
   leased: boolean;
 }
 
-/** Inbox rows without a verdict (P3), except those with an intervention. */
+/**
+ * Inbox rows without a verdict (P3), except those with an intervention, and those that wait for a
+ * query of WeChat: the order's due time looks after them.
+ */
 export function createStaleNotices({ prisma }: DatabaseContext) {
   return {
     async find(nowMs: number): Promise<StaleNotices> {
@@ -33,6 +36,7 @@ export function createStaleNotices({ prisma }: DatabaseContext) {
           coalesce(lease_until > ${new Date(nowMs)}, false) AS leased
         FROM notification_inbox
         WHERE verdict IS NULL AND undeliverable_at IS NULL
+          AND (query_requested_at IS NULL OR queried_at IS NOT NULL)
           AND received_at <= ${new Date(nowMs - STALE_MS)}
         ORDER BY next_attempt_at LIMIT ${MAX_ROWS}`;
       const runs = new Map<string, { id: string; outTradeNo: string }>();

@@ -132,7 +132,7 @@ async function endUnclear({ tx, outTradeNo, now }: Scope): Promise<void> {
   await tx.$executeRaw`
     UPDATE interventions SET status = 'resolved', resolved_at = ${now}, resolution = 'moot'
     WHERE out_trade_no = ${outTradeNo} AND status = 'open' AND reason = 'reconciliation'
-      AND evidence @> '{"transaction_id": null, "trade_state": "SUCCESS"}'`;
+      AND evidence @> '{"transaction_id": null}' AND evidence->'out_refund_no' IS NULL`;
 }
 
 async function takeNextStep(payment: ReportedPayment, next: NextStep): Promise<void> {

@@ -102,12 +102,17 @@ export async function applyReportedRefunds(
   transactionId: string | null,
 ): Promise<void> {
   scope.paymentApplied = true;
-  for (const { row, notice } of scope.reportedRefunds) {
-    if (notice.transactionId === null || notice.transactionId !== transactionId) continue;
+  const fitting = scope.reportedRefunds.filter(
+    ({ notice }) => notice.transactionId !== null && notice.transactionId === transactionId,
+  );
+  for (const { row, notice } of fitting.slice(0, MAX_AT_ONCE)) {
     await currentOrder(scope);
     scope.verdicts.set(row.id, await applyRefundNotice(context, scope, notice, row));
   }
 }
+
+/** Refunds that are applied together with their payment; the next transactions apply the others. */
+const MAX_AT_ONCE = 10;
 
 /** States in which the money of a refund made elsewhere is gone, or on its way. */
 const EXTERNAL_EVENTS: readonly (RefundEvent | null)[] = ['succeeded', 'abnormal'];

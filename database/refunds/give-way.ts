@@ -10,18 +10,21 @@ const EVIDENCE = { why: 'refunded_elsewhere' };
  * Closes refunds of ours that WeChat does not have, the newest first, until the payment covers all
  * that are left. A refund that WeChat may have is followed until WeChat closes or refuses it; what
  * the payment still covers stays as it is. The caller has locked the payment's order.
+ * @returns the numbers of the refunds that were closed
  */
 export async function giveWay(
   context: DatabaseContext,
   scope: TxScope,
   transactionKey: string,
-): Promise<void> {
+): Promise<readonly string[]> {
+  const given: string[] = [];
   for (;;) {
     const outRefundNo = await newestToClose(scope.tx, transactionKey);
     const refund = outRefundNo === null ? null : await lockRefund(scope.tx, outRefundNo);
-    if (!refund) return;
+    if (!refund) return given;
     const closed = { event: 'closed', refundId: null, nextQueryAt: null } as const;
     await settleRefund(context, scope, refund, { ...closed, evidence: EVIDENCE });
+    given.push(refund.outRefundNo);
   }
 }
 

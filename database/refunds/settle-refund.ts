@@ -66,11 +66,11 @@ export async function settleRefund(
       if ((await freeRefundHold(scope, refund)) > 0) {
         await openRefundIntervention(scope, refund, 'refund_closed', report.evidence);
       }
-      await tellShop(context, scope, refund, 'refund.closed');
+      await reportToShop(context, scope, refund, 'refund.closed');
       break;
     case 'abnormal':
       await openRefundIntervention(scope, refund, 'refund_abnormal', report.evidence);
-      await tellShop(context, scope, refund, 'refund.abnormal');
+      await reportToShop(context, scope, refund, 'refund.abnormal');
       break;
     case 'processing':
     case 'pending':
@@ -89,7 +89,7 @@ async function exceedsPayment(tx: Tx, refund: LockedRefund): Promise<boolean> {
 }
 
 /** Adds the webhook about a refund that ended without success, or needs a person. */
-async function tellShop(
+export async function reportToShop(
   context: DatabaseContext,
   { tx, now }: TxScope,
   refund: LockedRefund,

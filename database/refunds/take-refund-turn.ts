@@ -130,9 +130,7 @@ async function hasGivenWay(
   scope: TurnScope,
   { transactionKey, outRefundNo }: LockedRefund,
 ): Promise<boolean> {
-  await giveWay(context, scope, transactionKey);
-  const closed = { outRefundNo, status: 'closed' };
-  return (await scope.tx.refund.count({ where: closed })) > 0;
+  return (await giveWay(context, scope, transactionKey)).includes(outRefundNo);
 }
 
 function queryTurn(refund: LockedRefund, mayBeAbsent: boolean): RefundTurn {

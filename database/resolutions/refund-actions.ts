@@ -4,6 +4,7 @@ import { isSettled } from '../../domain/refunds/refund-state';
 import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/refund-limits';
 import { freeRefundHold, holdRefund } from '../refunds/hold-refund';
 import { lockRefund } from '../refunds/lock-refund';
+import { reportToShop } from '../refunds/settle-refund';
 import { watchAbnormal } from '../refunds/watch-abnormal-refund';
 import { resetBudgets } from '../retries/spend-retry-budgets';
 import { refundNamed } from './payment-actions';
@@ -89,6 +90,7 @@ export async function abandonRefund(resolution: ResolutionScope): Promise<Outcom
     data: { status: 'closed', closedAt: scope.now, dueAt: null, nextQueryAt: null },
   });
   await freeRefundHold(scope, refund);
+  await reportToShop(resolution.context, scope, refund, 'refund.closed');
   scope.changed = true;
   return DONE;
 }
