@@ -121,7 +121,7 @@ async function writePlan(payment: ReportedPayment, plan: PaymentPlan): Promise<v
       const { to, cause } = plan;
       const { transactionId } = notice;
       await markOrderPaid(context, scope, order, { to, cause, transactionId });
-      await endUnclear(scope);
+      if (order.hasOpenIntervention) await endUnclear(scope);
       return takeNextStep(payment, plan.next);
     }
   }
