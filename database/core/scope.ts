@@ -37,6 +37,8 @@ export interface Scope {
   changed: boolean;
   /** True when a payment got its row: refunds that were reported before it may fit now. */
   paymentApplied: boolean;
+  /** True when more refunds of that payment were reported than one transaction applies. */
+  refundsLeft: boolean;
   /** True when notices with a verdict must be decided again, because they may match now. */
   decideAgain: boolean;
   /** Refunds that WeChat has reported and that are not booked yet. */
@@ -64,6 +66,7 @@ export async function openScope(tx: Tx, outTradeNo: string, now: Date): Promise<
     verdicts: new Map<string, Verdict>(),
     decideAgain: false,
     paymentApplied: false,
+    refundsLeft: false,
     unbooked: new Set<string>(),
     toQuery: new Set<string>(),
     unreadable: new Map<string, readonly string[]>(),

@@ -68,7 +68,7 @@ async function openUnbookable(
 /** Keeps the scope as it was before a row, so that nothing of a failed row stays. */
 function snapshot(scope: Scope): { readonly restore: () => void } {
   const { verdicts, toQuery, unreadable, refunds, sharings } = scope;
-  const { changed, decideAgain, paymentApplied, reportedRefunds } = scope;
+  const { changed, decideAgain, paymentApplied, refundsLeft, reportedRefunds } = scope;
   const maps = [
     [verdicts, new Map(verdicts)],
     [unreadable, new Map(unreadable)],
@@ -88,7 +88,7 @@ function snapshot(scope: Scope): { readonly restore: () => void } {
         current.clear();
         for (const value of kept) current.add(value);
       }
-      Object.assign(scope, { changed, decideAgain, paymentApplied, reportedRefunds });
+      Object.assign(scope, { changed, decideAgain, paymentApplied, refundsLeft, reportedRefunds });
     },
   };
 }

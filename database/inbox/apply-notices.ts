@@ -200,10 +200,8 @@ async function endUndeliverable(
  * the others lose their verdict, so that the next applications decide them again.
  */
 async function readFurther(scope: Scope, readCount: number): Promise<void> {
-  const { tx, outTradeNo, verdicts, reportedRefunds } = scope;
-  const isCut =
-    readCount >= BATCH + MAX_REPORTED_REFUNDS ||
-    reportedRefunds.some(({ row }) => !verdicts.has(row.id));
+  const { tx, outTradeNo, verdicts, refundsLeft } = scope;
+  const isCut = refundsLeft || readCount >= BATCH + MAX_REPORTED_REFUNDS;
   if (!scope.paymentApplied || !isCut) return;
   const { count } = await tx.inboxNotification.updateMany({
     where: {

@@ -46,6 +46,7 @@ export async function applyRefundNotice(
     evidence: { source: row.source, notification_id: row.notificationId },
   });
   if (step.kind === 'refused') return openNoticeIntervention(scope, notice, row);
+  if (step.kind === 'exceeded') return 'conflict';
   if (step.kind === 'duplicate') return 'already_applied';
   scope.changed = true;
   scope.refunds.add(refund.outRefundNo);
@@ -105,6 +106,7 @@ export async function applyReportedRefunds(
   const fitting = scope.reportedRefunds.filter(
     ({ notice }) => notice.transactionId !== null && notice.transactionId === transactionId,
   );
+  scope.refundsLeft ||= fitting.length > MAX_AT_ONCE;
   for (const { row, notice } of fitting.slice(0, MAX_AT_ONCE)) {
     await currentOrder(scope);
     scope.verdicts.set(row.id, await applyRefundNotice(context, scope, notice, row));

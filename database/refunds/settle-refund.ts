@@ -40,7 +40,7 @@ export async function settleRefund(
   scope: TxScope,
   refund: LockedRefund,
   report: RefundReport,
-): Promise<RefundTransition> {
+): Promise<RefundTransition | { readonly kind: 'exceeded' }> {
   const { tx, now } = scope;
   const { outRefundNo, outTradeNo } = refund;
   const step = refundTransition(refund.status, report.event);
@@ -50,7 +50,10 @@ export async function settleRefund(
   if (step.kind !== 'moved') return step;
   if (step.to === 'succeeded' && (await exceedsPayment(tx, refund))) {
     await openExceededIntervention(scope, refund, report.evidence);
-    return { kind: 'duplicate', status: refund.status };
+    // A person has to decide: the sweep starts no run for it meanwhile.
+    const data = { nextQueryAt: null, dueAt: null };
+    await tx.refund.updateMany({ where: { outRefundNo }, data });
+    return { kind: 'exceeded' };
   }
   await moveRefund(scope, refund, step.to, report);
   // Any report shows that the sending did not fail; a refund that was abnormal is so no more.

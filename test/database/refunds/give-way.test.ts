@@ -143,7 +143,8 @@ describe('a refund of ours that WeChat may have', () => {
     const no = await someOrder(world.sql);
     const refund = await sent(no, 200);
     await elsewhere(no, 200);
-    await money.refunds(no, { outRefundNo: refund.no, refundFen: 200 });
+    const told = await money.refunds(no, { outRefundNo: refund.no, refundFen: 200 });
+    expect(told).toMatchObject({ applied: 0, conflicts: 1 });
     expect(await amountsOf(no)).toEqual({ refunded: 200, held: 300, back: 200 });
     expect(await openOf(no)).toMatchObject([
       { reason: 'invariant', subject: `transaction_overdrawn:tx-${no}` },
