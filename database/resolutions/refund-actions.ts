@@ -54,8 +54,8 @@ function isLostAtWechat({ intervention }: ResolutionScope): boolean {
 }
 
 /**
- * Nobody knows any more whether WeChat took the refund: its run queries once more, and when WeChat
- * still doesn't find the number, it sends the same bytes under the same number.
+ * WeChat lost what it had accepted, so its acceptance counts no more. The run queries once more; if
+ * WeChat still does not find the number, the run sends the same bytes under the same number.
  */
 async function doubtAcceptance({ scope }: ResolutionScope, outRefundNo: string): Promise<void> {
   const { count } = await scope.tx.refund.updateMany({
