@@ -14,6 +14,8 @@ export interface OncepayOptions {
   readonly wechatpay: (notifyUrl: string) => Readonly<Record<string, string>>;
   /** Additional variables; they win over the usual ones. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Node's arguments instead of those of `npm run start:api` and `start:worker`. */
+  readonly nodeArgs?: readonly string[];
 }
 
 export type RoleName = 'merchant' | 'operator' | 'admin' | 'viewer';
@@ -93,6 +95,7 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
   const secret = () => randomBytes(24).toString('base64url');
   const keys = { merchant: secret(), operator: secret(), admin: secret(), viewer: secret() };
   const env = environment(options, notifyUrl, keys);
+  const nodeArgs = options.nodeArgs ?? NODE_ARGS;
   let apis = 0;
   let workers = 0;
 
@@ -108,7 +111,7 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
       const listensAt = apis === 1 ? port : await freePort();
       const started = await options.stack.spawn(name, {
         script: 'dist/api/main.js',
-        nodeArgs: NODE_ARGS,
+        nodeArgs,
         env: { ...env, ...own, PORT: String(listensAt) },
         ready: { url: `http://127.0.0.1:${listensAt}/healthz`, timeoutMs: READY_MS },
       });
@@ -118,7 +121,7 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
       const healthPort = await freePort();
       const worker = await options.stack.spawn(`worker-${port}-${(workers += 1)}`, {
         script: 'dist/workers/main.js',
-        nodeArgs: NODE_ARGS,
+        nodeArgs,
         env: { ...env, ...own, PORT: String(healthPort) },
         ready: { url: `http://127.0.0.1:${healthPort}/readyz`, timeoutMs: READY_MS },
       });

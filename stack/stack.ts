@@ -13,6 +13,7 @@ import {
 } from './processes/guardian-client';
 import type { StackSignal } from './processes/guardian-protocol';
 import { isOpenToAll, packageRoot } from './processes/package-root';
+import { databaseUrlFor } from './postgres/database-url';
 import { type PostgresServer, startPostgres } from './postgres/postgres-server';
 import { systemEnvironment } from './processes/system-environment';
 import {
@@ -85,15 +86,6 @@ export interface Stack {
   spawn(name: string, options: ProcessOptions): Promise<Managed>;
   /** Stops our processes first, then the servers, and removes the data folder. */
   stop(): Promise<void>;
-}
-
-/**
- * Returns the URL of another database on the same server. @param databaseUrl a `postgresql://` URL
- */
-export function databaseUrlFor(databaseUrl: string, database: string): string {
-  const url = new URL(databaseUrl);
-  url.pathname = `/${encodeURIComponent(database)}`;
-  return url.href;
 }
 
 async function makeDataDir(): Promise<string> {

@@ -11,7 +11,8 @@ import { Client as TemporalClient, Connection } from '@temporalio/client';
 import { Client } from 'pg';
 import { z } from 'zod';
 import { freePort } from '../../stack/processes/free-port';
-import { databaseUrlFor, type Stack, startStack } from '../../stack/stack';
+import { databaseUrlFor } from '../../stack/postgres/database-url';
+import { type Stack, startStack } from '../../stack/stack';
 
 const IDLE = join(__dirname, 'support', 'idle-process.cjs');
 const OWNER = join(__dirname, 'support', 'abandoned-owner.cjs');

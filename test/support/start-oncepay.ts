@@ -96,6 +96,12 @@ export interface TestOptions {
   readonly through?: (databaseUrl: string) => Promise<string>;
 }
 
+/**
+ * Processes that live for some seconds: a larger young generation than in production saves a fifth
+ * of the CPU time that they need to start and to warm up.
+ */
+const SHORT_LIVED = ['--max-semi-space-size=32', '--max-old-space-size=192'];
+
 let users = 0;
 
 /** A user nobody else has: orders of different tests never look the same. */
@@ -123,6 +129,7 @@ export async function startTestOncepay(options: TestOptions = {}): Promise<TestO
     databaseUrl,
     temporalAddress: address,
     temporalNamespace: namespace,
+    nodeArgs: SHORT_LIVED,
     wechatpay: (notifyUrl) => wechatpayEnvironment(simulator, credentials, notifyUrl),
     env: {
       NODE_ENV: 'test',

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { databaseUrlFor } from '../../stack/stack';
+import { databaseUrlFor } from '../../stack/postgres/database-url';
 import { published } from './servers';
 
 async function onServer<T>(use: (client: Client) => Promise<T>): Promise<T> {
