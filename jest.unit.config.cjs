@@ -28,7 +28,7 @@ const ROOMS = [
 ];
 
 /** Tests in those rooms that start a server, so only `npm test` runs them. */
-const ON_SERVERS = ['docs/readme', 'docs/runbook-shell', '.*-at-simulator'];
+const ON_SERVERS = ['docs/pages-at-work', '.*-at-simulator'];
 
 /** @type {import('jest').Config} */
 module.exports = {

@@ -3,22 +3,22 @@ const Sequencer = require('@jest/test-sequencer').default;
 
 /** Files of more than a minute, the longest first; they mostly wait for time-outs. */
 const LONGEST = [
-  'e2e/outages/wechat-outage',
+  'e2e/interventions',
+  'e2e/sharing',
+  'e2e/refunds',
   'e2e/outages/outages',
   'e2e/patrol/patrol',
-  'e2e/refunds/abnormal-refunds',
-  'e2e/outages/backpressure',
   'e2e/orders/prepay-and-close',
-  'e2e/sharing/profit-sharing',
   'replay/uncached',
-  'e2e/payments/late-payments',
+  'e2e/outages/wechat-outage',
   'e2e/outages/temporal-lost',
-  'e2e/refunds/refunds',
+  'e2e/outages/backpressure',
+  'stack/stack',
   'e2e/interventions/carry-out-resolutions',
   'e2e/outages/too-often',
+  'e2e/outages/retries',
   'model/refunds',
   'model/running',
-  'stack/stack',
 ];
 /** Then these rooms, in this order, then all others. */
 const ROOMS = ['e2e', 'model', 'api', 'docs', 'workers', 'replay'];

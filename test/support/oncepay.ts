@@ -1,7 +1,7 @@
 // A whole Oncepay for one test file: offers start-oncepay.ts, loaded outside the sandbox.
 import type * as outside from './start-oncepay';
 
-export type { OrderView, TestOncepay } from './start-oncepay';
+export type { OrderView, TestOncepay, TestOptions } from './start-oncepay';
 
 declare global {
   /** Set by the test environment (environment.ts). */

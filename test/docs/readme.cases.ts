@@ -12,8 +12,8 @@ import { RECEIVER_RESULTS, SHARING_STATUSES } from '../../domain/sharing/profit-
 import { REFUND_STATUSES } from '../../domain/refunds/refund-state';
 import { RUNTIME_SETTING_NAMES } from '../../domain/settings/runtime-settings';
 import { openApi, operationsOf } from '../api/support/openapi-document';
-import { SHARING_ENV } from '../e2e/support/sharing';
-import { startTestOncepay, type TestOncepay } from '../support/oncepay';
+import type { TestOncepay } from '../support/oncepay';
+import { sharedOncepay } from '../support/share-oncepay';
 
 const LANGUAGES = ['English', 'Chinese'] as const;
 type Language = (typeof LANGUAGES)[number];
@@ -48,14 +48,13 @@ const NOT_YET = ['workflows/patches.ts'];
 let oncepay: TestOncepay;
 let documented: string[];
 beforeAll(async () => {
-  oncepay = await startTestOncepay({ env: SHARING_ENV });
+  oncepay = sharedOncepay();
   const { body } = await oncepay.call('GET', '/openapi.json');
   documented = operationsOf(openApi.parse(body)).map(({ method, path, parameters = [] }) => {
     const query = parameters.filter(({ in: place }) => place === 'query').map(({ name }) => name);
     return callOf(method, path, query);
   });
 });
-afterAll(() => oncepay.stop());
 
 /** The same text for the same call, whatever its parameters are called. */
 function callOf(method: string, path: string, query: readonly string[]): string {

@@ -1,5 +1,6 @@
 // Interventions that stay open, end by themselves, or need a second key.
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import {
   resolve,
@@ -18,12 +19,9 @@ const LARGE_FEN = 200_000;
 const OTHER_APP = 'wx0000000000000000';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({
-    env: { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' },
-  });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 /** WeChat reports a refund that nobody made here. */

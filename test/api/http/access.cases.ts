@@ -1,5 +1,6 @@
 // Roles, keys, paths and query parameters of every operation.
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import type { RoleName } from '../../../stack/oncepay';
 import { countRows, expectProblem } from '../support/refusals';
 
@@ -7,10 +8,9 @@ const NO = '20260101041A2B3C4D5E';
 
 let oncepay: TestOncepay;
 let before: Record<string, number>;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ workers: 0 });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 beforeEach(async () => {
   before = await countRows(oncepay.sql);
 });

@@ -1,6 +1,7 @@
 // Profit sharing end to end: shared, unfrozen, failed, repeated.
 import { sharingWorkflowId } from '../../../domain/temporal/workflow-ids';
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import { resolve, setPolicy, setSetting, untilOpened } from '../support/interventions';
 import {
@@ -11,7 +12,6 @@ import {
   sharableOrder,
   share,
   shared,
-  SHARING_ENV,
   sharingOf,
   sharingsOf,
   untilSharing,
@@ -19,13 +19,11 @@ import {
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
-  oncepay = await startTestOncepay({ env: SHARING_ENV });
-  oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+  oncepay = sharedOncepay();
   for (const operation of ['wechat.sharing', 'wechat.sharing_query']) {
     await setPolicy(oncepay, operation, { base_delay_ms: 50, max_delay_ms: 500, max_attempts: 4 });
   }
 });
-afterAll(() => oncepay.stop());
 afterEach(() => {
   oncepay.simulator.clearFaults();
   oncepay.simulator.setSharingOutcome({ result: 'SUCCESS' });
@@ -35,8 +33,6 @@ afterEach(() => {
 const SWEPT_MS = 30_000;
 /** Temporal notices a dead worker by its missing heartbeat. */
 const RECOVERY_MS = 90_000;
-
-jest.setTimeout(120_000);
 
 const atWechat = (no: string) => oncepay.simulator.balanceOf(no);
 const asked = (number: string, operation: string): number =>

@@ -1,6 +1,7 @@
 // Refunds of shared payments: shares are taken back first.
 import { call } from '../../simulator/wechatpay/support/merchant-client';
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import { resolve, interventionsOf, setPolicy, untilOpened } from '../support/interventions';
 import {
@@ -11,19 +12,16 @@ import {
   SECOND,
   sharableOrder,
   shared,
-  SHARING_ENV,
   sharingOf,
   untilSharing,
 } from '../support/sharing';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
-  oncepay = await startTestOncepay({ env: SHARING_ENV });
-  oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+  oncepay = sharedOncepay();
   const quick = { base_delay_ms: 50, max_delay_ms: 500, max_attempts: 3 };
   await setPolicy(oncepay, 'wechat.return', quick);
 });
-afterAll(() => oncepay.stop());
 afterEach(() => {
   oncepay.simulator.clearFaults();
   oncepay.simulator.setReturnOutcome({ result: 'SUCCESS' });
@@ -31,8 +29,6 @@ afterEach(() => {
 
 /** The sweep starts the refund's run within 10 s. */
 const SWEPT_MS = 40_000;
-jest.setTimeout(120_000);
-
 /** An order whose payment these receivers hold these parts of. */
 async function sharedOrder(parts: readonly [fen: number, account: string][]) {
   const no = await sharableOrder(oncepay);

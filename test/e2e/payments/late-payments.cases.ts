@@ -1,15 +1,13 @@
 // Payments after the close: refunded once, whatever fails meanwhile.
-import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { countEffects, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import { lateOrder, untilOpened, untilRefund } from '../support/interventions';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({
-    env: { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' },
-  });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 /** Temporal notices a dead worker after 45 s; the rest is for a busy machine. */

@@ -1,5 +1,6 @@
 // Refunds that a caller requests: parts, repeats, limits, and WeChat's reports on them.
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import {
   resolve,
@@ -19,12 +20,9 @@ import {
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
-  oncepay = await startTestOncepay({
-    env: { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' },
-  });
+  oncepay = sharedOncepay();
   await setPolicy(oncepay, 'wechat.refund', { base_delay_ms: 50 });
 });
-afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 const refund = (no: string, body: object, headers?: Record<string, string>) =>

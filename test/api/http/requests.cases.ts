@@ -1,7 +1,8 @@
 // Bodies and raw HTTP requests that the api accepts or refuses.
 import { gzipSync } from 'node:zlib';
 import { MAX_BODY_BYTES } from '../../../api/http/json-body';
-import { orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { orderBody, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import { exchange } from '../support/raw-http';
 import { countRows, expectProblem } from '../support/refusals';
@@ -9,11 +10,10 @@ import { countRows, expectProblem } from '../support/refusals';
 let oncepay: TestOncepay;
 let port: number;
 let before: Record<string, number>;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ workers: 0 });
+beforeAll(() => {
+  oncepay = sharedOncepay();
   port = oncepay.apis[0]?.port ?? 0;
 });
-afterAll(() => oncepay.stop());
 beforeEach(async () => {
   before = await countRows(oncepay.sql);
 });

@@ -1,17 +1,15 @@
 // Effects that a refund takes back: points, sales, stock and codes.
-import { someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { someUser, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { resolve, orderOf, setPolicy, untilOpened } from '../support/interventions';
 import { requestRefund, refundsWith } from '../support/refunds';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
-  oncepay = await startTestOncepay({
-    env: { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' },
-  });
+  oncepay = sharedOncepay();
   await setPolicy(oncepay, 'wechat.refund', { base_delay_ms: 50 });
   await setPolicy(oncepay, 'fulfilment.points', { base_delay_ms: 50, max_attempts: 2 });
 });
-afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 let asked = 0;

@@ -1,18 +1,18 @@
 // Products, stock and codes: which requests are refused.
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { countRows, expectProblem } from '../support/refusals';
 
 let oncepay: TestOncepay;
 let before: Record<string, number>;
 beforeAll(async () => {
-  oncepay = await startTestOncepay({ workers: 0 });
+  oncepay = sharedOncepay();
   await put('shirt', { name: 'Shirt', kind: 'physical', stock: 5 });
   await put('air', { name: 'Air', kind: 'physical', stock: null });
   await put('game', { name: 'Game', kind: 'virtual' });
   await put('other-game', { name: 'Other game', kind: 'virtual' });
   await post('other-game/codes', { codes: ['THEIRS-1', 'THEIRS-2'] });
 });
-afterAll(() => oncepay.stop());
 beforeEach(async () => {
   before = await countRows(oncepay.sql);
 });

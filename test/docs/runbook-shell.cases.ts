@@ -2,8 +2,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { INTERVENTION_REASONS, INTERVENTIONS } from '../../domain/interventions/reasons';
-import { SHARING_ENV, sharingOf, untilSharing } from '../e2e/support/sharing';
-import { startTestOncepay, type TestOncepay } from '../support/oncepay';
+import { sharingOf, untilSharing } from '../e2e/support/sharing';
+import type { TestOncepay } from '../support/oncepay';
+import { sharedOncepay } from '../support/share-oncepay';
 import { readPage, shellOf, shellOfChapter } from './support/pages';
 
 const runbook = readPage('docs/operate/runbook.md');
@@ -14,11 +15,9 @@ const resolving = readPage('docs/operate/resolve-interventions.md');
 const NO_INTERVENTION = '01a210ff-7d42-7000-abfa-ab0d2c2fac8d';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ env: SHARING_ENV });
-  oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 
 /** Runs lines of a page after the runbook's own set-up. @returns the replies, one JSON each */
 async function run(lines: string, no: string): Promise<unknown[]> {

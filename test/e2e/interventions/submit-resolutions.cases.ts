@@ -1,5 +1,6 @@
 // Resolutions of interventions: two keys, repeats, refusals.
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import {
   resolve,
@@ -20,13 +21,10 @@ const LARGE_ORDER = { ...LARGE, amount: { total: 200_000, currency: 'CNY' } };
 let oncepay: TestOncepay;
 /** The worker that runs now: a test may stop it and start another one. */
 let worker: TestOncepay['workers'][number] | undefined;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({
-    env: { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' },
-  });
+beforeAll(() => {
+  oncepay = sharedOncepay();
   [worker] = oncepay.workers;
 });
-afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 async function mismatched(body?: Record<string, unknown>, totalFen = 299): Promise<string> {
@@ -207,6 +205,7 @@ test('a resolution without a running worker is kept and carried out later', asyn
   const other = await resolve(oncepay, id, 'skip');
   expect(other).toMatchObject({ status: 409, body: { code: 'ANSWER_UNDER_WAY' } });
   worker = await oncepay.startWorker();
+  oncepay.workers.push(worker);
   const order = await oncepay.untilStatus(no, 'fulfilled', 60_000);
   expect(order.codes?.map(({ code }) => code).sort()).toEqual(codes);
   expect(order.attention).toBeNull();
@@ -364,6 +363,7 @@ test('a resolution not carried out yet is refused once a payment ends its case',
   expect([given.status, resolutionOf(given.body).status]).toEqual([202, 'approved']);
   await oncepay.simulator.pay({ outTradeNo: no });
   worker = await oncepay.startWorker();
+  oncepay.workers.push(worker);
   await oncepay.untilStatus(no, 'fulfilled', 60_000);
   await untilResolved(oncepay, id);
   const { rows } = await oncepay.sql.query(

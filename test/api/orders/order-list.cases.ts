@@ -2,7 +2,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import { checkDigits } from '../../../domain/orders/order-number';
 import { orderListReply } from '../../../api/orders/replies';
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 
 const ORDERS = 250;
 /** Several orders have the same time of creation. */
@@ -31,7 +32,7 @@ const rows: Row[] = Array.from({ length: ORDERS }, (_, index) => {
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
-  oncepay = await startTestOncepay({ workers: 0 });
+  oncepay = sharedOncepay();
   await oncepay.sql.query(
     `INSERT INTO orders (out_trade_no, channel, status, user_id, description, total_fen, app_id,
        merchant_id, notify_url, time_expire, expires_at, created_at)
@@ -48,7 +49,6 @@ beforeAll(async () => {
     );
   }
 });
-afterAll(() => oncepay.stop());
 
 async function walk(
   query: string,

@@ -1,5 +1,6 @@
 // Abnormal refunds: redirected by an operator, or handled on WeChat's merchant platform.
-import { startTestOncepay, type OrderView, type TestOncepay } from '../../support/oncepay';
+import type { OrderView, TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import {
   resolve,
@@ -12,14 +13,11 @@ import type { Intervention } from '../support/interventions';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
-  oncepay = await startTestOncepay({
-    env: { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' },
-  });
+  oncepay = sharedOncepay();
   for (const operation of ['wechat.refund', 'wechat.refund_query']) {
     await setPolicy(oncepay, operation, { base_delay_ms: 50, max_attempts: 3 });
   }
 });
-afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 /** Temporal notices a dead worker after 45 s; the rest is for a busy machine. */

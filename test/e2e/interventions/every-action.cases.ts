@@ -1,6 +1,7 @@
 // Plays every action of every intervention reason.
 import { INTERVENTIONS, type InterventionReason } from '../../../domain/interventions/reasons';
-import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { countEffects, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import {
   resolve,
@@ -22,20 +23,17 @@ import {
   refundOf,
   sharableOrder,
   shared,
-  SHARING_ENV,
   sharingsOf,
   untilSharing,
 } from '../support/sharing';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
-  oncepay = await startTestOncepay({ env: SHARING_ENV });
-  oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+  oncepay = sharedOncepay();
   for (const operation of ['fulfilment.points', 'notification.webhook', 'wechat.refund']) {
     await setPolicy(oncepay, operation, { base_delay_ms: 50, max_attempts: 2 });
   }
 });
-afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 type Reason = InterventionReason;

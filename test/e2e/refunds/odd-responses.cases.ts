@@ -1,18 +1,17 @@
 // Signed responses to refunds and sharings whose fields are not as they should be.
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { resolve, setPolicy, untilOpened } from '../support/interventions';
 import { until } from '../../support/until';
 import { paidOrder, refundsWith, requestRefund } from '../support/refunds';
-import { receiver, sharableOrder, shared, SHARING_ENV, untilSharing } from '../support/sharing';
+import { receiver, sharableOrder, shared, untilSharing } from '../support/sharing';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
-  oncepay = await startTestOncepay({ env: SHARING_ENV });
-  oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+  oncepay = sharedOncepay();
   await setPolicy(oncepay, 'wechat.refund_query', { base_delay_ms: 50, max_delay_ms: 200 });
   await setPolicy(oncepay, 'wechat.sharing_query', { base_delay_ms: 50, max_delay_ms: 200 });
 });
-afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 const FOR_EVER = 1_000;

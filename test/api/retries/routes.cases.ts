@@ -1,13 +1,13 @@
 // Reading and replacing retry policies.
 import { DEFAULT_POLICIES, RETRY_OPERATIONS } from '../../../domain/retries/retry-policy';
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { countRows, expectProblem } from '../support/refusals';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ workers: 0 });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 
 interface Policy {
   readonly operation: string;

@@ -1,12 +1,12 @@
 // Reading and overriding settings at runtime.
-import { orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { orderBody, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { countRows, expectProblem } from '../support/refusals';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ workers: 0, env: { ONCEPAY_QUERY_SCHEDULE: '30s,90s' } });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 
 const put = (name: string, body: unknown) =>
   oncepay.call('PUT', `/v1/settings/${name}`, { body: body as object });

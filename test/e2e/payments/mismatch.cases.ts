@@ -1,13 +1,13 @@
 // Payments that don't fit their order: amount, identity, second and late ones.
 import { call } from '../../simulator/wechatpay/support/merchant-client';
-import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { countEffects, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ env: { ONCEPAY_QUERY_SCHEDULE: '1s' } });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 
 const OTHER_APP = 'wx0000000000000000';
 const OTHER = '1900000000';
