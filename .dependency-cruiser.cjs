@@ -129,6 +129,19 @@ module.exports = {
       to: { path: '^generated/|@prisma/' },
     },
     {
+      name: 'connections-are-opened-in-one-place',
+      severity: 'error',
+      comment: 'Only database/connections/ opens connections to PostgreSQL: use openPool there.',
+      from: {
+        path: '^(activities|api|cli|config|database|domain|providers|workers|workflows)/',
+        pathNot: '^database/connections/',
+      },
+      to: {
+        path: 'node_modules/(pg|pg-pool|@prisma/adapter-pg)/|node_modules/@types/pg/',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'database-knows-no-temporal',
       severity: 'error',
       from: { path: '^(database|providers)/' },

@@ -15,6 +15,7 @@ module.exports = {
   database: {
     files: [],
     rungs: [
+      ['connections'],
       ['encryption', 'migrations'],
       ['core'],
       ['interventions', 'settings', 'requests'],

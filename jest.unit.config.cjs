@@ -18,6 +18,7 @@ const ROOMS = [
   'api/dispatcher/breaker',
   'api/health',
   'config',
+  'database/connections/describe-failure',
   'database/encryption/field-encryption',
   'database/encryption/keyed-hash',
   'docker-compose',

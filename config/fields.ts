@@ -3,6 +3,7 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'n
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 import { isFen, MAX_FEN, type Fen } from '../domain/money';
+import { DatabaseUrlError, readDatabaseUrl } from '../domain/settings/database-url';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
 import { formatDuration, MAX_DURATION_MS, parseDurationMs } from './durations';
 
@@ -94,13 +95,14 @@ function urlProblem(
   return null;
 }
 
-export const databaseUrl = z
-  .string()
-  .refine(
-    (value) =>
-      URL.canParse(value) && ['postgres:', 'postgresql:'].includes(new URL(value).protocol),
-    'must be a postgresql:// URL',
-  );
+export const databaseUrl = z.string().superRefine((value, context) => {
+  try {
+    readDatabaseUrl(value);
+  } catch (error) {
+    if (!(error instanceof DatabaseUrlError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+  }
+});
 
 export const apiKeys = z.string().transform((value, context): ApiKey[] => {
   const keys: ApiKey[] = [];

@@ -181,8 +181,9 @@ export function loadDatabaseUrl(env: Environment = process.env): string {
   const { values } = withFiles(pick(env, 'DATABASE_URL'), problems);
   const parsed = field.databaseUrl.safeParse(values['DATABASE_URL']);
   if (parsed.success && problems.length === 0) return parsed.data;
-  const why = values['DATABASE_URL'] === undefined ? 'is missing' : 'must be a postgresql:// URL';
-  throw new ConfigurationError(problems[0] ?? `DATABASE_URL ${why}`);
+  const problem = parsed.error?.issues[0]?.message;
+  const why = values['DATABASE_URL'] === undefined ? 'is missing' : problem;
+  throw new ConfigurationError(problems[0] ?? `DATABASE_URL ${why ?? 'is missing'}`);
 }
 
 function pick(env: Environment, name: string): Environment {

@@ -1,8 +1,8 @@
 // Opens the database and wires the functions of all its rooms.
-import { PrismaPg } from '@prisma/adapter-pg';
-import { Pool } from 'pg';
 import { DEFAULT_SHARING } from '../domain/settings/runtime-settings';
 import { PrismaClient } from '../generated/prisma/client';
+import { modelAdapter } from './connections/model-adapter';
+import { openPool } from './connections/open-connections';
 import { createResolutions } from './resolutions/resolutions';
 import { createCallbackDeliveries } from './inbox/callback-log';
 import { createAnnouncements } from './interventions/announcements';
@@ -72,28 +72,23 @@ export type Database = ReturnType<typeof openDatabase>;
 /**
  * Opens the database: one Prisma client on one pool, and the functions of all rooms, on domain
  * types. Nothing is sent before the first call, so the database may be down at the start.
+ * @throws DatabaseUrlError when the URL can't be used
  */
 export function openDatabase(options: DatabaseOptions) {
-  const pool = new Pool({
-    connectionString: options.url,
-    max: options.maxConnections ?? DEFAULT_CONNECTIONS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-    keepAlive: true,
-    application_name: 'oncepay',
-  });
-  pool.on('error', (error) => options.onIdleError?.(error));
-  // A statement that timed out may leave its transaction open. The pool would give the connection
-  // to the next caller, whose commit would also commit that half of a transaction. So the
-  // connection is ended.
-  pool.on('release', (_error, client) => {
-    if (client.getTransactionStatus() !== 'I')
-      void client.end().catch((error: unknown) => options.onIdleError?.(error as Error));
+  const pool = openPool({
+    url: options.url,
+    applicationName: 'oncepay',
+    maxConnections: options.maxConnections ?? DEFAULT_CONNECTIONS,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    queryTimeoutMs: QUERY_TIMEOUT_MS,
+    settings: {
+      statement_timeout: String(STATEMENT_TIMEOUT_MS),
+      idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+    },
+    onIdleError: options.onIdleError,
   });
   const prisma = new PrismaClient({
-    adapter: new PrismaPg(pool),
+    adapter: modelAdapter(pool, options.url),
     transactionOptions: { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_TIMEOUT_MS },
   });
   const context: DatabaseContext = {

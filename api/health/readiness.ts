@@ -6,7 +6,11 @@ import type { TemporalHealth } from '../temporal/connection';
 /** Requests within this time share one check. */
 const CACHE_MS = 1_000;
 const DATABASE_TIMEOUT_MS = 2_000;
-const NO_RESPONSE = { reachable: false, pendingMigrations: null };
+const NO_RESPONSE = {
+  reachable: false,
+  reason: 'no response in time',
+  pendingMigrations: null,
+};
 
 /** Whether callbacks can be accepted, and the state of each dependency. */
 export interface Readiness {
@@ -40,6 +44,7 @@ export function createReadiness(deps: {
       ready: database.reachable && pending?.length === 0,
       checks: {
         database: database.reachable ? 'up' : 'down',
+        ...(database.reason === null ? {} : { database_reason: database.reason }),
         migrations,
         temporal: temporal.temporal,
         search_attributes: temporal.searchAttributes,

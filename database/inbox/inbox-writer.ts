@@ -1,7 +1,8 @@
 // Stores callbacks in the inbox, in micro-batches on connections of its own (P1, P2).
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import type { Notice } from '../../domain/payments/notices';
+import { openPool } from '../connections/open-connections';
 import { sqlStateOf } from '../core/classify-errors';
 import { createFieldCipher } from '../encryption/field-encryption';
 import { createKeyedHash } from '../encryption/keyed-hash';
@@ -52,7 +53,7 @@ const QUERY_TIMEOUT_MS = 2_500;
  * the whole index, until the next ANALYZE. A plan for each call looks up each row, for some 0.4 ms
  * a batch.
  */
-const PLAN_EACH_CALL = '-c plan_cache_mode=force_custom_plan';
+const PLAN_EACH_CALL = { plan_cache_mode: 'force_custom_plan' };
 
 interface Row {
   readonly id: string;
@@ -118,16 +119,15 @@ export function createInboxWriter(options: {
   hashKey: Buffer;
   onIdleError?: (error: Error) => void;
 }): InboxWriter {
-  const pool = new Pool({
-    connectionString: options.url,
-    max: CONNECTIONS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
-    keepAlive: true,
-    application_name: 'oncepay-callbacks',
-    options: PLAN_EACH_CALL,
+  const pool = openPool({
+    url: options.url,
+    applicationName: 'oncepay-callbacks',
+    maxConnections: CONNECTIONS,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    queryTimeoutMs: QUERY_TIMEOUT_MS,
+    settings: PLAN_EACH_CALL,
+    onIdleError: options.onIdleError,
   });
-  pool.on('error', (error) => options.onIdleError?.(error));
   const cipher = createFieldCipher(options.encryptionKeys);
   const hash = createKeyedHash(options.hashKey);
   const waiting: Waiting[] = [];

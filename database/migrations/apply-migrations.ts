@@ -3,7 +3,11 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { types } from 'node:util';
-import { Client, DatabaseError, type Pool } from 'pg';
+import type { Client, Pool } from 'pg';
+import { readDatabaseUrl } from '../../domain/settings/database-url';
+import { findSchema } from '../connections/model-adapter';
+import { openConnection } from '../connections/open-connections';
+import { codeOf } from '../connections/session';
 
 /*
  * The runner does what `prisma migrate deploy` does and keeps the same table of applied migrations:
@@ -17,6 +21,12 @@ const LOCK_KEY = 72_707_369;
 const LOCK_WAIT = '15min';
 const CONNECT_TIMEOUT_MS = 10_000;
 const UNDEFINED_TABLE = '42P01';
+const INSUFFICIENT_PRIVILEGE = '42501';
+/**
+ * Prisma writes this statement before the first table. It needs the right to create schemas also
+ * where the schema exists; and the tables may be in another schema, which the runner makes.
+ */
+const MAKES_PUBLIC = /^CREATE SCHEMA IF NOT EXISTS "public";$/m;
 
 /** The table of applied migrations, as Prisma's schema engine creates it. */
 const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
@@ -99,16 +109,66 @@ function refuseBrokenHistory(
   }
 }
 
-async function apply(client: Client, migration: Migration): Promise<void> {
+/**
+ * Runs the work in one transaction, alone: the lock lasts as long as the transaction. A lock of the
+ * session would be lost behind a pooler, where the next transaction may have another session.
+ */
+async function alone<T>(client: Client, work: () => Promise<T>): Promise<T> {
   try {
-    await client.query('BEGIN');
-    await client.query(migration.sql);
-    await client.query(RECORD, [randomUUID(), migration.checksum, migration.name]);
+    // The state that the lock's last holder left must be seen, so no older snapshot is kept.
+    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+    await client.query(`SET LOCAL lock_timeout = '${LOCK_WAIT}'`);
+    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK_KEY]);
+    await client.query('SET LOCAL lock_timeout TO DEFAULT');
+    const result = await work();
     await client.query('COMMIT');
+    return result;
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {
-      // The error of the migration counts; the session ends anyway, and PostgreSQL then rolls back.
+      // The first error counts; the session ends anyway, and PostgreSQL then rolls back.
     });
+    throw error;
+  }
+}
+
+const inSchema = (client: Client, schema: string) =>
+  client.query(`SELECT set_config('search_path', quote_ident($1), true)`, [schema]);
+
+/** @returns the schema of our tables; it exists, and has the table of applied migrations */
+async function prepareSchema(client: Client, named: string | null): Promise<string> {
+  const schema = named ?? (await findSchema(client));
+  if (schema === null) {
+    throw new MigrationError(
+      "The role's search_path names no schema that exists: create it, or name one in " +
+        'DATABASE_URL with `?schema=`.',
+    );
+  }
+  const { rowCount } = await client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [
+    schema,
+  ]);
+  try {
+    if (rowCount === 0) await client.query(`CREATE SCHEMA "${schema}"`);
+    await inSchema(client, schema);
+    const { rows } = await client.query(`SELECT 1 WHERE to_regclass('_prisma_migrations') IS NULL`);
+    if (rows.length > 0) await client.query(MIGRATIONS_TABLE);
+    return schema;
+  } catch (error) {
+    if (codeOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+    throw new MigrationError(
+      rowCount === 0
+        ? `The schema ${schema} does not exist, and the role may not create it. As a superuser: ` +
+            `CREATE SCHEMA "${schema}" AUTHORIZATION the role.`
+        : `The role may not create tables in the schema ${schema}. Give it a schema of its own ` +
+            'and name it in DATABASE_URL with `?schema=`, or grant it CREATE on this one.',
+    );
+  }
+}
+
+async function apply(client: Client, migration: Migration): Promise<void> {
+  try {
+    await client.query(migration.sql.replace(MAKES_PUBLIC, ''));
+    await client.query(RECORD, [randomUUID(), migration.checksum, migration.name]);
+  } catch (error) {
     const reason = types.isNativeError(error) ? error.message : String(error);
     throw new MigrationError(
       `The migration ${migration.name} failed and was rolled back: ${reason}`,
@@ -116,35 +176,49 @@ async function apply(client: Client, migration: Migration): Promise<void> {
   }
 }
 
+/** Applies the first migration that is due. @returns its name; null when none is due */
+async function applyNext(
+  client: Client,
+  schema: string,
+  migrations: readonly Migration[],
+): Promise<string | null> {
+  return alone(client, async () => {
+    await inSchema(client, schema);
+    const { rows } = await client.query<RecordedMigration>(RECORDED);
+    refuseBrokenHistory(migrations, rows);
+    const known = new Set(rows.map((row) => row.name));
+    const due = migrations.find(({ name }) => !known.has(name));
+    if (due !== undefined) await apply(client, due);
+    return due?.name ?? null;
+  });
+}
+
 async function connect(databaseUrl: string): Promise<Client> {
-  const client = new Client({
-    connectionString: databaseUrl,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    application_name: 'oncepay-migrate',
-  });
-  client.on('error', () => {
-    // The running query fails with the same error. Without a listener it would end the process.
-  });
   try {
-    await client.connect();
-    return client;
+    return await openConnection({
+      url: databaseUrl,
+      applicationName: 'oncepay-migrate',
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    });
   } catch (error) {
     const reason =
       types.isNativeError(error) && error.message !== '' ? error.message : 'no response';
-    throw new MigrationError(
-      `The database at ${client.host}:${client.port} can't be reached: ${reason}`,
-    );
+    const { host, hostname, port } = new URL(databaseUrl);
+    const at = port === '' ? `${hostname === '' ? 'the socket' : hostname}:5432` : host;
+    throw new MigrationError(`The database at ${at} can't be reached: ${reason}`);
   }
 }
 
 /**
  * Applies, in the order of their names, the migrations that the database does not have yet. Of two
- * processes at once one waits and then finds nothing to do.
+ * processes at once each applies those that the other has not. The tables are made in the schema
+ * of the URL, or else in that of the role; the schema of the URL is created when it is missing.
  * @param migrationsDir the folder of `<name>/migration.sql`, such as prisma/migrations
  * @param log gets a line for each migration applied
  * @returns the names of those it applied
- * @throws MigrationError when the database is away, a file fails (what it did is undone), an
- * applied file was changed, or an earlier migration did not finish
+ * @throws MigrationError when the database is away, the role may not create schema or tables, a
+ * file fails (what it did is undone), an applied file was changed, or an earlier migration did not
+ * finish
  * @see
  * https://www.prisma.io/docs/orm/prisma-migrate/understanding-prisma-migrate/migration-histories
  */
@@ -157,21 +231,16 @@ export async function migrate(
   const migrations = await Promise.all(names.map((name) => readMigration(migrationsDir, name)));
   const client = await connect(databaseUrl);
   try {
-    await client.query(`SET lock_timeout = '${LOCK_WAIT}'`);
-    await client.query('SELECT pg_advisory_lock($1)', [LOCK_KEY]);
-    await client.query('RESET lock_timeout');
-    await client.query(MIGRATIONS_TABLE);
-    const { rows } = await client.query<RecordedMigration>(RECORDED);
-    refuseBrokenHistory(migrations, rows);
-    const known = new Set(rows.map((row) => row.name));
-    const due = migrations.filter(({ name }) => !known.has(name));
-    for (const migration of due) {
-      await apply(client, migration);
-      log(`Applied ${migration.name}.`);
+    const named = readDatabaseUrl(databaseUrl).schema;
+    const schema = await alone(client, () => prepareSchema(client, named));
+    const applied: string[] = [];
+    for (;;) {
+      const name = await applyNext(client, schema, migrations);
+      if (name === null) return applied;
+      applied.push(name);
+      log(`Applied ${name}.`);
     }
-    return due.map(({ name }) => name);
   } finally {
-    // Ends the session, and with it the lock.
     await client.end();
   }
 }
@@ -187,7 +256,7 @@ export async function pendingMigrations(pool: Pool, migrationsDir: string): Prom
     const finished = new Set(rows.filter((row) => row.finished).map((row) => row.name));
     return names.filter((name) => !finished.has(name));
   } catch (error) {
-    if (error instanceof DatabaseError && error.code === UNDEFINED_TABLE) return names;
+    if (codeOf(error) === UNDEFINED_TABLE) return names;
     throw error;
   }
 }

@@ -1,23 +1,38 @@
-// Checks for `/readyz` that the database is reachable and fully migrated.
+// Checks for `/readyz` that the database takes orders and is fully migrated.
 import type { Pool } from 'pg';
+import { describeFailure } from '../connections/describe-failure';
 import { pendingMigrations } from './apply-migrations';
 
 /** The state of the database as `/readyz` reports it. */
 export interface DatabaseHealth {
   readonly reachable: boolean;
+  /** Why it can't be used, without a secret or a value; null when it is reachable. */
+  readonly reason: string | null;
   /** Names of the migrations that are not applied yet; null when they could not be read. */
   readonly pendingMigrations: readonly string[] | null;
 }
 
+/**
+ * Fails at a reader, where nothing can be stored. An error, not a result, because the pool replaces
+ * a connection whose statement failed so.
+ */
+const REFUSE_READER = `DO $$ BEGIN
+  IF current_setting('transaction_read_only') = 'on' THEN
+    RAISE EXCEPTION 'read-only' USING ERRCODE = 'read_only_sql_transaction';
+  END IF;
+END $$`;
+
 /** The health check that `/readyz` calls. */
 export function createHealth(pool: Pool) {
   return {
-    /** Never throws: a database that can't be read counts as unreachable. */
+    /** Never throws: a database that can't be used counts as unreachable. */
     async check(migrationsDir: string): Promise<DatabaseHealth> {
       try {
-        return { reachable: true, pendingMigrations: await pendingMigrations(pool, migrationsDir) };
-      } catch {
-        return { reachable: false, pendingMigrations: null };
+        await pool.query(REFUSE_READER);
+        const pending = await pendingMigrations(pool, migrationsDir);
+        return { reachable: true, reason: null, pendingMigrations: pending };
+      } catch (error) {
+        return { reachable: false, reason: describeFailure(error), pendingMigrations: null };
       }
     },
   };

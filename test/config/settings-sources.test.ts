@@ -166,6 +166,12 @@ describe('the database alone, for the migrations', () => {
     ['empty', { DATABASE_URL: '' }, 'DATABASE_URL is missing'],
     ['of another kind', { DATABASE_URL: 'mysql://x' }, 'DATABASE_URL must be a postgresql:// URL'],
     [
+      'with a schema of PostgreSQL itself',
+      { DATABASE_URL: `${url}?schema=pg_catalog` },
+      'DATABASE_URL must have one schema after `schema=`: up to 63 letters, digits or ' +
+        'underscores, no name that begins with pg_',
+    ],
+    [
       'in no file',
       { DATABASE_URL_FILE: '/no' },
       "DATABASE_URL_FILE names a file that can't be read",

@@ -156,6 +156,7 @@ const BAD: readonly (readonly [string, string, RegExp])[] = [
   ['PORT', '-1', /must be a port number/],
   ['DATABASE_URL', 'mysql://u:p-7@h/d', /must be a postgresql:\/\/ URL/],
   ['DATABASE_URL', 'no-url-7', /must be a postgresql:\/\/ URL/],
+  ['DATABASE_URL', 'postgresql://u:p-7@h/d?schema=', /must have one schema after `schema=`/],
   ['TEMPORAL_ADDRESS', 'http://temporal-7:7233', /must be host:port/],
   ['TEMPORAL_ADDRESS', 'temporal-7 7233', /must be host:port/],
   ['WECHATPAY_BASE_URL', 'http://wechat-7.example', /must start with https:\/\//],

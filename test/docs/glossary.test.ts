@@ -32,6 +32,7 @@ const has = (word: string): boolean => new RegExp(`(^|[^a-z])${word}($|[^a-z])`)
 const TECHNICAL = [
   'core',
   'requests',
+  'connections',
   'encryption',
   'migrations',
   'views',
