@@ -65,6 +65,11 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 const TRANSACTION_WAIT_MS = 4_000;
 const TRANSACTION_TIMEOUT_MS = 8_000;
 const DEFAULT_CONNECTIONS = 16;
+/**
+ * Prisma's adapter sends a time without an offset, and drops the offset of a time that it reads: it
+ * is right in a session in UTC alone, whatever the zone of the database is.
+ */
+const IN_UTC = '-c TimeZone=UTC';
 
 /** All functions of the database, by room. */
 export type Database = ReturnType<typeof openDatabase>;
@@ -83,6 +88,7 @@ export function openDatabase(options: DatabaseOptions) {
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
     application_name: 'oncepay',
+    options: IN_UTC,
   });
   pool.on('error', (error) => options.onIdleError?.(error));
   // A statement that timed out may leave its transaction open. The pool would give the connection

@@ -53,6 +53,8 @@ const QUERY_TIMEOUT_MS = 2_500;
  * a batch.
  */
 const PLAN_EACH_CALL = '-c plan_cache_mode=force_custom_plan';
+/** As every session of ours; what this path sends has an offset and is right in any zone. */
+const IN_UTC = '-c TimeZone=UTC';
 
 interface Row {
   readonly id: string;
@@ -125,7 +127,7 @@ export function createInboxWriter(options: {
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
     application_name: 'oncepay-callbacks',
-    options: PLAN_EACH_CALL,
+    options: `${PLAN_EACH_CALL} ${IN_UTC}`,
   });
   pool.on('error', (error) => options.onIdleError?.(error));
   const cipher = createFieldCipher(options.encryptionKeys);

@@ -127,6 +127,9 @@ async function connect(databaseUrl: string): Promise<Client> {
   });
   try {
     await client.connect();
+    // By a statement and never in the start-up packet: the migration 0010 reads from pg_settings in
+    // which zone a session of this role and database begins.
+    await client.query("SET TimeZone = 'UTC'");
     return client;
   } catch (error) {
     const reason =
@@ -141,7 +144,8 @@ async function connect(databaseUrl: string): Promise<Client> {
  * Applies, in the order of their names, the migrations that the database does not have yet. Of two
  * processes at once one waits and then finds nothing to do.
  * @param migrationsDir the folder of `<name>/migration.sql`, such as prisma/migrations
- * @param log gets a line for each migration applied
+ * @param log gets a line for each migration applied, and before it those that the file raises as a
+ * warning
  * @returns the names of those it applied
  * @throws MigrationError when the database is away, a file fails (what it did is undone), an
  * applied file was changed, or an earlier migration did not finish
@@ -156,6 +160,10 @@ export async function migrate(
   const names = await migrationNames(migrationsDir);
   const migrations = await Promise.all(names.map((name) => readMigration(migrationsDir, name)));
   const client = await connect(databaseUrl);
+  // A migration says so what the operator has to know.
+  client.on('notice', ({ severity, message }) => {
+    if (severity === 'WARNING' && message !== undefined) log(message);
+  });
   try {
     await client.query(`SET lock_timeout = '${LOCK_WAIT}'`);
     await client.query('SELECT pg_advisory_lock($1)', [LOCK_KEY]);
