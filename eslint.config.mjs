@@ -26,6 +26,27 @@ export default tseslint.config(
       'max-lines': ['error', { max: 400 }],
       'max-lines-per-function': ['error', { max: 70, skipComments: true }],
       'max-params': ['error', { max: 4 }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'CallExpression > MemberExpression[property.name=/^[gs]et(FullYear|Month|Date)$/],' +
+            'CallExpression > MemberExpression[property.name=/^[gs]et(Hours|Minutes|Seconds)$/],' +
+            'CallExpression > MemberExpression[property.name=/^get(Day|TimezoneOffset)$/]',
+          message:
+            'It depends on the TZ of the process. Use the UTC methods, or shanghaiDay (S24).',
+        },
+        {
+          selector:
+            'CallExpression > MemberExpression[property.name=/^to(Locale)?(Date|Time)String$/]',
+          message: 'It depends on the TZ of the process. Use toISOString (S24).',
+        },
+        {
+          selector:
+            'TemplateElement[value.raw=/::(date|timestamp)\\b|date_trunc|current_date|localtime/i]',
+          message: 'It depends on the time zone of the session. Pass the day or time in (S24).',
+        },
+      ],
       'no-restricted-properties': [
         'error',
         {

@@ -1,3 +1,7 @@
+// No test may lean on the machine's time zone. The workers of jest and every process that a test
+// starts have this one; the database has another (test/support/global-setup.ts), and none is UTC.
+process.env.TZ = 'America/New_York';
+
 /** @type {import('jest').Config} */
 module.exports = {
   testMatch: ['<rootDir>/test/**/*.test.ts'],

@@ -65,7 +65,6 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 const TRANSACTION_WAIT_MS = 4_000;
 const TRANSACTION_TIMEOUT_MS = 8_000;
 const DEFAULT_CONNECTIONS = 16;
-
 /** All functions of the database, by room. */
 export type Database = ReturnType<typeof openDatabase>;
 

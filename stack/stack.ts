@@ -31,6 +31,8 @@ export interface StackOptions {
   readonly postgres?: boolean;
   /** Postgres keeps fsync on. Default true; tests turn it off. */
   readonly durable?: boolean;
+  /** The time zone of Postgres, such as `Asia/Shanghai`; the machine's by default. */
+  readonly databaseTimeZone?: string;
   /** Default: an in-memory server without Web UI. */
   readonly temporal?: false | TemporalOptions;
   /** Gets a line for each step that takes long. */
@@ -191,12 +193,16 @@ function assemble(
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const log = options.log ?? (() => undefined);
-  const { temporal = {} } = options;
+  const { temporal = {}, databaseTimeZone } = options;
+  const postgres = {
+    durable: options.durable ?? true,
+    ...(databaseTimeZone !== undefined && { timeZone: databaseTimeZone }),
+  };
   const dataDir = await makeDataDir();
   const guardian = forkGuardian(dataDir);
   try {
     const [postgresServer, temporalServer] = await Promise.all([
-      options.postgres === false ? null : startPostgres(guardian, dataDir, options.durable ?? true),
+      options.postgres === false ? null : startPostgres(guardian, dataDir, postgres),
       temporal === false ? null : startTemporal(guardian, dataDir, temporal, log),
     ]);
     return assemble(guardian, dataDir, postgresServer, temporalServer);

@@ -29,7 +29,8 @@ function sessionOf(url: string, own: SessionSettings) {
     // Prisma reads and writes times without their zone, so the session's zone is part of a value.
     timezone: 'UTC',
   };
-  return { connectionString, session };
+  const startZone = Object.entries(settings).find(([name]) => /^time_?zone$/i.test(name))?.[1];
+  return { connectionString, session, startZone };
 }
 
 /**
@@ -91,7 +92,9 @@ function isUsable(client: PoolClient): boolean {
 }
 
 /**
- * Opens one connection, for the migrations. The caller ends it.
+ * Opens one connection, for the migrations. The caller ends it. A time zone in the URL stands in the
+ * packet that opens it, as 0.3.0 sent it: the migration 0010 reads from `pg_settings` with which
+ * zone the sessions of old processes began.
  * @throws what `pg` throws when the database can't be reached, ReadOnlyServerError
  */
 export async function openConnection(options: {
@@ -99,9 +102,10 @@ export async function openConnection(options: {
   readonly applicationName: string;
   readonly connectTimeoutMs: number;
 }): Promise<Client> {
-  const { connectionString, session } = sessionOf(options.url, {});
+  const { connectionString, session, startZone } = sessionOf(options.url, {});
   const client = new Client({
     connectionString,
+    ...(startZone === undefined ? {} : { options: `-c TimeZone=${startZone}` }),
     connectionTimeoutMillis: options.connectTimeoutMs,
     application_name: options.applicationName,
   });

@@ -214,7 +214,8 @@ async function connect(databaseUrl: string): Promise<Client> {
  * processes at once each applies those that the other has not. The tables are made in the schema
  * of the URL, or else in that of the role; the schema of the URL is created when it is missing.
  * @param migrationsDir the folder of `<name>/migration.sql`, such as prisma/migrations
- * @param log gets a line for each migration applied
+ * @param log gets a line for each migration applied, and before it those that the file raises as a
+ * warning
  * @returns the names of those it applied
  * @throws MigrationError when the database is away, the role may not create schema or tables, a
  * file fails (what it did is undone), an applied file was changed, or an earlier migration did not
@@ -230,6 +231,10 @@ export async function migrate(
   const names = await migrationNames(migrationsDir);
   const migrations = await Promise.all(names.map((name) => readMigration(migrationsDir, name)));
   const client = await connect(databaseUrl);
+  // A migration says so what the operator has to know.
+  client.on('notice', ({ severity, message }) => {
+    if (severity === 'WARNING' && message !== undefined) log(message);
+  });
   try {
     const named = readDatabaseUrl(databaseUrl).schema;
     const schema = await alone(client, () => prepareSchema(client, named));

@@ -104,15 +104,22 @@ async function launchOnFreePort(cluster: Cluster): Promise<{ child: OwnedChild; 
   }
 }
 
+/** How the server runs. */
+export interface PostgresOptions {
+  /** False turns fsync off: faster, but a crash of the machine may lose rows. */
+  readonly durable: boolean;
+  /** The time zone with which sessions begin, such as `Asia/Shanghai`; the machine's by default. */
+  readonly timeZone?: string;
+}
+
 /**
  * Creates a cluster in `<dataDir>/postgres` and starts it.
- * @param durable false turns fsync off: faster, but a crash of the machine may lose rows
  * @throws one sentence that says what is missing, or the server's last log lines
  */
 export async function startPostgres(
   guardian: Guardian,
   dataDir: string,
-  durable: boolean,
+  { durable, timeZone }: PostgresOptions,
 ): Promise<PostgresServer> {
   const cluster: Cluster = {
     guardian,
@@ -120,7 +127,11 @@ export async function startPostgres(
     folder: join(dataDir, 'postgres'),
     logFile: join(dataDir, 'postgres.log'),
     password: randomBytes(12).toString('hex'),
-    settings: [`max_connections=${MAX_CONNECTIONS}`, ...(durable ? [] : NOT_DURABLE)],
+    settings: [
+      `max_connections=${MAX_CONNECTIONS}`,
+      ...(timeZone === undefined ? [] : [`timezone=${timeZone}`]),
+      ...(durable ? [] : NOT_DURABLE),
+    ],
   };
   await initialise(cluster, dataDir);
   const first = await launchOnFreePort(cluster);

@@ -12,6 +12,8 @@ declare global {
 
 /** One namespace for each test file that uses Temporal, so that their task queues don't mix. */
 const NAMESPACES = Array.from({ length: 64 }, (_, index) => `t${index + 1}`);
+/** Usual in China, and far from UTC and from the zone of the processes (jest.config.cjs). */
+const DATABASE_TIME_ZONE = 'Asia/Shanghai';
 const TEMPLATE = 'oncepay_template';
 const MIGRATIONS_DIR = join(__dirname, '..', '..', 'prisma', 'migrations');
 
@@ -30,6 +32,7 @@ async function makeTemplate(stack: Stack): Promise<void> {
 export default async function globalSetup(): Promise<void> {
   const stack = await startStack({
     durable: false,
+    databaseTimeZone: DATABASE_TIME_ZONE,
     temporal: { namespaces: NAMESPACES },
     log: (line) => process.stderr.write(`${line}\n`),
   });

@@ -37,7 +37,8 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-async function create(template: string): Promise<TestDatabase> {
+/** A copy of a database to which nobody is connected. */
+export async function createDatabaseFrom(template: string): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await onServer((client) => client.query(`CREATE DATABASE "${name}" TEMPLATE "${template}"`));
   return {
@@ -48,10 +49,10 @@ async function create(template: string): Promise<TestDatabase> {
 
 /** A database with every migration applied: a copy of the template that the test run migrated. */
 export function createTestDatabase(): Promise<TestDatabase> {
-  return create(published('ONCEPAY_TEST_TEMPLATE'));
+  return createDatabaseFrom(published('ONCEPAY_TEST_TEMPLATE'));
 }
 
 /** An empty database. */
 export function createEmptyDatabase(): Promise<TestDatabase> {
-  return create('template0');
+  return createDatabaseFrom('template0');
 }

@@ -1,0 +1,10 @@
+-- All rows of an Oncepay 0.3.0 (commit 58405fb) that worked for two minutes on PostgreSQL in Asia/Shanghai:
+-- the released program itself wrote them, api, worker, simulator and Temporal running.
+--
+-- Made by write-rows.cjs, beside this file, which says which scenarios it plays. To make it again:
+--   git worktree add /tmp/released 58405fb && cd /tmp/released && npm ci && npm run build
+--   TZ=Asia/Shanghai node write-rows.cjs /tmp/released 0.3.0-in-shanghai.sql
+-- TZ is the zone of the program and, because initdb takes it over, of PostgreSQL.
+--
+-- Each time is written with its offset, so the file means the same in every session. It holds no secret:
+-- the program made up its keys for this run and they are gone.
