@@ -26,6 +26,7 @@ const ROOMS = [
   'domain',
   'providers',
   'tidy',
+  'upgrade',
 ];
 
 /** Tests in those rooms that start a server, so only `npm test` runs them. */

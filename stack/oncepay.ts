@@ -1,6 +1,8 @@
 // Starts one merchant's Oncepay on a stack: api and worker processes with made-up secrets.
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { freePort } from './processes/free-port';
+import { packageRoot } from './processes/package-root';
 import type { Managed, Stack } from './stack';
 
 /** The servers that an Oncepay uses, and its configuration. */
@@ -40,6 +42,14 @@ export interface CallOptions {
   readonly port?: number;
 }
 
+/** The place of one process. */
+export interface Place {
+  /** The folder of the built package that it runs. Default: this package. */
+  readonly root?: string;
+  /** Its port. Default: see `startApi` and `startWorker`. */
+  readonly port?: number;
+}
+
 /** One merchant's Oncepay: its configuration, and the processes that were started. */
 export interface Oncepay {
   readonly apiUrl: string;
@@ -50,15 +60,22 @@ export interface Oncepay {
   /** The API key of each role. */
   readonly keys: Readonly<Record<RoleName, string>>;
   /**
-   * Starts an api. The first one listens at `apiUrl`, each other one at a port of its own.
+   * Starts an api. The first one listens at `apiUrl`, each other one at a port of its own, unless
+   * `place` says otherwise.
    * @param own variables of this process alone
    */
-  startApi(own?: Readonly<Record<string, string>>): Promise<Managed & { readonly port: number }>;
+  startApi(
+    own?: Readonly<Record<string, string>>,
+    place?: Place,
+  ): Promise<Managed & { readonly port: number }>;
   /**
    * Starts a worker. Its health and metrics are at a port of its own.
    * @param own variables of this process alone
    */
-  startWorker(own?: Readonly<Record<string, string>>): Promise<Managed & { readonly port: number }>;
+  startWorker(
+    own?: Readonly<Record<string, string>>,
+    place?: Place,
+  ): Promise<Managed & { readonly port: number }>;
   call(method: string, path: string, options?: CallOptions): Promise<Reply>;
 }
 
@@ -105,22 +122,22 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
     databaseUrl: options.databaseUrl,
     env,
     keys,
-    async startApi(own = {}) {
+    async startApi(own = {}, { root = packageRoot(), port: wanted } = {}) {
       apis += 1;
       const name = `api-${port}-${apis}`;
-      const listensAt = apis === 1 ? port : await freePort();
+      const listensAt = wanted ?? (apis === 1 ? port : await freePort());
       const started = await options.stack.spawn(name, {
-        script: 'dist/api/main.js',
+        script: join(root, 'dist/api/main.js'),
         nodeArgs,
         env: { ...env, ...own, PORT: String(listensAt) },
         ready: { url: `http://127.0.0.1:${listensAt}/healthz`, timeoutMs: READY_MS },
       });
       return { ...started, port: listensAt };
     },
-    async startWorker(own = {}) {
-      const healthPort = await freePort();
+    async startWorker(own = {}, { root = packageRoot(), port: wanted } = {}) {
+      const healthPort = wanted ?? (await freePort());
       const worker = await options.stack.spawn(`worker-${port}-${(workers += 1)}`, {
-        script: 'dist/workers/main.js',
+        script: join(root, 'dist/workers/main.js'),
         nodeArgs,
         env: { ...env, ...own, PORT: String(healthPort) },
         ready: { url: `http://127.0.0.1:${healthPort}/readyz`, timeoutMs: READY_MS },

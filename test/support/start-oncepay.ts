@@ -12,7 +12,7 @@ import { startSimulator } from '../../simulator/wechatpay/server';
 import type { Simulator } from '../../simulator/wechatpay/control/simulator';
 import { createOncepay, type Reply, type Oncepay } from '../../stack/oncepay';
 import { startStack, type Managed, type Stack } from '../../stack/stack';
-import { createTestDatabase } from './test-database';
+import { createTestDatabase, type TestDatabase } from './test-database';
 import { claimTestNamespace } from './test-temporal';
 import { until } from './until';
 import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver';
@@ -92,6 +92,8 @@ export interface TestOptions {
   readonly workers?: number;
   /** A Temporal server of its own, that the test may stop; `persistent` keeps its data then. */
   readonly ownTemporal?: { readonly persistent: boolean };
+  /** Makes the database. Default: one with every migration applied. */
+  readonly database?: () => Promise<TestDatabase>;
   /** Stands between Oncepay and its database. */
   readonly through?: (databaseUrl: string) => Promise<string>;
 }
@@ -120,7 +122,7 @@ export async function startTestOncepay(options: TestOptions = {}): Promise<TestO
     temporal: options.ownTemporal ?? false,
     durable: false,
   });
-  const database = await createTestDatabase();
+  const database = await (options.database ?? createTestDatabase)();
   const { address, namespace } = options.ownTemporal
     ? { address: stack.temporalAddress, namespace: 'default' }
     : await claimTestNamespace();

@@ -25,6 +25,8 @@ export interface WebhookReceiver {
   readonly forged: number;
   /** The next `times` requests get this status and are not kept. */
   failNext(times: number, status?: number): void;
+  /** Refuses every webhook about this order, until `refused` is false. */
+  refuse(outTradeNo: string, refused: boolean): void;
   of(outTradeNo: string): ReceivedWebhook[];
   close(): Promise<void>;
 }
@@ -35,6 +37,7 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   const received: ReceivedWebhook[] = [];
   let forged = 0;
   let failing = { times: 0, status: 500 };
+  const refusedOrders = new Set<string>();
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -49,6 +52,10 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
           Buffer.concat(chunks),
           request.headers as Record<string, string>,
         ) as Omit<ReceivedWebhook, 'id'>;
+        if (refusedOrders.has(body.data.out_trade_no)) {
+          response.writeHead(500).end();
+          return;
+        }
         received.push({ ...body, id: String(request.headers['webhook-id']) });
         response.writeHead(204).end();
       } catch {
@@ -69,6 +76,10 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
     },
     failNext(times, status = 500) {
       failing = { times, status };
+    },
+    refuse(outTradeNo, refused) {
+      if (refused) refusedOrders.add(outTradeNo);
+      else refusedOrders.delete(outTradeNo);
     },
     of: (outTradeNo) => received.filter(({ data }) => data.out_trade_no === outTradeNo),
     async close() {

@@ -1,0 +1,114 @@
+// Compares, after an upgrade, the orders with WeChat's books and the runs with their histories.
+import { temporal as proto } from '@temporalio/proto';
+import { countEffects, type OrderView, type TestOncepay } from '../../support/oncepay';
+import { until } from '../../support/until';
+import type { OpenState } from './open-orders';
+
+/** Runs end soon after their order; the sweep finds those that were left. */
+const RUNS_END_MS = 75_000;
+const FAILED = proto.api.enums.v1.EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED;
+/** A message came while the run was ending: it goes on, as it should. */
+const CAME_LATE =
+  proto.api.enums.v1.WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND;
+
+/** Waits until the shop knows all, then checks status, effects, webhooks, and money at WeChat. */
+export async function checkOrder(
+  oncepay: TestOncepay,
+  no: string,
+  { status, refundedFen }: OpenState['end'],
+): Promise<void> {
+  const order = await oncepay.untilStatus(no, status);
+  expect(order).toMatchObject({ status, amount: { refunded: refundedFen }, attention: null });
+  const isPaid = status !== 'closed' && !order.history.some(({ to }) => to === 'closed');
+  const { applied, pointsEntries, paidSteps } = await countEffects(oncepay.sql, no);
+  const back = order.effects.filter(({ effect }) => effect.startsWith('points_back:')).length;
+  expect({ paidSteps, bookedPoints: pointsEntries - back }).toEqual({
+    paidSteps: isPaid ? 1 : 0,
+    bookedPoints: isPaid ? 1 : 0,
+  });
+  expect(applied).toBe(status === 'closed' ? 0 : 1);
+  checkWebhooks(oncepay, order);
+  expect(bookedRefunds(order)).toEqual(refundsAtWechat(oncepay, no));
+}
+
+/** Each delivery was made once, and the shop got nothing else. */
+function checkWebhooks({ webhooks }: TestOncepay, { out_trade_no: no, deliveries }: OrderView) {
+  expect(deliveries.map(({ status }) => status)).toEqual(deliveries.map(() => 'done'));
+  const sent = deliveries.filter(({ kind }) => kind === 'webhook').map(({ id }) => id);
+  const received = webhooks.of(no).map(({ id }) => id);
+  expect(received.sort()).toEqual(sent.sort());
+}
+
+const bookedRefunds = ({ refunds }: OrderView) =>
+  refunds
+    .map(({ out_refund_no: no, amount, status }) => `${no} ${amount} ${status.toUpperCase()}`)
+    .sort();
+
+const refundsAtWechat = ({ simulator }: TestOncepay, no: string) =>
+  simulator
+    .refundsOf(no)
+    .map(({ outRefundNo, refundFen, status }) => {
+      return `${outRefundNo} ${refundFen} ${status === 'SUCCESS' ? 'SUCCEEDED' : status}`;
+    })
+    .sort();
+
+/** Waits until every run but the patrol's has ended. @throws when one did not end as completed */
+async function untilRunsEnded({ temporal }: TestOncepay): Promise<void> {
+  let open: string[] = [];
+  await until(
+    'every run has ended',
+    async () => {
+      open = [];
+      for await (const { workflowId, status } of temporal.workflow.list()) {
+        if (status.name !== 'COMPLETED' && !workflowId.startsWith('oncepay-patrol')) {
+          open.push(`${workflowId} ${status.name}`);
+        }
+      }
+      return open.length === 0 ? true : null;
+    },
+    RUNS_END_MS,
+  ).catch(() => expect(open).toEqual([]));
+}
+
+/** The workflow tasks that a worker could not carry out, of all runs. */
+export async function failedTasks({ temporal }: TestOncepay): Promise<string[]> {
+  const failures: string[] = [];
+  for await (const { workflowId, runId } of temporal.workflow.list()) {
+    const { events } = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+    for (const event of events ?? []) {
+      const { failure, cause } = event.workflowTaskFailedEventAttributes ?? {};
+      if (event.eventType !== FAILED || cause === CAME_LATE) continue;
+      failures.push(`${workflowId}: ${failure?.message ?? cause}`);
+    }
+  }
+  return failures;
+}
+
+interface PatrolRun {
+  readonly id: string;
+  readonly status: string;
+}
+
+/** The newest patrol. */
+async function latestPatrol(oncepay: TestOncepay): Promise<PatrolRun | undefined> {
+  const { body } = await oncepay.call('GET', '/v1/patrol/runs?limit=1');
+  return (body as unknown as { data: PatrolRun[] }).data[0];
+}
+
+/** Starts a patrol and waits for its report. */
+async function patrolNow(oncepay: TestOncepay): Promise<PatrolRun> {
+  const before = await latestPatrol(oncepay);
+  await oncepay.temporal.schedule.getHandle('oncepay-patrol').trigger();
+  return until('a patrol has ended', async () => {
+    const newest = await latestPatrol(oncepay);
+    return newest && newest.id !== before?.id && newest.status !== 'running' ? newest : null;
+  });
+}
+
+/** Nothing is open, and nothing was left to the patrol or to a person. */
+export async function checkRest(oncepay: TestOncepay): Promise<void> {
+  await untilRunsEnded(oncepay);
+  expect(await patrolNow(oncepay)).toMatchObject({ status: 'done', findings: [] });
+  const { body } = await oncepay.call('GET', '/v1/interventions?status=open');
+  expect(body).toMatchObject({ data: [] });
+}
