@@ -10,7 +10,7 @@ import { lockNumbers } from '../core/lock-order';
 import { endInterventions } from '../interventions/open-intervention';
 import type { InboxRow, Scope, ReportedRefund, Verdict } from '../core/scope';
 import { applyIsolated, isOfOneRow } from './apply-isolated';
-import { openUnreadableIntervention } from './open-unreadable-intervention';
+import { setNoticeAside } from './set-notice-aside';
 import { applyPayment } from '../payments/apply-payment';
 import { applyRefundNotice } from '../refunds/apply-refund-notice';
 import { readRunView } from '../core/read-run-view';
@@ -233,7 +233,7 @@ async function applyRow(
   parse: (resource: string) => Notice,
 ): Promise<Verdict | null> {
   const notice = read(context, row, parse);
-  if (!notice) return openUnreadableIntervention(scope, row);
+  if (!notice) return setNoticeAside(scope, row, { why: 'unreadable' });
   noteUnreadable(scope, row, notice);
   if (notice.kind === 'payment') return applyPayment(context, scope, notice, row);
   if (notice.kind === 'refund') return applyRefundNotice(context, scope, notice, row);
