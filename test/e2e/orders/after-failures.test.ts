@@ -23,7 +23,7 @@ async function runOf(no: string): Promise<string> {
   return (await oncepay.temporal.workflow.getHandle(no).describe()).runId;
 }
 
-test('a payment requested after a resolved refusal waits for the new prepay of the same run', async () => {
+test('a payment requested after a resolved refusal waits for the run’s new prepay', async () => {
   oncepay.simulator.setFault({ operation: 'prepay', ...DENIED });
   const created = await oncepay.call('POST', '/v1/orders', { body: orderBody(LONG) });
   expect(created.status).toBe(502);
@@ -40,7 +40,7 @@ test('a payment requested after a resolved refusal waits for the new prepay of t
   expect(await runOf(no)).toBe(run);
 });
 
-test('a close requested after a resolved refusal waits for the new close of the same run', async () => {
+test('a close requested after a resolved refusal waits for the run’s new close', async () => {
   const no = await oncepay.newOrder(LONG);
   const run = await runOf(no);
   oncepay.simulator.setFault({ operation: 'close', ...DENIED });
@@ -53,7 +53,7 @@ test('a close requested after a resolved refusal waits for the new close of the 
   expect(await runOf(no)).toBe(run);
 });
 
-test('a single mistaken report that an order is closed only makes its run query again', async () => {
+test('a mistaken report that an order is closed only makes its run query again', async () => {
   oncepay.simulator.setFault({
     operation: 'query',
     kind: 'odd',
