@@ -12,8 +12,12 @@ import type { Proposal } from './activity-contract';
  */
 export const noticeSignal = defineSignal<[hint: string]>(NOTICE_SIGNAL);
 
-/** Asks for prepay round `round`. The run replies as soon as anything decides the order (P6). */
-export const prepayUpdate = defineUpdate<PrepayReply, [round: number]>('prepay');
+/**
+ * Asks for prepay round `round`. The run replies as soon as anything decides the order (P6).
+ * `ended` counts the interventions `wechat_failed` that the caller has seen ended: the run does not
+ * reply from older rows. Versions before 0.4.0 send none.
+ */
+export const prepayUpdate = defineUpdate<PrepayReply, [round: number, ended?: number]>('prepay');
 
 /**
  * Names a person's resolution by its id alone; the run acts on the committed, approved row. It
@@ -26,5 +30,6 @@ export const proposeSignal = defineSignal<[proposal: Proposal]>('propose');
 
 /**
  * Asks to close the order. The run replies when it is closed or paid, or when a person is needed.
+ * `ended` as for {@link prepayUpdate}.
  */
-export const closeUpdate = defineUpdate<OrderStatus | 'unknown_order'>('close');
+export const closeUpdate = defineUpdate<OrderStatus | 'unknown_order', [ended?: number]>('close');

@@ -9,7 +9,7 @@ import {
 } from '@temporalio/workflow';
 import { closeCauseAfterQuery, nextMove, nextSteps, type Step } from '../domain/orders/next-steps';
 import { canBePaid } from '../domain/orders/order-state';
-import { isCloseSettled, prepayReply } from '../domain/orders/reply-to-caller';
+import { isCloseSettled, isOlder, prepayReply } from '../domain/orders/reply-to-caller';
 import type { CloseCause, PrepayReply, RunView } from '../domain/orders/run-view';
 import { createActivitiesUnderWay, type ActivitiesUnderWay } from './activities-under-way';
 import { createDisplay } from './display';
@@ -82,27 +82,34 @@ function setHandlers(memory: Memory, wake: () => void): void {
     memory.proposals.push(proposal);
     wake();
   });
-  setHandler(prepayUpdate, async (round): Promise<PrepayReply> => {
+  setHandler(prepayUpdate, async (round, ended = 0): Promise<PrepayReply> => {
     const requestedRound = Math.max(memory.steps.requestedRound, round);
     memory.steps = { ...memory.steps, requestedRound };
+    readAgainIfOlder(memory, ended);
     wake();
-    await condition(() => replyTo(memory, round) !== undefined);
-    return replyTo(memory, round) ?? 'unsettled';
+    await condition(() => replyTo(memory, round, ended) !== undefined);
+    return replyTo(memory, round, ended) ?? 'unsettled';
   });
-  setHandler(closeUpdate, async () => {
+  setHandler(closeUpdate, async (ended = 0) => {
     const closeCause = memory.steps.closeCause ?? 'close_requested';
     memory.steps = { ...memory.steps, closeCause };
+    readAgainIfOlder(memory, ended);
     wake();
     await condition(
-      () => memory.ending || (memory.view !== undefined && isCloseSettled(memory.view)),
+      () => memory.ending || (memory.view !== undefined && isCloseSettled(memory.view, ended)),
     );
     return memory.view?.status ?? 'unknown_order';
   });
 }
 
-function replyTo(memory: Memory, round: number): PrepayReply | undefined {
+/** The caller has seen more interventions end than this run: it reads its rows again. */
+function readAgainIfOlder(memory: Memory, ended: number): void {
+  memory.stale ||= memory.view !== undefined && isOlder(memory.view, ended);
+}
+
+function replyTo(memory: Memory, round: number, ended: number): PrepayReply | undefined {
   if (memory.view === undefined) return undefined;
-  const reply = prepayReply(memory.view, round);
+  const reply = prepayReply(memory.view, round, ended);
   return memory.ending ? (reply ?? 'unsettled') : reply;
 }
 
@@ -149,7 +156,7 @@ function carryOut(step: Step, outTradeNo: string, memory: Memory): Promise<void>
     case 'prepay':
       return memory.refresh(wechat.prepay(outTradeNo, step.round));
     case 'close':
-      return memory.refresh(close(outTradeNo, step.cause));
+      return carryOutClose(outTradeNo, step.cause, memory);
     case 'query':
       return query(outTradeNo, memory);
     case 'query_for_notices':
@@ -168,6 +175,18 @@ async function query(outTradeNo: string, memory: Memory): Promise<void> {
   memory.woken = true;
   const closeCause = closeCauseAfterQuery(finding, memory.steps.closeCause);
   memory.steps = { ...memory.steps, closeCause };
+}
+
+/**
+ * WeChat's report that the order is closed is used once: when the order is still open after it, it
+ * goes on as before, and the row says whether a close is requested.
+ */
+async function carryOutClose(outTradeNo: string, cause: CloseCause, memory: Memory): Promise<void> {
+  try {
+    await memory.refresh(close(outTradeNo, cause));
+  } finally {
+    if (cause === 'closed_at_wechat') memory.steps = { ...memory.steps, closeCause: null };
+  }
 }
 
 /** The database alone closes an order that WeChat can't know; any other is closed at WeChat. */

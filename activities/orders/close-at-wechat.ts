@@ -21,7 +21,8 @@ type StateAtWechat =
 /**
  * Closes an order at WeChat: query, close, query. When WeChat reports a payment on the way, it is
  * stored in the inbox and the order stays open for it. An order that WeChat doesn't know counts as
- * closed as soon as no earlier request can make it known any more (P8).
+ * closed as soon as no earlier request can make it known any more (P8). A report of WeChat that the
+ * order is closed closes nothing by itself: WeChat is only queried, and has to say it again.
  * @returns the view after the close; null when the number is not one of our orders
  * @throws OperationFailure or a delayed retry while the order is still open at WeChat
  */
@@ -39,6 +40,7 @@ export async function closeAtWechat(
   const before = await queryState(deps, order);
   if (before.kind === 'paid') return database.runs.load(outTradeNo);
   if (before.kind === 'closed') return database.closing.finish(outTradeNo, cause, now());
+  if (cause === 'closed_at_wechat') return database.runs.load(outTradeNo);
 
   const sent = await close(deps, order, before);
   if (sent === 'absent' && before.kind === 'absent') {

@@ -2,12 +2,12 @@
 import type { z } from 'zod';
 import type { Database } from '../../database/database';
 import { ALL_ROLES, operation, type Call, type Operation, type Reply } from '../http/operations';
+import { SEQUENCE_ID } from '../http/cursor';
 import { page } from '../http/page';
 import { callbackDeliveryListReply, renderCallbackDelivery } from './replies';
 import { callbackDeliveryListQuery } from './schemas';
 
 /** The ids are a sequence; PostgreSQL's bigint can hold every number of 18 digits. */
-const SEQUENCE_ID = /^\d{1,18}$/;
 
 /** Makes the operation that lists the callbacks of WeChat with the replies to them. */
 export function callbackDeliveryOperations({

@@ -8,6 +8,9 @@ export interface Place {
   readonly id: string;
 }
 
+/** The ids of lists whose rows are numbered: digits that a bigint column can hold. */
+export const SEQUENCE_ID = /^\d{1,18}$/;
+
 /** Encodes a place as the text that a caller sends back for the next page. */
 export function writeCursor({ at, id }: Place): string {
   return Buffer.from(JSON.stringify([at.getTime(), id])).toString('base64url');

@@ -30,6 +30,8 @@ export interface PageRequest<Row> {
   /** The place of a row in the order of the list. */
   readonly placeOf: (row: Row) => Place;
   readonly render: (row: Row) => object;
+  /** The body of the reply where it has more than the rows; `{data, next_cursor}` when left out. */
+  readonly bodyOf?: (data: object[], nextCursor: string | null) => object;
 }
 
 /**
@@ -38,14 +40,16 @@ export interface PageRequest<Row> {
  * @throws ApiError 400 for a cursor that is not of this list
  */
 export async function page<Row>(request: PageRequest<Row>): Promise<Reply> {
-  const { query, idShape, read, placeOf, render } = request;
+  const { query, idShape, read, placeOf, render, bodyOf = listBody } = request;
   const limit = query.limit ?? DEFAULT_LIMIT;
   const after = query.cursor === undefined ? null : readCursor(query.cursor, idShape);
   const rows = await inTime(read(after, limit + 1));
   const shown = rows.slice(0, limit);
   const last = rows.length > limit ? shown.at(-1) : undefined;
-  return {
-    status: 200,
-    body: { data: shown.map(render), next_cursor: last ? writeCursor(placeOf(last)) : null },
-  };
+  const nextCursor = last ? writeCursor(placeOf(last)) : null;
+  return { status: 200, body: bodyOf(shown.map(render), nextCursor) };
+}
+
+function listBody(data: object[], nextCursor: string | null): object {
+  return { data, next_cursor: nextCursor };
 }

@@ -7,7 +7,7 @@ import type { ClientPayParameters } from '../../providers/wechatpay/calls/pay-pa
 import type { WechatPayClient } from '../../providers/wechatpay/client';
 import { inTime } from '../http/deadline';
 import { ApiError, noSuchOrder } from '../http/problem';
-import type { OrderRuns } from '../temporal/order-runs';
+import type { OrderRuns, PrepayRequest } from '../temporal/order-runs';
 
 /** A caller waits this long for a prepay; after that the reply has `payment: null`. */
 const PREPAY_WAIT_MS = 8_000;
@@ -56,8 +56,8 @@ export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) 
     return wechatpay.payParameters({ channel, appId, merchantId, token });
   }
 
-  async function prepay(outTradeNo: string, round: number): Promise<PaymentReply> {
-    await runs.prepay(outTradeNo, round, PREPAY_WAIT_MS);
+  async function prepay(outTradeNo: string, request: PrepayRequest): Promise<PaymentReply> {
+    await runs.prepay(outTradeNo, request, PREPAY_WAIT_MS);
     const order = await find(outTradeNo);
     refuseRefused(order);
     return { order, payment: parameters(order) };
@@ -75,10 +75,12 @@ export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) 
       refuseRefused(order);
       const payment = parameters(order);
       if (payment || !mayBePaid(order)) return { order, payment };
-      return prepay(outTradeNo, order.prepayRounds + 1);
+      const ended = await inTime(database.orders.wechatFailuresEnded(outTradeNo));
+      return prepay(outTradeNo, { round: order.prepayRounds + 1, ended });
     },
     /** Requests the first prepay of a new order. @throws ApiError 502 as `obtain` does */
-    first: (outTradeNo: string): Promise<PaymentReply> => prepay(outTradeNo, 1),
+    first: (outTradeNo: string): Promise<PaymentReply> =>
+      prepay(outTradeNo, { round: 1, ended: 0 }),
   };
 }
 

@@ -82,15 +82,18 @@ export const orderReply = z.object({
       done_at: time.nullable(),
     }),
   ),
-  notices: z.array(
-    z.object({
-      id: z.string(),
-      kind: z.string(),
-      event_type: z.string().nullable(),
-      received_at: time,
-      verdict: z.enum(['applied', 'already_applied', 'conflict', 'ignored']).nullable(),
-    }),
-  ),
+  notices: z
+    .array(
+      z.object({
+        id: z.string(),
+        kind: z.string(),
+        event_type: z.string().nullable(),
+        received_at: time,
+        verdict: z.enum(['applied', 'already_applied', 'conflict', 'ignored']).nullable(),
+      }),
+    )
+    .describe('the newest 200, oldest first'),
+  notices_total: z.int().describe('all notices of the order'),
   transactions: z.array(
     z.object({
       transaction_id: z.string(),
@@ -181,6 +184,7 @@ export function renderOrder(order: OrderDetails, withOpenids: boolean) {
       received_at: notice.receivedAt.toISOString(),
       verdict: notice.verdict,
     })),
+    notices_total: order.noticesTotal,
     transactions: order.transactions.map((transaction) => ({
       transaction_id: transaction.transactionId,
       status: transaction.status,

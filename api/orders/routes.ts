@@ -274,7 +274,10 @@ async function closeOrder(
   const outTradeNo = params.no;
   const status = await inTime(deps.database.closing.request(outTradeNo, caller, deps.now()));
   if (status === null) throw noSuchOrder(outTradeNo);
-  if (canBePaid(status)) await deps.runs.close(outTradeNo, CLOSE_WAIT_MS);
+  if (canBePaid(status)) {
+    const ended = await inTime(deps.database.orders.wechatFailuresEnded(outTradeNo));
+    await deps.runs.close(outTradeNo, ended, CLOSE_WAIT_MS);
+  }
   const order = await deps.payments.find(outTradeNo);
   if (order.status === 'closed' || canBePaid(order.status)) {
     return { status: order.status === 'closed' ? 200 : 202, body: renderPayment(order, null) };

@@ -1,6 +1,6 @@
 // Schemas and renderings of the replies for products and points.
 import { z } from 'zod';
-import type { PointsView, ProductView } from '../../database/fulfilment/change-products';
+import type { PointsEntry, ProductView } from '../../database/fulfilment/change-products';
 import { time } from '../http/reply-fields';
 
 /** A product with its stock. */
@@ -19,23 +19,16 @@ export function renderProduct({ codesLeft, ...product }: ProductView) {
   return { ...product, codes_left: codesLeft };
 }
 
-/** The points of a user. */
+/** The points of a user: the balance, and a page of the entries. */
 export const pointsReply = z.object({
   balance: z.int(),
   entries: z.array(
     z.object({ out_trade_no: z.string(), effect: z.string(), delta: z.int(), at: time }),
   ),
+  next_cursor: z.string().nullable(),
 });
 
-/** Renders the points of a user. */
-export function renderPoints({ balance, entries }: PointsView) {
-  return {
-    balance,
-    entries: entries.map(({ outTradeNo, effect, delta, at }) => ({
-      out_trade_no: outTradeNo,
-      effect,
-      delta,
-      at: at.toISOString(),
-    })),
-  };
+/** Renders an entry of a user's points. */
+export function renderPointsEntry({ outTradeNo, effect, delta, at }: PointsEntry) {
+  return { out_trade_no: outTradeNo, effect, delta, at: at.toISOString() };
 }

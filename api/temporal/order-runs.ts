@@ -5,7 +5,7 @@ import type { InterventionReason } from '../../domain/interventions/reasons';
 import type { PrepayReply } from '../../domain/orders/run-view';
 import { orderRunStart, refundRunStart, sharingRunStart } from '../../domain/temporal/run-start';
 import {
-  CLOSE_UPDATE_ID,
+  closeUpdateId,
   ORDER_WORKFLOW_TYPE,
   orderWorkflowId,
   prepayUpdateId,
@@ -30,6 +30,13 @@ const STUCK: InterventionReason = 'stuck';
 export interface ResolvedIntervention {
   readonly reason: string;
   readonly subject: string;
+}
+
+/** The prepay that a caller requests of an order's run. */
+export interface PrepayRequest {
+  readonly round: number;
+  /** How many interventions `wechat_failed` of the order have ended. */
+  readonly ended: number;
 }
 
 /**
@@ -73,7 +80,11 @@ export interface OrderRuns {
    * Requests a prepay round and waits until anything decides the order.
    * @returns null when the run does not reply in time
    */
-  prepay(outTradeNo: string, round: number, timeoutMs: number): Promise<PrepayReply | null>;
+  prepay(
+    outTradeNo: string,
+    request: PrepayRequest,
+    timeoutMs: number,
+  ): Promise<PrepayReply | null>;
   /** As `wakeForResolution`, and waits until it is carried out or refused, at most `timeoutMs`. */
   resolve(
     outTradeNo: string,
@@ -83,9 +94,10 @@ export interface OrderRuns {
   ): Promise<void>;
   /**
    * Requests a close and waits until the order is closed or can't be closed.
+   * @param ended how many interventions `wechat_failed` of the order have ended
    * @returns null when the run does not reply in time
    */
-  close(outTradeNo: string, timeoutMs: number): Promise<string | null>;
+  close(outTradeNo: string, ended: number, timeoutMs: number): Promise<string | null>;
 }
 
 /**
@@ -117,12 +129,12 @@ export function createOrderRuns(
 
   return {
     ...createMessages(client),
-    prepay: (outTradeNo, round, timeoutMs) =>
+    prepay: (outTradeNo, { round, ended }, timeoutMs) =>
       replyWithin(outTradeNo, timeoutMs, () =>
         client.workflow.executeUpdateWithStart(prepayUpdate, {
           startWorkflowOperation: operation(outTradeNo),
-          args: [round],
-          updateId: prepayUpdateId(round),
+          args: [round, ended],
+          updateId: prepayUpdateId(round, ended),
         }),
       ),
     async resolve(outTradeNo, resolutionId, intervention, timeoutMs) {
@@ -135,12 +147,12 @@ export function createOrderRuns(
         });
       });
     },
-    close: (outTradeNo, timeoutMs) =>
+    close: (outTradeNo, ended, timeoutMs) =>
       replyWithin(outTradeNo, timeoutMs, () =>
         client.workflow.executeUpdateWithStart(closeUpdate, {
           startWorkflowOperation: operation(outTradeNo),
-          args: [],
-          updateId: CLOSE_UPDATE_ID,
+          args: [ended],
+          updateId: closeUpdateId(ended),
         }),
       ),
   };

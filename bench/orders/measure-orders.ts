@@ -34,7 +34,7 @@ export interface OrderResult {
 /** Takes one order from the prepay's update to the end of its run. @returns the time in ms */
 async function completeOrder(side: OrderSide, outTradeNo: string): Promise<number> {
   const startedMs = performance.now();
-  const reply = await side.runs.prepay(outTradeNo, 1, PREPAY_TIMEOUT_MS);
+  const reply = await side.runs.prepay(outTradeNo, { round: 1, ended: 0 }, PREPAY_TIMEOUT_MS);
   if (reply !== 'awaiting_payment')
     throw new Error(`The prepay of ${outTradeNo} got the reply ${String(reply)}`);
   await side.runs.wakeForNotice(outTradeNo, await side.pay(outTradeNo));

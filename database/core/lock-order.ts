@@ -1,4 +1,12 @@
 // Locks an order's row: the one way to a LockedOrder, which writes of an order take.
+//
+// Every transaction takes its locks in this order, so that no two can wait for each other:
+//   1. the row of an Idempotency-Key
+//   2. one order, or one number that is none of our orders: here. Never a second one
+//   3. numbers that another order's transaction may insert as well, sorted: lockNumbers
+//   4. what belongs to that order: transactions, refunds, sharings, interventions, inbox rows
+//   5. products by sku, then codes, points and statistics
+// A statement on rows of many orders skips those that another transaction has locked.
 import type { Fen } from '../../domain/money';
 import type { OrderStatus } from '../../domain/orders/order-state';
 import type { Tx } from './context';
@@ -72,4 +80,19 @@ export async function lockOrder(tx: Tx, outTradeNo: string): Promise<LockedOrder
     FROM interventions WHERE order_no = ${outTradeNo} AND status = 'open'`;
   if (!facts) throw new Error(`No row of facts was returned for order ${outTradeNo}`);
   return { ...row, ...facts } as LockedOrder;
+}
+
+/** Apart from the locks of unknown order numbers and of sharings. */
+const NUMBER_LOCKS = 1;
+
+/**
+ * Locks the numbers that WeChat's notices name, sorted: transactions of two orders that insert the
+ * same two numbers would wait for each other at the unique index. A single number can't do that.
+ */
+export async function lockNumbers(tx: Tx, numbers: readonly string[]): Promise<void> {
+  const sorted = [...new Set(numbers)].sort();
+  if (sorted.length < 2) return;
+  await tx.$executeRaw`
+    SELECT pg_advisory_xact_lock(hashtextextended(number, ${NUMBER_LOCKS}))
+    FROM unnest(${sorted}::text[]) WITH ORDINALITY AS n (number, place) ORDER BY place`;
 }

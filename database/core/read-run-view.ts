@@ -57,7 +57,8 @@ export async function readRun(
         WHERE d.out_trade_no = o.out_trade_no AND d.status = 'pending') AS "deliveriesDue",
       i.open AS "openInterventions", i.oldest AS attention, i.oldest_id AS "attentionId",
       i.oldest_subject AS "attentionSubject", i.close_failed AS "closeFailed",
-      i.prepay_failed AS "prepayFailed", i.retries
+      i.prepay_failed AS "prepayFailed", i.retries,
+      i.wechat_failures_ended AS "wechatFailuresEnded"
     FROM orders o CROSS JOIN LATERAL (
       SELECT count(*) FILTER (WHERE status = 'open')::int AS open,
         coalesce(bool_or(status = 'open' AND reason = 'reconciliation'), false) AS held,
@@ -66,6 +67,8 @@ export async function readRun(
         coalesce(bool_or(status = 'open' AND reason = 'wechat_failed'
           AND subject = ${WECHAT_SUBJECTS.prepay}), false) AS prepay_failed,
         count(*) FILTER (WHERE reason = 'wechat_failed' AND resolution = 'retry')::int AS retries,
+        count(*) FILTER (WHERE reason = 'wechat_failed' AND status <> 'open')::int
+          AS wechat_failures_ended,
         (array_agg(reason ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest,
         (array_agg(id::text ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest_id,
         (array_agg(subject ORDER BY since, id) FILTER (WHERE status = 'open'))[1] AS oldest_subject

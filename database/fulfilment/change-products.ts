@@ -26,21 +26,24 @@ export type ProductChange =
       readonly indexes: readonly number[];
     };
 
-/** A user's points. */
-export interface PointsView {
-  readonly balance: number;
-  readonly entries: readonly {
-    readonly outTradeNo: string;
-    readonly effect: string;
-    readonly delta: number;
-    readonly at: Date;
-  }[];
+/** A change of a user's points. */
+export interface PointsEntry {
+  readonly id: bigint;
+  readonly outTradeNo: string;
+  readonly effect: string;
+  readonly delta: number;
+  readonly at: Date;
+}
+
+export interface PointsPage {
+  readonly userId: string;
+  /** The last entry of the page before; null for the newest entries. */
+  readonly afterId: bigint | null;
+  readonly limit: number;
 }
 
 /** The largest value of an integer column. */
 const MAX_COUNT = 2_147_483_647;
-/** This many entries are shown with a balance, newest first. */
-const POINTS_ENTRIES = 200;
 
 interface NewProduct {
   readonly sku: string;
@@ -76,7 +79,11 @@ export function createProducts(context: DatabaseContext) {
     useCodes: (sku: string, codes: readonly string[], actor: Actor) =>
       useCodes(context, sku, codes, actor),
 
-    points: (userId: string) => readPoints(context, userId),
+    /** A user's points; 0 for an unknown user, below 0 after refunds. */
+    pointsBalance: (userId: string) => readPointsBalance(context, userId),
+
+    /** One page of the changes of a user's points, newest first. */
+    pointsEntries: (request: PointsPage) => readPointsEntries(context, request),
   };
 }
 
@@ -234,17 +241,24 @@ class CodesTaken extends Error {
   }
 }
 
-async function readPoints({ prisma }: DatabaseContext, userId: string): Promise<PointsView> {
-  const [balance, entries] = await Promise.all([
-    prisma.pointsBalance.findUnique({ where: { userId }, select: { balance: true } }),
-    prisma.pointsEntry.findMany({
-      where: { userId },
-      select: { outTradeNo: true, effect: true, delta: true, at: true },
-      orderBy: { id: 'desc' },
-      take: POINTS_ENTRIES,
-    }),
-  ]);
-  return { balance: balance?.balance ?? 0, entries };
+async function readPointsBalance({ prisma }: DatabaseContext, userId: string): Promise<number> {
+  const row = await prisma.pointsBalance.findUnique({
+    where: { userId },
+    select: { balance: true },
+  });
+  return row?.balance ?? 0;
+}
+
+function readPointsEntries(
+  { prisma }: DatabaseContext,
+  { userId, afterId, limit }: PointsPage,
+): Promise<PointsEntry[]> {
+  return prisma.pointsEntry.findMany({
+    where: { userId, ...(afterId === null ? {} : { id: { lt: afterId } }) },
+    select: { id: true, outTradeNo: true, effect: true, delta: true, at: true },
+    orderBy: { id: 'desc' },
+    take: limit,
+  });
 }
 
 async function readProduct(tx: Tx, sku: string): Promise<ProductView | null> {

@@ -118,6 +118,7 @@ const COMPENSATIONS: Record<DatabaseEffect, Compensation> = {
     );
     const back = lines.map(({ sku }, n) => ({ sku, units: units[n], revenue_fen: revenue[n] }));
     const whole = refunded >= refund.paidFen ? 1 : 0;
+    const day = shanghaiDay((order.paidAt ?? now).getTime());
     await tx.$executeRaw`
       WITH back AS (
         SELECT * FROM jsonb_to_recordset(${JSON.stringify(back)}::jsonb)
@@ -125,10 +126,14 @@ const COMPENSATIONS: Record<DatabaseEffect, Compensation> = {
       ), sold AS (
         UPDATE products SET sold = greatest(sold - back.units, 0) FROM back
         WHERE products.sku = back.sku
+      ), locked AS (
+        -- A sku without a product has no lock yet: statistics are locked by sku, as when sold.
+        SELECT s.day, s.sku FROM sales_statistics s JOIN back USING (sku)
+        WHERE s.day = ${day} ORDER BY s.sku FOR NO KEY UPDATE OF s
       )
       UPDATE sales_statistics s SET units = s.units - back.units,
         revenue_fen = s.revenue_fen - back.revenue_fen, orders = s.orders - ${whole}::int
-      FROM back WHERE s.day = ${shanghaiDay((order.paidAt ?? now).getTime())} AND s.sku = back.sku`;
+      FROM back JOIN locked USING (sku) WHERE s.day = locked.day AND s.sku = locked.sku`;
   },
 
   /**

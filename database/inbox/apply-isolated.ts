@@ -1,9 +1,8 @@
 // Applies a notice behind a savepoint: one that can't be booked holds no other.
-import { formatSubject } from '../../domain/interventions/subjects';
 import { errorChain, isUnavailable, sqlStateOf } from '../core/classify-errors';
 import { lockOrder } from '../core/lock-order';
 import type { InboxRow, Scope, Verdict } from '../core/scope';
-import { openIntervention } from '../interventions/open-intervention';
+import { setNoticeAside } from './set-notice-aside';
 
 /**
  * True for an error that a row itself causes: a value that the database can't hold (SQLSTATE
@@ -18,7 +17,7 @@ export function isOfOneRow(error: unknown): boolean {
 
 /**
  * Applies one row. When that fails for a reason of its own, everything that it wrote is taken back,
- * and an intervention is opened about it.
+ * and an intervention is opened about it, or WeChat is queried.
  * @throws when the cause is not the row: then all rows are tried again
  */
 export async function applyIsolated(
@@ -39,30 +38,12 @@ export async function applyIsolated(
     before.restore();
     scope.order = await lockOrder(tx, scope.outTradeNo);
     scope.unbooked.add(row.id);
-    await openUnbookable(scope, row, error);
-    return 'conflict';
-  }
-}
-
-async function openUnbookable(
-  { tx, outTradeNo, order, now }: Scope,
-  row: InboxRow,
-  error: unknown,
-): Promise<void> {
-  await openIntervention(tx, {
-    outTradeNo,
-    ours: order !== null,
-    reason: 'undeliverable',
-    subject: formatSubject('notice', row.id),
-    evidence: {
-      source: row.source,
-      notification_id: row.notificationId,
+    return setNoticeAside(scope, row, {
       why: 'not_booked',
       errors: errorChain(error),
       sql_state: sqlStateOf(error),
-    },
-    now,
-  });
+    });
+  }
 }
 
 /** Keeps the scope as it was before a row, so that nothing of a failed row stays. */

@@ -6,10 +6,11 @@ import { currentOrder, openScope } from '../core/scope';
 import { carryOutApproved } from '../resolutions/carry-out-approved';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
+import { lockNumbers } from '../core/lock-order';
 import { endInterventions } from '../interventions/open-intervention';
-import { openUnreadableIntervention } from './open-unreadable-intervention';
 import type { InboxRow, Scope, ReportedRefund, Verdict } from '../core/scope';
 import { applyIsolated, isOfOneRow } from './apply-isolated';
+import { setNoticeAside } from './set-notice-aside';
 import { applyPayment } from '../payments/apply-payment';
 import { applyRefundNotice } from '../refunds/apply-refund-notice';
 import { readRunView } from '../core/read-run-view';
@@ -108,6 +109,8 @@ async function applyNotices(
     });
     const rows = waiting.filter(({ verdict }) => verdict === null).slice(0, BATCH);
     scope.reportedRefunds = readReportedRefunds(context, waiting, parse);
+    const named = scope.reportedRefunds.flatMap(({ notice }) => notice.outRefundNo ?? []);
+    await lockNumbers(tx, named);
     for (const row of rows) {
       // The row of a refund may have its verdict already: its payment was applied before it.
       if (scope.verdicts.has(row.id)) continue;
@@ -230,7 +233,7 @@ async function applyRow(
   parse: (resource: string) => Notice,
 ): Promise<Verdict | null> {
   const notice = read(context, row, parse);
-  if (!notice) return openUnreadableIntervention(scope, row);
+  if (!notice) return setNoticeAside(scope, row, { why: 'unreadable' });
   noteUnreadable(scope, row, notice);
   if (notice.kind === 'payment') return applyPayment(context, scope, notice, row);
   if (notice.kind === 'refund') return applyRefundNotice(context, scope, notice, row);

@@ -40,7 +40,10 @@ export function createClosing(context: DatabaseContext) {
     request: (outTradeNo: string, actor: Actor, nowMs: number) =>
       requestClose(context, outTradeNo, actor, nowMs),
 
-    /** Begins a close. An order that WeChat can't know is closed at once. */
+    /**
+     * Begins a close. An order that WeChat can't know is closed at once. A single report of WeChat
+     * that the order is closed requests nothing: the next query must say so too.
+     */
     begin: (outTradeNo: string, cause: CloseCause, nowMs: number) =>
       beginClose(context, outTradeNo, cause, nowMs),
 
@@ -92,7 +95,8 @@ function beginClose(
   return context.prisma.$transaction(async (tx): Promise<CloseStart> => {
     const order = await lockOrder(tx, outTradeNo);
     if (!order || !canBePaid(order.status)) return { kind: 'decided' };
-    if (!(await mayExistAtWechat(tx, outTradeNo))) {
+    const isReported = cause === 'closed_at_wechat';
+    if (!isReported && !(await mayExistAtWechat(tx, outTradeNo))) {
       await closeLocked(context, tx, order, { cause, now });
       return { kind: 'decided' };
     }
@@ -100,7 +104,7 @@ function beginClose(
     await tx.order.updateMany({
       where: { outTradeNo },
       data: {
-        closeRequestedAt: order.closeRequestedAt ?? now,
+        ...(isReported ? {} : { closeRequestedAt: order.closeRequestedAt ?? now }),
         dueAt: new Date(nowMs + 4 * DUE_GRACE_MS),
       },
     });

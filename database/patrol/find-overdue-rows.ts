@@ -184,19 +184,24 @@ async function recordWoken(
   switch (kind) {
     case 'order_overdue':
       await prisma.$executeRaw`UPDATE orders SET woken_at = ${now}
-        WHERE out_trade_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL`;
+        WHERE out_trade_no IN (SELECT out_trade_no FROM orders WHERE out_trade_no = ANY(${keys})
+          AND due_at <= ${late} AND woken_at IS NULL FOR NO KEY UPDATE SKIP LOCKED)`;
       return;
     case 'refund_overdue':
       await prisma.$executeRaw`UPDATE refunds SET woken_at = ${now}
-        WHERE out_refund_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL`;
+        WHERE out_refund_no IN (SELECT out_refund_no FROM refunds WHERE out_refund_no = ANY(${keys})
+          AND due_at <= ${late} AND woken_at IS NULL FOR NO KEY UPDATE SKIP LOCKED)`;
       return;
     case 'sharing_overdue':
       await prisma.$executeRaw`UPDATE profit_sharings SET woken_at = ${now}
-        WHERE out_order_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL`;
+        WHERE out_order_no IN (SELECT out_order_no FROM profit_sharings
+          WHERE out_order_no = ANY(${keys}) AND due_at <= ${late} AND woken_at IS NULL
+          FOR NO KEY UPDATE SKIP LOCKED)`;
       return;
     case 'delivery_overdue':
       await prisma.$executeRaw`UPDATE deliveries SET woken_at = ${now}
-        WHERE id = ANY(${keys}) AND status = 'pending' AND next_attempt_at <= ${late}`;
+        WHERE id IN (SELECT id FROM deliveries WHERE id = ANY(${keys}) AND status = 'pending'
+          AND next_attempt_at <= ${late} FOR NO KEY UPDATE SKIP LOCKED)`;
       return;
   }
 }

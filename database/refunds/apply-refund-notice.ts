@@ -8,7 +8,7 @@ import { currentOrder, type InboxRow, type Scope, type Verdict } from '../core/s
 import { endInterventions } from '../interventions/open-intervention';
 import { closeLocked } from '../orders/close-locked-order';
 import { holdRefund } from './hold-refund';
-import { lockRefund, type LockedRefund } from './lock-refund';
+import { lockRefundOf, type LockedRefund } from './lock-refund';
 import { giveWay } from './give-way';
 import { openExceededIntervention, openNoticeIntervention } from './open-refund-intervention';
 import { settleRefund } from './settle-refund';
@@ -26,15 +26,15 @@ export async function applyRefundNotice(
 ): Promise<Verdict> {
   const { outRefundNo } = notice;
   if (outRefundNo === null) return openNoticeIntervention(scope, notice, row);
-  const known = await lockRefund(scope.tx, outRefundNo);
+  const known = await lockRefundOf(scope.tx, scope.outTradeNo, outRefundNo);
+  if (known === 'of_another_order') return openNoticeIntervention(scope, notice, row);
   const named = { ...notice, outRefundNo };
   if (!known && (await openIfExceeding(scope, named, row))) return 'conflict';
   const refund = known ?? (await recordExternalRefund(context, scope, named));
   const event = refundEvent(notice.refundStatus);
-  if (refund?.outTradeNo !== scope.outTradeNo) {
+  if (!refund) {
     // A refund that Oncepay doesn't have, and that WeChat did not carry out, moved no money.
-    if (!refund && event === 'closed') return 'ignored';
-    return openNoticeIntervention(scope, notice, row);
+    return event === 'closed' ? 'ignored' : openNoticeIntervention(scope, notice, row);
   }
   if (!fits(refund, notice) || event === null) return openNoticeIntervention(scope, notice, row);
   // Only a response or a query plans the next query.
@@ -163,7 +163,8 @@ async function recordExternalRefund(
   await giveWay(context, scope, paid.id);
   await endIfNothingLeft(context, scope, paid.id, transactionId);
   scope.changed = true;
-  return lockRefund(tx, outRefundNo);
+  const held = await lockRefundOf(tx, outTradeNo, outRefundNo);
+  return held === 'of_another_order' ? null : held;
 }
 
 /**

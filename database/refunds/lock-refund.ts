@@ -71,12 +71,37 @@ export function storedRefund(row: LockedRefund): StoredRefund {
  * @returns null when there is no such refund
  */
 export async function lockRefund(tx: Tx, outRefundNo: string): Promise<LockedRefund | null> {
+  const outTradeNo = await orderOf(tx, outRefundNo);
+  if (outTradeNo === null) return null;
+  await lockOrder(tx, outTradeNo);
+  return lockRow(tx, outRefundNo);
+}
+
+/**
+ * Locks a refund of an order that the caller has locked. A refund of another order is not locked,
+ * nor is its order: two transactions that each have one order would wait for each other.
+ * @returns null when there is no such refund
+ */
+export async function lockRefundOf(
+  tx: Tx,
+  outTradeNo: string,
+  outRefundNo: string,
+): Promise<LockedRefund | 'of_another_order' | null> {
+  const owner = await orderOf(tx, outRefundNo);
+  if (owner === null) return null;
+  return owner === outTradeNo ? lockRow(tx, outRefundNo) : 'of_another_order';
+}
+
+/** The number of the order that a refund belongs to; it never changes. */
+async function orderOf(tx: Tx, outRefundNo: string): Promise<string | null> {
   const found = await tx.refund.findUnique({
     where: { outRefundNo },
     select: { outTradeNo: true },
   });
-  if (!found) return null;
-  await lockOrder(tx, found.outTradeNo);
+  return found?.outTradeNo ?? null;
+}
+
+async function lockRow(tx: Tx, outRefundNo: string): Promise<LockedRefund | null> {
   const [row] = await tx.$queryRaw<LockedRefund[]>`
     SELECT out_refund_no AS "outRefundNo", out_trade_no AS "outTradeNo", order_no AS "orderNo",
       transaction_key::text AS "transactionKey", merchant_id AS "merchantId",

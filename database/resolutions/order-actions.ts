@@ -1,8 +1,9 @@
 // Actions on orders: effects, failed steps at WeChat, outbound deliveries, notices and stuck runs.
+import type { Prisma } from '../../generated/prisma/client';
 import { parseSubject, WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import { canBePaid } from '../../domain/orders/order-state';
 import { DUE_GRACE_MS } from '../core/due-times';
-import { currentOrder } from '../core/scope';
+import { currentOrder, type Scope } from '../core/scope';
 import { NO_FAILURE } from '../fulfilment/cancel-effects';
 import { fulfilIfDone } from '../fulfilment/run-effects';
 import { releaseStock } from '../fulfilment/reserve-stock';
@@ -76,16 +77,7 @@ export async function deliverAgain({ scope, intervention }: ResolutionScope): Pr
   const { tx, outTradeNo, now } = scope;
   const { kind, id } = parseSubject(intervention.subject);
   if (kind === 'notice') {
-    await tx.inboxNotification.updateMany({
-      where: { id, outTradeNo, resourceEncrypted: { not: null } },
-      data: {
-        verdict: null,
-        verdictAt: null,
-        undeliverableAt: null,
-        attempts: 0,
-        nextAttemptAt: now,
-      },
-    });
+    await applyAgain(scope, id, { resourceEncrypted: { not: null } });
   } else if (kind !== null) {
     await tx.delivery.updateMany({
       where: { id, kind, outTradeNo, status: 'failed' },
@@ -95,16 +87,40 @@ export async function deliverAgain({ scope, intervention }: ResolutionScope): Pr
   return DONE;
 }
 
-/** `dismiss` of a notice that no run took: ignores it; of a failed delivery: leaves it failed. */
+/**
+ * `dismiss` of a notice: it is applied like any other, if it can be; one that can't be read or
+ * booked is set aside, and WeChat is queried in its place. Of a failed delivery: leaves it failed.
+ */
 export async function leaveUndelivered({ scope, intervention }: ResolutionScope): Promise<Outcome> {
   const { kind, id } = parseSubject(intervention.subject);
-  if (kind === 'notice') {
-    await scope.tx.inboxNotification.updateMany({
-      where: { id, outTradeNo: scope.outTradeNo, verdict: null },
-      data: { verdict: 'ignored', verdictAt: scope.now },
-    });
-  }
+  if (kind !== 'notice') return DONE;
+  await applyAgain(scope, id, { OR: [{ verdict: null }, { verdict: 'conflict' }] });
+  // A query that ended before says nothing about now.
+  await scope.tx.inboxNotification.updateMany({
+    where: { id, outTradeNo: scope.outTradeNo, verdict: null },
+    data: { queryRequestedAt: null, queriedAt: null, queryFound: false },
+  });
   return DONE;
+}
+
+/** Takes the verdict of a notice back: the next application decides it anew. */
+async function applyAgain(
+  scope: Scope,
+  id: string,
+  condition: Prisma.InboxNotificationWhereInput,
+): Promise<void> {
+  const { tx, outTradeNo, now } = scope;
+  const { count } = await tx.inboxNotification.updateMany({
+    where: { id, outTradeNo, ...condition },
+    data: {
+      verdict: null,
+      verdictAt: null,
+      undeliverableAt: null,
+      attempts: 0,
+      nextAttemptAt: now,
+    },
+  });
+  if (count > 0) scope.decideAgain = true;
 }
 
 /** `retry` of a stuck run: resets its retry budgets; its row is due, so a new run starts. */

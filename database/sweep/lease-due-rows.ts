@@ -98,7 +98,9 @@ function noticeLeases(context: DatabaseContext) {
       await prisma.$executeRaw`
         UPDATE notification_inbox SET attempts = greatest(attempts - 1, 0), lease_until = NULL,
           next_attempt_at = received_at + ${`${FIRST_SWEEP_MS} milliseconds`}::interval
-        WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND verdict IS NULL`;
+        WHERE id IN (SELECT id FROM notification_inbox
+          WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND verdict IS NULL
+          FOR NO KEY UPDATE SKIP LOCKED)`;
     },
 
     /** Lists rows that still have no verdict after their last try. */

@@ -39,7 +39,7 @@ export interface RefundView {
 /** An order as the API shows it. */
 export type OrderDetails = NonNullable<Awaited<ReturnType<typeof findOrder>>>;
 
-/** Callbacks shown with an order, the oldest ones. */
+/** Callbacks shown with an order, the newest ones; the view counts all of them. */
 const MAX_NOTICES = 200;
 
 const DETAILS = {
@@ -107,7 +107,8 @@ const DETAILS = {
  */
 export async function findOrder(context: DatabaseContext, outTradeNo: string, withCodes: boolean) {
   const { prisma, cipher } = context;
-  const [row, notices] = await prisma.$transaction(
+  const where = { outTradeNo, source: 'callback' };
+  const [row, newest, noticesTotal] = await prisma.$transaction(
     [
       prisma.order.findUnique({
         where: { outTradeNo },
@@ -115,7 +116,7 @@ export async function findOrder(context: DatabaseContext, outTradeNo: string, wi
         relationLoadStrategy: 'join',
       }),
       prisma.inboxNotification.findMany({
-        where: { outTradeNo, source: 'callback' },
+        where,
         select: {
           notificationId: true,
           kind: true,
@@ -123,11 +124,12 @@ export async function findOrder(context: DatabaseContext, outTradeNo: string, wi
           receivedAt: true,
           verdict: true,
         },
-        orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
+        orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }],
         take: MAX_NOTICES,
       }),
+      prisma.inboxNotification.count({ where }),
     ],
-    // Both reads see one moment: an intervention is never shown without its notice's verdict.
+    // All reads see one moment: an intervention is never shown without its notice's verdict.
     { isolationLevel: 'RepeatableRead' },
   );
   if (!row) return null;
@@ -142,7 +144,8 @@ export async function findOrder(context: DatabaseContext, outTradeNo: string, wi
     transactionId: transactions.find(({ status }) => status === 'applied')?.transactionId ?? null,
     transactions,
     profitSharings: profitSharings.map((one) => viewSharing(context, one)),
-    notices,
+    notices: newest.reverse(),
+    noticesTotal,
     attention: oldest ? { ...oldest, openCount: interventions.length } : null,
     refunds: refunds.map(viewRefund),
     codes: withCodes

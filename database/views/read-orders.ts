@@ -100,6 +100,12 @@ export function createOrderReading(context: DatabaseContext) {
       );
     },
 
+    /** How many interventions `wechat_failed` of the order have ended. */
+    wechatFailuresEnded: (outTradeNo: string): Promise<number> =>
+      prisma.intervention.count({
+        where: { orderNo: outTradeNo, reason: 'wechat_failed', status: { not: 'open' } },
+      }),
+
     /**
      * The order with everything that belongs to it; null when there is none.
      * @param withCodes decrypts its codes

@@ -67,8 +67,8 @@ function whilePayable(view: RunView, memory: StepMemory, nowMs: number): NextSte
 
 /**
  * A close that failed waits for a person, and the order is queried meanwhile. WeChat's own report
- * that it has closed the order is carried out all the same, once: then the cause is an ordinary one
- * again.
+ * that it has closed the order is followed all the same, once: while the step is under way the
+ * cause is an ordinary one, and the run forgets it when the step has ended.
  */
 function whileClosing(view: RunView, memory: StepMemory, cause: CloseCause): NextSteps {
   if (cause === 'closed_at_wechat') {

@@ -44,6 +44,8 @@ export interface RunView {
   readonly prepayFailed?: boolean;
   /** How often a person resolved a refusal of WeChat with `retry`. */
   readonly retries?: number;
+  /** How many interventions `wechat_failed` have ended. Missing in histories before 0.4.0. */
+  readonly wechatFailuresEnded?: number;
   /** True when the row has a `due_at`: something must happen by that time. */
   readonly due: boolean;
 }

@@ -30,13 +30,26 @@ export function resolutionUpdateId(resolutionId: string): string {
   return `resolution:${resolutionId}`;
 }
 
-/** The id of the prepay update. All requests for the same round share one update. */
-export function prepayUpdateId(round: number): string {
-  return `prepay:${round}`;
+/**
+ * The id of the prepay update. All requests for the same round share one update, until a person
+ * acts: a completed update would give its old reply again.
+ * @param ended how many interventions `wechat_failed` of the order have ended
+ */
+export function prepayUpdateId(round: number, ended: number): string {
+  return afterEnded(`prepay:${round}`, ended);
 }
 
-/** The id of the close update. All close requests of an order share one update. */
-export const CLOSE_UPDATE_ID = 'close';
+/**
+ * The id of the close update. All close requests of an order share one update, until a person acts.
+ * @param ended as for {@link prepayUpdateId}
+ */
+export function closeUpdateId(ended: number): string {
+  return afterEnded('close', ended);
+}
+
+function afterEnded(id: string, ended: number): string {
+  return ended === 0 ? id : `${id}:after:${ended}`;
+}
 
 /**
  * The id of an outbound delivery, the same at every attempt, so that the receiver can drop repeats.

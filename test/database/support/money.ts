@@ -28,6 +28,8 @@ export interface TestMoney {
   ): Promise<string>;
   /** Keeps what WeChat told, for whoever comes next. */
   keep(no: string, kind: 'refund', changes: PlainChanges<RefundNotice>): Promise<void>;
+  /** The same of a payment. */
+  keepPayment(no: string, changes: PlainChanges<PaymentNotice>): Promise<void>;
   /** Does what a run does when more notices wait. */
   again(no: string): Promise<Application>;
   refundsOf(no: string): Promise<RefundRow[]>;
@@ -61,6 +63,7 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
   return {
     pays: (no, changes = {}) => tell(no, withChanges(payment(no), changes)),
     keep: (no, _kind, changes) => keep(no, withChanges(refund(no), changes)),
+    keepPayment: (no, changes) => keep(no, withChanges(payment(no), changes)),
     again: apply,
     refunds: (no, changes = {}) => tell(no, withChanges(refund(no), changes)),
     async resolves(no, reason, action, limitFen = 100_000) {

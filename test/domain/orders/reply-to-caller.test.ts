@@ -50,6 +50,22 @@ describe('the reply to a caller who waits for prepay round 1', () => {
   });
 });
 
+test.each<[number, boolean]>([
+  [0, true],
+  [1, true],
+  [2, false],
+])('a view after 1 ended failure replies to a caller who has seen %d: %s', (ended, replies) => {
+  const seen = { wechatFailuresEnded: 1 };
+  const failed = viewOf({ ...seen, prepayFailed: true, closeFailed: true });
+  expect([prepayReply(failed, 1, ended), isCloseSettled(failed, ended)]).toEqual([
+    replies ? 'unsettled' : undefined,
+    replies,
+  ]);
+  // A status that nothing changes back is a reply at once.
+  const paid = viewOf({ ...seen, status: 'paid' });
+  expect([prepayReply(paid, 1, ended), isCloseSettled(paid, ended)]).toEqual(['paid', true]);
+});
+
 describe('the reply to a caller who waits for a close', () => {
   test('a caller who waits for a close gets a reply when there is no row', () => {
     expect(isCloseSettled(null)).toBe(true);
