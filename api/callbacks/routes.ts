@@ -7,8 +7,6 @@ import { page } from '../http/page';
 import { callbackDeliveryListReply, renderCallbackDelivery } from './replies';
 import { callbackDeliveryListQuery } from './schemas';
 
-/** The ids are a sequence; PostgreSQL's bigint can hold every number of 18 digits. */
-
 /** Makes the operation that lists the callbacks of WeChat with the replies to them. */
 export function callbackDeliveryOperations({
   callbackDeliveries,
