@@ -1,15 +1,15 @@
 // Requests that no worker has to work on, in one Oncepay without workers.
 import { shareOncepay } from '../support/share-oncepay';
 
-// Lists and settings come first: their cases look at a database that nobody else has changed.
+// Access, lists and settings come first: their cases look at a database that nobody has changed.
 shareOncepay(
   { workers: 0, env: { ONCEPAY_QUERY_SCHEDULE: '30s,90s' } },
   {
+    access: () => jest.requireActual('./http/access.cases'),
     'lists of orders': () => jest.requireActual('./orders/order-list.cases'),
     settings: () => jest.requireActual('./settings/routes.cases'),
     'retry policies': () => jest.requireActual('./retries/routes.cases'),
     products: () => jest.requireActual('./products/routes.cases'),
-    access: () => jest.requireActual('./http/access.cases'),
     'bodies and raw requests': () => jest.requireActual('./http/requests.cases'),
   },
 );

@@ -9,5 +9,5 @@ module.exports = {
   globalSetup: '<rootDir>/test/upgrade/support/global-setup.ts',
   testTimeout: 150_000,
   // Each file runs up to five processes and thirty orders at once.
-  maxWorkers: 1,
+  maxWorkers: 2,
 };

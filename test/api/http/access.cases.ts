@@ -202,7 +202,7 @@ test('a product whose sku has an encoded slash can be put and read', async () =>
 
 test('a request for the points of an unknown user shows a balance of 0', async () => {
   const reply = await oncepay.call('GET', '/v1/users/__proto__/points');
-  expect([reply.status, reply.body]).toEqual([200, { balance: 0, entries: [] }]);
+  expect([reply.status, reply.body]).toEqual([200, { balance: 0, entries: [], next_cursor: null }]);
 });
 
 test.each([
