@@ -93,6 +93,6 @@ export async function lockNumbers(tx: Tx, numbers: readonly string[]): Promise<v
   const sorted = [...new Set(numbers)].sort();
   if (sorted.length < 2) return;
   await tx.$executeRaw`
-    SELECT pg_advisory_xact_lock(hashtextextended(number, ${NUMBER_LOCKS}))
+    SELECT pg_advisory_xact_lock(hashtextextended(number, ${NUMBER_LOCKS}::bigint))
     FROM unnest(${sorted}::text[]) WITH ORDINALITY AS n (number, place) ORDER BY place`;
 }

@@ -94,9 +94,20 @@ test.each(['awaiting_payment', 'closed', 'fulfilled'])(
   },
 );
 
-test('a payment that the query shows is applied, and the bad notice is set aside', async () => {
+/** Stores a payment whose text no key opens any more, and applies what waits. */
+async function paysUnreadably(no: string): Promise<void> {
+  await money.keepPayment(no, {});
+  await world.sql.query(
+    `UPDATE notification_inbox SET resource_encrypted = 'gone' WHERE out_trade_no = $1`,
+    [no],
+  );
+  await applyAll(no);
+}
+
+test('a payment that the query shows is applied, the unreadable notice set aside', async () => {
   const no = await orderThatIs('awaiting_payment');
-  await money.pays(no, BAD);
+  await paysUnreadably(no);
+  expect(await money.openReasons(no)).toEqual(['undeliverable']);
   await money.resolves(no, 'undeliverable', 'dismiss');
   await applyAll(no);
   await findsPayment(no);
@@ -105,6 +116,19 @@ test('a payment that the query shows is applied, and the bad notice is set aside
     'paid',
     [],
     ['ignored', 'applied'],
+  ]);
+});
+
+test('a bad notice of a payment that the query shows counts as applied before', async () => {
+  const no = await orderThatIs('awaiting_payment');
+  await money.pays(no, BAD);
+  await money.resolves(no, 'undeliverable', 'dismiss');
+  await applyAll(no);
+  await findsPayment(no);
+  await queried(no, true);
+  expect([await money.openReasons(no), await noticesOf(no)]).toEqual([
+    [],
+    ['already_applied', 'applied'],
   ]);
 });
 
