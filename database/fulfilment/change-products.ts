@@ -2,6 +2,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
+import { shownCount } from '../core/shown-count';
 import type { ItemKind } from './reserve-stock';
 
 /** A product as the API shows it. */
@@ -244,7 +245,7 @@ async function readPoints({ prisma }: DatabaseContext, userId: string): Promise<
       take: POINTS_ENTRIES,
     }),
   ]);
-  return { balance: balance?.balance ?? 0, entries };
+  return { balance: shownCount(balance?.balance ?? 0n), entries };
 }
 
 async function readProduct(tx: Tx, sku: string): Promise<ProductView | null> {
@@ -254,7 +255,7 @@ async function readProduct(tx: Tx, sku: string): Promise<ProductView | null> {
   });
   if (!row) return null;
   const codesLeft = await tx.productCode.count({ where: { sku, outTradeNo: null } });
-  return { ...row, kind: row.kind as ItemKind, codesLeft };
+  return { ...row, sold: shownCount(row.sold), kind: row.kind as ItemKind, codesLeft };
 }
 
 async function changed(tx: Tx, sku: string): Promise<ProductChange> {
