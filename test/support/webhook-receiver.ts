@@ -25,6 +25,8 @@ export interface WebhookReceiver {
   readonly forged: number;
   /** The next `times` requests get this status and are not kept. */
   failNext(times: number, status?: number): void;
+  /** Called with each accepted webhook, before it is replied to. */
+  onReceived: (webhook: ReceivedWebhook) => void;
   of(outTradeNo: string): ReceivedWebhook[];
   close(): Promise<void>;
 }
@@ -49,7 +51,9 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
           Buffer.concat(chunks),
           request.headers as Record<string, string>,
         ) as Omit<ReceivedWebhook, 'id'>;
-        received.push({ ...body, id: String(request.headers['webhook-id']) });
+        const webhook = { ...body, id: String(request.headers['webhook-id']) };
+        received.push(webhook);
+        receiver.onReceived(webhook);
         response.writeHead(204).end();
       } catch {
         forged += 1;
@@ -60,7 +64,7 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return {
+  const receiver: WebhookReceiver = {
     url: `http://127.0.0.1:${port}/webhooks`,
     secret,
     received,
@@ -70,6 +74,7 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
     failNext(times, status = 500) {
       failing = { times, status };
     },
+    onReceived: () => undefined,
     of: (outTradeNo) => received.filter(({ data }) => data.out_trade_no === outTradeNo),
     async close() {
       server.close();
@@ -77,4 +82,5 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
       await once(server, 'close');
     },
   };
+  return receiver;
 }
