@@ -15,6 +15,7 @@ import { createBreaker } from './dispatcher/breaker';
 import { createDispatcher } from './dispatcher/dispatcher';
 import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
+import { createBesideDatabase } from './http/deadline';
 import { createMetrics, type Metrics } from './health/metrics';
 import { createOutages } from '../database/retries/report-outages';
 import { createPatrolMetrics } from './patrol/metrics';
@@ -154,15 +155,16 @@ function composeOperations(deps: {
 }): Operation[] {
   const { settings, database, runs, now } = deps;
   const overrides = createSettingsProvider(database.settings, now);
-  const payments = createPayments(deps);
+  const besideDatabase = createBesideDatabase(() => database.health.ping());
+  const payments = createPayments({ ...deps, besideDatabase });
   const wakeOrLeaveToSweep = createWakeOrLeaveToSweep(deps.metrics.signals);
   return [
-    ...orderOperations({ database, payments, runs, settings, overrides, now }),
+    ...orderOperations({ database, payments, runs, besideDatabase, settings, overrides, now }),
     ...refundOperations({ database, runs, wakeOrLeaveToSweep, now }),
     ...sharingOperations({ database, runs, wakeOrLeaveToSweep, now }),
     ...productOperations(database),
     ...pointsOperations(database),
-    ...interventionOperations({ database, runs, settings, now }),
+    ...interventionOperations({ database, runs, besideDatabase, settings, now }),
     ...retryPolicyOperations(database),
     ...settingOperations({ database, settings, forget: () => overrides.forget() }),
     ...patrolOperations(database),

@@ -6,7 +6,7 @@ import type { Database } from '../../database/database';
 import type { CreationResult, NewOrder } from '../../database/orders/create-order';
 import { canBePaid } from '../../domain/orders/order-state';
 import type { RuntimeOverrides } from '../../domain/settings/runtime-settings';
-import { inTime } from '../http/deadline';
+import { inTime, type BesideDatabase } from '../http/deadline';
 import { emptyBody } from '../http/fields';
 import { guardOf, IDEMPOTENCY_KEY } from '../http/idempotency';
 import {
@@ -38,6 +38,7 @@ export interface OrderRouteDeps {
   readonly database: Pick<Database, 'orders' | 'closing'>;
   readonly payments: Payments;
   readonly runs: Pick<OrderRuns, 'close'>;
+  readonly besideDatabase: BesideDatabase;
   readonly settings: Pick<Settings, 'wechatpay' | 'paymentWindowMs'>;
   /** The settings that operators have overridden. */
   readonly overrides: Pick<Cached<RuntimeOverrides>, 'current'>;
@@ -274,7 +275,7 @@ async function closeOrder(
   const outTradeNo = params.no;
   const status = await inTime(deps.database.closing.request(outTradeNo, caller, deps.now()));
   if (status === null) throw noSuchOrder(outTradeNo);
-  if (canBePaid(status)) await deps.runs.close(outTradeNo, CLOSE_WAIT_MS);
+  if (canBePaid(status)) await deps.besideDatabase(deps.runs.close(outTradeNo, CLOSE_WAIT_MS));
   const order = await deps.payments.find(outTradeNo);
   if (order.status === 'closed' || canBePaid(order.status)) {
     return { status: order.status === 'closed' ? 200 : 202, body: renderPayment(order, null) };
