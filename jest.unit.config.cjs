@@ -17,6 +17,7 @@ const ROOMS = [
   'activities/wechat',
   'api/dispatcher/breaker',
   'api/health',
+  'api/http/deadline',
   'config',
   'database/connections/describe-failure',
   'database/encryption/field-encryption',

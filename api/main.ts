@@ -15,9 +15,11 @@ import { createBreaker } from './dispatcher/breaker';
 import { createDispatcher } from './dispatcher/dispatcher';
 import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
+import { createBesideDatabase } from './http/deadline';
 import { createMetrics, type Metrics } from './health/metrics';
 import { createOutages } from '../database/retries/report-outages';
 import { createPatrolMetrics } from './patrol/metrics';
+import { createPatrolWatch } from './patrol/watch-patrol';
 import type { Operation } from './http/operations';
 import { createPayments } from './orders/pay-parameters';
 import { createReadiness } from './health/readiness';
@@ -34,6 +36,7 @@ import { settingOperations } from './settings/routes';
 import { listen, stopListening } from './http/server';
 import { connectTemporal } from './temporal/connection';
 import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
+import { createPatrolSchedule } from './temporal/patrol-schedule';
 import { createWakeOrLeaveToSweep } from './temporal/wake-later';
 
 /** WeChat's platform certificates change every few years; the new ones are in the list before. */
@@ -59,21 +62,21 @@ function compose(settings: Settings, logger: Logger) {
     onEvent: ({ event, ...ids }) => logger.info(ids, event),
   });
   const temporal = connectTemporal(settings.temporal);
-  const runs = createOrderRuns(temporal.client, (error, outTradeNo) =>
-    logger.warn({ err: error, outTradeNo }, 'temporal.no_answer'),
-  );
-  const { metrics, sweep, dispatcher, deliveries } = composeAfterReply({
+  const runs = createOrderRuns({
+    client: temporal.client,
+    onFailure: (error, outTradeNo) => logger.warn({ err: error, outTradeNo }, 'temporal.no_answer'),
+    claimRunToEnd: database.resolutions.claimRunToEnd,
+  });
+  const { metrics, sweep, dispatcher, deliveries, temporalIsUp } = composeAfterReply({
     database,
     temporal,
     runs,
     logger,
     now,
   });
-  createPatrolMetrics({
-    registry: metrics.registry,
-    lastFinishedAt: () => database.patrol.lastFinishedAt(),
-    now,
-  });
+  const { registry } = metrics;
+  const patrolDeps = { settings, database, temporal, temporalIsUp, registry, logger, now };
+  const patrolWatch = composePatrol(patrolDeps);
   const app = createApp({
     operations: composeOperations({ settings, database, runs, wechatpay, metrics, now }),
     authenticate: createAuthentication(settings.apiKeys),
@@ -101,9 +104,10 @@ function compose(settings: Settings, logger: Logger) {
   return {
     app,
     sweep,
+    patrolWatch,
     wechatpay,
     async end(): Promise<void> {
-      await Promise.all([sweep.stop(), dispatcher.stop(), deliveries.stop()]);
+      await Promise.all([sweep.stop(), patrolWatch.stop(), dispatcher.stop(), deliveries.stop()]);
       await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
     },
   };
@@ -111,6 +115,33 @@ function compose(settings: Settings, logger: Logger) {
 
 function hourlyAlerts({ alertMarks: marks }: Database, logger: Logger, now: () => number) {
   return createHourlyAlerts({ marks, alerts: createLoggedAlerts(logger), now });
+}
+
+/** Makes the patrol's metric and the watch over its schedule. */
+function composePatrol(deps: {
+  settings: Settings;
+  database: Database;
+  temporal: ReturnType<typeof connectTemporal>;
+  temporalIsUp: () => boolean;
+  registry: Metrics['registry'];
+  logger: Logger;
+  now: () => number;
+}) {
+  const { settings, database, temporal, temporalIsUp, registry, logger, now } = deps;
+  const { patrol } = database;
+  createPatrolMetrics({ registry, lastFinishedAt: () => patrol.lastFinishedAt(), now });
+  const overrides = createSettingsProvider(database.settings, now);
+  return createPatrolWatch({
+    patrol,
+    marks: database.alertMarks,
+    schedule: createPatrolSchedule(temporal.client.schedule),
+    intervalMs: async () =>
+      (await overrides.current()).patrol_interval ?? settings.patrolIntervalMs,
+    temporalIsUp,
+    hourlyAlerts: hourlyAlerts(database, logger, now),
+    logger,
+    now,
+  });
 }
 
 /** Makes the operations under `/v1`. */
@@ -124,15 +155,16 @@ function composeOperations(deps: {
 }): Operation[] {
   const { settings, database, runs, now } = deps;
   const overrides = createSettingsProvider(database.settings, now);
-  const payments = createPayments(deps);
+  const besideDatabase = createBesideDatabase(() => database.health.ping());
+  const payments = createPayments({ ...deps, besideDatabase });
   const wakeOrLeaveToSweep = createWakeOrLeaveToSweep(deps.metrics.signals);
   return [
-    ...orderOperations({ database, payments, runs, settings, overrides, now }),
+    ...orderOperations({ database, payments, runs, besideDatabase, settings, overrides, now }),
     ...refundOperations({ database, runs, wakeOrLeaveToSweep, now }),
     ...sharingOperations({ database, runs, wakeOrLeaveToSweep, now }),
     ...productOperations(database),
     ...pointsOperations(database),
-    ...interventionOperations({ database, runs, settings, now }),
+    ...interventionOperations({ database, runs, besideDatabase, settings, now }),
     ...retryPolicyOperations(database),
     ...settingOperations({ database, settings, forget: () => overrides.forget() }),
     ...patrolOperations(database),
@@ -175,6 +207,7 @@ function composeAfterReply(deps: {
   return {
     metrics,
     sweep,
+    temporalIsUp: () => breaker.state() === 'closed',
     dispatcher: createDispatcher({ runs, breaker, sweep, metrics, logger }),
     deliveries: createDeliveryLog({
       append: (batch) => database.callbackDeliveries.append(batch),
@@ -189,12 +222,13 @@ async function main(): Promise<void> {
   const settings = loadSettings();
   const logger = createLogger({ level: settings.logLevel, service: 'api' });
   const parts = compose(settings, logger);
-  const { app, sweep, wechatpay } = parts;
+  const { app, sweep, patrolWatch, wechatpay } = parts;
   const server = await listen(app, settings.port);
   logger.info({ port: settings.port }, 'api.listening');
   void wechatpay.warmUp();
   const refresh = setInterval(() => void wechatpay.refreshCertificates(), CERTIFICATE_REFRESH_MS);
   sweep.start();
+  patrolWatch.start();
 
   const stop = async () => {
     logger.info('api.stopping');

@@ -7,6 +7,7 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
+import { DELIVERY_TIMES_MS } from '../domain/outbound/delivery-times';
 import { BUDGET_SPENT } from '../domain/retries/retry-policy';
 import type { CloseCause } from '../domain/orders/run-view';
 import { TASK_QUEUES } from '../domain/temporal/task-queues';
@@ -83,7 +84,9 @@ export const money = proxyActivities<MoneyActivities & SharingActivities>({
 
 export const outbound = proxyActivities<OutboundActivities>({
   taskQueue: TASK_QUEUES.outbound,
-  startToCloseTimeout: '40s',
+  startToCloseTimeout: DELIVERY_TIMES_MS.attempt,
+  // When a worker dies in the middle, the next attempt must not wait for the whole timeout.
+  heartbeatTimeout: DELIVERY_TIMES_MS.heartbeat,
   retry: STATIC_RETRY,
 });
 

@@ -1,9 +1,11 @@
 // Sends an order's webhooks and messages.
+import { LAST_SEND_MS, MAX_PER_ATTEMPT } from '../../domain/outbound/delivery-times';
 import { formatSubject } from '../../domain/interventions/subjects';
 import type { Database } from '../../database/database';
 import type { DueDelivery } from '../../database/outbound/record-delivery-results';
 import type { OutboundActivities } from '../../workflows/activity-contract';
 import { OperationFailures, retryIn, type FailedOperation } from '../retries/failures';
+import { recordAccepted } from './record-accepted';
 
 /** Sends one kind of delivery: webhooks to the shop, or messages to the user. */
 export interface DeliveryPort {
@@ -19,8 +21,6 @@ export interface OutboundActivityDeps {
 
 /** A delivery that becomes due within this is sent at once. */
 const SEND_AHEAD_MS = 200;
-/** Deliveries of a kind in one attempt: their timeouts together stay below the activity's. */
-const MAX_PER_ATTEMPT = 3;
 /** While a delivery waits for its next attempt, new deliveries are looked for this often. */
 const LOOK_AGAIN_MS = 60_000;
 
@@ -29,11 +29,19 @@ const LOOK_AGAIN_MS = 60_000;
  * others back.
  */
 export function createOutboundActivities({ database, ports, now }: OutboundActivityDeps) {
-  /** Sends in the order of the events; one that fails doesn't hold the next one back. */
-  async function send(kind: DueDelivery['kind'], due: readonly DueDelivery[]) {
+  /**
+   * Sends in the order of the events; one that fails doesn't hold the next one back. Each that is
+   * accepted is recorded at once: whatever happens to the next one, it is not sent again.
+   */
+  async function send(kind: DueDelivery['kind'], due: readonly DueDelivery[], lastAtMs: number) {
     const results: { delivery: DueDelivery; error: string | null }[] = [];
     for (const delivery of due.filter((one) => one.kind === kind)) {
-      results.push({ delivery, error: await ports[kind].send(delivery) });
+      if (now() > lastAtMs) break;
+      const error = await ports[kind].send(delivery);
+      if (error === null) {
+        await recordAccepted(() => database.deliveries.done([delivery], now()), now);
+      }
+      results.push({ delivery, error });
     }
     return results;
   }
@@ -58,18 +66,16 @@ export function createOutboundActivities({ database, ports, now }: OutboundActiv
 
   return {
     async deliver(outTradeNo) {
+      const lastSendAtMs = now() + LAST_SEND_MS;
       const pending = await database.deliveries.pending(outTradeNo);
       const due = pending
         .filter(({ nextAttemptAt }) => nextAttemptAt.getTime() <= now() + SEND_AHEAD_MS)
         .slice(0, MAX_PER_ATTEMPT);
-      const results = (await Promise.all([send('webhook', due), send('message', due)])).flat();
-      const accepted = results.filter(({ error }) => error === null);
-      await database.deliveries.done(
-        accepted.map(({ delivery }) => delivery),
-        now(),
-      );
+      const kinds = ['webhook', 'message'] as const;
+      const sent = await Promise.all(kinds.map((kind) => send(kind, due, lastSendAtMs)));
+      const results = sent.flat();
       const laterMs = pending
-        .filter((delivery) => !due.includes(delivery))
+        .filter((one) => !results.some(({ delivery }) => delivery === one))
         .map(({ nextAttemptAt }) => nextAttemptAt.getTime());
       const finish = (times: readonly number[]) =>
         database.deliveries.finishRound(outTradeNo, times.length > 0 ? Math.min(...times) : null);

@@ -1,17 +1,16 @@
 // The receivers of outbound deliveries: the shop's webhook, and messages to the user.
 import { Webhook } from 'standardwebhooks';
 import { request, type Dispatcher } from 'undici';
+import { DELIVERY_TIMES_MS } from '../../domain/outbound/delivery-times';
 import type { DeliveryPort } from './activities';
 
-/**
- * After this a webhook counts as failed and is sent again: a shop should reply first, then work.
- */
-const WEBHOOK_TIMEOUT_MS = 10_000;
+/** Bytes of a reply's body that are read, so that its connection can be used again. */
+const MAX_BODY_BYTES = 64 * 1024;
 
 /**
  * Sends webhooks to the shop, signed by Standard Webhooks (https://www.standardwebhooks.com). The
- * id is the delivery's own and the same at every attempt, so that the shop can drop repeats. Any
- * 2xx reply accepts the webhook.
+ * id is the delivery's own and the same at every attempt, so that the shop can drop repeats. The
+ * status line 2xx accepts the webhook, whatever becomes of the body.
  */
 export function createWebhookPort(options: {
   url: string;
@@ -19,11 +18,14 @@ export function createWebhookPort(options: {
   secret: string;
   dispatcher: Dispatcher;
   now: () => number;
+  /** After this a webhook counts as failed and is sent again. */
+  timeoutMs?: number;
 }): DeliveryPort {
   const signer = new Webhook(options.secret);
   return {
     async send({ id, payload }) {
       const body = JSON.stringify(payload);
+      const timeout = startTimeout(options.timeoutMs ?? DELIVERY_TIMES_MS.receiver);
       const at = new Date(options.now());
       try {
         const reply = await request(options.url, {
@@ -37,17 +39,33 @@ export function createWebhookPort(options: {
             'webhook-signature': signer.sign(id, at, body),
           },
           body,
-          signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
+          signal: timeout.signal,
         });
-        await reply.body.dump();
+        // The status line has decided. A body that breaks off costs its connection, nothing else.
+        await reply.body.dump({ limit: MAX_BODY_BYTES }).catch(String);
         return reply.statusCode >= 200 && reply.statusCode < 300
           ? null
           : `HTTP ${reply.statusCode}`;
       } catch (error) {
         return error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 200) : 'failed';
+      } finally {
+        timeout.clear();
       }
     },
   };
+}
+
+/**
+ * A timeout that lets a reply in first: in a process that was too busy, both are due at once, and
+ * Node runs its timers before it reads from the network. A reply that has arrived counts.
+ */
+function startTimeout(ms: number): { readonly signal: AbortSignal; clear(): void } {
+  const controller = new AbortController();
+  const timer = setTimeout(() => {
+    const why = Object.assign(new Error('no reply in time'), { name: 'TimeoutError' });
+    setImmediate(() => controller.abort(why));
+  }, ms);
+  return { signal: controller.signal, clear: () => clearTimeout(timer) };
 }
 
 /**

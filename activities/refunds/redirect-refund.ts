@@ -61,7 +61,12 @@ export async function queryRedirect(
     return takeQueryOutcome(refundRequest(deps, limits), query, outcome);
   }
   const { outRefundNo } = request;
-  const again = await database.refunds.redirectAgain(outRefundNo, limits.attemptLifeMs, now());
-  if (again !== null) return redirectRefund(deps, limits, again);
+  const { attemptLifeMs, busyMs } = limits;
+  const again = await database.refunds.redirectAgain(outRefundNo, { attemptLifeMs, busyMs }, now());
+  if (again?.kind === 'redirect') return redirectRefund(deps, limits, again);
+  if (again !== null) {
+    await database.refunds.dueAgain(outRefundNo, now() + again.delayMs);
+    throw retryIn(again.delayMs, 'NOT_YET', 'wechat.refund');
+  }
   throw retryIn(CHANGED_MS, 'NOT_YET', 'wechat.refund');
 }

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { Role } from '../../config/fields';
 import type { Caller } from './auth';
+import { withDatabaseTime } from './deadline';
 import { parse } from './validation';
 
 /** The parsed types of the parts of a request that an operation has schemas for. */
@@ -95,7 +96,8 @@ export function operation<
       const parsedQuery = checked(query, call.query);
       const parsedBody = checked(body, body ? await readBody() : null);
       const parsedParams = checked(params, call.params);
-      return handle({ ...call, query: parsedQuery, body: parsedBody, params: parsedParams });
+      const parts = { query: parsedQuery, body: parsedBody, params: parsedParams };
+      return withDatabaseTime(() => handle({ ...call, ...parts }));
     },
   };
 }

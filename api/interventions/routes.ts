@@ -7,7 +7,7 @@ import type {
   SubmittedResolution,
 } from '../../database/resolutions/submit-resolution';
 import { actionsFor } from '../../domain/interventions/reasons';
-import { inTime } from '../http/deadline';
+import { inTime, type BesideDatabase } from '../http/deadline';
 import { UUID } from '../../domain/uuid';
 import {
   ALL_ROLES,
@@ -42,6 +42,7 @@ import {
 export interface InterventionRouteDeps {
   readonly database: Pick<Database, 'interventions' | 'resolutions' | 'orders'>;
   readonly runs: Pick<OrderRuns, 'resolve'>;
+  readonly besideDatabase: BesideDatabase;
   readonly settings: Pick<Settings, 'twoPersonFen'>;
   readonly now: () => number;
 }
@@ -186,7 +187,9 @@ async function resolve(
   const { resolutionId, intervention } = acceptedOf(submitted, to);
   const { outTradeNo } = intervention;
   if (submitted.kind === 'approved') {
-    await deps.runs.resolve(outTradeNo, resolutionId, intervention, RESOLVE_WAIT_MS);
+    await deps.besideDatabase(
+      deps.runs.resolve(outTradeNo, resolutionId, intervention, RESOLVE_WAIT_MS),
+    );
   }
   const state = await inTime(resolutions.state(resolutionId));
   if (!state) throw new Error(`Resolution ${resolutionId} is gone`);

@@ -5,7 +5,7 @@ import { isErrorCode } from '../../domain/error-catalogue';
 import { canBePaid } from '../../domain/orders/order-state';
 import type { ClientPayParameters } from '../../providers/wechatpay/calls/pay-parameters';
 import type { WechatPayClient } from '../../providers/wechatpay/client';
-import { inTime } from '../http/deadline';
+import { inTime, type BesideDatabase } from '../http/deadline';
 import { ApiError, noSuchOrder } from '../http/problem';
 import type { OrderRuns, PrepayRequest } from '../temporal/order-runs';
 
@@ -17,6 +17,7 @@ const PARAMETER_MARGIN_MS = 30_000;
 export interface PaymentDeps {
   readonly database: Pick<Database, 'orders'>;
   readonly runs: Pick<OrderRuns, 'prepay'>;
+  readonly besideDatabase: BesideDatabase;
   readonly wechatpay: Pick<WechatPayClient, 'payParameters'>;
   readonly now: () => number;
 }
@@ -32,7 +33,8 @@ export interface PaymentReply {
  * valid, else those of a new prepay by the order's run. Identical requests share one prepay,
  * because they request the same round.
  */
-export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) {
+export function createPayments(deps: PaymentDeps) {
+  const { database, runs, besideDatabase, wechatpay, now } = deps;
   async function find(outTradeNo: string): Promise<PayableOrder> {
     const order = await inTime(database.orders.findPayable(outTradeNo));
     if (!order) throw noSuchOrder(outTradeNo);
@@ -57,7 +59,7 @@ export function createPayments({ database, runs, wechatpay, now }: PaymentDeps) 
   }
 
   async function prepay(outTradeNo: string, request: PrepayRequest): Promise<PaymentReply> {
-    await runs.prepay(outTradeNo, request, PREPAY_WAIT_MS);
+    await besideDatabase(runs.prepay(outTradeNo, request, PREPAY_WAIT_MS));
     const order = await find(outTradeNo);
     refuseRefused(order);
     return { order, payment: parameters(order) };

@@ -6,7 +6,7 @@ import type { Database } from '../../database/database';
 import type { CreationResult, NewOrder } from '../../database/orders/create-order';
 import { canBePaid } from '../../domain/orders/order-state';
 import type { RuntimeOverrides } from '../../domain/settings/runtime-settings';
-import { inTime } from '../http/deadline';
+import { inTime, type BesideDatabase } from '../http/deadline';
 import { emptyBody } from '../http/fields';
 import { guardOf, IDEMPOTENCY_KEY } from '../http/idempotency';
 import {
@@ -38,6 +38,7 @@ export interface OrderRouteDeps {
   readonly database: Pick<Database, 'orders' | 'closing'>;
   readonly payments: Payments;
   readonly runs: Pick<OrderRuns, 'close'>;
+  readonly besideDatabase: BesideDatabase;
   readonly settings: Pick<Settings, 'wechatpay' | 'paymentWindowMs'>;
   /** The settings that operators have overridden. */
   readonly overrides: Pick<Cached<RuntimeOverrides>, 'current'>;
@@ -276,7 +277,7 @@ async function closeOrder(
   if (status === null) throw noSuchOrder(outTradeNo);
   if (canBePaid(status)) {
     const ended = await inTime(deps.database.orders.wechatFailuresEnded(outTradeNo));
-    await deps.runs.close(outTradeNo, ended, CLOSE_WAIT_MS);
+    await deps.besideDatabase(deps.runs.close(outTradeNo, ended, CLOSE_WAIT_MS));
   }
   const order = await deps.payments.find(outTradeNo);
   if (order.status === 'closed' || canBePaid(order.status)) {

@@ -100,14 +100,22 @@ export interface OrderRuns {
   close(outTradeNo: string, ended: number, timeoutMs: number): Promise<string | null>;
 }
 
-/**
- * Makes the messages to the runs from a client of Temporal.
- * @param onFailure is called with the error that ended a wait for a run's reply, for the log
- */
-export function createOrderRuns(
-  client: Client,
-  onFailure: (error: unknown, outTradeNo: string) => void,
-): OrderRuns {
+export interface OrderRunDeps {
+  readonly client: Client;
+  /** Called with the error that ended a wait for a run's reply, for the log. */
+  readonly onFailure: (error: unknown, outTradeNo: string) => void;
+  /**
+   * Stores the stuck run that a resolution ends. A resolution is reported until it is carried out,
+   * and ends one run: the first report decides which.
+   * @param runId Temporal's id of the run that is there now; empty when none is
+   * @returns the id that the first report has stored
+   */
+  readonly claimRunToEnd: (resolutionId: string, runId: string) => Promise<string>;
+}
+
+/** Makes the messages to the runs from a client of Temporal. */
+export function createOrderRuns(deps: OrderRunDeps): OrderRuns {
+  const { client, onFailure } = deps;
   const operation = (outTradeNo: string) =>
     new WithStartWorkflowOperation(ORDER_WORKFLOW_TYPE, {
       ...orderRunStart(outTradeNo),
@@ -128,7 +136,7 @@ export function createOrderRuns(
   }
 
   return {
-    ...createMessages(client),
+    ...createMessages(deps),
     prepay: (outTradeNo, { round, ended }, timeoutMs) =>
       replyWithin(outTradeNo, timeoutMs, () =>
         client.workflow.executeUpdateWithStart(prepayUpdate, {
@@ -139,7 +147,7 @@ export function createOrderRuns(
       ),
     async resolve(outTradeNo, resolutionId, intervention, timeoutMs) {
       await replyWithin(outTradeNo, timeoutMs, async () => {
-        await endStuckRun(client, outTradeNo, intervention);
+        await endStuckRun(deps, outTradeNo, resolutionId, intervention);
         await client.workflow.executeUpdateWithStart(resolutionUpdate, {
           startWorkflowOperation: operation(outTradeNo),
           args: [resolutionId],
@@ -160,7 +168,7 @@ export function createOrderRuns(
 
 /** The messages that need no reply of the run: they end when Temporal has accepted them. */
 function createMessages(
-  client: Client,
+  deps: OrderRunDeps,
 ): Pick<
   OrderRuns,
   | 'wakeForNotice'
@@ -170,6 +178,7 @@ function createMessages(
   | 'wakeSharing'
   | 'wakeForResolution'
 > {
+  const { client } = deps;
   const accepted = async (send: () => Promise<unknown>): Promise<void> => {
     await client.connection.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, send);
   };
@@ -212,16 +221,20 @@ function createMessages(
         return run.signal(noticeSignal, outOrderNo).catch(unlessGone);
       }),
     async wakeForResolution(outTradeNo, resolutionId, intervention) {
-      await accepted(() => endStuckRun(client, outTradeNo, intervention));
+      await accepted(() => endStuckRun(deps, outTradeNo, resolutionId, intervention));
       await wakeForNotice(outTradeNo, resolutionUpdateId(resolutionId));
     },
   };
 }
 
-/** A stuck run can't read messages either. It is ended; the next run begins from the rows (P5). */
+/**
+ * A stuck run can't read messages either. It is ended; the next run begins from the rows (P5). That
+ * one is left alone when the same resolution is reported again.
+ */
 async function endStuckRun(
-  client: Client,
+  { client, claimRunToEnd }: OrderRunDeps,
   outTradeNo: string,
+  resolutionId: string,
   { reason, subject }: ResolvedIntervention,
 ): Promise<void> {
   if (reason !== STUCK) return;
@@ -232,9 +245,22 @@ async function endStuckRun(
       : kind === 'sharing'
         ? sharingWorkflowId(id)
         : orderWorkflowId(outTradeNo);
-  const run = client.workflow.getHandle(workflowId);
+  const runId = await claimRunToEnd(resolutionId, await openRunOf(client, workflowId));
+  if (runId === '') return;
+  const run = client.workflow.getHandle(workflowId, runId);
   const why = 'The intervention "stuck" is resolved; the next run continues from the rows';
   await run.terminate(why).catch(unlessGone);
+}
+
+/** @returns the id of the open run; empty when there is none */
+async function openRunOf(client: Client, workflowId: string): Promise<string> {
+  try {
+    const { runId, status } = await client.workflow.getHandle(workflowId).describe();
+    return status.name === 'RUNNING' ? runId : '';
+  } catch (error) {
+    unlessGone(error);
+    return '';
+  }
 }
 
 /** Ignores that the run does not exist. */

@@ -2,6 +2,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
+import { shownCount } from '../core/shown-count';
 import type { ItemKind } from './reserve-stock';
 
 /** A product as the API shows it. */
@@ -246,7 +247,7 @@ async function readPointsBalance({ prisma }: DatabaseContext, userId: string): P
     where: { userId },
     select: { balance: true },
   });
-  return row?.balance ?? 0;
+  return shownCount(row?.balance ?? 0n);
 }
 
 function readPointsEntries(
@@ -268,7 +269,7 @@ async function readProduct(tx: Tx, sku: string): Promise<ProductView | null> {
   });
   if (!row) return null;
   const codesLeft = await tx.productCode.count({ where: { sku, outTradeNo: null } });
-  return { ...row, kind: row.kind as ItemKind, codesLeft };
+  return { ...row, sold: shownCount(row.sold), kind: row.kind as ItemKind, codesLeft };
 }
 
 async function changed(tx: Tx, sku: string): Promise<ProductChange> {

@@ -62,7 +62,7 @@ export async function compensate(
 ): Promise<void> {
   const [refund] = await tx.$queryRaw<Refunded[]>`
     SELECT r.out_refund_no AS "outRefundNo", r.amount_fen AS "amountFen", t.total_fen AS "paidFen",
-      (SELECT sum(x.amount_fen)::int FROM refunds x
+      (SELECT sum(x.amount_fen)::float8 FROM refunds x
         WHERE x.transaction_key = r.transaction_key AND x.status = 'succeeded'
           AND (x.succeeded_at, x.out_refund_no) <= (r.succeeded_at, r.out_refund_no)
       ) AS "refundedFen"
@@ -79,8 +79,8 @@ const COMPENSATIONS: Record<DatabaseEffect, Compensation> = {
   async points(tx, order, refund, now) {
     const { outTradeNo, userId } = order;
     const [sums] = await tx.$queryRaw<{ given: number; taken: number }[]>`
-      SELECT coalesce(sum(delta) FILTER (WHERE effect = 'points'), 0)::int AS given,
-        coalesce(-sum(delta) FILTER (WHERE effect <> 'points'), 0)::int AS taken
+      SELECT coalesce(sum(delta) FILTER (WHERE effect = 'points'), 0)::float8 AS given,
+        coalesce(-sum(delta) FILTER (WHERE effect <> 'points'), 0)::float8 AS taken
       FROM points_entries WHERE out_trade_no = ${outTradeNo}`;
     if (!sums) return;
     const refunded = (await compensatedBefore(tx, order, 'points', refund)) + refund.amountFen;
@@ -184,7 +184,7 @@ async function compensatedBefore(
   { outRefundNo }: Refunded,
 ): Promise<number> {
   const [row] = await tx.$queryRaw<{ fen: number }[]>`
-    SELECT coalesce(sum(r.amount_fen), 0)::int AS fen
+    SELECT coalesce(sum(r.amount_fen), 0)::float8 AS fen
     FROM order_effects e JOIN refunds r
       ON e.effect = ${compensationOf(effect, '')} || r.out_refund_no
     WHERE e.out_trade_no = ${order.outTradeNo} AND r.order_no = e.out_trade_no

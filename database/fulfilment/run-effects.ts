@@ -1,7 +1,7 @@
 // Runs the effects of a paid order: points, sales, stock and codes, each exactly once.
 import { DATABASE_EFFECTS, readEffect, type DatabaseEffect } from '../../domain/fulfilment/effects';
 import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
-import { pointsFor } from '../../domain/money';
+import { pointsFor, type Fen } from '../../domain/money';
 import { shanghaiDay } from '../../domain/orders/order-number';
 import type { RunView } from '../../domain/orders/run-view';
 import { SETTLE_GRACE_MS } from '../core/due-times';
@@ -244,9 +244,17 @@ async function fulfil(
   });
 }
 
+/** The amount that was paid: a person may have accepted another than the order's. */
+async function paidFen(tx: Tx, { outTradeNo, totalFen }: LockedOrder): Promise<Fen> {
+  const [paid] = await tx.$queryRaw<{ totalFen: Fen | null }[]>`
+    SELECT total_fen AS "totalFen" FROM payment_transactions
+    WHERE order_no = ${outTradeNo} AND status = 'applied'`;
+  return paid?.totalFen ?? totalFen;
+}
+
 const EFFECTS: Record<DatabaseEffect, (tx: Tx, order: LockedOrder, now: Date) => Promise<void>> = {
   async points(tx, order, now) {
-    const delta = pointsFor(order.totalFen);
+    const delta = pointsFor(await paidFen(tx, order));
     if (delta === 0) return;
     await tx.$executeRaw`
       WITH entry AS (

@@ -7,12 +7,19 @@ const HOUR_MS = 3_600_000;
 /** The marks by which the processes know who sends an alert. */
 export function createAlertMarks({ prisma }: DatabaseContext) {
   return {
-    /** @returns true for the one caller that sends an alert of this kind now */
-    async take(kind: Alert['kind'], nowMs: number): Promise<boolean> {
+    /**
+     * @param everyMs the least time between two alerts of this kind; an hour when left out
+     * @returns true for the one caller that sends an alert of this kind, or acts, now
+     */
+    async take(
+      kind: Alert['kind'] | 'patrol_schedule',
+      nowMs: number,
+      everyMs = HOUR_MS,
+    ): Promise<boolean> {
       const taken = await prisma.$queryRaw<unknown[]>`
         INSERT INTO alert_marks (kind, alerted_at) VALUES (${kind}, ${new Date(nowMs)})
         ON CONFLICT (kind) DO UPDATE SET alerted_at = excluded.alerted_at
-        WHERE alert_marks.alerted_at <= ${new Date(nowMs - HOUR_MS)} RETURNING 1`;
+        WHERE alert_marks.alerted_at <= ${new Date(nowMs - everyMs)} RETURNING 1`;
       return taken.length > 0;
     },
   };

@@ -32,7 +32,8 @@ export const EFFECT_CHECKS: readonly OrderCheck[] = [
       ELSE e.some_done END
     LIMIT ${MAX_VIOLATIONS}`,
 
-  // The rule above covers orders on which no effect may be done.
+  // The rule above covers orders on which no effect may be done. Points count what was paid; up to
+  // 0.3.0 they counted what the order said, so either is right.
   (numbers) => Prisma.sql`
     SELECT o.out_trade_no AS "outTradeNo", true AS ours, ${row(
       'effects_disagree',
@@ -41,13 +42,19 @@ export const EFFECT_CHECKS: readonly OrderCheck[] = [
       Prisma.sql`jsonb_build_object('entries', e.entries)`,
     )}
     FROM orders o CROSS JOIN LATERAL (
+      SELECT o.total_fen, coalesce((SELECT t.total_fen FROM payment_transactions t
+        WHERE t.order_no = o.out_trade_no AND t.status = 'applied'), o.total_fen) AS paid_fen
+    ) a CROSS JOIN LATERAL (
       SELECT x.status, (SELECT count(*) FROM points_entries p
         WHERE p.out_trade_no = x.out_trade_no AND p.effect = x.effect) AS entries
       FROM order_effects x WHERE x.out_trade_no = o.out_trade_no AND x.effect = 'points' LIMIT 1
     ) e
     WHERE o.out_trade_no = ANY(${numbers}) AND o.status IN ('paid', 'fulfilled', 'refunded')
-      AND e.entries <> CASE
-        WHEN e.status = 'done' AND o.total_fen >= ${FEN_PER_POINT} THEN 1 ELSE 0 END
+      AND e.entries NOT BETWEEN
+        CASE WHEN e.status = 'done' AND least(a.total_fen, a.paid_fen) >= ${FEN_PER_POINT}
+          THEN 1 ELSE 0 END
+        AND CASE WHEN e.status = 'done' AND greatest(a.total_fen, a.paid_fen) >= ${FEN_PER_POINT}
+          THEN 1 ELSE 0 END
     LIMIT ${MAX_VIOLATIONS}`,
 
   // Names the missing compensations, and those without a refund.

@@ -28,7 +28,10 @@ export interface PatrolRunPage {
   readonly limit: number;
 }
 
-/** A patrol that is `running` after this time has died; workers/patrol-schedule ends it earlier. */
+/**
+ * A patrol that is `running` after this time has died: Temporal ends its run earlier, see
+ * domain/temporal/patrol-schedule.
+ */
 const MAX_RUN_MS = 20 * 60_000;
 /** A patrol also checks changes from this long before the last one, which may have missed them. */
 const OVERLAP_MS = 10 * 60_000;

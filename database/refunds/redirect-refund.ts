@@ -10,6 +10,7 @@ import {
   type StoredRefund,
 } from './lock-refund';
 import { hasOpenIntervention } from './open-refund-intervention';
+import { takeRefundToken } from './refund-limits';
 
 /** Where an abnormal refund shall go, as a person decided. */
 export type RefundTarget =
@@ -36,17 +37,31 @@ export function mayBeRedirected(tx: Tx, outRefundNo: string): Promise<boolean> {
   return isUndecided(tx, refundAttempts(outRefundNo, 'abnormal'));
 }
 
+/** As many refund requests are under way as may fail at once: the run comes back. */
+export interface RedirectWait {
+  readonly kind: 'wait';
+  readonly delayMs: number;
+}
+
+/** The turn that decides on a redirect. */
+export interface RedirectScope extends TurnScope {
+  /** The wait while as many requests are under way as may fail at once. */
+  readonly busyMs: number;
+}
+
 /**
- * Records an attempt to redirect an abnormal refund.
+ * Records an attempt to redirect an abnormal refund. WeChat counts it like every refund request
+ * that fails, so it needs a token too.
  * @returns null when no person has decided where it shall go
  */
 export async function redirect(
   { cipher }: DatabaseContext,
-  scope: TurnScope,
+  scope: RedirectScope,
   refund: LockedRefund,
-): Promise<Redirect | null> {
+): Promise<Redirect | RedirectWait | null> {
   const { outRefundNo, abnormalEncrypted, refundId } = refund;
   if (abnormalEncrypted === null || refundId === null) return null;
+  if (!(await takeRefundToken(scope.tx))) return { kind: 'wait', delayMs: scope.busyMs };
   const place = { table: 'refunds', column: 'abnormal', row: outRefundNo };
   const target = readTarget(cipher.decrypt(place, abnormalEncrypted));
   const attemptId = await startAttempt(scope, refundAttempts(outRefundNo, 'abnormal'));
@@ -71,12 +86,12 @@ function readTarget(text: string): RefundTarget {
 export async function redirectAgain(
   context: DatabaseContext,
   outRefundNo: string,
-  attemptLifeMs: number,
+  limits: Pick<RedirectScope, 'attemptLifeMs' | 'busyMs'>,
   nowMs: number,
-): Promise<Redirect | null> {
+): Promise<Redirect | RedirectWait | null> {
   return context.prisma.$transaction(async (tx) => {
     const refund = await lockRefund(tx, outRefundNo);
     if (refund?.status !== 'abnormal' || (await hasOpenIntervention(tx, refund))) return null;
-    return redirect(context, { tx, now: new Date(nowMs), attemptLifeMs }, refund);
+    return redirect(context, { tx, now: new Date(nowMs), ...limits }, refund);
   });
 }

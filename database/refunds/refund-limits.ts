@@ -14,6 +14,15 @@ export const REFUND_LIMIT_TEXTS: Readonly<Record<RefundLimit, string>> = {
   too_late: `WeChat Pay refunds a payment only within ${REFUNDABLE_DAYS} days after it`,
 };
 
+/** A refund that ended before anything of it was sent: WeChat has never seen its number. */
+const NEVER_SENT = {
+  status: 'closed',
+  origin: { not: 'external' },
+  refundId: null,
+  acceptedAt: null,
+  attempts: { none: {} },
+};
+
 /** The limit that keeps WeChat from taking another refund of a payment; null when none does. */
 export async function refundLimit(
   tx: Tx,
@@ -26,7 +35,7 @@ export async function refundLimit(
   });
   const paidAt = paid.successTime ?? paid.createdAt;
   if (now.getTime() - paidAt.getTime() > REFUNDABLE_DAYS * 24 * 3_600_000) return 'too_late';
-  const refunds = await tx.refund.count({ where: { transactionKey } });
+  const refunds = await tx.refund.count({ where: { transactionKey, NOT: NEVER_SENT } });
   return refunds >= MAX_REFUNDS ? 'too_many' : null;
 }
 

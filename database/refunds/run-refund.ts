@@ -58,8 +58,11 @@ export function createRefunds(context: DatabaseContext) {
      * WeChat reports the refund as abnormal still: records another attempt to redirect it.
      * @returns null when the refund isn't abnormal here any more
      */
-    redirectAgain: (outRefundNo: string, attemptLifeMs: number, nowMs: number) =>
-      redirectAgain(context, outRefundNo, attemptLifeMs, nowMs),
+    redirectAgain: (
+      outRefundNo: string,
+      limits: Pick<RefundLimits, 'attemptLifeMs' | 'busyMs'>,
+      nowMs: number,
+    ) => redirectAgain(context, outRefundNo, limits, nowMs),
 
     /** Records how an attempt ended that WeChat did not accept. */
     endAttempt: (attempt: EndedAttempt, nowMs: number): Promise<void> =>
@@ -129,7 +132,7 @@ async function recordRefundReport(
 
 async function acceptRefundAttempt(scope: TxScope, attempt: AcceptedRefundAttempt): Promise<void> {
   await acceptAttempt(scope, 'refund_attempts', attempt);
-  if (attempt.operation === 'refund') await returnRefundToken(scope.tx);
+  await returnRefundToken(scope.tx);
 }
 
 /** Writes when WeChat is queried again about a refund that it works on. */

@@ -13,7 +13,7 @@ import {
 } from './lock-refund';
 import { giveWay } from './give-way';
 import { hasOpenIntervention } from './open-refund-intervention';
-import { mayBeRedirected, redirect, type Redirect } from './redirect-refund';
+import { mayBeRedirected, redirect, type Redirect, type RedirectScope } from './redirect-refund';
 import { takeRefundToken } from './refund-limits';
 import { finishTakeBacks, takeBackTurn, type TakeBackTurn } from './take-back-shares';
 
@@ -60,8 +60,8 @@ export async function takeRefundTurn(
   return context.prisma.$transaction(async (tx): Promise<RefundTurn> => {
     const refund = await lockRefund(tx, outRefundNo);
     if (!refund) return { kind: 'over', status: 'unknown_refund', dueOrder: null };
-    const { attemptLifeMs } = limits;
-    const scope: TurnScope = { tx, now: new Date(clock()), attemptLifeMs };
+    const { attemptLifeMs, busyMs } = limits;
+    const scope: RedirectScope = { tx, now: new Date(clock()), attemptLifeMs, busyMs };
     if (await hasOpenIntervention(tx, refund)) return over(tx, refund);
     if (isSettled(refund.status)) {
       return (await finishTakeBacks(context, scope, refund)) ?? over(tx, refund);
@@ -79,7 +79,7 @@ export async function takeRefundTurn(
 
 async function abnormalTurn(
   context: DatabaseContext,
-  scope: TurnScope,
+  scope: RedirectScope,
   refund: LockedRefund,
 ): Promise<RefundTurn> {
   // No person has decided where it shall go.

@@ -42,6 +42,18 @@ export function createResolutions(context: DatabaseContext) {
       nowMs: number,
     ): Promise<boolean> => proposeBySignal(context, outTradeNo, given, nowMs),
 
+    /**
+     * Stores the stuck run that a resolution ends; the first call decides (compare-and-set).
+     * @param runId Temporal's id of it; empty when no run is open
+     * @returns the stored id
+     */
+    claimRunToEnd: async (resolutionId: string, runId: string): Promise<string> => {
+      const [row] = await context.prisma.$queryRaw<{ endedRunId: string }[]>`
+        UPDATE intervention_resolutions SET ended_run_id = coalesce(ended_run_id, ${runId})
+        WHERE id = ${resolutionId}::uuid RETURNING ended_run_id AS "endedRunId"`;
+      return row?.endedRunId ?? '';
+    },
+
     /** @returns null when there is none with this id */
     async state(resolutionId: string): Promise<ResolutionState | null> {
       const row = await context.prisma.interventionResolution.findUnique({

@@ -8,7 +8,9 @@ export interface Alert {
     | 'dependency_down'
     | 'dependency_up'
     /** Callbacks that WeChat signed name no order, or have a shape that Oncepay doesn't know. */
-    | 'callback_ignored';
+    | 'callback_ignored'
+    /** No patrol has completed for three intervals. */
+    | 'patrol_stopped';
   /** The reason of the interventions; only for that kind. */
   readonly reason?: string;
   /** How many interventions, or 1. */

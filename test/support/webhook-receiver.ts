@@ -27,6 +27,8 @@ export interface WebhookReceiver {
   failNext(times: number, status?: number): void;
   /** Refuses every webhook about this order, until `refused` is false. */
   refuse(outTradeNo: string, refused: boolean): void;
+  /** Called with each accepted webhook, before it is replied to. */
+  onReceived: (webhook: ReceivedWebhook) => void;
   of(outTradeNo: string): ReceivedWebhook[];
   close(): Promise<void>;
 }
@@ -56,7 +58,9 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
           response.writeHead(500).end();
           return;
         }
-        received.push({ ...body, id: String(request.headers['webhook-id']) });
+        const webhook = { ...body, id: String(request.headers['webhook-id']) };
+        received.push(webhook);
+        receiver.onReceived(webhook);
         response.writeHead(204).end();
       } catch {
         forged += 1;
@@ -67,7 +71,7 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return {
+  const receiver: WebhookReceiver = {
     url: `http://127.0.0.1:${port}/webhooks`,
     secret,
     received,
@@ -81,6 +85,7 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
       if (refused) refusedOrders.add(outTradeNo);
       else refusedOrders.delete(outTradeNo);
     },
+    onReceived: () => undefined,
     of: (outTradeNo) => received.filter(({ data }) => data.out_trade_no === outTradeNo),
     async close() {
       server.close();
@@ -88,4 +93,5 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
       await once(server, 'close');
     },
   };
+  return receiver;
 }

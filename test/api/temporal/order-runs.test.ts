@@ -9,7 +9,18 @@ beforeAll(async () => {
 });
 afterAll(() => oncepay.stop());
 
-const runs = () => createOrderRuns(oncepay.temporal, () => undefined);
+/** By resolution: the run that its first report has ended. */
+const ended = new Map<string, string>();
+const runs = () =>
+  createOrderRuns({
+    client: oncepay.temporal,
+    onFailure: () => undefined,
+    claimRunToEnd(resolutionId, runId) {
+      if (!ended.has(resolutionId)) ended.set(resolutionId, runId);
+      return Promise.resolve(ended.get(resolutionId) ?? '');
+    },
+  });
+beforeEach(() => ended.clear());
 const describeRun = async (no: string, runId?: string) => {
   const { runId: id, status } = await oncepay.temporal.workflow.getHandle(no, runId).describe();
   return { runId: id, status: status.name };
@@ -44,6 +55,17 @@ test('a resolution for a stuck run ends it and wakes a new run', async () => {
   });
   expect(next.status).toBe('RUNNING');
   expect(await causesOf(no, next.runId)).toEqual(['resolution:a1']);
+});
+
+test('a resolution for a stuck run, reported again and again, ends one run', async () => {
+  const no = await oncepay.newOrder();
+  const { runId } = await describeRun(no);
+  await runs().wakeForResolution(no, 'a1', { reason: 'stuck', subject: 'run' });
+  const next = await describeRun(no);
+  await runs().wakeForResolution(no, 'a1', { reason: 'stuck', subject: 'run' });
+  await runs().resolve(no, 'a1', { reason: 'stuck', subject: 'run' }, 5_000);
+  expect(next.runId).not.toBe(runId);
+  expect(await describeRun(no)).toEqual(next);
 });
 
 test('a resolution for an order without a run starts one', async () => {

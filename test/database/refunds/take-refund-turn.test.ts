@@ -1,6 +1,8 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 import type { RefundTurn } from '../../../database/refunds/take-refund-turn';
+import { createFieldCipher } from '../../../database/encryption/field-encryption';
 import { someOrder, someRefund } from '../support/patrol';
+import { secrets } from '../support/secrets';
 import { LIFE_MS, MINUTE_MS, startTestSharing, type TestSharing } from '../support/sharing';
 
 let world: TestSharing;
@@ -9,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.end());
 // These turns send nothing, so nobody gives their tokens back.
-beforeEach(() => world.sql.query('UPDATE rate_limits SET tokens = 3'));
+beforeEach(() => world.sql.query('UPDATE rate_limits SET tokens = 3, updated_at = now()'));
 
 const LIMITS = { spacingMs: MINUTE_MS, busyMs: 100, attemptLifeMs: LIFE_MS };
 
@@ -58,6 +60,10 @@ describe('the replacement of a closed refund', () => {
        VALUES (gen_random_uuid(), $1, $1, 'refund_closed', $2, '{}', 1)`,
       [no, refundNo],
     );
+    // WeChat closed it, so WeChat has seen it.
+    await world.sql.query(`UPDATE refunds SET refund_id = '1' WHERE out_refund_no = $1`, [
+      refundNo,
+    ]);
     return no;
   }
 
@@ -72,6 +78,25 @@ describe('the replacement of a closed refund', () => {
     expect(await world.resolve(no, 'new_number')).toBe('REFUND_LIMIT');
   });
 
+  test.each([
+    ['closed before anything was sent', 'UPDATE refunds SET status = status', 1],
+    ['made elsewhere and closed', `UPDATE refunds SET origin = 'external'`, 'REFUND_LIMIT'],
+    ['closed by WeChat', `UPDATE refunds SET refund_id = '5'`, 'REFUND_LIMIT'],
+    [
+      'refused and given up',
+      `INSERT INTO refund_attempts (id, out_refund_no, operation, sent_at, deadline_at, outcome)
+       SELECT gen_random_uuid(), out_refund_no, 'refund', now(), now(), 'refused' FROM refunds`,
+      'REFUND_LIMIT',
+    ],
+  ])('after the forty-ninth, and one that was %s', async (_, change, expected) => {
+    const no = await closedRefund();
+    for (let n = 1; n < 49; n += 1) await someRefund(world.sql, no, { amountFen: 1 });
+    const last = await someRefund(world.sql, no, { amountFen: 1, status: 'closed' });
+    await world.sql.query(`${change} WHERE out_refund_no = $1`, [last]);
+    const result = await world.resolve(no, 'new_number');
+    expect(typeof result === 'string' ? result : result.length).toBe(expected);
+  });
+
   test('is refused a year after the payment', async () => {
     const no = await closedRefund();
     await world.sql.query(
@@ -80,5 +105,65 @@ describe('the replacement of a closed refund', () => {
       [no],
     );
     expect(await world.resolve(no, 'new_number')).toBe('REFUND_LIMIT');
+  });
+});
+
+describe('the redirect of an abnormal refund', () => {
+  async function abnormalRefund(): Promise<string> {
+    const no = await someOrder(world.sql);
+    const refundNo = await someRefund(world.sql, no, { amountFen: 50, status: 'abnormal' });
+    const place = { table: 'refunds', column: 'abnormal', row: refundNo };
+    const target = createFieldCipher(secrets.encryptionKeys).encrypt(
+      place,
+      JSON.stringify({ to: 'merchant_bank_card' }),
+    );
+    await world.sql.query(
+      `UPDATE refunds SET refund_id = '5', abnormal_encrypted = $2 WHERE out_refund_no = $1`,
+      [refundNo, target],
+    );
+    return refundNo;
+  }
+
+  /** No token is added before the time that is ahead. */
+  const setTokens = (tokens: number) =>
+    world.sql.query(`UPDATE rate_limits SET tokens = $1, updated_at = now() + interval '1 hour'`, [
+      tokens,
+    ]);
+
+  async function tokens(): Promise<number> {
+    const { rows } = await world.sql.query<{ tokens: number }>('SELECT tokens FROM rate_limits');
+    return rows[0]?.tokens ?? NaN;
+  }
+
+  test('waits while as many requests are under way as may fail at once', async () => {
+    const refundNo = await abnormalRefund();
+    await setTokens(0);
+    expect(await turn(refundNo, Date.now())).toEqual({ kind: 'wait', delayMs: LIMITS.busyMs });
+    await setTokens(3);
+    const sent = await turn(refundNo, Date.now());
+    expect(sent).toMatchObject({ kind: 'redirect', target: { kind: 'merchant_bank_card' } });
+  });
+
+  test('waits also when WeChat says that it did not take the one before', async () => {
+    const refundNo = await abnormalRefund();
+    await setTokens(0);
+    const again = await world.database.refunds.redirectAgain(refundNo, LIMITS, Date.now());
+    expect(again).toEqual({ kind: 'wait', delayMs: LIMITS.busyMs });
+  });
+
+  test('takes a token, and gives it back when WeChat takes it', async () => {
+    const refundNo = await abnormalRefund();
+    await setTokens(3);
+    const sent = await turn(refundNo, Date.now());
+    if (sent.kind !== 'redirect') throw new Error(sent.kind);
+    expect(await tokens()).toBe(2);
+    await setTokens(0);
+    await world.database.refunds.recordReport(
+      refundNo,
+      { event: 'processing', refundId: '5', nextQueryAt: null, evidence: {} },
+      { id: sent.attemptId, requestId: null, operation: 'abnormal' },
+      Date.now(),
+    );
+    expect(await tokens()).toBe(1);
   });
 });
