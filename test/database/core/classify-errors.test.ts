@@ -6,7 +6,7 @@ import { Client, Pool } from 'pg';
 import { errorChain, isUnavailable, sqlStateOf } from '../../../database/core/classify-errors';
 import { createInboxWriter } from '../../../database/inbox/inbox-writer';
 import type { Database } from '../../../database/database';
-import { openDatabase, PrismaClient, PrismaPg } from '../support/built';
+import { inUtc, openDatabase, PrismaClient, PrismaPg } from '../support/built';
 import { secrets } from '../support/secrets';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';
 
@@ -153,7 +153,7 @@ describe('errorChain', () => {
     'errorChain names the constraint or column of %s, and shows no value',
     async (_what, sql, expected) => {
       const prisma = new PrismaClient({
-        adapter: new PrismaPg({ connectionString: database.url }),
+        adapter: new PrismaPg(inUtc(database.url)),
       });
       const errors = [
         errorChain(await errorOf(() => prisma.$executeRawUnsafe(sql))),

@@ -4,7 +4,7 @@ import { DEFAULT_SHARING } from '../../../domain/settings/runtime-settings';
 import { z } from 'zod';
 import { createFieldCipher } from '../../../database/encryption/field-encryption';
 import { createKeyedHash } from '../../../database/encryption/keyed-hash';
-import { createPatrol, PrismaClient, PrismaPg } from '../support/built';
+import { createPatrol, inUtc, PrismaClient, PrismaPg } from '../support/built';
 import { someOrder, startTestPatrol, type TestPatrol } from '../support/patrol';
 import { secrets } from '../support/secrets';
 
@@ -141,7 +141,7 @@ async function readsOf(
   work: (rows: ReturnType<typeof createPatrol>) => Promise<unknown>,
 ): Promise<{ table: string; node: string; rows: number }[]> {
   const prisma = new PrismaClient({
-    adapter: new PrismaPg({ connectionString: patrol.url }),
+    adapter: new PrismaPg(inUtc(patrol.url)),
     log: [{ emit: 'event', level: 'query' }],
   });
   const sent: { query: string; params: string }[] = [];

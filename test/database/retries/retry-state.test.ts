@@ -5,7 +5,7 @@ import type { Database } from '../../../database/database';
 import { resetBudgets } from '../../../database/retries/spend-retry-budgets';
 import { latePaymentPolicy } from '../../../database/settings/runtime-settings';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';
-import { openDatabase, PrismaClient, PrismaPg } from '../support/built';
+import { inUtc, openDatabase, PrismaClient, PrismaPg } from '../support/built';
 import { secrets } from '../support/secrets';
 
 const ACTOR = { name: 'ops', role: 'admin' };
@@ -20,7 +20,7 @@ beforeAll(async () => {
   stored = await createTestDatabase();
   sql = new Pool({ connectionString: stored.url, max: 2 });
   database = openDatabase({ url: stored.url, ...secrets, webhooks: false });
-  prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: stored.url }) });
+  prisma = new PrismaClient({ adapter: new PrismaPg(inUtc(stored.url)) });
 });
 afterAll(async () => {
   await Promise.all([prisma.$disconnect(), database.end()]);

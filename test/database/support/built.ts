@@ -33,3 +33,9 @@ export const { createOrderReading } = built(
 export const { createPatrol } = built('dist/database/patrol/patrol.js') as typeof patrolRoom;
 export const { PrismaClient } = built('dist/generated/prisma/client.js') as typeof prismaClient;
 export const { PrismaPg } = built('node_modules/@prisma/adapter-pg') as typeof prismaPg;
+
+/**
+ * Options of a connection for Prisma, in UTC as Oncepay opens its own: the adapter sends times
+ * without an offset, and the test run's database is in another zone.
+ */
+export const inUtc = (url: string) => ({ connectionString: url, options: '-c TimeZone=UTC' });

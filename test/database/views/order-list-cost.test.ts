@@ -7,7 +7,7 @@ import type { OrderFilter } from '../../../database/views/read-orders';
 import { createFieldCipher } from '../../../database/encryption/field-encryption';
 import { createKeyedHash } from '../../../database/encryption/keyed-hash';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';
-import { createOrderReading, PrismaClient, PrismaPg } from '../support/built';
+import { createOrderReading, inUtc, PrismaClient, PrismaPg } from '../support/built';
 import { secrets } from '../support/secrets';
 
 const ORDERS = 20_000;
@@ -16,7 +16,7 @@ let database: TestDatabase;
 let sql: Pool;
 beforeAll(async () => {
   database = await createTestDatabase();
-  sql = new Pool({ connectionString: database.url, max: 2 });
+  sql = new Pool({ ...inUtc(database.url), max: 2 });
   await sql.query(
     `INSERT INTO orders (out_trade_no, channel, status, user_id, description, total_fen, app_id,
        merchant_id, notify_url, time_expire, expires_at, created_at)
@@ -76,7 +76,7 @@ const nodesOf = (node: Plan): Plan[] => [node, ...(node.Plans ?? []).flatMap(nod
 /** The statement that a list sends, as PostgreSQL carries it out. */
 async function planOf(filter: OrderFilter): Promise<{ nodes: Plan[]; found: number }> {
   const prisma = new PrismaClient({
-    adapter: new PrismaPg({ connectionString: database.url }),
+    adapter: new PrismaPg(inUtc(database.url)),
     log: [{ emit: 'event', level: 'query' }],
   });
   const sent: { query: string; params: string }[] = [];
