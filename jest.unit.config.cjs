@@ -17,6 +17,7 @@ const ROOMS = [
   'activities/wechat',
   'api/dispatcher/breaker',
   'api/health',
+  'api/http/server',
   'config',
   'database/encryption/field-encryption',
   'database/encryption/keyed-hash',
