@@ -18,6 +18,7 @@ const ROOMS = [
   'api/dispatcher/breaker',
   'api/health',
   'api/http/deadline',
+  'api/http/server',
   'config',
   'database/connections/describe-failure',
   'database/encryption/field-encryption',

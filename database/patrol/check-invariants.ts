@@ -12,6 +12,7 @@ import type { DatabaseContext, Tx } from '../core/context';
 import { openIntervention } from '../interventions/open-intervention';
 import { releaseStock } from '../fulfilment/reserve-stock';
 import { lockOrder, type LockedOrder } from '../core/lock-order';
+import { checkSales } from './check-sales';
 import { ORDER_CHECKS, refundedCheck, stockCheck } from './invariant-rules';
 import type { Violation } from './violation';
 
@@ -41,8 +42,8 @@ export interface InvariantResult {
 /**
  * Checks the rules that must always hold. A patrol checks the orders whose status changed since the
  * last one (by the id of their history row), those with a changed refund, and one slice of all
- * orders, so that each order is checked again within days. All are bounded: a patrol costs the same
- * however many orders there are.
+ * orders, so that each order is checked again within days; and the sales of two days. All are
+ * bounded: a patrol costs the same however many orders there are.
  */
 export function createInvariants(context: DatabaseContext) {
   return {
@@ -53,10 +54,11 @@ export function createInvariants(context: DatabaseContext) {
       now: () => number,
     ): Promise<InvariantResult> {
       const broken = new Map<string, Violation>();
+      const note = (found: readonly Violation[]) => {
+        for (const one of found) broken.set(`${subjectOf(one)} ${one.outTradeNo}`, one);
+      };
       const runCheck = async (check: Prisma.Sql) => {
-        for (const one of await context.prisma.$queryRaw<Violation[]>(check)) {
-          broken.set(`${subjectOf(one)} ${one.outTradeNo}`, one);
-        }
+        note(await context.prisma.$queryRaw<Violation[]>(check));
       };
       const checkOrders = async (numbers: string[]) => {
         for (const check of ORDER_CHECKS) await runCheck(check(numbers));
@@ -68,8 +70,10 @@ export function createInvariants(context: DatabaseContext) {
       await checkRefundedOrders(context, since, checking);
       await runCheck(refundedCheck(since, MAX_REFUNDS));
       await runCheck(stockCheck());
+      const sales = await checkSales(context, start.position?.sales, checking.hasTime);
+      note(sales.broken);
       const settled = await healOrOpen(context, [...broken.values()], now);
-      return { ...settled, position: { history, order } };
+      return { ...settled, position: { history, order, sales: sales.position } };
     },
   };
 }

@@ -1,5 +1,6 @@
 // Checks the invariants of orders, payments and stock, as SQL rules.
 import { Prisma } from '../../generated/prisma/client';
+import { SALES_CHECKS } from './check-sales';
 import { EFFECT_CHECKS } from './effect-rules';
 import { isPaid, MAX_VIOLATIONS, row, type OrderCheck } from './violation';
 
@@ -45,6 +46,7 @@ export const ORDER_CHECKS: readonly OrderCheck[] = [
     LIMIT ${MAX_VIOLATIONS}`,
 
   ...EFFECT_CHECKS,
+  ...SALES_CHECKS,
 
   (numbers) => overdrawn(Prisma.sql`t.order_no = ANY(${numbers})`),
 ];

@@ -28,6 +28,8 @@ export const PATROL_KINDS = {
   effect_twice: 'invariants',
   /** A product's `reserved` differs from the sum of its reservations. */
   stock_disagrees: 'invariants',
+  /** The counted sales of a day or a product differ from the effects of the orders. */
+  sales_disagree: 'invariants',
   /** An ended order still reserves stock. The patrol releases it when the counts agree. */
   reservation_leaked: 'invariants',
   /** Raw callback bodies past their time are deleted; the row, its id and its verdict stay. */
@@ -87,6 +89,16 @@ export interface PatrolPosition {
   readonly history: string;
   /** Number of the last order of the slow pass over all of them; empty at its start. */
   readonly order: string;
+  /** Left out by versions that did not compare sales. */
+  readonly sales?: SalesPosition;
+}
+
+/** How far the slow pass over the counted sales has come. */
+export interface SalesPosition {
+  /** The day compared last, `yyyymmdd` in Shanghai, from the newest back; empty at its start. */
+  readonly day: string;
+  /** The product compared last; empty at its start. */
+  readonly sku: string;
 }
 
 /** The state from which a patrol starts. */

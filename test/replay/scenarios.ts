@@ -3,6 +3,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import { z } from 'zod';
 import { SEARCH_ATTRIBUTES } from '../../domain/temporal/task-queues';
 import { orderBody, someUser, type OrderView, type TestOncepay } from '../support/oncepay';
+import { ifThere } from '../support/if-there';
 import { until } from '../support/until';
 import * as badDays from './bad-days';
 import * as moneyShared from './money-shared';
@@ -168,7 +169,7 @@ async function unknownOrder(oncepay: TestOncepay): Promise<PlayedRun> {
   const { notifyUrl } = oncepay;
   const no = `SHOP${process.pid}X1`;
   await oncepay.simulator.pay({ outTradeNo: no, totalFen: 500, force: true, notifyUrl });
-  const run = await until('its run is there', () => latestRun(oncepay, no).catch(() => null));
+  const run = await until('its run is there', () => ifThere(latestRun(oncepay, no)));
   return ended(oncepay, run);
 }
 

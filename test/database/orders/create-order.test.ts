@@ -1,13 +1,15 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 // Tests the creation of orders: numbers, fingerprints, Idempotency-Keys and stock.
 import { Pool } from 'pg';
+import type { DatabaseContext } from '../../../database/core/context';
 import type { Database } from '../../../database/database';
+import { createKeyedHash } from '../../../database/encryption/keyed-hash';
 import type { IdempotencyGuard } from '../../../database/core/claim-idempotency-key';
 import type { CreationResult, NewOrder } from '../../../database/orders/create-order';
 import { CHANNEL_NAMES } from '../../../domain/orders/channels';
-import { parseOrderNumber } from '../../../domain/orders/order-number';
+import { parseOrderNumber, SEQUENCE_SIZE } from '../../../domain/orders/order-number';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';
-import { openDatabase } from '../support/built';
+import { createOrderNumbers, openDatabase, PrismaClient, PrismaPg } from '../support/built';
 import { secrets } from '../support/secrets';
 import { fen } from '../../../domain/money';
 
@@ -98,6 +100,32 @@ describe('numbers', () => {
     const numbers = results.map((result) => numberOf(result) ?? '');
     expect(new Set(numbers).size).toBe(450);
     expect(new Set(numbers.map((number) => number.slice(10, 14))).size).toBe(450);
+  });
+
+  test('four processes take numbers at once while the sequence wraps: all differ', async () => {
+    const dayMs = Date.parse('2026-03-01T12:00:00+08:00');
+    const many = 8_000;
+    await sql.query(
+      `INSERT INTO order_sequences (day, channel, next_value) VALUES ('20260301', '02', $1)`,
+      [SEQUENCE_SIZE - many / 2],
+    );
+    const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: database.url }) });
+    const context = { prisma, hash: createKeyedHash(secrets.hashKey) };
+    const processes = Array.from({ length: 4 }, () =>
+      createOrderNumbers(context as DatabaseContext),
+    );
+    const numbers = await Promise.all(
+      Array.from({ length: many }, async (_, n) => {
+        const process = processes[(n * 7 + (n >> 5)) & 3];
+        return process?.next({ channel: 'h5', userId: `user-${n % 50}`, nowMs: dayMs });
+      }),
+    );
+    await prisma.$disconnect();
+    expect(new Set(numbers).size).toBe(many);
+    const { rows } = await sql.query<{ next: number }>(
+      `SELECT next_value AS next FROM order_sequences WHERE day = '20260301'`,
+    );
+    expect(rows[0]?.next).toBeGreaterThan(SEQUENCE_SIZE);
   });
 
   test('orders before and after midnight in Shanghai have different days in numbers', async () => {

@@ -18,15 +18,19 @@ beforeAll(async () => {
   patrol = await startTestPatrol();
   const { sql } = patrol;
   const old = (n: string) => `now() - interval '60 days' + ${n} * interval '1 second'`;
+  // A thousand orders were paid on each of fifty days, a minute apart.
+  const paid = (n: string) =>
+    `timestamptz '2025-01-01 00:00+08' + ${n} / 1000 * interval '1 day'
+      + ${n} % 1000 * interval '1 minute'`;
   await sql.query(
     `INSERT INTO products (sku, name, kind, stock)
      SELECT 's' || n, 's', 'physical', 100 FROM generate_series(0, 9) n`,
   );
   await sql.query(
     `INSERT INTO orders (out_trade_no, channel, status, user_id, description, total_fen, app_id,
-       merchant_id, notify_url, time_expire, expires_at, created_at, refunded_fen)
+       merchant_id, notify_url, time_expire, expires_at, created_at, refunded_fen, paid_at)
      SELECT '2025010104' || lpad(n::text, 12, '0'), 'admin', 'refunded', 'user-' || n % 5000, 'x',
-       300, 'a', 'm', 'n', 't', now(), ${old('n')}, 300
+       300, 'a', 'm', 'n', 't', now(), ${old('n')}, 300, ${paid('n')}
      FROM generate_series(1, ${ORDERS}) n`,
   );
   const each = (columns: string, values: string) =>
@@ -69,7 +73,21 @@ beforeAll(async () => {
        'CLOSED'
      FROM profit_sharings WHERE kind = 'share'`,
   );
-  for (const effect of [`'points'`, `'points_back:' || out_trade_no`]) {
+  await each(
+    `order_items (out_trade_no, line, sku, quantity, unit_price_fen, kind)`,
+    `out_trade_no, 1, 's' || right(out_trade_no, 1), 1, 300, 'physical'`,
+  );
+  // All of it was taken off again.
+  await sql.query(
+    `INSERT INTO sales_statistics (day, sku)
+     SELECT DISTINCT to_char(paid_at AT TIME ZONE 'Asia/Shanghai', 'YYYYMMDD'), sku
+     FROM orders JOIN order_items USING (out_trade_no)`,
+  );
+  const names = ['points', 'sales'].flatMap((one) => [
+    `'${one}'`,
+    `'${one}_back:' || out_trade_no`,
+  ]);
+  for (const effect of names) {
     await each(`order_effects (out_trade_no, effect, status)`, `out_trade_no, ${effect}, 'done'`);
   }
   await each(
@@ -128,6 +146,7 @@ const OF_THE_PAST = [
   'refunds',
   'profit_sharings',
   'profit_sharing_receivers',
+  'order_items',
   'order_effects',
   'points_entries',
   'stock_reservations',
@@ -222,6 +241,24 @@ test('checking changed orders and one slice reads a few rows for each order', as
     position: { order: '2025010104000000021000' },
   });
   expectCheap(reads);
+});
+
+test('comparing the sales of a day reads the orders of that day alone', async () => {
+  const start = { id: 'x', sinceMs: Date.now() };
+  const { rows } = await patrol.sql.query<{ last: string }>(
+    `SELECT max(id)::text AS last FROM order_status_history`,
+  );
+  const sales = { day: '20250120', sku: 's3' };
+  const position = { history: rows[0]?.last ?? '', order: '2025010104000000050000', sales };
+  let found: unknown;
+  const reads = await readsOf(async ({ invariants }) => {
+    found = await invariants.check({ ...start, position }, Date.now() + 60_000, Date.now);
+  });
+  expect(found).toMatchObject({ findings: [], position: { sales: { day: '20250119', sku: '' } } });
+  expectCheap(reads);
+  // The orders of two days, and the search for the days.
+  const orders = reads.filter(({ table }) => table === 'orders');
+  expect(Math.max(...orders.map((one) => one.rows))).toBeLessThanOrEqual(1_000);
 });
 
 test.each(['callback_body_purged', 'fingerprint_purged', 'idempotency_key_purged'] as const)(

@@ -51,6 +51,36 @@ test('a refund that WeChat never had is sent again no sooner than the spacing al
   expect(inTime).toMatchObject({ kind: 'send' });
 });
 
+test('requests that may fail are limited: without a token a refund waits unsent', async () => {
+  const startMs = Date.now();
+  const numbers = [
+    await pending(await someOrder(world.sql)),
+    await pending(await someOrder(world.sql)),
+  ];
+  // A time to come adds no token meanwhile.
+  const leave = (tokens: number) =>
+    world.sql.query(`UPDATE rate_limits SET tokens = $1, updated_at = now() + interval '1 hour'`, [
+      tokens,
+    ]);
+  const attempts = async () => {
+    const { rows } = await world.sql.query<{ number: string }>(
+      `SELECT out_refund_no AS number FROM refund_attempts WHERE out_refund_no = ANY($1)`,
+      [numbers],
+    );
+    return rows.map(({ number }) => number);
+  };
+  const [first = '', second = ''] = numbers;
+  await leave(0);
+  const waits = { kind: 'wait', delayMs: LIMITS.busyMs };
+  expect([await turn(first, startMs), await turn(second, startMs)]).toEqual([waits, waits]);
+  expect(await attempts()).toEqual([]);
+  await leave(1);
+  expect(await turn(first, startMs)).toMatchObject({ kind: 'send' });
+  await leave(0);
+  expect(await turn(second, startMs)).toEqual(waits);
+  expect(await attempts()).toEqual([first]);
+});
+
 describe('the replacement of a closed refund', () => {
   async function closedRefund(): Promise<string> {
     const no = await someOrder(world.sql);

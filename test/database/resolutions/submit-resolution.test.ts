@@ -32,14 +32,16 @@ const closes = (no: string, outRefundNo: string, refundFen: number) =>
 
 test('one key is enough for a resolution that moves no more than the limit', async () => {
   const { no } = await failedEffect(200);
-  expect(await money.resolves(no, 'effect_failed', 'refund', LIMIT_FEN)).toBe('done');
+  expect(await money.resolves(no, 'effect_failed', 'refund', { limitFen: LIMIT_FEN })).toBe('done');
   expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 200 }, { amount_fen: 100 }]);
 });
 
 test('money that was freed after the intervention opened makes two keys necessary', async () => {
   const { no, refundNo } = await failedEffect(250);
   await closes(no, refundNo, 250);
-  expect(await money.resolves(no, 'effect_failed', 'refund', LIMIT_FEN)).toBe('proposed');
+  expect(await money.resolves(no, 'effect_failed', 'refund', { limitFen: LIMIT_FEN })).toBe(
+    'proposed',
+  );
   expect(await money.refundsOf(no)).toHaveLength(1);
 });
 
@@ -48,7 +50,9 @@ test('a resolution that moves more than its refund needs two keys', async () => 
   const refundNo = await someRefund(world.sql, no, { status: 'closed', amountFen: 20 });
   const word = { event: 'succeeded', refundId: '9', nextQueryAt: null, evidence: {} } as const;
   await world.database.refunds.recordReport(refundNo, word, null, Date.now());
-  expect(await money.resolves(no, 'reconciliation', 'refund', LIMIT_FEN)).toBe('proposed');
+  expect(await money.resolves(no, 'reconciliation', 'refund', { limitFen: LIMIT_FEN })).toBe(
+    'proposed',
+  );
   expect(await money.refundsOf(no)).toHaveLength(1);
 });
 
@@ -76,6 +80,35 @@ test('more than one key approved is not carried out: the intervention stays open
   expect(await money.refundsOf(no)).toHaveLength(1);
 });
 
+test.each([['with a key'], ['by hand in Web UI, and taken over by a key']])(
+  'a resolution above the limit, proposed %s: the same key never approves it',
+  async (how) => {
+    const { no } = await failedEffect(100);
+    const refund = (name: string) =>
+      money.resolves(no, 'effect_failed', 'refund', {
+        limitFen: LIMIT_FEN,
+        actor: { name, role: 'operator' },
+      });
+    if (how !== 'with a key') {
+      const { rows } = await world.sql.query<{ id: string }>(
+        `SELECT id FROM interventions WHERE out_trade_no = $1`,
+        [no],
+      );
+      const proposal = { interventionId: rows[0]?.id ?? '', action: 'refund', note: 'x' } as const;
+      expect(await world.database.resolutions.propose(no, proposal, Date.now())).toBe(true);
+    }
+    for (let click = 0; click < 3; click += 1) expect(await refund('one')).toBe('proposed');
+    expect(await money.refundsOf(no)).toHaveLength(1);
+    expect(await refund('two')).toBe('done');
+    expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 100 }, { amount_fen: 200 }]);
+    const { rows } = await world.sql.query(
+      `SELECT proposed_by, approved_by FROM intervention_resolutions WHERE out_trade_no = $1`,
+      [no],
+    );
+    expect(rows).toEqual([{ proposed_by: 'one', approved_by: 'two' }]);
+  },
+);
+
 describe('a resolution that moves money although its reason is not about money', () => {
   /** A second payment of which somebody else gave back a part. */
   async function halfGivenBack(): Promise<string> {
@@ -89,13 +122,15 @@ describe('a resolution that moves money although its reason is not about money',
 
   test('needs two keys above the limit', async () => {
     const no = await halfGivenBack();
-    expect(await money.resolves(no, 'surplus_payment', 'retry', LIMIT_FEN)).toBe('proposed');
+    expect(await money.resolves(no, 'surplus_payment', 'retry', { limitFen: LIMIT_FEN })).toBe(
+      'proposed',
+    );
     expect(await money.refundsOf(no)).toHaveLength(1);
   });
 
   test('needs one up to the limit', async () => {
     const no = await halfGivenBack();
-    expect(await money.resolves(no, 'surplus_payment', 'retry', 250)).toBe('done');
+    expect(await money.resolves(no, 'surplus_payment', 'retry', { limitFen: 250 })).toBe('done');
     expect(await money.refundsOf(no)).toMatchObject([{ amount_fen: 50 }, { amount_fen: 250 }]);
   });
 

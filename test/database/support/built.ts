@@ -1,6 +1,7 @@
 // Gives tests the built modules that need Prisma.
 import type * as patrolActivities from '../../../activities/patrol/activities';
 import type * as orderNumbers from '../../../database/orders/take-order-numbers';
+import type * as refundHolds from '../../../database/refunds/hold-refund';
 import type * as orderReading from '../../../database/views/read-orders';
 import type * as patrolRoom from '../../../database/patrol/patrol';
 import type * as databases from '../../../database/database';
@@ -30,6 +31,7 @@ export const { createOrderNumbers } = built(
 export const { createOrderReading } = built(
   'dist/database/views/read-orders.js',
 ) as typeof orderReading;
+export const { holdRefund } = built('dist/database/refunds/hold-refund.js') as typeof refundHolds;
 export const { createPatrol } = built('dist/database/patrol/patrol.js') as typeof patrolRoom;
 export const { PrismaClient } = built('dist/generated/prisma/client.js') as typeof prismaClient;
 export const { PrismaPg } = built('node_modules/@prisma/adapter-pg') as typeof prismaPg;

@@ -1,6 +1,7 @@
 // Pays, refunds and resolves in tests of the database.
 import { fen } from '../../../domain/money';
 import type { Notice, PaymentNotice, RefundNotice } from '../../../domain/payments/notices';
+import type { Actor } from '../../../database/core/context';
 import type { Application } from '../../../database/inbox/apply-notices';
 import type { InterventionAction } from '../../../domain/interventions/reasons';
 import { withChanges, type PlainChanges } from '../../domain/support/notices';
@@ -24,7 +25,7 @@ export interface TestMoney {
     no: string,
     reason: string,
     action: InterventionAction,
-    limitFen?: number,
+    by?: { readonly limitFen?: number; readonly actor?: Actor },
   ): Promise<string>;
   /** Keeps what WeChat told, for whoever comes next. */
   keep(no: string, kind: 'refund', changes: PlainChanges<RefundNotice>): Promise<void>;
@@ -38,6 +39,8 @@ export interface TestMoney {
   statusOf(no: string): Promise<string | undefined>;
   heldOf(transactionId: string): Promise<number | undefined>;
 }
+
+const OPERATOR: Actor = { name: 'ops', role: 'operator' };
 
 export function createTestMoney({ sql, database }: TestSharing): TestMoney {
   let told = 0;
@@ -66,7 +69,7 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
     keepPayment: (no, changes) => keep(no, withChanges(payment(no), changes)),
     again: apply,
     refunds: (no, changes = {}) => tell(no, withChanges(refund(no), changes)),
-    async resolves(no, reason, action, limitFen = 100_000) {
+    async resolves(no, reason, action, { limitFen = 100_000, actor = OPERATOR } = {}) {
       const { rows } = await sql.query<{ id: string }>(
         `SELECT id FROM interventions WHERE out_trade_no = $1 AND status = 'open' AND reason = $2`,
         [no, reason],
@@ -76,7 +79,7 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
         action,
         note: 'x',
         params: {},
-        actor: { name: 'ops', role: 'operator' },
+        actor,
         twoPersonFen: limitFen,
         nowMs: Date.now(),
       });

@@ -1,6 +1,11 @@
 // Prepares rows for tests of the patrol.
 import { Pool } from 'pg';
-import type { PatrolFinding, PatrolKind, PatrolStart } from '../../../domain/patrol/findings';
+import type {
+  PatrolFinding,
+  PatrolKind,
+  PatrolStart,
+  SalesPosition,
+} from '../../../domain/patrol/findings';
 import { createTestDatabase } from '../../support/test-database';
 import { createPatrolActivities, openDatabase } from './built';
 import { secrets } from './secrets';
@@ -18,7 +23,8 @@ export interface TestPatrol {
   /** Added to the clock, in ms. */
   laterMs: number;
   find(kind: PatrolKind, section: 'patrolInbox' | 'patrolOverdue'): Promise<PatrolFinding | null>;
-  invariants(): Promise<Partial<Record<PatrolKind, PatrolFinding>>>;
+  /** @param sales where the pass over the days with sales goes on; from the newest when left out */
+  invariants(sales?: SalesPosition): Promise<Partial<Record<PatrolKind, PatrolFinding>>>;
   /** Begins anew: no orders, and nothing that hangs on them. */
   clear(): Promise<void>;
   open(no: string): Promise<{ reason: string; subject: string; evidence: unknown }[]>;
@@ -68,8 +74,9 @@ export async function startTestPatrol(): Promise<TestPatrol> {
       const findings = await activities[section]();
       return findings.find((one) => one.kind === kind) ?? null;
     },
-    async invariants() {
-      const { findings } = await activities.patrolInvariants(FROM_THE_START);
+    async invariants(sales) {
+      const position = sales ? { history: '0', order: '', sales } : null;
+      const { findings } = await activities.patrolInvariants({ ...FROM_THE_START, position });
       return Object.fromEntries(findings.map((one) => [one.kind, one]));
     },
     async clear() {

@@ -6,7 +6,6 @@ import { until } from '../../support/until';
 import {
   resolve,
   lateOrder,
-  openIntervention,
   orderOf,
   interventionsOf,
   setPolicy,
@@ -16,7 +15,7 @@ import {
   untilRefund,
   type Intervention,
 } from '../support/interventions';
-import { hungOrder, spentOf } from '../support/hung-runs';
+import { spentOf, stuckOrder, wrongBalance } from '../support/hung-runs';
 import { externalRefund, paidOrder } from '../support/refunds';
 import {
   receiver,
@@ -216,9 +215,11 @@ async function failedReturn(): Promise<Asked> {
   return asked(no, 'return_failed');
 }
 
-const opened = async (no: string, reason: Reason): Promise<Asked> => ({
-  question: await openIntervention(oncepay, no, reason),
-});
+async function wrongPoints(): Promise<Asked> {
+  const { no, mend } = await wrongBalance(oncepay);
+  return { ...(await asked(no, 'invariant')), mend };
+}
+
 const spent = ({ question }: Asked) => spentOf(oncepay, question.out_trade_no);
 
 const EFFECT = { retry: fulfilled, skip: skipped, refund: refunded };
@@ -342,7 +343,7 @@ const CASES: Readonly<Record<Reason, Case>> = {
     },
   },
   stuck: {
-    provoke: async () => opened(await hungOrder(oncepay), 'stuck'),
+    provoke: async () => asked(await stuckOrder(oncepay), 'stuck'),
     actions: {
       async retry(one) {
         await fulfilled(one);
@@ -355,7 +356,7 @@ const CASES: Readonly<Record<Reason, Case>> = {
     },
   },
   invariant: {
-    provoke: async () => opened(await paidOrder(oncepay), 'invariant'),
+    provoke: wrongPoints,
     actions: { retry: isOver, dismiss: isOver },
   },
   reconciliation: {

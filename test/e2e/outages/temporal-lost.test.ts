@@ -2,6 +2,7 @@
 import { Client } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time';
 import { countEffects, orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { ifThere } from '../../support/if-there';
 import { until } from '../../support/until';
 import { resolve, lateOrder, orderOf, untilOpened, untilRefund } from '../support/interventions';
 import { FIRST, receiver, sharableOrder, shared, untilSharing } from '../support/sharing';
@@ -254,7 +255,7 @@ test('namespace, settings, search attributes and schedule are created again', as
   const schedule = temporal.schedule.getHandle('oncepay-patrol');
   const { spec, policies } = await until(
     'the patrol has its schedule again',
-    () => schedule.describe().catch(() => null),
+    () => ifThere(schedule.describe()),
     RECOVERY_MS,
   );
   expect([spec.intervals?.[0]?.every, policies.overlap]).toEqual([47 * 60_000, 'SKIP']);

@@ -103,6 +103,16 @@ const BROKEN: Readonly<
     const mend = () => change('UPDATE products SET reserved = reserved - 1 WHERE sku = $1', sku);
     return { no: `sku:${sku}`, subject: sku, mend };
   },
+  sales_disagree: async () => {
+    const sku = `sold-${Date.now()}`;
+    await paidOrder(oncepay, { items: [{ sku, quantity: 2, unit_price: 150 }] });
+    const { rows } = await oncepay.sql.query<{ day: string }>(
+      'UPDATE sales_statistics SET units = units + 1 WHERE sku = $1 RETURNING day',
+      [sku],
+    );
+    const mend = () => change('UPDATE sales_statistics SET units = units - 1 WHERE sku = $1', sku);
+    return { no: `sku:${sku}`, subject: `${rows[0]?.day ?? ''}:${sku}`, mend };
+  },
 };
 
 /** Waits for the intervention about a broken invariant. */

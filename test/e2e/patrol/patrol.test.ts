@@ -1,6 +1,7 @@
 // The patrol runs on its schedule and finds what every run forgot.
 import { tsToMs } from '@temporalio/common/lib/time';
 import { randomUUID } from 'node:crypto';
+import { ifThere } from '../../support/if-there';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 
@@ -146,7 +147,7 @@ test('a deleted schedule comes back with the interval that operators have set', 
   await handle.delete();
   const { spec, policies } = await until(
     'it is there again',
-    () => handle.describe().catch(() => null),
+    () => ifThere(handle.describe()),
     SCHEDULE_MS,
   );
   expect([spec.intervals?.[0]?.every, policies.overlap]).toEqual([3_000, 'SKIP']);

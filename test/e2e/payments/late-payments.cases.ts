@@ -112,14 +112,32 @@ test('two payments after the close are both refunded, each by its own number', a
   expect(atWechat(no)).toEqual({ asked: 2, backFen: 600 });
 });
 
-test('a worker dies before the refund is sent: another one sends it once', async () => {
+test('a worker dies between holding and sending a refund: another one sends it once', async () => {
   const no = await closed();
-  await oncepay.workers.at(-1)?.kill('SIGKILL');
+  // Each attempt takes a token first: while nobody gets one, the refund is held and not sent.
+  const holder = await oncepay.sql.connect();
+  await holder.query('BEGIN');
+  await holder.query('SELECT 1 FROM rate_limits FOR UPDATE');
   const { callback } = await oncepay.simulator.pay({ outTradeNo: no, force: true });
   expect(callback?.status).toBe(204);
+  await until('the refund is held, and its run wants to send it', async () => {
+    const { rows } = await oncepay.sql.query<{ status: string }>(
+      `SELECT r.status FROM refunds r, pg_stat_activity a WHERE r.out_trade_no = $1
+         AND a.datname = current_database() AND a.wait_event_type = 'Lock'
+         AND a.query LIKE '%rate_limits%'`,
+      [no],
+    );
+    return rows[0]?.status === 'pending' ? true : null;
+  });
+  await oncepay.workers.at(-1)?.kill('SIGKILL');
+  expect(atWechat(no)).toEqual({ asked: 0, backFen: 0 });
+  await holder.query('ROLLBACK');
+  holder.release();
   oncepay.workers.push(await oncepay.startWorker());
   await untilRefunded(no);
-});
+  const sent = oncepay.simulator.requestsOf(no).filter(({ operation }) => operation === 'refund');
+  expect(sent).toHaveLength(1);
+}, 150_000);
 
 test('a worker dies while WeChat has the refund: the number stays the same', async () => {
   oncepay.simulator.setFault({ operation: 'refund', kind: 'timeout_after', times: 1 });

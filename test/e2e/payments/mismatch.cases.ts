@@ -1,5 +1,7 @@
 // Payments that don't fit their order: amount, identity, second and late ones.
+import { temporal } from '@temporalio/proto';
 import { call } from '../../simulator/wechatpay/support/merchant-client';
+import { ifThere } from '../../support/if-there';
 import { countEffects, type TestOncepay } from '../../support/oncepay';
 import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
@@ -9,6 +11,7 @@ beforeAll(() => {
   oncepay = sharedOncepay();
 });
 
+const { PendingActivityState } = temporal.api.enums.v1;
 const OTHER_APP = 'wx0000000000000000';
 const OTHER = '1900000000';
 const MISMATCHES = [
@@ -68,7 +71,7 @@ test('a payment whose callback never came is found by a query and applied', asyn
   expect(await countEffects(oncepay.sql, no)).toMatchObject({ applied: 1, pointsEntries: 1 });
 });
 
-test('a mismatch found by a query needs attention and pauses the queries', async () => {
+test('a mismatch found by a query needs attention and pauses queries and expiry', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no, totalFen: 1, callbacks: 0 });
   const order = await oncepay.untilOrder(no, 'attention', ({ attention }) => attention !== null);
@@ -77,6 +80,40 @@ test('a mismatch found by a query needs attention and pauses the queries', async
     attention: { reason: 'amount_mismatch' },
     notices: [],
   });
+  const queries = () =>
+    oncepay.simulator.requestsOf(no).filter(({ operation }) => operation === 'query').length;
+  /** A paused run looks again after 15 s; the next query would be due after one. */
+  const untilPaused = async (afterMs: number) =>
+    until('the run pauses', async () => {
+      const { rows } = await oncepay.sql.query<{ due: Date }>(
+        `SELECT due_at AS due FROM orders
+         WHERE out_trade_no = $1 AND due_at > now() + interval '20 s'`,
+        [no],
+      );
+      const dueMs = rows[0]?.due.getTime() ?? 0;
+      return dueMs > afterMs ? dueMs : null;
+    });
+  const dueMs = await untilPaused(0);
+  const before = queries();
+  // Query and expiry are overdue, and the run decides again.
+  await oncepay.sql.query(
+    `UPDATE orders SET next_query_at = now() - interval '1 minute',
+       expires_at = now() - interval '1 minute' WHERE out_trade_no = $1`,
+    [no],
+  );
+  await until('its query waits', async () => {
+    const { raw } = await oncepay.temporal.workflow.getHandle(no).describe();
+    const [waiting] = raw.pendingActivities ?? [];
+    return waiting?.state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED || null;
+  });
+  await oncepay.temporal.workflowService.resetActivity({
+    namespace: oncepay.temporal.options.namespace,
+    execution: { workflowId: no },
+    type: 'queryPayment',
+  });
+  await untilPaused(dueMs);
+  expect(queries()).toBe(before);
+  expect((await oncepay.order(no)).status).toBe('awaiting_payment');
 });
 
 test('an unknown number becomes a transaction and an intervention; its run ends', async () => {
@@ -89,10 +126,7 @@ test('an unknown number becomes a transaction and an intervention; its run ends'
   });
   expect(paid.callback?.status).toBe(204);
   await until('its run has ended', async () => {
-    const described = await oncepay.temporal.workflow
-      .getHandle(no)
-      .describe()
-      .catch(() => null);
+    const described = await ifThere(oncepay.temporal.workflow.getHandle(no).describe());
     return described?.status.name === 'COMPLETED' ? true : null;
   });
   const { rows } = await oncepay.sql.query(

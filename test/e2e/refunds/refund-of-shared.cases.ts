@@ -110,11 +110,7 @@ describe('a take-back that fails opens an intervention, and the refund is not se
     const failing = { result: 'FAILED', failReason: 'BALANCE_NOT_ENOUGH', outTradeNo: no } as const;
     oncepay.simulator.setReturnOutcome({ ...failing, times: 1 });
     const refundNo = await refundOf(oncepay, no, 300);
-    const question = await until(
-      'it is asked',
-      () => untilOpened(oncepay, no, 'return_failed').catch(() => null),
-      SWEPT_MS,
-    );
+    const question = await untilOpened(oncepay, no, 'return_failed', SWEPT_MS);
     expect(question).toMatchObject({ subject: refundNo, amount: 300 });
     expect(question.evidence).toMatchObject({ why: 'BALANCE_NOT_ENOUGH' });
     expect(oncepay.simulator.refundsOf(no)).toEqual([]);

@@ -191,7 +191,7 @@ describe('a refund callback for an unknown number', () => {
   });
 });
 
-test('the money queue stays below WeChat’s 150 refunds a second over all workers', async () => {
+test('Temporal holds the money queue’s limit, below WeChat’s 150 refunds a second', async () => {
   // The workers' limit for the queue as Temporal holds it, whatever the number of workers.
   const limit = await until('a worker has told its limit', async () => {
     const { effectiveRateLimit } = await oncepay.temporal.workflowService.describeTaskQueue({

@@ -1,6 +1,8 @@
-// Helps tests of hung runs: runs that no worker carries out.
+// Helps tests of hung runs, and of rows that only the patrol finds.
 import { randomUUID } from 'node:crypto';
 import type { TestOncepay } from '../../support/oncepay';
+import { startPatrol } from './interventions';
+import { paidOrder } from './refunds';
 
 /** Puts a run that no worker carries out in the place of a working one. */
 export async function blockRun(
@@ -40,4 +42,35 @@ export async function hungOrder(oncepay: TestOncepay): Promise<string> {
     [no],
   );
   return no;
+}
+
+/** The same order, once the patrol finds that its woken run did nothing for a minute. */
+export async function stuckOrder(oncepay: TestOncepay): Promise<string> {
+  const no = await hungOrder(oncepay);
+  for (const change of [
+    `due_at = now() - interval '3 minutes'`,
+    // Set after due_at, whose trigger clears it.
+    `woken_at = now() - interval '61 seconds'`,
+  ]) {
+    await oncepay.sql.query(`UPDATE orders SET ${change} WHERE out_trade_no = $1`, [no]);
+  }
+  await startPatrol(oncepay);
+  return no;
+}
+
+/** A paid order whose user has more points than its entries, once the patrol finds it. */
+export async function wrongBalance(
+  oncepay: TestOncepay,
+): Promise<{ readonly no: string; readonly mend: () => Promise<void> }> {
+  const no = await paidOrder(oncepay);
+  const add = async (points: number) => {
+    await oncepay.sql.query(
+      `UPDATE points_balances SET balance = balance + $2
+       WHERE user_id = (SELECT user_id FROM orders WHERE out_trade_no = $1)`,
+      [no, points],
+    );
+  };
+  await add(5);
+  await startPatrol(oncepay);
+  return { no, mend: () => add(-5) };
 }

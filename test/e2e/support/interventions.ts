@@ -33,25 +33,22 @@ export function untilOpened(
   oncepay: TestOncepay,
   no: string,
   reason: string,
+  timeoutMs?: number,
 ): Promise<Intervention> {
-  return until(`${no} asks ${reason}`, async () => {
-    const open = await interventionsOf(oncepay, no);
-    return open.find((one) => one.reason === reason);
-  });
+  return until(
+    `${reason} is open on ${no}`,
+    async () => {
+      const open = await interventionsOf(oncepay, no);
+      return open.find((one) => one.reason === reason);
+    },
+    timeoutMs,
+  );
 }
 
-/** An intervention that only the patrol opens, without the patrol. */
-export async function openIntervention(
-  oncepay: TestOncepay,
-  no: string,
-  reason: string,
-): Promise<Intervention> {
-  await oncepay.sql.query(
-    `INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen)
-     VALUES (gen_random_uuid(), $1, $1, $2, 'run', '{}', 100)`,
-    [no, reason],
-  );
-  return untilOpened(oncepay, no, reason);
+/** Starts a patrol now. The minute in which it opens nothing after an outage is over. */
+export async function startPatrol({ sql, temporal }: TestOncepay): Promise<void> {
+  await sql.query(`UPDATE dependencies SET since = now() - interval '1 hour'`);
+  await temporal.schedule.getHandle('oncepay-patrol').trigger();
 }
 
 export function untilResolved(oncepay: TestOncepay, id: string): Promise<void> {

@@ -23,6 +23,7 @@ interface Payment {
   readonly totalFen: number;
   readonly heldFen: number;
   readonly refundedFen: number;
+  readonly sharedFen: number;
 }
 interface Books {
   readonly status: string;
@@ -54,7 +55,7 @@ export async function readBooks({ world, no, names, userId }: OrderDriver): Prom
       'status', o.status, 'refundedFen', o.refunded_fen,
       'payments', (SELECT coalesce(jsonb_agg(jsonb_build_object('transactionId', transaction_id,
           'status', status, 'totalFen', total_fen, 'heldFen', held_fen,
-          'refundedFen', refunded_fen)), '[]')
+          'refundedFen', refunded_fen, 'sharedFen', shared_fen)), '[]')
         FROM payment_transactions WHERE out_trade_no = $1),
       'refunds', (SELECT coalesce(jsonb_agg(jsonb_build_object(
           'number', r.out_refund_no, 'status', r.status,
@@ -103,7 +104,10 @@ export async function checkBooks(driver: OrderDriver): Promise<Books> {
 function checkMoney({ world, no, totalFen }: OrderDriver, books: Books): void {
   const { simulator } = world;
   const atWechat = simulator.refundsOf(no);
-  for (const { transactionId, totalFen: paidFen, heldFen, refundedFen } of books.payments) {
+  for (const payment of books.payments) {
+    const { transactionId, totalFen: paidFen, heldFen, refundedFen, sharedFen } = payment;
+    expect(sharedFen).toBeGreaterThanOrEqual(0);
+    expect(sharedFen + refundedFen).toBeLessThanOrEqual(paidFen);
     const own = books.refunds.filter((one) => one.transactionId === transactionId);
     expect(heldFen).toBe(sumOf(own.filter(({ status }) => status !== 'closed')));
     expect(refundedFen).toBe(sumOf(own.filter(({ status }) => status === 'succeeded')));
@@ -217,6 +221,14 @@ export function checkEnd({ world, no, totalFen }: OrderDriver, books: Books): vo
     );
   for (const { transactionId, heldFen, refundedFen } of payments) {
     expect([heldFen, refundedFen]).toEqual([refundedFen, backAt(transactionId)]);
+  }
+  // WeChat knows the sharing of the order's first payment.
+  const [first] = world.simulator.order(no)?.payments ?? [];
+  const shared = payments.find(({ transactionId }) => transactionId === first?.transactionId);
+  const balance = world.simulator.balanceOf(no);
+  if (shared && balance) {
+    expect(shared.sharedFen).toBe(balance.sharedFen - balance.returnedFen);
+    expect(shared.refundedFen).toBe(balance.refundedFen);
   }
   expect(refunds.filter((one) => !['succeeded', 'closed'].includes(one.status))).toEqual([]);
   const left = Object.entries(effects).filter(([, one]) => one !== 'done' && one !== 'cancelled');

@@ -4,67 +4,10 @@ import type { RefundRequestResult } from '../../../database/refunds/request-refu
 import { actionsFor } from '../../../domain/interventions/reasons';
 import type { Fault } from '../../../simulator/wechatpay/http/faults';
 import { REFUND_ENDS, type RefundEnd } from '../../../simulator/wechatpay/refunds/refund-store';
-import { checkBooks, readBooks } from './books';
-import type { Interruption } from './interruption';
+import { readBooks } from './books';
 import type { OrderDriver } from './order-driver';
-
-/** The content of a requested refund, by its number's ending. */
-export interface Model {
-  readonly asked: Map<number, Asked>;
-}
-interface Asked {
-  readonly label: number;
-  /** Of the order's total. */
-  readonly thousandths: number;
-  readonly restock: boolean;
-  readonly revokeCodes: boolean;
-}
-
-/** A command of the sequence; the books are checked after each. */
-abstract class Step implements fc.AsyncCommand<Model, OrderDriver> {
-  check(): boolean {
-    return true;
-  }
-  async run(model: Model, driver: OrderDriver): Promise<void> {
-    await this.act(driver, model);
-    await checkBooks(driver);
-  }
-  abstract act(driver: OrderDriver, model: Model): Promise<void>;
-  abstract toString(): string;
-}
-
-/** A command, printed as its action and arguments. */
-class Does<T> extends Step {
-  private readonly name: string;
-  private readonly given: T;
-  private readonly what: (driver: OrderDriver, given: T, model: Model) => Promise<void>;
-  constructor(
-    name: string,
-    given: T,
-    what: (driver: OrderDriver, given: T, model: Model) => Promise<void>,
-  ) {
-    super();
-    this.name = name;
-    this.given = given;
-    this.what = what;
-  }
-  act(driver: OrderDriver, model: Model): Promise<void> {
-    return this.what(driver, this.given, model);
-  }
-  toString(): string {
-    return `${this.name} ${JSON.stringify(this.given)}`;
-  }
-}
-
-const command = <T>(
-  name: string,
-  given: fc.Arbitrary<T>,
-  what: (driver: OrderDriver, given: T, model: Model) => Promise<void>,
-): fc.Arbitrary<Step> => given.map((one) => new Does(name, one, what));
-
-const index = fc.nat({ max: 30 });
-const pick = <T>(list: readonly T[], at: number): T | undefined =>
-  list.length === 0 ? undefined : list[at % list.length];
+import { sharingSteps } from './sharing-commands';
+import { command, index, interruption, pick, type Asked, type Model, type Step } from './steps';
 
 const asked: fc.Arbitrary<Asked> = fc.record({
   label: fc.integer({ min: 1, max: 6 }),
@@ -72,17 +15,6 @@ const asked: fc.Arbitrary<Asked> = fc.record({
   restock: fc.boolean(),
   revokeCodes: fc.boolean(),
 });
-
-/** The attempts of the longest way: queried, not there, sent again, failed, the budget counted. */
-const LAST_STEP = 15;
-
-const interruption: fc.Arbitrary<Interruption | null> = fc.option(
-  fc.record({
-    kind: fc.constantFrom('dies' as const, 'hangs' as const),
-    atStep: fc.nat({ max: LAST_STEP }),
-  }),
-  { freq: 2 },
-);
 
 /** Responses that get lost before or after WeChat did the work, and refusals. */
 const fault = fc.record({
@@ -144,7 +76,7 @@ const isSame = (one: Asked, other: Asked) =>
   one.restock === other.restock && one.revokeCodes === other.revokeCodes;
 
 /** The steps of a sequence; steps that move the order on come more often. */
-export function steps(): fc.Arbitrary<fc.AsyncCommand<Model, OrderDriver>>[] {
+export function steps(): fc.Arbitrary<Step>[] {
   const pay = command('the user pays', fc.constant(null), async (driver) => {
     if ((driver.world.simulator.order(driver.no)?.payments.length ?? 0) < 2) await driver.pay();
   });
@@ -214,5 +146,6 @@ export function steps(): fc.Arbitrary<fc.AsyncCommand<Model, OrderDriver>>[] {
     ...[pay, close, goOn, effects, effects, ask, ask],
     ...[deliver, deliver, deliver, apply, apply, apply],
     ...[work, work, work, work, settle, settle, settle, answer, answer],
+    ...sharingSteps(),
   ];
 }

@@ -8,6 +8,7 @@ import type { RefundRequest, RefundRequestResult } from '../../../database/refun
 import { fen } from '../../../domain/money';
 import type { InterventionAction } from '../../../domain/interventions/reasons';
 import { parseNotice } from '../../../providers/wechatpay/notices/notice-parser';
+import { call } from '../../simulator/wechatpay/support/merchant-client';
 import type { RefundEnd } from '../../../simulator/wechatpay/refunds/refund-store';
 import { createProcess, type Interruption } from './interruption';
 import { ACTOR, SPACING_MS, type World } from './world';
@@ -21,6 +22,8 @@ export interface Shape {
   readonly noCodesYet: boolean;
   /** How far the order is when the sequence begins. */
   readonly from: 'created' | 'paid' | 'fulfilled';
+  /** The payment is frozen for receivers. */
+  readonly forSharing?: boolean;
 }
 
 /** A refund that the shop requests, its amount in fen. */
@@ -65,7 +68,7 @@ export async function createOrderDriver(world: World, shape: Shape) {
       totalFen,
       currency: 'CNY',
       shopOrderNo: null,
-      profitSharing: false,
+      profitSharing: shape.forSharing ?? false,
       metadata: null,
       appId: credentials.appId,
       merchantId: credentials.merchantId,
@@ -195,6 +198,7 @@ export async function createOrderDriver(world: World, shape: Shape) {
     },
   };
   if (!shape.noCodesYet) await driver.addCodes();
+  if (shape.forSharing) await prepayForSharing(world, no, totalFen);
   if (shape.from !== 'created') {
     await driver.pay();
     await driver.deliver(0);
@@ -225,12 +229,30 @@ function itemsOf(
   return { items, totalFen };
 }
 
+/** WeChat knows from the prepay that a payment is to be shared. */
+async function prepayForSharing(world: World, no: string, totalFen: number): Promise<void> {
+  const { appId, merchantId } = world.credentials;
+  const body = JSON.stringify({
+    appid: appId,
+    mchid: merchantId,
+    description: 'Things',
+    out_trade_no: no,
+    notify_url: world.mail.url,
+    amount: { total: totalFen, currency: 'CNY' },
+    settle_info: { profit_sharing: true },
+  });
+  const path = '/v3/pay/transactions/native';
+  const { status } = await call(world, { method: 'POST', path, body });
+  if (status !== 200) throw new Error(`prepay: ${status}`);
+}
+
 /** The activity, and its worker's reaction to its error. The rows hold all that Temporal would. */
 async function attempt(
-  { database, wechatpay, now }: World,
+  world: World,
   outRefundNo: string,
   process: ReturnType<typeof createProcess>,
 ): Promise<void> {
+  const { database, wechatpay, now } = world;
   const money = createMoneyActivities({
     database: {
       refunds: process.through(database.refunds),
@@ -241,6 +263,18 @@ async function attempt(
     now,
     random: () => 0.5,
   });
+  await judgeIn(world, process, { activity: 'settleRefund', number: outRefundNo }, () =>
+    new MockActivityEnvironment({}, { logger: QUIET }).run(() => money.settleRefund(outRefundNo)),
+  );
+}
+
+/** Does an activity, and reacts to its error as its worker would, in the same process. */
+export async function judgeIn(
+  { database, now }: World,
+  process: ReturnType<typeof createProcess>,
+  of: { readonly activity: 'settleRefund' | 'settleSharing'; readonly number: string },
+  work: () => Promise<unknown>,
+): Promise<void> {
   const judge = createRetryDecider({
     database: {
       budgets: process.through(database.budgets),
@@ -255,12 +289,10 @@ async function attempt(
     random: () => 0.5,
   });
   try {
-    await new MockActivityEnvironment({}, { logger: QUIET }).run(() =>
-      money.settleRefund(outRefundNo),
-    );
+    await work();
   } catch (error) {
     if (process.isDead()) return;
-    const operation = { activity: 'settleRefund', number: outRefundNo, attempt: 1 };
+    const operation = { ...of, attempt: 1 };
     // The interceptor decides inside the activity's context, as a worker does.
     const verdict = await new MockActivityEnvironment({}, { logger: QUIET })
       .run(() => judge(error, operation))

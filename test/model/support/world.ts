@@ -62,7 +62,14 @@ export async function startWorld(): Promise<World> {
   // Refunds end when the test says so.
   simulator.setRefundOutcome({ status: 'PROCESSING' });
   simulator.setRefundRules({ refundSpacingMs: SPACING_MS });
-  for (const operation of ['wechat.refund', 'wechat.refund_query'] as const) {
+  simulator.setSharingOutcome({ result: 'PENDING' });
+  for (const operation of [
+    'wechat.refund',
+    'wechat.refund_query',
+    'wechat.sharing',
+    'wechat.sharing_query',
+    'wechat.return',
+  ] as const) {
     const policy = { ...DEFAULT_POLICIES[operation], maxAttempts: MAX_ATTEMPTS };
     await database.policies.put(operation, {
       policy,
