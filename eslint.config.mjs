@@ -43,7 +43,7 @@ export default tseslint.config(
         },
         {
           selector:
-            'TemplateElement[value.raw=/::(date|timestamp)\\b|date_trunc|current_date|localtime/i]',
+            'TemplateElement[value.raw=/::(date|timestamp)\\b|date_trunc\\((?!\\w*[^()]*,[^()]*,)|current_date|localtime/i]',
           message: 'It depends on the time zone of the session. Pass the day or time in (S24).',
         },
       ],

@@ -247,7 +247,7 @@ async function checkProducts(prisma: Client, skus: string[]): Promise<Violation[
           SELECT 1 FROM order_items i WHERE i.out_trade_no = o.out_trade_no AND i.sku = p.sku
           LIMIT 1
         ) i
-        WHERE o.paid_at < p.created_at AND o.paid_at >=
-          date_trunc('day', p.created_at AT TIME ZONE 'Asia/Shanghai') AT TIME ZONE 'Asia/Shanghai')
+        WHERE o.paid_at < p.created_at
+          AND o.paid_at >= date_trunc('day', p.created_at, 'Asia/Shanghai'))
     ORDER BY p.sku LIMIT ${MAX_VIOLATIONS}`;
 }
