@@ -43,7 +43,8 @@ export default tseslint.config(
         },
         {
           selector:
-            'TemplateElement[value.raw=/::(date|timestamp)\\b|date_trunc\\((?!\\w*[^()]*,[^()]*,)|current_date|localtime/i]',
+            'TemplateElement[value.raw=/::(date|timestamp)\\b|current_date|localtime/i],' +
+            'TemplateElement[value.raw=/date_trunc\\((?!\\w*[^()]*,[^()]*,)/i]',
           message: 'It depends on the time zone of the session. Pass the day or time in (S24).',
         },
       ],

@@ -1,5 +1,6 @@
 // No test may lean on the machine's time zone. The workers of jest and every process that a test
-// starts have this one; the database has another (test/support/global-setup.ts), and none is UTC.
+// starts have this one; the database has another (test/support/jest/global-setup.ts), and none is
+// UTC.
 process.env.TZ = 'America/New_York';
 
 /** @type {import('jest').Config} */
@@ -17,11 +18,11 @@ module.exports = {
   },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.data'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/dist/'],
-  testEnvironment: '<rootDir>/test/support/environment.ts',
-  globalSetup: '<rootDir>/test/support/global-setup.ts',
-  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  testEnvironment: '<rootDir>/test/support/jest/environment.ts',
+  globalSetup: '<rootDir>/test/support/jest/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/jest/global-teardown.ts',
   testTimeout: 60_000,
-  testSequencer: '<rootDir>/test/support/longest-first.cjs',
+  testSequencer: '<rootDir>/test/support/jest/longest-first.cjs',
   // One more than CI has cores: half of the files wait for time-outs most of the time.
   maxWorkers: 3,
 };

@@ -92,9 +92,9 @@ function isUsable(client: PoolClient): boolean {
 }
 
 /**
- * Opens one connection, for the migrations. The caller ends it. A time zone in the URL stands in the
- * packet that opens it, as 0.3.0 sent it: the migration 0010 reads from `pg_settings` with which
- * zone the sessions of old processes began.
+ * Opens one connection, for the migrations. The caller ends it. A time zone in the URL stands in
+ * the packet that opens it, as 0.3.0 sent it: the migration 0010 reads from `pg_settings` with
+ * which zone the sessions of old processes began.
  * @throws what `pg` throws when the database can't be reached, ReadOnlyServerError
  */
 export async function openConnection(options: {

@@ -1,5 +1,5 @@
 // Builds the releases that are not built yet, then starts the servers of the test run.
-import startServers from '../../support/global-setup';
+import startServers from '../../support/jest/global-setup';
 import { RELEASES } from '../releases';
 import { buildRelease } from './build-release';
 

@@ -3,8 +3,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { migrate } from '../../database/migrations/apply-migrations';
-import { type Stack, startStack } from '../../stack/stack';
+import { migrate } from '../../../database/migrations/apply-migrations';
+import { type Stack, startStack } from '../../../stack/stack';
 
 declare global {
   var oncepayTestStack: Stack | undefined;
@@ -15,7 +15,7 @@ const NAMESPACES = Array.from({ length: 64 }, (_, index) => `t${index + 1}`);
 /** Usual in China, and far from UTC and from the zone of the processes (jest.config.cjs). */
 const DATABASE_TIME_ZONE = 'Asia/Shanghai';
 const TEMPLATE = 'oncepay_template';
-const MIGRATIONS_DIR = join(__dirname, '..', '..', 'prisma', 'migrations');
+const MIGRATIONS_DIR = join(__dirname, '..', '..', '..', 'prisma', 'migrations');
 
 async function makeTemplate(stack: Stack): Promise<void> {
   const url = await stack.createDatabase(TEMPLATE);

@@ -3,7 +3,7 @@
 // Jest evaluates each module anew for each test file. For the simulator and the clients of Temporal
 // and Postgres that costs more than most tests do, so they are loaded here, outside of the sandbox.
 import { TestEnvironment } from 'jest-environment-node';
-import * as outside from './start-oncepay';
+import * as outside from '../start-oncepay';
 
 export default class OncepayEnvironment extends TestEnvironment {
   override async setup(): Promise<void> {
