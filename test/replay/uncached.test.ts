@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { temporal as proto } from '@temporalio/proto';
 import { workflowBundlePath } from '../../config/paths';
+import { failedTasks } from '../support/failed-tasks';
 import { startTestOncepay, type TestOncepay } from '../support/oncepay';
 import { replay, useQuietTemporal } from './bundle';
 import type { Recording } from './histories';
@@ -31,8 +32,7 @@ test.each(SCENARIOS.filter(({ slow }) => !slow))(
     const { workflowId, runId } = await play(oncepay);
     const history = await oncepay.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
     const events = history.events ?? [];
-    const failed = events.flatMap((event) => event.workflowTaskFailedEventAttributes ?? []);
-    expect(failed).toEqual([]);
+    expect(failedTasks(history)).toEqual([]);
     // A sticky queue would mean that a run was kept.
     const kinds = events.flatMap(
       ({ workflowTaskScheduledEventAttributes: task }) => task?.taskQueue?.kind ?? [],

@@ -1,7 +1,7 @@
 // An old worker takes runs that a new worker has continued in a way that only new workers know.
 import type { TestOncepay } from '../support/oncepay';
 import { until } from '../support/until';
-import { checkOrder, checkRest, failedTasks } from './support/books';
+import { checkOrder, checkRest, allFailedTasks } from './support/books';
 import { payWithoutTransaction } from './support/report-without-transaction';
 import { startReleased, type Upgrade } from './support/upgrade';
 import { isBuilt, RELEASES } from './releases';
@@ -37,7 +37,7 @@ describe.each(RELEASES)('old workers of $version that come back', (release) => {
     await until(
       'the old worker has failed at each',
       async () => {
-        const failures = await failedTasks(oncepay);
+        const failures = await allFailedTasks(oncepay);
         return numbers.every((no) => failures.some((one) => one.startsWith(no))) ? true : null;
       },
       RETAKEN_MS,

@@ -1,15 +1,11 @@
 // Compares, after an upgrade, the orders with WeChat's books and the runs with their histories.
-import { temporal as proto } from '@temporalio/proto';
+import { failedTasks } from '../../support/failed-tasks';
 import { countEffects, type OrderView, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
 import type { OpenState } from './open-orders';
 
 /** Runs end soon after their order; the sweep finds those that were left. */
 const RUNS_END_MS = 75_000;
-const FAILED = proto.api.enums.v1.EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED;
-/** A message came while the run was ending: it goes on, as it should. */
-const CAME_LATE =
-  proto.api.enums.v1.WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND;
 
 /** Waits until the shop knows all, then checks status, effects, webhooks, and money at WeChat. */
 export async function checkOrder(
@@ -71,13 +67,11 @@ async function untilRunsEnded({ temporal }: TestOncepay): Promise<void> {
 }
 
 /** The workflow tasks that a worker could not carry out, of all runs. */
-export async function failedTasks({ temporal }: TestOncepay): Promise<string[]> {
+export async function allFailedTasks({ temporal }: TestOncepay): Promise<string[]> {
   const failures: string[] = [];
   for await (const { workflowId, runId } of temporal.workflow.list()) {
-    const { events } = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
-    for (const event of events ?? []) {
-      const { failure, cause } = event.workflowTaskFailedEventAttributes ?? {};
-      if (event.eventType !== FAILED || cause === CAME_LATE) continue;
+    const history = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+    for (const { failure, cause } of failedTasks(history)) {
       failures.push(`${workflowId}: ${failure?.message ?? cause}`);
     }
   }
