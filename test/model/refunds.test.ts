@@ -8,6 +8,7 @@ import { startWorld, type World } from './support/world';
 
 /** Each sequence is played to its end; the next test run plays others. */
 const RUNS = 16;
+const MOST_RUNS = 64;
 /** The least number of different steps at which processes are interrupted. */
 const MOST_STEPS = 8;
 
@@ -35,29 +36,37 @@ const shape = fc.record({
   forSharing: fc.boolean(),
 });
 
-test('any sequence of refunds, sharings and crashes gives out no more than was paid', async () => {
-  let runs = 0;
-  await fc.assert(
-    fc.asyncProperty(
-      shape,
-      fc.commands(steps(), { maxCommands: 60, size: 'max' }),
-      async (order, all) => {
-        const driver = await createOrderDriver(world, order);
-        await fc.asyncModelRun(() => ({ model: { asked: new Map() }, real: driver }), all);
-        await drain(driver);
-        runs += 1;
-      },
-    ),
-    { numRuns: RUNS },
-  );
-  expect(runs).toBe(RUNS);
-  // Processes really were interrupted, early and late in their work.
-  const met = new Set(world.interrupted.map(({ atStep }) => atStep));
-  expect(met.size).toBeGreaterThanOrEqual(MOST_STEPS);
+/** What the sequences have met: interrupted steps, shared money, and shares that were taken back. */
+async function met(): Promise<{ steps: number; shared: number; back: number }> {
   const { rows } = await world.sql.query<{ shared: number; back: number }>(
     `SELECT (SELECT count(*)::int FROM profit_sharing_receivers WHERE result = 'SUCCESS') AS shared,
        (SELECT count(*)::int FROM profit_sharing_returns) AS back`,
   );
-  expect(rows[0]?.shared).toBeGreaterThan(0);
-  expect(rows[0]?.back).toBeGreaterThan(0);
+  const steps = new Set(world.interrupted.map(({ atStep }) => atStep)).size;
+  return { steps, shared: rows[0]?.shared ?? 0, back: rows[0]?.back ?? 0 };
+}
+
+const isEnough = ({ steps, shared, back }: Awaited<ReturnType<typeof met>>) =>
+  steps >= MOST_STEPS && shared > 0 && back > 0;
+
+test('any sequence of refunds, sharings and crashes gives out no more than was paid', async () => {
+  let runs = 0;
+  const property = fc.asyncProperty(
+    shape,
+    fc.commands(steps(), { maxCommands: 60, size: 'max' }),
+    async (order, all) => {
+      const driver = await createOrderDriver(world, order);
+      await fc.asyncModelRun(() => ({ model: { asked: new Map() }, real: driver }), all);
+      await drain(driver);
+      runs += 1;
+    },
+  );
+  await fc.assert(property, { numRuns: RUNS });
+  expect(runs).toBe(RUNS);
+  // Few random sequences may miss a kind of step by chance: then more are played.
+  while (runs < MOST_RUNS && !isEnough(await met())) await fc.assert(property, { numRuns: 4 });
+  const seen = await met();
+  expect(seen.steps).toBeGreaterThanOrEqual(MOST_STEPS);
+  expect(seen.shared).toBeGreaterThan(0);
+  expect(seen.back).toBeGreaterThan(0);
 }, 240_000);

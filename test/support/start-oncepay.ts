@@ -68,6 +68,7 @@ export interface OrderView {
     attempts: number;
   }[];
   readonly notices: { id: string; kind: string; verdict: string | null }[];
+  readonly notices_total: number;
   readonly transactions: { transaction_id: string; status: string; amount: { total: number } }[];
   readonly refunds: {
     out_refund_no: string;

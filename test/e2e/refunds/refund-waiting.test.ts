@@ -103,7 +103,11 @@ test('a refund callback after the run’s end changes nothing, and its run ends'
     expect((await oncepay.simulator.sendRaw(callback)).status).toBe(204);
   };
   await tell(`first-${no}`);
-  const { notices: _before, ...before } = await oncepay.untilOrder(
+  const {
+    notices: _before,
+    notices_total: total,
+    ...before
+  } = await oncepay.untilOrder(
     no,
     'the shop was told of the refund',
     ({ deliveries }) =>
@@ -114,7 +118,11 @@ test('a refund callback after the run’s end changes nothing, and its run ends'
   // The same id is the same notice; another id is another notice about the same refund.
   await tell(`first-${no}`);
   await tell(`other-${no}`);
-  const { notices, ...after } = await oncepay.untilOrder(no, 'the other has a verdict', (order) =>
+  const {
+    notices,
+    notices_total: totalAfter,
+    ...after
+  } = await oncepay.untilOrder(no, 'the other has a verdict', (order) =>
     order.notices.some(({ id, verdict }) => id === `other-${no}` && verdict !== null),
   );
   expect(await oncepay.temporal.workflow.getHandle(no).result()).toBe('fulfilled');
@@ -124,6 +132,7 @@ test('a refund callback after the run’s end changes nothing, and its run ends'
     { id: `other-${no}`, verdict: 'already_applied' },
   ]);
   expect(after).toEqual(before);
+  expect(totalAfter).toBe(total + 1);
   expect(atWechat(oncepay, no)).toEqual({ asked: 1, backFen: 100, contents: 1 });
 });
 
