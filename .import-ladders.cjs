@@ -74,7 +74,7 @@ module.exports = {
     files: ['statistics'],
     rungs: [
       ['bare', 'ground'],
-      ['callbacks', 'orders'],
+      ['callbacks', 'orders', 'outage'],
     ],
   },
 };

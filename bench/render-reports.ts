@@ -2,6 +2,7 @@
 import { CALLERS, type CallbackKind, type CallbackResult } from './callbacks/measure-callbacks';
 import type { MemoryResult } from './measure-memory';
 import type { OrderResult } from './orders/measure-orders';
+import type { OutageResult } from './outage/measure-outage';
 
 /** The printed result of one measurement. */
 export interface Report {
@@ -117,5 +118,42 @@ export function renderMemory({ orders, perSecond, api, worker, problems }: Memor
       ['worker', show(worker.start), show(worker.after), show(worker.peak)],
     ]).concat(`\n${show(perSecond, 1)} orders/s from POST /v1/orders to the end of the run`),
     problems,
+  };
+}
+
+export function renderOutage(result: OutageResult): Report {
+  const { orders, minutes, paid, spent, away, loads, memory, musts } = result;
+  const seconds = (ms: number) => show(ms / 1_000, 1);
+  const cores = (name: keyof typeof loads.away) =>
+    [loads.open, loads.away, loads.back].map((load) => show(load[name], 2));
+  const mib = ({ start, after, peak }: (typeof memory)['worker']) =>
+    `${show(start)} MiB at the start, ${show(peak)} at the peak, ${show(after)} at the end`;
+  return {
+    line:
+      `Outage of ${minutes} min over ${orders} open orders: marked after ` +
+      `${seconds(result.markedAfterMs)} s, ${result.interventions} interventions, ` +
+      `${result.alerts.length} alerts, all caught up ${seconds(result.caughtUpAfterMs)} s after it`,
+    table: [
+      table(musts.map(({ what, seen, held }) => [what, seen, held ? 'held' : 'BROKEN'])),
+      table([
+        ['cores used', 'before', 'away', 'back'],
+        ...(['worker', 'api', 'temporal', 'postgres'] as const).map((name) => [
+          name,
+          ...cores(name),
+        ]),
+      ]),
+      [
+        `attempts spent: ${spent.all} of ${spent.orders} orders, at most ${spent.most} of one, ` +
+          `the last ${show(spent.lastAfterMarkMs)} ms after the mark`,
+        `calls to WeChat while it was away: ${away.calls}, ` +
+          `${show(away.calls / (minutes * 60), 1)}/s, at most ${away.peakPerSecond} in one second`,
+        `after the return: each order queried within ${seconds(result.queriedAfterMs)} s, ` +
+          `the ${paid} paid ones fulfilled within ${seconds(result.caughtUpAfterMs)} s`,
+        `worker: ${mib(memory.worker)}; its log ${show(result.workerLogMib, 1)} MiB`,
+        `api: ${mib(memory.api)}`,
+        `orders made at ${show(result.perSecond, 1)}/s before it`,
+      ].join('\n'),
+    ].join('\n\n'),
+    problems: musts.filter(({ held }) => !held).map(({ what, seen }) => `${what}: ${seen}`),
   };
 }

@@ -11,6 +11,7 @@ import { startStack, type Managed, type Stack } from '../../stack/stack';
 import { randomBytes } from 'node:crypto';
 import type { OutsideWorldConfig } from './outside-world';
 import type { Platform } from './signed-callbacks';
+import { createStubControl, type StubControl } from './stub-control';
 
 const TEMPLATE = 'bench_template';
 /** Longer than a measurement, so that no order is queried while it is measured, on both sides. */
@@ -23,6 +24,8 @@ export interface Ground {
   readonly stack: Stack;
   readonly credentials: MerchantCredentials;
   readonly platform: Platform;
+  /** Switches WeChat off and on. */
+  readonly stub: StubControl;
   /** Namespaces of this run alone; each has one kind of worker. */
   readonly namespaces: { readonly real: string; readonly bare: string };
   /** Creates a database with every migration applied. */
@@ -38,10 +41,12 @@ export interface Ground {
 async function startOutsideWorld(
   startScript: Ground['startScript'],
   platform: Platform,
+  { appId, merchantId }: MerchantCredentials,
 ): Promise<string> {
   const port = await freePort();
   const privateKeyPem = platform.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const config: OutsideWorldConfig = { port, keyId: platform.keyId, privateKeyPem };
+  const { keyId } = platform;
+  const config: OutsideWorldConfig = { port, keyId, privateKeyPem, appId, merchantId };
   await startScript(require.resolve('./outside-world'), config);
   return `http://127.0.0.1:${port}`;
 }
@@ -84,12 +89,13 @@ export async function prepareGround(
       ready: { url: `http://127.0.0.1:${config.port}/readyz` },
     });
   };
-  const outsideUrl = await startOutsideWorld(startScript, platform);
+  const outsideUrl = await startOutsideWorld(startScript, platform, credentials);
   const publicKeyOf = () => ({ id: platform.keyId, pem: platform.publicKeyPem });
   return {
     stack,
     credentials,
     platform,
+    stub: createStubControl(outsideUrl),
     namespaces,
     createDatabase: (name) => stack.createDatabase(name, TEMPLATE),
     startScript,

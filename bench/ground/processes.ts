@@ -1,10 +1,12 @@
 // Reads the CPU and memory of other processes from Linux's /proc; NaN where there is no /proc.
 import { readdir, readFile } from 'node:fs/promises';
 import type { Pool } from 'pg';
+import type { Managed } from '../../stack/stack';
 
 /** Linux counts a process's CPU in ticks of USER_HZ, which is 100 on every platform it runs on. */
 const TICK_MS = 10;
 const BYTES_PER_MIB = 1024 * 1024;
+const MEMORY_SAMPLE_MS = 1_000;
 /** proc(5): the fields of /proc/<pid>/stat, counted from the one after the name. */
 const FIELD = { parent: 1, user: 11, system: 12, reapedUser: 13, reapedSystem: 14 } as const;
 
@@ -67,9 +69,31 @@ export async function findTemporalBeside(pid: number): Promise<number> {
   return siblings.find(({ stat: { name } }) => name.startsWith('temporal'))?.pid ?? 0;
 }
 
-/** The resident memory in MiB. */
-export async function residentMibOf(pid: number): Promise<number> {
+async function residentMibOf(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1];
   return kib === undefined ? Number.NaN : (Number(kib) * 1024) / BYTES_PER_MIB;
+}
+
+/** The resident memory of a process in MiB. */
+export interface Memory {
+  readonly start: number;
+  readonly after: number;
+  readonly peak: number;
+}
+
+/** Watches the memory of a process from now on. @returns the end of the watch */
+export async function watchMemory({ pid }: Pick<Managed, 'pid'>): Promise<() => Promise<Memory>> {
+  const start = await residentMibOf(pid);
+  let peak = start;
+  const timer = setInterval(() => {
+    void residentMibOf(pid).then((mib) => {
+      peak = Math.max(peak, mib);
+    });
+  }, MEMORY_SAMPLE_MS);
+  return async () => {
+    clearInterval(timer);
+    const after = await residentMibOf(pid);
+    return { start, after, peak: Math.max(peak, after) };
+  };
 }

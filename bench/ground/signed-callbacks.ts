@@ -24,7 +24,10 @@ export interface Paid {
 }
 
 /** The text of a payment's notice, with the fields and the length of WeChat's. */
-export function paymentText({ appId, merchantId }: MerchantCredentials, paid: Paid): string {
+export function paymentText(
+  { appId, merchantId }: Pick<MerchantCredentials, 'appId' | 'merchantId'>,
+  paid: Paid,
+): string {
   return JSON.stringify({
     mchid: merchantId,
     appid: appId,
