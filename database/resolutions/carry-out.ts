@@ -46,7 +46,11 @@ const CARRY_OUT: Table = {
     to_bank_card: (resolution) => refunds.redirectRefund(resolution, 'merchant_bank_card'),
     dismiss: refunds.leaveAbnormal,
   },
-  sharing_failed: { new_number: sharings.shareAnew, dismiss: sharings.abandonSharing },
+  sharing_failed: {
+    new_number: sharings.shareAnew,
+    retry: sharings.retrySharing,
+    dismiss: sharings.abandonSharing,
+  },
   return_failed: {
     retry: refunds.retryRefund,
     accept: sharings.acceptShort,
