@@ -52,7 +52,7 @@ const CARRY_OUT: Table = {
     dismiss: sharings.abandonSharing,
   },
   return_failed: {
-    retry: refunds.retryRefund,
+    retry: sharings.takeBackAgain,
     accept: sharings.acceptShort,
     dismiss: sharings.abandonShortRefund,
   },

@@ -1,7 +1,12 @@
 // Actions on profit sharings and on the take-back of shares.
 import { doubtAcceptedAttempts, mayBeTaken } from '../requests/numbered-attempts';
 import { freeSharedAmount, holdSharing } from '../sharing/hold-sharing';
-import { abandonShareReturns, mayBeTakenBack } from '../sharing/lock-share-returns';
+import {
+  abandonShareReturns,
+  lockShareReturns,
+  mayBeTakenBack,
+  shareReturnAttempts,
+} from '../sharing/lock-share-returns';
 import { lockSharing, sharingAttempts, type LockedSharing } from '../sharing/lock-sharing';
 import { makeOwnNumber } from '../sharing/make-own-number';
 import { readReceivers } from '../sharing/read-receivers';
@@ -15,7 +20,7 @@ import {
   type Outcome,
 } from './resolution-scope';
 import { currentOrder, type Scope } from '../core/scope';
-import { abandonRefund } from './refund-actions';
+import { abandonRefund, retryRefund } from './refund-actions';
 
 const MAY_BE_THERE = refused(
   'SHARING_RESERVED',
@@ -152,6 +157,27 @@ async function closeSharing(
     row.transactionKey,
     held.reduce((sum, { amountFen }) => sum + amountFen, 0),
   );
+}
+
+/**
+ * `retry`: takes back again what failed. A take-back that WeChat accepted and lost is queried once
+ * more; if WeChat still does not find the number, the run sends the same bytes under it.
+ */
+export async function takeBackAgain(resolution: ResolutionScope): Promise<Outcome> {
+  const { scope, intervention } = resolution;
+  if (isLostAtWechat(intervention)) await doubtTakeBacks(scope, intervention.subject);
+  return retryRefund(resolution);
+}
+
+async function doubtTakeBacks({ tx }: Scope, outRefundNo: string): Promise<void> {
+  for (const row of await lockShareReturns(tx, outRefundNo)) {
+    if (row.status !== 'processing') continue;
+    await tx.profitSharingReturn.updateMany({
+      where: { outReturnNo: row.outReturnNo },
+      data: { status: 'pending', acceptedAt: null, nextQueryAt: null },
+    });
+    await doubtAcceptedAttempts({ tx }, shareReturnAttempts(row));
+  }
 }
 
 /** `accept`: sends the refund without the missing shares; the merchant pays what receivers keep. */
