@@ -105,6 +105,19 @@ export function refuseAbsentAttempts(scope: TxScope, request: RequestAttempts): 
   return refuseUndecided(scope, request, 'RESOURCE_NOT_EXISTS', isOver);
 }
 
+/**
+ * WeChat accepted the request before, and does not know its number any more: the acceptance counts
+ * no more, so the run queries WeChat by the number before it sends the request again.
+ */
+export async function doubtAcceptedAttempts(
+  { tx }: Pick<Statement, 'tx'>,
+  request: RequestAttempts,
+): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE ${Prisma.raw(request.table)} SET outcome = 'unknown'
+    WHERE ${isOf(request)} AND outcome = 'accepted'`;
+}
+
 /** WeChat has other content under the number: none of our attempts was taken. */
 export function refuseForeignAttempts(scope: Statement, request: RequestAttempts): Promise<void> {
   return refuseUndecided(scope, request, 'OUT_TRADE_NO_USED', Prisma.sql`true`);

@@ -46,9 +46,13 @@ const CARRY_OUT: Table = {
     to_bank_card: (resolution) => refunds.redirectRefund(resolution, 'merchant_bank_card'),
     dismiss: refunds.leaveAbnormal,
   },
-  sharing_failed: { new_number: sharings.shareAnew, dismiss: sharings.abandonSharing },
+  sharing_failed: {
+    new_number: sharings.shareAnew,
+    retry: sharings.retrySharing,
+    dismiss: sharings.abandonSharing,
+  },
   return_failed: {
-    retry: refunds.retryRefund,
+    retry: sharings.takeBackAgain,
     accept: sharings.acceptShort,
     dismiss: sharings.abandonShortRefund,
   },

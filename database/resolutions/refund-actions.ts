@@ -3,12 +3,19 @@ import { replacementNumber } from '../../domain/refunds/refund-number';
 import { isSettled } from '../../domain/refunds/refund-state';
 import { REFUND_LIMIT_TEXTS, refundLimit } from '../refunds/refund-limits';
 import { freeRefundHold, holdRefund } from '../refunds/hold-refund';
-import { lockRefund } from '../refunds/lock-refund';
+import { lockRefund, refundAttempts } from '../refunds/lock-refund';
 import { reportToShop } from '../refunds/settle-refund';
 import { watchAbnormal } from '../refunds/watch-abnormal-refund';
 import { resetBudgets } from '../retries/spend-retry-budgets';
+import { doubtAcceptedAttempts } from '../requests/numbered-attempts';
 import { refundNamed } from './payment-actions';
-import { DONE, refused, type ResolutionScope, type Outcome } from './resolution-scope';
+import {
+  DONE,
+  isLostAtWechat,
+  refused,
+  type ResolutionScope,
+  type Outcome,
+} from './resolution-scope';
 
 const NO_REFUND = 'Oncepay has no record of this refund';
 
@@ -32,25 +39,13 @@ export async function retryRefund(resolution: ResolutionScope): Promise<Outcome>
   const outRefundNo = await refundNoOf(resolution);
   if (outRefundNo === null) return refundNamed(resolution);
   await resetBudgets(scope.tx, outRefundNo);
-  if (isLostAtWechat(resolution)) await doubtAcceptance(resolution, outRefundNo);
+  if (isLostAtWechat(resolution.intervention)) await doubtAcceptance(resolution, outRefundNo);
   await scope.tx.refund.updateMany({
     where: { outRefundNo, status: { in: ['pending', 'processing', 'abnormal'] } },
     data: { dueAt: scope.now, nextQueryAt: scope.now },
   });
   scope.refunds.add(outRefundNo);
   return DONE;
-}
-
-const LOST_CODES: readonly unknown[] = [
-  'RESOURCE_NOT_EXISTS',
-  'RESOURCE_NOT_EXIST',
-  'RESOURCENOTEXISTS',
-];
-
-/** WeChat had accepted the refund, and doesn't find it: the evidence has WeChat's code. */
-function isLostAtWechat({ intervention }: ResolutionScope): boolean {
-  const evidence = intervention.evidence as { readonly wechat_code?: unknown } | null;
-  return LOST_CODES.includes(evidence?.wechat_code);
 }
 
 /**
@@ -62,11 +57,7 @@ async function doubtAcceptance({ scope }: ResolutionScope, outRefundNo: string):
     where: { outRefundNo, status: 'processing' },
     data: { status: 'pending', acceptedAt: null },
   });
-  if (count === 0) return;
-  await scope.tx.refundAttempt.updateMany({
-    where: { outRefundNo, operation: 'refund', outcome: 'accepted' },
-    data: { outcome: 'unknown' },
-  });
+  if (count > 0) await doubtAcceptedAttempts(scope, refundAttempts(outRefundNo, 'refund'));
 }
 
 /** `dismiss` of a refund that failed: abandons it, unless WeChat may have it. */

@@ -32,6 +32,24 @@ export interface ResolutionScope {
   readonly params: Params;
 }
 
+/** WeChat's codes for a number that it does not know, in the spellings of all its pages. */
+const LOST_CODES: readonly unknown[] = [
+  'RESOURCE_NOT_EXISTS',
+  'RESOURCE_NOT_EXIST',
+  'RESOURCENOTEXISTS',
+  'ORDER_NOT_EXIST',
+  'ORDERNOTEXIST',
+];
+
+/**
+ * True when the intervention says that WeChat doesn't know the number of a refund or a sharing: its
+ * evidence has WeChat's code.
+ */
+export function isLostAtWechat({ evidence }: Pick<OpenIntervention, 'evidence'>): boolean {
+  const found = evidence as { readonly wechat_code?: unknown } | null;
+  return LOST_CODES.includes(found?.wechat_code);
+}
+
 export const DONE: Outcome = { kind: 'done' };
 
 /** @param detail one sentence for the operator */

@@ -26,7 +26,7 @@ export const INTERVENTIONS = {
   refund_failed: ['retry', 'dismiss'],
   refund_closed: ['new_number', 'dismiss'],
   refund_abnormal: ['to_user', 'to_bank_card', 'dismiss'],
-  sharing_failed: ['new_number', 'dismiss'],
+  sharing_failed: ['new_number', 'retry', 'dismiss'],
   return_failed: ['retry', 'accept', 'dismiss'],
   undeliverable: ['retry', 'dismiss'],
   stuck: ['retry', 'dismiss'],

@@ -10,7 +10,9 @@ import {
 } from '../../../activities/wechat/numbered-request';
 import type { EndedAttempt } from '../../../database/requests/numbered-attempts';
 import type { NumberedTurn, StartedAgain } from '../../../database/requests/numbered-turn';
+import { isLostAtWechat } from '../../../database/resolutions/resolution-scope';
 import { nextQueryAt } from '../../../domain/orders/query-schedule';
+import { refusalCode } from '../../../providers/wechatpay/calls/error-mapping';
 import type { WechatOutcome } from '../../../providers/wechatpay/calls/outcome';
 
 const NOW_MS = Date.parse('2026-11-23T12:00:00Z');
@@ -216,6 +218,29 @@ test('a failure names number and subject; the decision retries or wakes the run'
   await failure?.settle?.({ kind: 'spent', hasOpened: true, attempts: 2 });
   expect(steps).toEqual(['due no 60000', 'wake no']);
 });
+
+test.each([
+  [404, 'RESOURCE_NOT_EXISTS', true],
+  [404, 'RESOURCE_NOT_EXIST', true],
+  [404, 'RESOURCENOTEXISTS', true],
+  [404, 'ORDER_NOT_EXIST', true],
+  [404, 'ORDERNOTEXIST', true],
+  [403, 'NO_AUTH', false],
+  [429, 'FREQUENCY_LIMITED', false],
+])(
+  'an accepted number that WeChat refuses with %d %s: its intervention says lost: %s',
+  async (status, wechatCode, isLost) => {
+    const outcome = { ...refused, status, wechatCode, code: refusalCode(status, wechatCode) };
+    const { kind } = scripted({ queries: [outcome] });
+    const error: unknown = await takeNumberedTurn(kind, 'no', query(false)).catch(
+      (thrown: unknown) => thrown,
+    );
+    if (!(error instanceof OperationFailure)) throw new Error('no failure');
+    const [failure] = error.failures;
+    expect(failure?.code === 'NOT_YET').toBe(isLost);
+    expect(isLostAtWechat({ evidence: failure?.evidence })).toBe(isLost);
+  },
+);
 
 /**
  * In seconds: when WeChat is queried after it accepted a request, and how long after the query

@@ -219,6 +219,56 @@ describe('the resolution of a failed sharing', () => {
     expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'query', mayBeAbsent: true });
   });
 
+  test('retry of one that WeChat accepted and lost queries it, then sends it again', async () => {
+    const no = await sharing.paidOrder();
+    const outOrderNo = await sharing.shared(no, [receiver(10)]);
+    const attempt = { id: await sharing.sending(outOrderNo), requestId: null };
+    await sharing.report(outOrderNo, false, [reported(10, 'PENDING')], attempt);
+    expect(await sharing.turn(outOrderNo)).toMatchObject({ kind: 'wait' });
+    await escalated(outOrderNo, 'wechat.sharing_query', { wechat_code: 'RESOURCE_NOT_EXISTS' });
+    expect(await sharing.turn(outOrderNo)).toEqual({ kind: 'over', status: 'processing' });
+    expect(await sharing.resolve(no, 'dismiss')).toBe('SHARING_RESERVED');
+    expect(await sharing.resolve(no, 'retry')).toEqual([outOrderNo]);
+    const asked = { kind: 'query', mayBeAbsent: true, acceptedAtMs: null };
+    expect(await sharing.turn(outOrderNo)).toMatchObject(asked);
+    const { startAfterAbsence } = sharing.database.sharings;
+    const laterMs = Date.now() + 2 * LIFE_MS;
+    expect(await startAfterAbsence(outOrderNo, LIFE_MS, laterMs)).not.toBeNull();
+    const { rows } = await sharing.sql.query(
+      `SELECT outcome, code FROM profit_sharing_attempts
+       WHERE out_order_no = $1 AND operation = 'share' ORDER BY sent_at`,
+      [outOrderNo],
+    );
+    expect(rows).toEqual([
+      { outcome: 'refused', code: 'RESOURCE_NOT_EXISTS' },
+      { outcome: null, code: null },
+    ]);
+    await sharing.report(outOrderNo, true, [reported(10, 'SUCCESS')]);
+    expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'finished' });
+    expect(await sharing.money(no)).toMatchObject({ shared: 10 });
+  });
+
+  test('retry of one that WeChat may still work on queries it and sends nothing', async () => {
+    const no = await sharing.paidOrder();
+    const outOrderNo = await sharing.shared(no, [receiver(10)]);
+    const attempt = { id: await sharing.sending(outOrderNo), requestId: null };
+    await sharing.report(outOrderNo, false, [reported(10, 'PENDING')], attempt);
+    await escalated(outOrderNo, 'wechat.sharing_query', { state: 'DONE', wechat_code: null });
+    expect(await sharing.resolve(no, 'retry')).toEqual([outOrderNo]);
+    const queried = { kind: 'query', mayBeAbsent: false };
+    expect(await sharing.turn(outOrderNo)).toMatchObject(queried);
+  });
+
+  test('retry of a finished one is refused, and shares nothing again', async () => {
+    const no = await sharing.paidOrder();
+    const outOrderNo = await sharing.shared(no, [receiver(10)]);
+    await sharing.sending(outOrderNo);
+    await sharing.report(outOrderNo, true, [reported(10, 'CLOSED')]);
+    expect(await sharing.resolve(no, 'retry')).toBe('ACTION_NOT_ALLOWED');
+    expect(await sharing.money(no)).toMatchObject({ shared: 0 });
+    expect(await sharing.openInterventions(no)).toMatchObject([{ reason: 'sharing_failed' }]);
+  });
+
   test('dismiss of a refused one closes it and frees its amounts', async () => {
     const { no, outOrderNo } = await refusedSharing();
     expect(await sharing.resolve(no, 'dismiss')).toEqual([]);
@@ -237,6 +287,17 @@ describe('the resolution of a failed sharing', () => {
     expect(await sharing.rowOf(outOrderNo)).toMatchObject({ status: 'pending' });
   });
 
+  async function escalated(
+    outOrderNo: string,
+    operation: 'wechat.sharing' | 'wechat.sharing_query',
+    evidence: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const spent = { operation, number: outOrderNo, subject: outOrderNo, attempts: 1, evidence };
+    const escalation = { ...spent, code: 'WECHAT_PERMISSION_DENIED' } as const;
+    const given = await sharing.database.escalations.escalate(escalation, Date.now());
+    expect(given).toBe('opened');
+  }
+
   async function refusedSharing() {
     const no = await sharing.paidOrder();
     const outOrderNo = await sharing.shared(no, [receiver(10)]);
@@ -245,18 +306,7 @@ describe('the resolution of a failed sharing', () => {
       { id: attemptId, outcome: 'refused', code: 'NO_AUTH', requestId: null },
       Date.now(),
     );
-    const given = await sharing.database.escalations.escalate(
-      {
-        operation: 'wechat.sharing',
-        number: outOrderNo,
-        subject: outOrderNo,
-        code: 'WECHAT_PERMISSION_DENIED',
-        attempts: 1,
-        evidence: {},
-      },
-      Date.now(),
-    );
-    expect(given).toBe('opened');
+    await escalated(outOrderNo, 'wechat.sharing', {});
     expect(await sharing.turn(outOrderNo)).toEqual({ kind: 'over', status: 'pending' });
     return { no, outOrderNo, attemptId };
   }

@@ -1,6 +1,7 @@
 // Prepares shared payments for tests of the database.
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
+import type { AcceptedAttempt } from '../../../database/requests/numbered-attempts';
 import type { NewReceiver } from '../../../database/sharing/hold-sharing';
 import type {
   SharingRequestResult,
@@ -49,6 +50,7 @@ export interface TestSharing {
     outOrderNo: string,
     finished: boolean,
     receivers: readonly ReportedReceiver[],
+    attempt?: AcceptedAttempt,
   ): Promise<RecordedSharing>;
   openInterventions(no: string): Promise<Record<string, unknown>[]>;
   /**
@@ -127,10 +129,10 @@ export async function startTestSharing(): Promise<TestSharing> {
         await database.sharings.registered(next.receiver.id, attempt, Date.now());
       }
     },
-    report(outOrderNo, finished, receivers) {
+    report(outOrderNo, finished, receivers, attempt) {
       const nextQueryAt = new Date(Date.now() + MINUTE_MS);
       const word = { orderId: '30', finished, receivers, nextQueryAt, source: 'query' } as const;
-      return database.sharings.recordReport(outOrderNo, word, null, Date.now());
+      return database.sharings.recordReport(outOrderNo, word, attempt ?? null, Date.now());
     },
     resolve: (no, action) => resolve(sql, database, no, action),
     async end() {

@@ -16,15 +16,9 @@ import {
   type Intervention,
 } from '../support/interventions';
 import { spentOf, stuckOrder, wrongBalance } from '../support/hung-runs';
+import { closedReceiver, failedReturn, lostSharing, sentAgain } from '../support/failed-sharings';
 import { externalRefund, paidOrder } from '../support/refunds';
-import {
-  receiver,
-  refundOf,
-  sharableOrder,
-  shared,
-  sharingsOf,
-  untilSharing,
-} from '../support/sharing';
+import { sharingsOf } from '../support/sharing';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -46,6 +40,8 @@ type Expectation = (asked: Asked) => Promise<void>;
 interface Case {
   readonly provoke: Provoke;
   readonly actions: Readonly<Record<string, Expectation>>;
+  /** Actions that need the reason to come from another cause. */
+  readonly causes?: Readonly<Record<string, Provoke>>;
 }
 
 const asked = async (no: string, reason: Reason): Promise<Asked> => ({
@@ -200,21 +196,6 @@ async function foreignRefund(): Promise<Asked> {
   return asked(no, 'reconciliation');
 }
 
-async function closedReceiver(): Promise<Asked> {
-  const no = await sharableOrder(oncepay);
-  oncepay.simulator.setSharingOutcome({ result: 'CLOSED', outTradeNo: no, times: 1 });
-  await shared(oncepay, no, [receiver(60)]);
-  return asked(no, 'sharing_failed');
-}
-
-async function failedReturn(): Promise<Asked> {
-  const no = await sharableOrder(oncepay);
-  await untilSharing(oncepay, no, await shared(oncepay, no, [receiver(60)]), 'finished');
-  oncepay.simulator.setReturnOutcome({ result: 'FAILED', outTradeNo: no, times: 1 });
-  await refundOf(oncepay, no, 300);
-  return asked(no, 'return_failed');
-}
-
 async function wrongPoints(): Promise<Asked> {
   const { no, mend } = await wrongBalance(oncepay);
   return { ...(await asked(no, 'invariant')), mend };
@@ -302,7 +283,8 @@ const CASES: Readonly<Record<Reason, Case>> = {
     actions: { to_user: refunded, to_bank_card: refunded, dismiss: isOver },
   },
   sharing_failed: {
-    provoke: closedReceiver,
+    provoke: async () => asked(await closedReceiver(oncepay), 'sharing_failed'),
+    causes: { retry: async () => ({ question: await lostSharing(oncepay) }) },
     actions: {
       async new_number(one) {
         const { out_trade_no: no, subject } = one.question;
@@ -312,11 +294,17 @@ const CASES: Readonly<Record<Reason, Case>> = {
         });
         expect(sharing.receivers).toMatchObject([{ result: 'SUCCESS', amount: 60 }]);
       },
+      async retry({ question }) {
+        const { sharing, bodies } = await sentAgain(oncepay, question);
+        expect(sharing.receivers).toMatchObject([{ result: 'SUCCESS', amount: 60 }]);
+        expect(new Set(bodies).size).toBe(1);
+        expect(oncepay.simulator.sharingsOf(question.out_trade_no)).toHaveLength(1);
+      },
       dismiss: isOver,
     },
   },
   return_failed: {
-    provoke: failedReturn,
+    provoke: async () => asked(await failedReturn(oncepay), 'return_failed'),
     actions: {
       retry: refunded,
       async accept({ question }) {
@@ -365,8 +353,10 @@ const CASES: Readonly<Record<Reason, Case>> = {
   },
 };
 
-const ROWS = Object.entries(CASES).flatMap(([reason, { provoke, actions }]) =>
-  Object.entries(actions).map(([action, holds]) => ({ reason, action, provoke, holds })),
+const ROWS = Object.entries(CASES).flatMap(([reason, { provoke, causes, actions }]) =>
+  Object.entries(actions).map(([action, holds]) => {
+    return { reason, action, provoke: causes?.[action] ?? provoke, holds };
+  }),
 );
 
 test('every row of the table of reasons and actions is played here', () => {

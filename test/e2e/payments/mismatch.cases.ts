@@ -1,17 +1,16 @@
 // Payments that don't fit their order: amount, identity, second and late ones.
-import { temporal } from '@temporalio/proto';
 import { call } from '../../simulator/wechatpay/support/merchant-client';
 import { ifThere } from '../../support/if-there';
 import { countEffects, type TestOncepay } from '../../support/oncepay';
 import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
+import { queryAgain } from '../support/query-again';
 
 let oncepay: TestOncepay;
 beforeAll(() => {
   oncepay = sharedOncepay();
 });
 
-const { PendingActivityState } = temporal.api.enums.v1;
 const OTHER_APP = 'wx0000000000000000';
 const OTHER = '1900000000';
 const MISMATCHES = [
@@ -101,16 +100,7 @@ test('a mismatch found by a query needs attention and pauses queries and expiry'
        expires_at = now() - interval '1 minute' WHERE out_trade_no = $1`,
     [no],
   );
-  await until('its query waits', async () => {
-    const { raw } = await oncepay.temporal.workflow.getHandle(no).describe();
-    const [waiting] = raw.pendingActivities ?? [];
-    return waiting?.state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED || null;
-  });
-  await oncepay.temporal.workflowService.resetActivity({
-    namespace: oncepay.temporal.options.namespace,
-    execution: { workflowId: no },
-    type: 'queryPayment',
-  });
+  await queryAgain(oncepay, no);
   await untilPaused(dueMs);
   expect(queries()).toBe(before);
   expect((await oncepay.order(no)).status).toBe('awaiting_payment');

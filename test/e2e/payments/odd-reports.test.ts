@@ -3,6 +3,7 @@ import { call } from '../../simulator/wechatpay/support/merchant-client';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { orderOf, resolve, setPolicy, untilOpened } from '../support/interventions';
 import { until } from '../../support/until';
+import { queryAgain } from '../support/query-again';
 
 let oncepay: TestOncepay;
 beforeAll(async () => {
@@ -177,14 +178,47 @@ test('a mismatch that the close finds pauses the close, and retry queries at onc
   await oncepay.untilStatus(no, 'closed');
 });
 
-test('an order whose foreign money was dismissed can be closed, and frees its stock', async () => {
-  const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 2 });
-  await oncepay.simulator.pay({ outTradeNo: no, appId: 'wx0000000000000000' });
-  const { id } = await untilOpened(oncepay, no, 'identity_mismatch');
-  expect((await resolve(oncepay, id, 'dismiss')).status).toBe(200);
-  await oncepay.call('POST', `/v1/orders/${no}/close`);
-  const order = await oncepay.untilStatus(no, 'closed');
-  expect(order.attention).toBeNull();
-  const { body } = await oncepay.call('GET', `/v1/products/${sku}`);
-  expect(body).toMatchObject({ reserved: 0 });
-});
+/** Closes an order whose money was dismissed, in each way that there is. */
+const CLOSES = {
+  async expiry(no: string): Promise<void> {
+    await oncepay.sql.query(
+      `UPDATE orders SET expires_at = now() - interval '1 minute' WHERE out_trade_no = $1`,
+      [no],
+    );
+    await queryAgain(oncepay, no);
+  },
+  async shop(no: string): Promise<void> {
+    await oncepay.call('POST', `/v1/orders/${no}/close`);
+  },
+  async wechat_failed(no: string): Promise<void> {
+    const refused = { operation: 'query', kind: 'error', status: 403, code: 'NO_AUTH' } as const;
+    oncepay.simulator.setFault({ ...refused, outTradeNo: no, times: FOR_EVER });
+    await oncepay.call('POST', `/v1/orders/${no}/close`);
+    const { id } = await untilOpened(oncepay, no, 'wechat_failed');
+    oncepay.simulator.clearFaults();
+    expect((await resolve(oncepay, id, 'close')).status).toBe(200);
+  },
+};
+
+test.each([
+  ['at its expiry', 'expiry', 'expired'],
+  ['by the shop', 'shop', 'close_requested'],
+  ['by the action close of wechat_failed', 'wechat_failed', 'close_requested'],
+] as const)(
+  'an order whose foreign money was dismissed is closed %s in the books, and frees its stock',
+  async (_title, way, cause) => {
+    const { no, sku } = await orderOf(oncepay, { kind: 'physical', stock: 2 });
+    await oncepay.simulator.pay({ outTradeNo: no, appId: 'wx0000000000000000' });
+    const { id } = await untilOpened(oncepay, no, 'identity_mismatch');
+    expect((await resolve(oncepay, id, 'dismiss')).status).toBe(200);
+    await CLOSES[way](no);
+    const order = await oncepay.untilStatus(no, 'closed');
+    expect(order).toMatchObject({ attention: null, effects: [] });
+    expect(order.history.at(-1)?.cause).toBe(cause);
+    const { body } = await oncepay.call('GET', `/v1/products/${sku}`);
+    expect(body).toMatchObject({ reserved: 0 });
+    // WeChat takes no close of an order that is paid there.
+    const operations = oncepay.simulator.requestsOf(no).map(({ operation }) => operation);
+    expect(operations).not.toContain('close');
+  },
+);
