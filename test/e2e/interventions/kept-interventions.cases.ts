@@ -46,13 +46,20 @@ function payForeign(no: string) {
   return oncepay.simulator.pay({ outTradeNo: no, appId: OTHER_APP, force: true });
 }
 
+/** While a mismatch is open, the run looks again each 15 s; a busy machine takes some more. */
+const PAUSED_MS = 45_000;
+
 /** Waits until an intervention with this reason is open that is none of those seen before. */
 function untilOpenedAgain(no: string, seen: readonly Intervention[]): Promise<Intervention> {
   const ids = seen.map(({ id }) => id);
-  return until('it is asked anew', async () => {
-    const open = await interventionsOf(oncepay, no);
-    return open.find(({ id }) => !ids.includes(id));
-  });
+  return until(
+    'it is asked anew',
+    async () => {
+      const open = await interventionsOf(oncepay, no);
+      return open.find(({ id }) => !ids.includes(id));
+    },
+    PAUSED_MS,
+  );
 }
 
 describe('a refund that resolves a reconciliation', () => {
