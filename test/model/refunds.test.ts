@@ -36,7 +36,7 @@ const shape = fc.record({
   forSharing: fc.boolean(),
 });
 
-/** What the sequences have met: interrupted steps, shared money, and shares that were taken back. */
+/** The kinds of events so far: interrupted steps, shared money, shares that were taken back. */
 async function met(): Promise<{ steps: number; shared: number; back: number }> {
   const { rows } = await world.sql.query<{ shared: number; back: number }>(
     `SELECT (SELECT count(*)::int FROM profit_sharing_receivers WHERE result = 'SUCCESS') AS shared,
