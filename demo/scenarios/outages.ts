@@ -148,7 +148,7 @@ export const outageScenarios: readonly Scenario[] = [
   },
   {
     name: 'An operator resolves an intervention while no worker runs',
-    expected: 'accept stored as approved, still awaiting_payment; then fulfilled, 15 points',
+    expected: 'accept stored as approved, still awaiting_payment; then fulfilled, 14 points',
     play: playResolutionWithoutWorker,
   },
   {
