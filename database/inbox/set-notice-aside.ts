@@ -21,7 +21,7 @@ export async function setNoticeAside(
     // Only an order of ours has a run that queries, and a merchant to query for.
     if (order === null) return 'conflict';
     if (row.queriedAt === null) return null;
-    if (row.queryFound && (await hasReplacement(scope, row))) return 'ignored';
+    if (row.queryFound && (await hasReplacement(scope, row, evidence))) return 'ignored';
     await open(scope, row, { reason: 'reconciliation', subject: row.notificationId, evidence });
     return 'conflict';
   }
@@ -58,15 +58,19 @@ async function isDismissed({ tx, outTradeNo }: Scope, { id }: InboxRow): Promise
   return (await tx.intervention.count({ where: dismissed })) > 0;
 }
 
-/** True when the query's own row has been applied, has its intervention, or is about to be read. */
-async function hasReplacement({ tx, outTradeNo }: Scope, { id }: InboxRow): Promise<boolean> {
+/**
+ * True when the query's own row is about to be read, and for an unreadable notice also when that row
+ * has been applied or has its intervention. A notice that can be read and whose payment is booked
+ * counts as applied before, so one that is here names other money than the row that was booked.
+ */
+async function hasReplacement(
+  { tx, outTradeNo }: Scope,
+  { id }: InboxRow,
+  { why }: Readonly<Record<string, unknown>>,
+): Promise<boolean> {
+  const booked = why === 'unreadable' ? [{ verdict: { not: 'ignored' } }] : [];
   const others = await tx.inboxNotification.count({
-    where: {
-      outTradeNo,
-      source: 'query',
-      id: { not: id },
-      OR: [{ verdict: null }, { verdict: { not: 'ignored' } }],
-    },
+    where: { outTradeNo, source: 'query', id: { not: id }, OR: [{ verdict: null }, ...booked] },
   });
   return others > 0;
 }
