@@ -131,8 +131,8 @@ async function repeated(
 function numberOf(context: DatabaseContext, { number, guard }: SharingRequest): string {
   if (number.kind === 'given') return number.outOrderNo;
   if (!guard) throw new TypeError('A sharing needs a number or an Idempotency-Key');
-  const { apiKeyName, route, key } = guard;
-  return makeOwnNumber(context, [apiKeyName, route, key]);
+  const { client, route, key } = guard;
+  return makeOwnNumber(context, [client, route, key]);
 }
 
 /** The hash of a request's content. Receivers in another order are the same content. */

@@ -17,7 +17,7 @@ afterAll(() => sharing.end());
 
 const keyed = (key: string) => ({
   number: { kind: 'key' } as const,
-  guard: { apiKeyName: 'shop', route: 'POST /x', key, body: 'the same' },
+  guard: { client: 'shop', route: 'POST /x', key, body: 'the same' },
 });
 
 describe('a sharing request', () => {
