@@ -63,7 +63,10 @@ function compose(settings: Settings, logger: Logger) {
   const decideRetry = createRetryDecider({
     database,
     control,
-    onDatabaseAway: () => databaseWatch.failed(),
+    onDatabaseAway: () => {
+      databaseWatch.failed();
+      return databaseWatch.isDown();
+    },
     log: (event, ids) => logger.warn(ids, event),
     now,
     random: Math.random,
