@@ -29,6 +29,7 @@ import { interventionOperations } from './interventions/routes';
 import { patrolOperations } from './patrol/routes';
 import { pointsOperations } from './products/points-routes';
 import { productOperations } from './products/routes';
+import { receiverOperations } from './sharing/receiver-routes';
 import { sharingOperations } from './sharing/routes';
 import { refundOperations } from './refunds/routes';
 import { retryPolicyOperations } from './retries/routes';
@@ -162,6 +163,7 @@ function composeOperations(deps: {
     ...orderOperations({ database, payments, runs, besideDatabase, settings, overrides, now }),
     ...refundOperations({ database, runs, wakeOrLeaveToSweep, now }),
     ...sharingOperations({ database, runs, wakeOrLeaveToSweep, now }),
+    ...receiverOperations({ database, now }),
     ...productOperations(database),
     ...pointsOperations(database),
     ...interventionOperations({ database, runs, besideDatabase, settings, now }),

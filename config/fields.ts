@@ -2,6 +2,7 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
+import { personOf } from '../domain/clients/person';
 import { isFen, MAX_FEN, type Fen } from '../domain/money';
 import { DatabaseUrlError, readDatabaseUrl } from '../domain/settings/database-url';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
@@ -10,8 +11,10 @@ import { formatDuration, MAX_DURATION_MS, parseDurationMs } from './durations';
 export const ROLES = ['merchant', 'operator', 'admin', 'viewer'] as const;
 export type Role = (typeof ROLES)[number];
 
+/** One secret of a client. A client that changes its secret has two for a while. */
 export interface ApiKey {
-  readonly name: string;
+  /** Name of the client. */
+  readonly client: string;
   readonly role: Role;
   /** SHA-256 of the secret. The api compares it in constant time. */
   readonly secretHash: Buffer;
@@ -104,26 +107,59 @@ export const databaseUrl = z.string().superRefine((value, context) => {
   }
 });
 
-export const apiKeys = z.string().transform((value, context): ApiKey[] => {
-  const keys: ApiKey[] = [];
-  for (const entry of value.split(',').map((part) => part.trim())) {
-    const [, name = '', role = '', secret = ''] = /^([^:]+):([^:]+):(.+)$/.exec(entry) ?? [];
-    const known = ROLES.find((candidate) => candidate === role);
-    if (!known || !/^[\w.-]{1,64}$/.test(name)) {
-      context.addIssue({
-        code: 'custom',
-        message: `must be name:role:secret,… with a role of ${ROLES.join(', ')}`,
-      });
-      return z.NEVER;
+/** A client needs two secrets to change from one to the other without a gap, and never more. */
+const MAX_SECRETS = 2;
+
+/** @param options.production refuses names that differ by case only: they are one person */
+export function apiKeys({ production }: { production: boolean }) {
+  return z.string().transform((value, context): ApiKey[] => {
+    const keys: ApiKey[] = [];
+    const refuse = (message: string) => context.addIssue({ code: 'custom', message });
+    for (const entry of value.split(',').map((part) => part.trim())) {
+      const [, client = '', role = '', secret = ''] = /^([^:]+):([^:]+):(.+)$/.exec(entry) ?? [];
+      const known = ROLES.find((candidate) => candidate === role);
+      if (!known || !/^[\w.-]{1,64}$/.test(client)) {
+        refuse(`must be name:role:secret,… with a role of ${ROLES.join(', ')}`);
+        return z.NEVER;
+      }
+      keys.push({ client, role: known, secretHash: createHash('sha256').update(secret).digest() });
     }
-    keys.push({ name, role: known, secretHash: createHash('sha256').update(secret).digest() });
-  }
-  const repeated =
-    new Set(keys.map((entry) => entry.name)).size < keys.length ||
-    new Set(keys.map((entry) => entry.secretHash.toString('hex'))).size < keys.length;
-  if (repeated) context.addIssue({ code: 'custom', message: 'must not repeat a name or a secret' });
-  return keys;
-});
+    clientProblems(keys, production).forEach(refuse);
+    return keys;
+  });
+}
+
+interface Entry extends ApiKey {
+  /** In the list, from 1. A message names an entry by it, and so quotes no part of a key. */
+  readonly place: number;
+}
+
+function clientProblems(keys: readonly ApiKey[], production: boolean): string[] {
+  const entries = keys.map((one, index): Entry => ({ ...one, place: index + 1 }));
+  const places = (group: readonly Entry[]) => group.map(({ place }) => place).join(', ');
+  const clients = grouped(entries, ({ client }) => client);
+  const people = production ? grouped(entries, ({ client: name }) => personOf({ name })) : [];
+  return [
+    ...grouped(entries, ({ secretHash }) => secretHash.toString('hex'))
+      .filter((group) => group.length > 1)
+      .map((group) => `must not repeat a secret: entries ${places(group)}`),
+    ...clients
+      .filter((group) => new Set(group.map(({ role }) => role)).size > 1)
+      .map((group) => `must not give one name two roles: entries ${places(group)}`),
+    ...clients
+      .filter((group) => group.length > MAX_SECRETS)
+      .map((group) => `must not give one name more than two secrets: entries ${places(group)}`),
+    ...people
+      .filter((group) => new Set(group.map(({ client }) => client)).size > 1)
+      .map((group) => `must not have names that differ by case only: entries ${places(group)}`),
+  ];
+}
+
+function grouped(entries: readonly Entry[], by: (entry: Entry) => string): Entry[][] {
+  const groups = new Map<string, Entry[]>();
+  for (const entry of entries) groups.set(by(entry), [...(groups.get(by(entry)) ?? []), entry]);
+  return [...groups.values()];
+}
 
 export const encryptionKeys = z.string().transform((value, context): EncryptionKey[] => {
   const keys = value.split(',').map((entry) => {

@@ -113,7 +113,7 @@ function schema(production: boolean) {
       .optional(),
     WECHATPAY_PUBLIC_KEY: field.publicKey.optional(),
     WECHATPAY_NOTIFY_URL: address,
-    ONCEPAY_API_KEYS: field.apiKeys,
+    ONCEPAY_API_KEYS: field.apiKeys({ production }),
     ONCEPAY_ENCRYPTION_KEYS: field.encryptionKeys,
     ONCEPAY_HASH_KEY: field.hashKey,
     ONCEPAY_WEBHOOK_URL: field.url({ production, allowQuery: true }).optional(),

@@ -9,6 +9,7 @@ shareOncepay(
     'lists of orders': () => jest.requireActual('./orders/order-list.cases'),
     settings: () => jest.requireActual('./settings/routes.cases'),
     'retry policies': () => jest.requireActual('./retries/routes.cases'),
+    receivers: () => jest.requireActual('./sharing/receivers.cases'),
     products: () => jest.requireActual('./products/routes.cases'),
     points: () => jest.requireActual('./products/points.cases'),
     'bodies and raw requests': () => jest.requireActual('./http/requests.cases'),

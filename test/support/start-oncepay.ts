@@ -10,7 +10,7 @@ import {
 import type { PlatformKeyMode } from '../../simulator/wechatpay/options';
 import { startSimulator } from '../../simulator/wechatpay/server';
 import type { Simulator } from '../../simulator/wechatpay/control/simulator';
-import { createOncepay, type Reply, type Oncepay } from '../../stack/oncepay';
+import { createOncepay, type Oncepay, type OncepayOptions, type Reply } from '../../stack/oncepay';
 import { startStack, type Managed, type Stack } from '../../stack/stack';
 import { createTestDatabase, type TestDatabase } from './test-database';
 import { claimTestNamespace } from './test-temporal';
@@ -89,6 +89,8 @@ export interface OrderView {
 export interface TestOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly mode?: PlatformKeyMode;
+  /** See OncepayOptions. */
+  readonly secondKeys?: OncepayOptions['secondKeys'];
   readonly apis?: number;
   readonly workers?: number;
   /** A Temporal server of its own, that the test may stop; `persistent` keeps its data then. */
@@ -140,6 +142,7 @@ export async function startTestOncepay(options: TestOptions = {}): Promise<TestO
     temporalAddress: address,
     temporalNamespace: namespace,
     nodeArgs: SHORT_LIVED,
+    ...(options.secondKeys && { secondKeys: options.secondKeys }),
     wechatpay: (notifyUrl) => wechatpayEnvironment(simulator, credentials, notifyUrl),
     env: {
       NODE_ENV: 'test',
