@@ -33,6 +33,9 @@ export const port = z
 
 export const text = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected);
 
+/** An IPv4 or IPv6 address, or a name of this host. */
+export const host = text(/^[\w.:%-]{1,255}$/, 'must be an address of this host, like 127.0.0.1');
+
 export const temporalAddress = text(
   /^(\[[\da-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?$/,
   'must be host:port, like localhost:7233',
