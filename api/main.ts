@@ -2,7 +2,7 @@
 import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
-import { openDatabase, type Database } from '../database/database';
+import type { Database } from '../database/database';
 import { createHourlyAlerts } from '../database/interventions/hourly-alerts';
 import { createLoggedAlerts } from '../domain/interventions/alert';
 import { createInboxWriter } from '../database/inbox/inbox-writer';
@@ -23,6 +23,7 @@ import { createPatrolWatch } from './patrol/watch-patrol';
 import type { Operation } from './http/operations';
 import { createPayments } from './orders/pay-parameters';
 import { createReadiness } from './health/readiness';
+import { checkStart, isCheck, logFindings } from './health/start-findings';
 import { callbackDeliveryOperations } from './callbacks/routes';
 import { orderOperations } from './orders/routes';
 import { interventionOperations } from './interventions/routes';
@@ -36,6 +37,7 @@ import { retryPolicyOperations } from './retries/routes';
 import { settingOperations } from './settings/routes';
 import { listen, stopListening } from './http/server';
 import { connectTemporal } from './temporal/connection';
+import { openConfigured } from './open-database';
 import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
 import { createPatrolSchedule } from './temporal/patrol-schedule';
 import { createWakeOrLeaveToSweep } from './temporal/wake-later';
@@ -46,16 +48,14 @@ const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
 /** Makes the parts of the api; `end` stops them. */
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
-  const stores = {
+  const onIdleError = (error: Error) => logger.warn({ err: error }, 'database.connection_lost');
+  const database = openConfigured(settings, onIdleError);
+  const inbox = createInboxWriter({
     url: settings.databaseUrl,
     encryptionKeys: settings.encryptionKeys,
     hashKey: settings.hashKey,
-    onIdleError: (error: Error) => logger.warn({ err: error }, 'database.connection_lost'),
-  };
-  const { notifyUrl } = settings.wechatpay;
-  const webhooks = settings.webhook !== null;
-  const database = openDatabase({ ...stores, webhooks, notifyUrl, sharing: settings.sharing });
-  const inbox = createInboxWriter(stores);
+    onIdleError,
+  });
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,
     publicKey: settings.wechatpay.publicKey ?? undefined,
@@ -102,12 +102,14 @@ function compose(settings: Settings, logger: Logger) {
     metrics,
     logger,
   });
+  const stopFindings = logFindings(settings, database, logger);
   return {
     app,
     sweep,
     patrolWatch,
     wechatpay,
     async end(): Promise<void> {
+      stopFindings();
       await Promise.all([sweep.stop(), patrolWatch.stop(), dispatcher.stop(), deliveries.stop()]);
       await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
     },
@@ -221,6 +223,7 @@ function composeAfterReply(deps: {
 }
 
 async function main(): Promise<void> {
+  if (isCheck()) process.exit(await checkStart(openConfigured));
   const settings = loadSettings();
   const logger = createLogger({ level: settings.logLevel, service: 'api' });
   const parts = compose(settings, logger);

@@ -2,7 +2,6 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
-import { personOf } from '../domain/clients/person';
 import { isFen, MAX_FEN, type Fen } from '../domain/money';
 import { DatabaseUrlError, readDatabaseUrl } from '../domain/settings/database-url';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
@@ -35,6 +34,9 @@ export const port = z
   .refine((value) => value <= 65_535, 'must be a port number, 0 to 65535');
 
 export const text = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected);
+
+/** An IPv4 or IPv6 address, or a name of this host. */
+export const host = text(/^[\w.:%-]{1,255}$/, 'must be an address of this host, like 127.0.0.1');
 
 export const temporalAddress = text(
   /^(\[[\da-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?$/,
@@ -110,35 +112,31 @@ export const databaseUrl = z.string().superRefine((value, context) => {
 /** A client needs two secrets to change from one to the other without a gap, and never more. */
 const MAX_SECRETS = 2;
 
-/** @param options.production refuses names that differ by case only: they are one person */
-export function apiKeys({ production }: { production: boolean }) {
-  return z.string().transform((value, context): ApiKey[] => {
-    const keys: ApiKey[] = [];
-    const refuse = (message: string) => context.addIssue({ code: 'custom', message });
-    for (const entry of value.split(',').map((part) => part.trim())) {
-      const [, client = '', role = '', secret = ''] = /^([^:]+):([^:]+):(.+)$/.exec(entry) ?? [];
-      const known = ROLES.find((candidate) => candidate === role);
-      if (!known || !/^[\w.-]{1,64}$/.test(client)) {
-        refuse(`must be name:role:secret,… with a role of ${ROLES.join(', ')}`);
-        return z.NEVER;
-      }
-      keys.push({ client, role: known, secretHash: createHash('sha256').update(secret).digest() });
+export const apiKeys = z.string().transform((value, context): ApiKey[] => {
+  const keys: ApiKey[] = [];
+  const refuse = (message: string) => context.addIssue({ code: 'custom', message });
+  for (const entry of value.split(',').map((part) => part.trim())) {
+    const [, client = '', role = '', secret = ''] = /^([^:]+):([^:]+):(.+)$/.exec(entry) ?? [];
+    const known = ROLES.find((candidate) => candidate === role);
+    if (!known || !/^[\w.-]{1,64}$/.test(client)) {
+      refuse(`must be name:role:secret,… with a role of ${ROLES.join(', ')}`);
+      return z.NEVER;
     }
-    clientProblems(keys, production).forEach(refuse);
-    return keys;
-  });
-}
+    keys.push({ client, role: known, secretHash: createHash('sha256').update(secret).digest() });
+  }
+  clientProblems(keys).forEach(refuse);
+  return keys;
+});
 
 interface Entry extends ApiKey {
   /** In the list, from 1. A message names an entry by it, and so quotes no part of a key. */
   readonly place: number;
 }
 
-function clientProblems(keys: readonly ApiKey[], production: boolean): string[] {
+function clientProblems(keys: readonly ApiKey[]): string[] {
   const entries = keys.map((one, index): Entry => ({ ...one, place: index + 1 }));
   const places = (group: readonly Entry[]) => group.map(({ place }) => place).join(', ');
   const clients = grouped(entries, ({ client }) => client);
-  const people = production ? grouped(entries, ({ client: name }) => personOf({ name })) : [];
   return [
     ...grouped(entries, ({ secretHash }) => secretHash.toString('hex'))
       .filter((group) => group.length > 1)
@@ -149,9 +147,6 @@ function clientProblems(keys: readonly ApiKey[], production: boolean): string[] 
     ...clients
       .filter((group) => group.length > MAX_SECRETS)
       .map((group) => `must not give one name more than two secrets: entries ${places(group)}`),
-    ...people
-      .filter((group) => new Set(group.map(({ client }) => client)).size > 1)
-      .map((group) => `must not have names that differ by case only: entries ${places(group)}`),
   ];
 }
 

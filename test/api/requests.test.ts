@@ -12,6 +12,7 @@ shareOncepay(
     receivers: () => jest.requireActual('./sharing/receivers.cases'),
     products: () => jest.requireActual('./products/routes.cases'),
     points: () => jest.requireActual('./products/points.cases'),
+    'findings at the start': () => jest.requireActual('./health/start-findings.cases'),
     'bodies and raw requests': () => jest.requireActual('./http/requests.cases'),
   },
 );
