@@ -293,6 +293,19 @@ test('a paid order shows its metadata, codes, notices, transactions and effects'
   );
 });
 
+test('a viewer sees no metadata, and of a user id two characters, also in lists', async () => {
+  const paths = [`/v1/orders/${no}`, `/v1/orders?user_id=${user}`];
+  for (const path of paths) {
+    const { body } = await oncepay.call('GET', path, { as: 'viewer' });
+    expect(JSON.stringify(body)).not.toContain(user);
+    expect(JSON.stringify(body)).toContain(`"user_id":"${user.slice(0, 2)}***"`);
+    const whole = await oncepay.call('GET', path, { as: 'operator' });
+    expect(JSON.stringify(whole.body)).toContain(`"user_id":"${user}"`);
+  }
+  const { body } = await oncepay.call('GET', `/v1/orders/${no}`, { as: 'viewer' });
+  expect(body).toMatchObject({ metadata: null });
+});
+
 test.each([
   ['merchant', true],
   ['admin', true],
