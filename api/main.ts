@@ -2,6 +2,7 @@
 import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
+import { onStopSignals } from '../config/stop-signals';
 import { openDatabase, type Database } from '../database/database';
 import { createHourlyAlerts } from '../database/interventions/hourly-alerts';
 import { createLoggedAlerts } from '../domain/interventions/alert';
@@ -237,14 +238,16 @@ async function main(): Promise<void> {
     await parts.end();
     logger.info('api.stopped');
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
+  onStopSignals({
+    signals: ['SIGTERM', 'SIGINT'],
+    stop: () => {
       stop().then(
         () => process.exit(0),
         () => process.exit(1),
       );
-    });
-  }
+    },
+    onOverdue: () => logger.error('api.stop_overdue'),
+  });
 }
 
 main().catch((error: unknown) => {

@@ -6,6 +6,7 @@ import { createRetryDecider } from '../activities/retries/decide-retry';
 import { createOutages } from '../database/retries/report-outages';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
+import { onStopSignals } from '../config/stop-signals';
 import type { Cached } from '../database/core/cache-value';
 import { openDatabase } from '../database/database';
 import { createSettingsProvider } from '../database/settings/runtime-settings';
@@ -78,12 +79,14 @@ async function main(): Promise<void> {
   const logger = createLogger({ level: settings.logLevel, service: 'worker' });
   Runtime.install({ logger: createTemporalLogger(logger), shutdownSignals: [] });
   const stopping = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
+  onStopSignals({
+    signals: ['SIGTERM', 'SIGINT'],
+    stop: (signal) => {
       logger.info({ signal }, 'worker.stopping');
       stopping.abort();
-    });
-  }
+    },
+    onOverdue: () => logger.error('worker.stop_overdue'),
+  });
   const { database, wechatpay, announcer, metrics, ...parts } = compose(settings, logger);
   let running: Worker[] = [];
   const health = await startHealthServer(
