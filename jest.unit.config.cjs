@@ -21,6 +21,7 @@ const ROOMS = [
   'api/http/server',
   'config',
   'database/connections/describe-failure',
+  'database/connections/limit-row-waits',
   'database/encryption/field-encryption',
   'database/encryption/keyed-hash',
   'docker-compose',

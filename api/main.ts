@@ -3,6 +3,7 @@ import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
 import { onStopSignals } from '../config/stop-signals';
+import { LOCK_TIMEOUT_MS } from '../database/connections/limit-row-waits';
 import { openDatabase, type Database } from '../database/database';
 import { createHourlyAlerts } from '../database/interventions/hourly-alerts';
 import { createLoggedAlerts } from '../domain/interventions/alert';
@@ -54,7 +55,8 @@ function compose(settings: Settings, logger: Logger) {
   };
   const { notifyUrl } = settings.wechatpay;
   const webhooks = settings.webhook !== null;
-  const database = openDatabase({ ...stores, webhooks, notifyUrl, sharing: settings.sharing });
+  const rules = { lockTimeoutMs: LOCK_TIMEOUT_MS, webhooks, notifyUrl, sharing: settings.sharing };
+  const database = openDatabase({ ...stores, ...rules });
   const inbox = createInboxWriter(stores);
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,

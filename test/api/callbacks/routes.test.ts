@@ -43,7 +43,7 @@ test('a list of the callbacks of an order shows each with its reply, newest firs
   expect(times).toEqual([...times].sort().reverse());
 });
 
-test('a callback that comes 31 times again: 20 rows, the newest of them counts the others', async () => {
+test('a callback that comes 31 times again: 20 rows, the newest counts the others', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.simulator.notify({ outTradeNo: no, count: 31 });
