@@ -22,6 +22,7 @@ const ROOMS = [
   'api/http/server',
   'config',
   'database/connections/describe-failure',
+  'database/connections/limit-row-waits',
   'database/encryption/field-encryption',
   'database/encryption/keyed-hash',
   'docker-compose',

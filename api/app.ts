@@ -1,7 +1,7 @@
 // Puts the HTTP side of the api together: routes, checks and error handling.
 import express, { type Express, type Request, type Response } from 'express';
 import type { Logger } from '../config/logger';
-import { isUnavailable } from '../database/core/classify-errors';
+import { isRowHeld, isUnavailable } from '../database/core/classify-errors';
 import type { createAuthentication } from './http/auth';
 import { requireRole } from './http/auth';
 import { readJsonBody } from './http/json-body';
@@ -139,6 +139,13 @@ function toApiError(deps: AppDeps, error: unknown, request: Request): ApiError {
     return new ApiError(
       'VALIDATION_ERROR',
       'The path or query of the request is not well-formed; check its percent-encoding',
+    );
+  }
+  if (isRowHeld(error)) {
+    deps.logger.warn({ err: error, method: request.method }, 'api.row_held');
+    return new ApiError(
+      'TEMPORARY_FAILURE',
+      'Another change of the same order or product takes too long; send the same request again',
     );
   }
   if (isUnavailable(error)) {

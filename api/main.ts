@@ -2,6 +2,8 @@
 import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
+import { onStopSignals } from '../config/stop-signals';
+import { LOCK_TIMEOUT_MS } from '../database/connections/limit-row-waits';
 import type { Database } from '../database/database';
 import { createHourlyAlerts } from '../database/interventions/hourly-alerts';
 import { createLoggedAlerts } from '../domain/interventions/alert';
@@ -49,7 +51,7 @@ const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
   const onIdleError = (error: Error) => logger.warn({ err: error }, 'database.connection_lost');
-  const database = openConfigured(settings, onIdleError);
+  const database = openConfigured(settings, { onIdleError, lockTimeoutMs: LOCK_TIMEOUT_MS });
   const inbox = createInboxWriter({
     url: settings.databaseUrl,
     encryptionKeys: settings.encryptionKeys,
@@ -242,14 +244,16 @@ async function main(): Promise<void> {
     await parts.end();
     logger.info('api.stopped');
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
+  onStopSignals({
+    signals: ['SIGTERM', 'SIGINT'],
+    stop: () => {
       stop().then(
         () => process.exit(0),
         () => process.exit(1),
       );
-    });
-  }
+    },
+    onOverdue: () => logger.error('api.stop_overdue'),
+  });
 }
 
 main().catch((error: unknown) => {

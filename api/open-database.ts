@@ -1,12 +1,15 @@
 // Opens the database as the settings say, for the api and for the worker.
 import type { Settings } from '../config/settings';
-import { openDatabase, type Database } from '../database/database';
+import { openDatabase, type Database, type DatabaseOptions } from '../database/database';
 
 /**
  * Opens the database; nothing is sent before the first call.
- * @param onIdleError called when an idle connection is lost; the pool replaces it
+ * @param own what only this process sets
  */
-export function openConfigured(settings: Settings, onIdleError?: (error: Error) => void): Database {
+export function openConfigured(
+  settings: Settings,
+  own: Pick<DatabaseOptions, 'onIdleError' | 'lockTimeoutMs'> = {},
+): Database {
   return openDatabase({
     url: settings.databaseUrl,
     encryptionKeys: settings.encryptionKeys,
@@ -14,6 +17,6 @@ export function openConfigured(settings: Settings, onIdleError?: (error: Error) 
     webhooks: settings.webhook !== null,
     notifyUrl: settings.wechatpay.notifyUrl,
     sharing: settings.sharing,
-    ...(onIdleError && { onIdleError }),
+    ...own,
   });
 }

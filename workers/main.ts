@@ -8,6 +8,7 @@ import { createRetryDecider } from '../activities/retries/decide-retry';
 import { createOutages } from '../database/retries/report-outages';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
+import { onStopSignals } from '../config/stop-signals';
 import type { Cached } from '../database/core/cache-value';
 import { createSettingsProvider } from '../database/settings/runtime-settings';
 import { createLoggedAlerts } from '../domain/interventions/alert';
@@ -31,9 +32,9 @@ const SEARCH_ATTRIBUTE_CHECK_MS = 10_000;
 /** Makes everything that the task queues need: the worker's composition root. */
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
-  const database = openConfigured(settings, (error) =>
-    logger.warn({ err: error }, 'database.connection_lost'),
-  );
+  const database = openConfigured(settings, {
+    onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
+  });
   const alerts = createLoggedAlerts(logger);
   const watched = { alerts, logger, now };
   const { announcements, dependencies } = database;
@@ -77,12 +78,14 @@ async function main(): Promise<void> {
   const logger = createLogger({ level: settings.logLevel, service: 'worker' });
   Runtime.install({ logger: createTemporalLogger(logger), shutdownSignals: [] });
   const stopping = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
+  onStopSignals({
+    signals: ['SIGTERM', 'SIGINT'],
+    stop: (signal) => {
       logger.info({ signal }, 'worker.stopping');
       stopping.abort();
-    });
-  }
+    },
+    onOverdue: () => logger.error('worker.stop_overdue'),
+  });
   const { database, wechatpay, announcer, metrics, ...parts } = compose(settings, logger);
   const stopFindings = logFindings(settings, database, logger);
   let running: Worker[] = [];

@@ -29,8 +29,8 @@ export interface DeliveryLog {
 /**
  * Makes the callback log. Rows wait in memory and are written in batches, so that the hot path does
  * not wait for them. All accepted callbacks are logged, of the duplicates of one notification the
- * first ones in an hour, and of the refused ones a sample. The log can lose rows: those of the last second when the process is killed, and a batch that the database
- * refuses, which is counted.
+ * first ones in an hour, and of the refused ones a sample. The log can lose rows: those of the last
+ * second when the process is killed, and a batch that the database refuses, which is counted.
  */
 export function createDeliveryLog(deps: {
   /** Returns the number of rows that were added; the rest are counted in rows that exist. */

@@ -60,8 +60,10 @@ export function createRefundRequests(context: DatabaseContext) {
       nowMs: number,
     ): Promise<RefundRequestResult> {
       const attempt = () =>
-        context.prisma.$transaction((tx) =>
-          requestRefund(context, { tx, now: new Date(nowMs) }, { ...request, guard, actor }),
+        context.limitRows([`order:${request.outTradeNo}`], () =>
+          context.prisma.$transaction((tx) =>
+            requestRefund(context, { tx, now: new Date(nowMs) }, { ...request, guard, actor }),
+          ),
         );
       try {
         return await attempt();

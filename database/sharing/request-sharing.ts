@@ -51,8 +51,10 @@ export function createSharingRequests(context: DatabaseContext) {
       actor: Actor,
       nowMs: number,
     ): Promise<SharingRequestResult> =>
-      context.prisma.$transaction((tx) =>
-        requestSharing(context, { tx, now: new Date(nowMs) }, request, actor),
+      context.limitRows([`order:${request.outTradeNo}`], () =>
+        context.prisma.$transaction((tx) =>
+          requestSharing(context, { tx, now: new Date(nowMs) }, request, actor),
+        ),
       ),
 
     /** A sharing of an order; null when the order has none with this number. */

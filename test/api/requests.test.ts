@@ -13,6 +13,7 @@ shareOncepay(
     products: () => jest.requireActual('./products/routes.cases'),
     points: () => jest.requireActual('./products/points.cases'),
     'findings at the start': () => jest.requireActual('./health/start-findings.cases'),
+    'held rows': () => jest.requireActual('./products/held-rows.cases'),
     'bodies and raw requests': () => jest.requireActual('./http/requests.cases'),
   },
 );

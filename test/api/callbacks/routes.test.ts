@@ -1,4 +1,5 @@
 // The list of callbacks with the replies to them.
+import { Client } from 'pg';
 import { callbackDeliveryListReply } from '../../../api/callbacks/replies';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -42,7 +43,7 @@ test('a list of the callbacks of an order shows each with its reply, newest firs
   expect(times).toEqual([...times].sort().reverse());
 });
 
-test('a callback that comes 31 times again: 20 rows, the newest of them counts the others', async () => {
+test('a callback that comes 31 times again: 20 rows, the newest counts the others', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
   await oncepay.simulator.notify({ outTradeNo: no, count: 31 });
@@ -88,12 +89,39 @@ test.each(['?limit=0', '?cursor=x', '?nobody=1', '?outcome=', '?out_trade_no='])
   },
 );
 
-test('an api that stops writes the callback log first', async () => {
+test('SIGTERM twice: the request under way gets its reply, then the log is written', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.call('PUT', '/v1/products/held', {
+    body: { name: 'Held', kind: 'physical', stock: 1 },
+  });
   const [api] = oncepay.apis;
-  await api?.kill('SIGTERM');
-  expect(await api?.exited).toBe(0);
+  if (!api) throw new Error('no api');
+  const holder = new Client({ connectionString: oncepay.databaseUrl });
+  await holder.connect();
+  await holder.query(`BEGIN; SELECT 1 FROM products WHERE sku = 'held' FOR UPDATE`);
+  const change = oncepay.call('POST', '/v1/products/held/stock', {
+    body: { delta: 1, reason: 'found' },
+  });
+  await until('the request waits for the row', async () => {
+    const { rows } = await holder.query<{ waits: boolean }>(
+      `SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
+         AND wait_event_type = 'Lock') AS waits`,
+    );
+    return rows[0]?.waits === true ? true : null;
+  });
+  const stopped = api.kill('SIGTERM');
+  await until('it takes no connection', () =>
+    fetch(`http://127.0.0.1:${api.port}/healthz`).then(
+      () => null,
+      () => true,
+    ),
+  );
+  const again = api.kill('SIGTERM');
+  await holder.query('COMMIT');
+  expect((await change).status).toBe(200);
+  await Promise.all([stopped, again, holder.end()]);
+  expect(await api.exited).toBe(0);
   const { rows } = await oncepay.sql.query(
     `SELECT outcome FROM callback_deliveries WHERE out_trade_no = $1`,
     [no],
