@@ -11,7 +11,7 @@ import {
 } from '../domain/settings/runtime-settings';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
 import * as field from './fields';
-import type { ApiKey, EncryptionKey } from './fields';
+import type { ApiKey, ApiRole, EncryptionKey } from './fields';
 
 export type Profile = 'development' | 'test' | 'production';
 
@@ -48,6 +48,8 @@ export interface Settings {
   readonly given: readonly RuntimeSettingName[];
   /** The task queues that a worker process serves. */
   readonly taskQueues: readonly TaskQueue[];
+  /** The parts of the api that an api process runs. */
+  readonly apiRoles: ReadonlySet<ApiRole>;
   readonly buildId: string | null;
 }
 
@@ -127,6 +129,7 @@ function schema(production: boolean) {
     ONCEPAY_UNFREEZE_AFTER: field.unfreezeAfter.default(DEFAULT_SHARING.unfreezeAfterMs),
     ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(fen(100_000)),
     ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
+    ONCEPAY_API_ROLES: field.apiRoles.default(new Set(field.API_ROLES)),
     ONCEPAY_BUILD_ID: field
       .text(/^[\w.-]{1,128}$/, 'must be 1–128 letters, digits, hyphens, dots or underscores')
       .optional(),
@@ -156,6 +159,10 @@ export function loadSettings(env: Environment = process.env): Settings {
     }
   }
   problems.push(...pairProblems(values, unreadable));
+  // Empty must not mean "all": a process that was meant to have no role would take callbacks.
+  if (env['ONCEPAY_API_ROLES'] === '') {
+    problems.push('ONCEPAY_API_ROLES is empty: name its roles, or leave it out for all of them');
+  }
   const temporal = readTemporal(values, problems);
   if (!parsed.success || temporal === null || problems.length > 0) {
     const list = [...new Set(problems)].map((problem) => `  ${problem}`).join('\n');
@@ -284,6 +291,7 @@ function toSettings(
     queryGapsMs: env.ONCEPAY_QUERY_SCHEDULE,
     given,
     taskQueues: env.ONCEPAY_TASK_QUEUES,
+    apiRoles: env.ONCEPAY_API_ROLES,
     buildId: env.ONCEPAY_BUILD_ID ?? null,
   };
 }

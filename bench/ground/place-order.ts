@@ -9,7 +9,7 @@ const SKU = 'bench';
 const placed = z.object({ out_trade_no: z.string() });
 
 /** Puts the one product on sale, with stock for more than `orders` orders. */
-export async function stockProduct(oncepay: Oncepay, orders: number): Promise<void> {
+export async function stockProduct(oncepay: Pick<Oncepay, 'call'>, orders: number): Promise<void> {
   const product = { name: 'Mug', kind: 'physical', stock: 2 * orders };
   await oncepay.call('PUT', `/v1/products/${SKU}`, { body: product });
 }
@@ -19,7 +19,7 @@ export async function stockProduct(oncepay: Oncepay, orders: number): Promise<vo
  * @returns its number
  * @throws when the api does not create it
  */
-export async function placeOrder(oncepay: Oncepay, user: string): Promise<string> {
+export async function placeOrder(oncepay: Pick<Oncepay, 'call'>, user: string): Promise<string> {
   const body = {
     channel: 'admin',
     user_id: user,
