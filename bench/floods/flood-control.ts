@@ -27,7 +27,7 @@ const tally = z.object({
   statuses: z.record(z.string(), z.number()),
 });
 
-/** What a flood has sent and received so far. */
+/** The requests that a flood has sent, and the replies that it has received so far. */
 export type FloodTally = z.output<typeof tally>;
 
 /** Makes the control of the process that floods, which listens at `url`. */

@@ -1,4 +1,4 @@
-// The admission on a real server: who is kept, who is closed, and one request of a socket at a time.
+// Tests on a real server which connections are kept, and that each has one request under way.
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
@@ -61,7 +61,11 @@ async function open() {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await nextTurn();
+  const endMs = performance.now() + 9_000;
+  while (!holds()) {
+    if (performance.now() > endMs) throw new Error(`It never held: ${String(holds)}`);
+    await nextTurn();
+  }
 }
 
 test.each([
@@ -95,7 +99,7 @@ test('pipelined requests are served one after the other, in their order', async 
   await until(() => connection.replies().length === count);
 });
 
-test('bodies between pipelined requests arrive whole, also larger than what a socket holds', async () => {
+test('bodies of pipelined requests arrive whole, also larger than what a socket holds', async () => {
   const bodies = ['a'.repeat(200_000), 'b', 'c'.repeat(70_000)];
   const seen: string[] = [];
   serve = (request, response) => {
@@ -115,21 +119,21 @@ test('bodies between pipelined requests arrive whole, also larger than what a so
   expect(seen).toEqual(bodies);
 });
 
-test('a full line is refused with 429 and Retry-After, and callbacks and health checks are not', async () => {
+test('a request for a full line gets 429 with Retry-After; callbacks and health checks do not', async () => {
   serve = (request, response) => {
     if (request.url === '/v1/orders') hold(request, response);
     else response.end('ok');
   };
-  const all = KEYLESS_LIMITS.atWork + KEYLESS_LIMITS.waiting;
-  const waiting = await Promise.all(Array.from({ length: all }, open));
-  for (const connection of waiting) connection.send(get('/v1/orders'));
-  await until(() => held.length === KEYLESS_LIMITS.atWork);
-  const refused = await open();
-  refused.send(get('/v1/orders'));
-  await until(() => refused.isClosed());
-  expect(refused.replies()).toEqual([429]);
-  expect(refused.text()).toMatch(/retry-after: 1\r/i);
-  expect(refused.text()).toContain('"code":"TOO_MANY_REQUESTS"');
+  const places = KEYLESS_LIMITS.atWork + KEYLESS_LIMITS.waiting;
+  const all = await Promise.all(Array.from({ length: places + 1 }, open));
+  for (const connection of all) connection.send(get('/v1/orders'));
+  const isRefused = ({ replies }: (typeof all)[number]) => replies()[0] === 429;
+  await until(() => all.some(isRefused));
+  const refused = all.filter(isRefused);
+  await until(() => refused.every((connection) => connection.isClosed()));
+  expect(refused).toHaveLength(1);
+  expect(refused[0]?.text()).toMatch(/retry-after: 1\r/i);
+  expect(refused[0]?.text()).toContain('"code":"TOO_MANY_REQUESTS"');
   for (const bytes of [
     get('/healthz'),
     get('/v1/x', 'shop'),
@@ -142,7 +146,8 @@ test('a full line is refused with 429 and Retry-After, and callbacks and health 
   }
   serve = (_request, response) => response.end('ok');
   for (const { response } of held) response.end('ok');
-  await until(() => waiting.every((connection) => connection.replies()[0] === 200));
+  const others = all.filter((connection) => !isRefused(connection));
+  await until(() => others.every(({ replies }) => replies()[0] === 200));
 });
 
 test('of one address 256 connections are kept, and one more is served and closed', async () => {
@@ -163,12 +168,15 @@ test('a caller that hangs up while its request waits leaves the line', async () 
   const all = KEYLESS_LIMITS.atWork + KEYLESS_LIMITS.waiting;
   const gone = await Promise.all(Array.from({ length: all }, open));
   for (const connection of gone) connection.send(get('/v1/orders'));
-  await until(() => held.length === KEYLESS_LIMITS.atWork);
-  for (const socket of sockets) socket.resetAndDestroy();
+  await until(() => held.length > 0);
   serve = (_request, response) => response.end('ok');
-  const next = await open();
-  await until(() => held.every(({ response }) => response.closed));
-  next.send(get('/v1/orders'));
-  await until(() => next.replies().length > 0);
-  expect(next.replies()).toEqual([200]);
+  for (const socket of sockets) socket.resetAndDestroy();
+  let status: number | undefined = 429;
+  while (status === 429) {
+    const next = await open();
+    next.send(get('/v1/orders'));
+    await until(() => next.replies().length > 0);
+    [status] = next.replies();
+  }
+  expect(status).toBe(200);
 });

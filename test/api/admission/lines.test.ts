@@ -60,7 +60,7 @@ test('lines take turns while there is room for one request only', () => {
   expect(keys()).toEqual(['flood', 'flood', 'shop', null, 'flood']);
 });
 
-test('four requests start at once, and the next ones after turns that let new connections in', () => {
+test('four requests start at once, the next ones after turns that let connections in', () => {
   let turn = (): void => undefined;
   const lines = createLines(
     () => Infinity,
@@ -76,7 +76,7 @@ test('four requests start at once, and the next ones after turns that let new co
   expect(started).toBe(6);
 });
 
-test('a request that waits for WeChat gives its place to the next, and comes back before others', async () => {
+test('a request that waits for WeChat gives its place away, and comes back before others', async () => {
   const { enter, turnAll, started, lines } = createTestLines(1);
   for (let n = 0; n < 3; n += 1) enter('shop');
   let respond = (_text: string): void => undefined;

@@ -45,7 +45,7 @@ const forged = (): Record<string, string> => ({
 const sendGood = (notifyUrl: string) =>
   oncepay.simulator.sendRaw({ kind: 'unknown_shape', notifyUrl, id: randomUUID() });
 
-test('good callbacks beside floods are all accepted, and refused senders lose their connection', async () => {
+test('good callbacks beside floods are accepted, and refused senders lose their connection', async () => {
   const key = { authorization: `Bearer ${oncepay.keys.viewer}` };
   const floods = Promise.all([
     times(40, () => call('GET', '/v1/orders?limit=200', key)),
@@ -66,7 +66,7 @@ test('good callbacks beside floods are all accepted, and refused senders lose th
   expect(seen([...large, ...unsigned])).toEqual(['401 close']);
 });
 
-test('a process with the role callbacks takes callbacks, and has none of the other routes', async () => {
+test('a process with the role callbacks takes callbacks and has no other routes', async () => {
   const api = await oncepay.startApi({ ONCEPAY_API_ROLES: 'callbacks' });
   const { port } = api;
   const statuses = ['/v1/orders', '/openapi.json', '/healthz', '/metrics', '/callbacks/wechat'].map(
