@@ -99,7 +99,7 @@ test('pipelined requests are served one after the other, in their order', async 
   await until(() => connection.replies().length === count);
 });
 
-test('bodies of pipelined requests arrive whole, also larger than what a socket holds', async () => {
+test('bodies of pipelined requests arrive whole, also large ones', async () => {
   const bodies = ['a'.repeat(200_000), 'b', 'c'.repeat(70_000)];
   const seen: string[] = [];
   serve = (request, response) => {
@@ -119,7 +119,7 @@ test('bodies of pipelined requests arrive whole, also larger than what a socket 
   expect(seen).toEqual(bodies);
 });
 
-test('a request for a full line gets 429 with Retry-After; callbacks and health checks do not', async () => {
+test('a full line gives 429 with Retry-After, but not to callbacks and health checks', async () => {
   serve = (request, response) => {
     if (request.url === '/v1/orders') hold(request, response);
     else response.end('ok');

@@ -76,7 +76,7 @@ test('four requests start at once, the next ones after turns that let connection
   expect(started).toBe(6);
 });
 
-test('a request that waits for WeChat gives its place away, and comes back before others', async () => {
+test('a request that waits for WeChat gives its place away and comes back first', async () => {
   const { enter, turnAll, started, lines } = createTestLines(1);
   for (let n = 0; n < 3; n += 1) enter('shop');
   let respond = (_text: string): void => undefined;

@@ -45,7 +45,7 @@ const forged = (): Record<string, string> => ({
 const sendGood = (notifyUrl: string) =>
   oncepay.simulator.sendRaw({ kind: 'unknown_shape', notifyUrl, id: randomUUID() });
 
-test('good callbacks beside floods are accepted, and refused senders lose their connection', async () => {
+test('good callbacks beside floods are accepted, and refused senders are cut off', async () => {
   const key = { authorization: `Bearer ${oncepay.keys.viewer}` };
   const floods = Promise.all([
     times(40, () => call('GET', '/v1/orders?limit=200', key)),
