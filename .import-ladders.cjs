@@ -48,7 +48,7 @@ module.exports = {
     files: [],
     rungs: [
       ['http'],
-      ['temporal'],
+      ['admission', 'temporal'],
       ['health'],
       ['refunds', 'sharing'],
       ['orders'],
@@ -74,7 +74,7 @@ module.exports = {
     files: ['statistics'],
     rungs: [
       ['bare', 'ground'],
-      ['callbacks', 'orders', 'outage'],
+      ['callbacks', 'orders', 'outage', 'floods'],
     ],
   },
 };

@@ -1,4 +1,5 @@
 // The api's composition root: makes its parts, starts the server and stops it.
+import type { IncomingMessage } from 'node:http';
 import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
@@ -10,14 +11,17 @@ import { createLoggedAlerts } from '../domain/interventions/alert';
 import { createInboxWriter } from '../database/inbox/inbox-writer';
 import { createSettingsProvider } from '../database/settings/runtime-settings';
 import { createWechatPayClient, type WechatPayClient } from '../providers/wechatpay/client';
+import { createAdmission } from './admission/admission';
+import { outsidePlace } from './admission/places';
 import { createApp } from './app';
 import { createCallbackHandler } from './callbacks/callback-handler';
 import { createDeliveryLog } from './callbacks/delivery-log';
 import { createBreaker } from './dispatcher/breaker';
 import { createDispatcher } from './dispatcher/dispatcher';
+import { createBacklogFollower } from './dispatcher/follow-backlog';
 import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
-import { createBesideDatabase } from './http/deadline';
+import { createBesideDatabase, type BesideDatabase } from './http/deadline';
 import { createMetrics, type Metrics } from './health/metrics';
 import { createOutages } from '../database/retries/report-outages';
 import { createPatrolMetrics } from './patrol/metrics';
@@ -37,6 +41,7 @@ import { sharingOperations } from './sharing/routes';
 import { refundOperations } from './refunds/routes';
 import { retryPolicyOperations } from './retries/routes';
 import { settingOperations } from './settings/routes';
+import { ApiError } from './http/problem';
 import { listen, stopListening } from './http/server';
 import { connectTemporal } from './temporal/connection';
 import { openConfigured } from './open-database';
@@ -70,52 +75,69 @@ function compose(settings: Settings, logger: Logger) {
     onFailure: (error, outTradeNo) => logger.warn({ err: error, outTradeNo }, 'temporal.no_answer'),
     claimRunToEnd: database.resolutions.claimRunToEnd,
   });
-  const { metrics, sweep, dispatcher, deliveries, temporalIsUp } = composeAfterReply({
-    database,
-    temporal,
-    runs,
-    logger,
-    now,
-  });
+  const roles = settings.apiRoles;
+  const afterReply = composeAfterReply({ roles, database, temporal, runs, logger, now });
+  const { metrics, sweep, dispatcher, deliveries, temporalIsUp } = afterReply;
   const { registry } = metrics;
   const patrolDeps = { settings, database, temporal, temporalIsUp, registry, logger, now };
   const patrolWatch = composePatrol(patrolDeps);
   const app = createApp({
-    operations: composeOperations({ settings, database, runs, wechatpay, metrics, now }),
+    operations: roles.has('api')
+      ? composeOperations({ settings, database, runs, wechatpay, metrics, now })
+      : null,
     authenticate: createAuthentication(settings.apiKeys),
-    callback: createCallbackHandler({
-      wechatpay,
-      inbox,
-      merchantId: settings.wechatpay.merchantId,
-      wakeOrder: (id, outTradeNo) => dispatcher.wakeOrder(id, outTradeNo),
-      wakeSharing: (outOrderNo) => dispatcher.wakeSharing(outOrderNo),
-      hourlyAlerts: hourlyAlerts(database, logger, now),
-      deliveries,
-      metrics,
-      logger,
-      now,
-    }),
-    readiness: createReadiness({
-      health: database.health,
-      migrationsDir: migrationsDir(),
-      temporal: () => temporal.health(),
-      now,
-    }),
+    callback: roles.has('callbacks')
+      ? createCallbackHandler({
+          ...dispatcher,
+          wechatpay,
+          inbox,
+          merchantId: settings.wechatpay.merchantId,
+          hourlyAlerts: hourlyAlerts(database, logger, now),
+          deliveries,
+          metrics,
+          logger,
+          now,
+        })
+      : null,
+    readiness: composeReadiness({ settings, database, temporal, now }),
     metrics,
     logger,
   });
   const stopFindings = logFindings(settings, database, logger);
   return {
     app,
-    sweep,
-    patrolWatch,
     wechatpay,
+    /** Starts what runs beside the requests. */
+    start(): void {
+      if (!roles.has('ops')) return;
+      sweep.start();
+      patrolWatch.start();
+    },
     async end(): Promise<void> {
       stopFindings();
+      afterReply.follower.stop();
       await Promise.all([sweep.stop(), patrolWatch.stop(), dispatcher.stop(), deliveries.stop()]);
       await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
     },
   };
+}
+
+/** Makes the checks of `/readyz`. */
+function composeReadiness(deps: {
+  settings: Settings;
+  database: Database;
+  temporal: ReturnType<typeof connectTemporal>;
+  now: () => number;
+}) {
+  const { settings, database, temporal, now } = deps;
+  return createReadiness({
+    health: database.health,
+    migrationsDir: migrationsDir(),
+    temporal: () => temporal.health(),
+    marks: database.alertMarks,
+    wechatpayHost: new URL(settings.wechatpay.baseUrl).host,
+    now,
+  });
 }
 
 function hourlyAlerts({ alertMarks: marks }: Database, logger: Logger, now: () => number) {
@@ -160,7 +182,8 @@ function composeOperations(deps: {
 }): Operation[] {
   const { settings, database, runs, now } = deps;
   const overrides = createSettingsProvider(database.settings, now);
-  const besideDatabase = createBesideDatabase(() => database.health.ping());
+  const waitBeside = createBesideDatabase(() => database.health.ping());
+  const besideDatabase: BesideDatabase = (work) => outsidePlace(waitBeside(work));
   const payments = createPayments({ ...deps, besideDatabase });
   const wakeOrLeaveToSweep = createWakeOrLeaveToSweep(deps.metrics.signals);
   return [
@@ -182,13 +205,14 @@ function composeOperations(deps: {
  * Makes the parts that work after the reply to a callback: they wake its run, log it and count it.
  */
 function composeAfterReply(deps: {
+  roles: Settings['apiRoles'];
   database: Database;
   temporal: ReturnType<typeof connectTemporal>;
   runs: OrderRuns;
   logger: Logger;
   now: () => number;
 }) {
-  const { database, temporal, runs, logger, now } = deps;
+  const { roles, database, temporal, runs, logger, now } = deps;
   const alerts = createLoggedAlerts(logger);
   const { dependencies, overdue } = database;
   const outages = createOutages({ alerts, dependencies, logger, now });
@@ -209,12 +233,16 @@ function composeAfterReply(deps: {
     temporalUp: async () => breaker.state() === 'closed' && (await ping().then(() => true)),
     now,
   });
-  const sweep = createSweep({ overdue, runs, breaker, outages, ping, logger, now });
+  const marks = database.alertMarks;
+  const sweep = createSweep({ overdue, runs, breaker, outages, marks, ping, logger, now });
+  const follower = createBacklogFollower({ overdue, breaker, ping, logger, now });
+  const backlog = roles.has('ops') ? sweep : follower;
   return {
     metrics,
     sweep,
     temporalIsUp: () => breaker.state() === 'closed',
-    dispatcher: createDispatcher({ runs, breaker, sweep, metrics, logger }),
+    follower,
+    dispatcher: createDispatcher({ runs, breaker, sweep: backlog, metrics, logger }),
     deliveries: createDeliveryLog({
       append: (batch) => database.callbackDeliveries.append(batch),
       metrics,
@@ -224,18 +252,33 @@ function composeAfterReply(deps: {
   };
 }
 
+/** The name of the API key that a request was sent with; null without a valid one. */
+function nameOfKey(
+  authenticate: ReturnType<typeof createAuthentication>,
+  request: IncomingMessage,
+): string | null {
+  try {
+    return authenticate(request).name;
+  } catch (error) {
+    if (error instanceof ApiError) return null;
+    throw error;
+  }
+}
+
 async function main(): Promise<void> {
   if (isCheck()) process.exit(await checkStart(openConfigured));
   const settings = loadSettings();
   const logger = createLogger({ level: settings.logLevel, service: 'api' });
   const parts = compose(settings, logger);
-  const { app, sweep, patrolWatch, wechatpay } = parts;
-  const server = await listen(app, settings.port);
-  logger.info({ port: settings.port }, 'api.listening');
+  const { app, wechatpay } = parts;
+  const authenticate = createAuthentication(settings.apiKeys);
+  const admission = createAdmission((request) => nameOfKey(authenticate, request));
+  const server = await listen(admission.wrap(app), settings.port);
+  admission.takeOver(server);
+  logger.info({ port: settings.port, roles: [...settings.apiRoles] }, 'api.listening');
   void wechatpay.warmUp();
   const refresh = setInterval(() => void wechatpay.refreshCertificates(), CERTIFICATE_REFRESH_MS);
-  sweep.start();
-  patrolWatch.start();
+  parts.start();
 
   const stop = async () => {
     logger.info('api.stopping');

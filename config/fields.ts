@@ -227,6 +227,19 @@ export const durations = z.string().transform((value, context): number[] => {
   return z.NEVER;
 });
 
+/** The parts of the api that a process can run. */
+export const API_ROLES = ['callbacks', 'api', 'ops'] as const;
+export type ApiRole = (typeof API_ROLES)[number];
+
+export const apiRoles = z.string().transform((value, context): ReadonlySet<ApiRole> => {
+  const names = value.split(',').map((part) => part.trim());
+  const known = API_ROLES.filter((role) => names.includes(role));
+  if (known.length === new Set(names).size) return new Set(known);
+  const message = `must be one or more of ${API_ROLES.join(', ')}`;
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
 export const taskQueues = z.string().transform((value, context): readonly TaskQueue[] => {
   const names = value.split(',').map((part) => part.trim());
   const known = TASK_QUEUE_NAMES.filter((queue) => names.includes(queue));

@@ -12,7 +12,7 @@ import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues
 import { checkNames } from './check-names';
 import { findUnsafe, findWeak } from './check-safety';
 import * as field from './fields';
-import type { ApiKey, EncryptionKey } from './fields';
+import type { ApiKey, ApiRole, EncryptionKey } from './fields';
 import { readValues, type Environment } from './read-values';
 
 export type Profile = 'development' | 'test' | 'production';
@@ -52,6 +52,8 @@ export interface Settings {
   readonly given: readonly RuntimeSettingName[];
   /** The task queues that a worker process serves. */
   readonly taskQueues: readonly TaskQueue[];
+  /** The parts of the api that an api process runs. */
+  readonly apiRoles: ReadonlySet<ApiRole>;
   readonly buildId: string | null;
   /** What the environment has that is accepted and still wrong or weak. No line quotes a secret. */
   readonly warnings: readonly string[];
@@ -126,6 +128,7 @@ function schema(production: boolean) {
     ONCEPAY_UNFREEZE_AFTER: field.unfreezeAfter.default(DEFAULT_SHARING.unfreezeAfterMs),
     ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(fen(100_000)),
     ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
+    ONCEPAY_API_ROLES: field.apiRoles.default(new Set(field.API_ROLES)),
     ONCEPAY_BUILD_ID: field
       .text(/^[\w.-]{1,128}$/, 'must be 1–128 letters, digits, hyphens, dots or underscores')
       .optional(),
@@ -167,6 +170,10 @@ export function checkEnvironment(env: Environment = process.env): EnvironmentFin
     }
   }
   problems.push(...pairProblems(values, unreadable));
+  // Empty must not mean "all": a process that was meant to have no role would take callbacks.
+  if (env['ONCEPAY_API_ROLES'] === '') {
+    problems.push('ONCEPAY_API_ROLES is empty: name its roles, or leave it out for all of them');
+  }
   const temporal = readTemporal(values, problems);
   const unsafe = findUnsafe(values).filter((line) => !isReported(line, problems));
   if (isProduction) problems.push(...unsafe);
@@ -292,6 +299,7 @@ function toSettings(
     queryGapsMs: env.ONCEPAY_QUERY_SCHEDULE,
     given,
     taskQueues: env.ONCEPAY_TASK_QUEUES,
+    apiRoles: env.ONCEPAY_API_ROLES,
     buildId: env.ONCEPAY_BUILD_ID ?? null,
   };
 }

@@ -39,7 +39,7 @@ const { scripts } = z
 
 const services = Object.entries(compose.services);
 const ours = services.filter(([, service]) => service.build !== undefined);
-const OURS_THAT_STAY = ['api', 'worker'] as const;
+const OURS_THAT_STAY = ['api', 'callbacks', 'worker'] as const;
 
 /**
  * The required settings (docs/operate/configuration.md). Optional ones may be set too; any other
@@ -73,6 +73,7 @@ const OPTIONAL = [
   'ONCEPAY_WEBHOOK_SECRET',
   'ONCEPAY_CALLBACK_ALLOWED_IPS',
   'ONCEPAY_TWO_PERSON_FEN',
+  'ONCEPAY_API_ROLES',
   'ONCEPAY_TASK_QUEUES',
   'ONCEPAY_BUILD_ID',
   'ONCEPAY_LOG_LEVEL',
@@ -118,7 +119,7 @@ test('each variable that Oncepay reads is in one of the two lists above', () => 
 
 test('the compose file has the services of the production shape', () => {
   expect(Object.keys(compose.services).sort()).toEqual(
-    ['api', 'migrate', 'postgres', 'temporal', 'temporal-ui', 'worker'].sort(),
+    ['api', 'callbacks', 'migrate', 'postgres', 'temporal', 'temporal-ui', 'worker'].sort(),
   );
 });
 
@@ -155,13 +156,19 @@ test.each(services)(
   },
 );
 
-test('the api does not wait for Temporal: it takes callbacks without it', () => {
-  expect(Object.keys(service('api').depends_on)).not.toContain('temporal');
+test.each(['api', 'callbacks'])('the service %s does not wait for Temporal', (name) => {
+  expect(Object.keys(service(name).depends_on)).not.toContain('temporal');
+});
+
+test('the callbacks have a process of their own, and each role of the api has one', () => {
+  const roles = ['callbacks', 'api'].map((name) => service(name).environment['ONCEPAY_API_ROLES']);
+  expect(roles).toEqual(['callbacks', 'api,ops']);
 });
 
 test.each([
   ['migrate', 'db:migrate'],
   ['api', 'start:api'],
+  ['callbacks', 'start:api'],
   ['worker', 'start:worker'],
 ])('the service %s runs the command of `npm run %s`', (name, script) => {
   // The image sets the variables that the npm script sets for its shell.

@@ -12,7 +12,7 @@ const REPEAT_AFTER_MS = 1_000;
 const placed = z.object({ out_trade_no: z.string() });
 
 /** Puts the one product on sale, with stock for more than `orders` orders. */
-export async function stockProduct(oncepay: Oncepay, orders: number): Promise<void> {
+export async function stockProduct(oncepay: Pick<Oncepay, 'call'>, orders: number): Promise<void> {
   const product = { name: 'Mug', kind: 'physical', stock: 2 * orders };
   await oncepay.call('PUT', `/v1/products/${SKU}`, { body: product });
 }
@@ -23,7 +23,11 @@ export async function stockProduct(oncepay: Oncepay, orders: number): Promise<vo
  * @returns its number
  * @throws when the api does not create it
  */
-export async function placeOrder(oncepay: Oncepay, user: string, patienceMs = 0): Promise<string> {
+export async function placeOrder(
+  oncepay: Pick<Oncepay, 'call'>,
+  user: string,
+  patienceMs = 0,
+): Promise<string> {
   const endsAt = performance.now() + patienceMs;
   const body = {
     channel: 'admin',

@@ -36,6 +36,14 @@ export function createHealth(pool: Pool) {
       return rows[0]?.rolsuper === true;
     },
 
+    /** The database server's time, in ms since 1970. @throws when it does not respond */
+    async nowMs(): Promise<number> {
+      const { rows } = await pool.query<{ ms: string }>(
+        'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS ms',
+      );
+      return Number(rows[0]?.ms);
+    },
+
     /** Never throws: a database that can't be used counts as unreachable. */
     async check(migrationsDir: string): Promise<DatabaseHealth> {
       try {

@@ -33,6 +33,7 @@ describe('a complete environment', () => {
       paymentWindowMs: 30 * 60_000,
       queryGapsMs: [30_000, 60_000, 120_000, 300_000, 600_000],
       taskQueues: TASK_QUEUE_NAMES,
+      apiRoles: new Set(['callbacks', 'api', 'ops']),
       buildId: null,
     });
     expect(settings.wechatpay).toMatchObject({
@@ -82,6 +83,7 @@ describe('a complete environment', () => {
       ONCEPAY_PAYMENT_WINDOW: '90s',
       ONCEPAY_QUERY_SCHEDULE: '500ms, 2s,1h',
       ONCEPAY_TASK_QUEUES: 'oncepay-outbound, oncepay-orders',
+      ONCEPAY_API_ROLES: 'ops, callbacks',
       ONCEPAY_BUILD_ID: '1.2.3-rc.1',
     });
     expect(settings).toMatchObject({
@@ -92,6 +94,7 @@ describe('a complete environment', () => {
       paymentWindowMs: 90_000,
       queryGapsMs: [500, 2_000, 3_600_000],
       taskQueues: ['oncepay-orders', 'oncepay-outbound'],
+      apiRoles: new Set(['callbacks', 'ops']),
       buildId: '1.2.3-rc.1',
     });
     expect(settings.wechatpay.baseUrl).toBe('http://127.0.0.1:9000');
@@ -183,6 +186,9 @@ const BAD: readonly (readonly [string, string, RegExp])[] = [
   ['ONCEPAY_TASK_QUEUES', 'oncepay-orders,other-7', /must be one or more of oncepay-orders, /],
   ['ONCEPAY_HOST', 'host 7', /must be an address of this host/],
   ['ONCEPAY_ALLOW_BASE_URL', 'yes-7', /must be off or on/],
+  ['ONCEPAY_API_ROLES', 'api,web-7', /must be one or more of callbacks, api, ops/],
+  ['ONCEPAY_API_ROLES', 'api,', /must be one or more of callbacks, api, ops/],
+  ['ONCEPAY_API_ROLES', '', /is empty: name its roles, or leave it out/],
   ['ONCEPAY_BUILD_ID', 'a b-7', /must be 1–128 letters, digits/],
   ['TEMPORAL_PROFILE', 'profile-7', /can't be read, or contradict each other/],
   ['TEMPORAL_CONFIG_FILE', tmpdir(), /can't be read, or contradict each other/],
