@@ -11,6 +11,7 @@ shareOncepay(
     'retry policies': () => jest.requireActual('./retries/routes.cases'),
     receivers: () => jest.requireActual('./sharing/receivers.cases'),
     products: () => jest.requireActual('./products/routes.cases'),
+    points: () => jest.requireActual('./products/points.cases'),
     'bodies and raw requests': () => jest.requireActual('./http/requests.cases'),
   },
 );
