@@ -20,8 +20,8 @@ const MAX_DEPTH = 6;
 
 /**
  * Makes a logger of JSON lines: event name and ids. An error keeps its type, message, code and the
- * frames of its stack; its other properties are dropped. The bindings of a child logger are not checked, because
- * pino formats them itself: give it ids alone.
+ * frames of its stack; its other properties are dropped. The bindings of a child logger are not
+ * checked, because pino formats them itself: give it ids alone.
  * @param options.destination where the lines go; stdout by default
  */
 export function createLogger(options: {

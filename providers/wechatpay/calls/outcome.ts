@@ -42,7 +42,7 @@ type Responded = Extract<TransportResponse, { kind: 'responded' }>;
  * definite, and so is a 4xx with WeChat's error body, unsigned or validly signed. Everything else
  * is `unknown`. Never throws.
  *
- * @param context.read returns the value in a 2xx response, or null when it does not fit the request.
+ * @param context.read returns the value in a 2xx response; null when it does not fit the request.
  * @param context.personal see {@link cleanMessage}
  */
 export async function readOutcome<T>(
