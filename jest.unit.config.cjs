@@ -17,6 +17,7 @@ const ROOMS = [
   'activities/wechat',
   'api/dispatcher/breaker',
   'api/health',
+  'api/http/auth',
   'api/http/deadline',
   'api/http/server',
   'config',

@@ -4,7 +4,7 @@ import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
 import { onStopSignals } from '../config/stop-signals';
 import { LOCK_TIMEOUT_MS } from '../database/connections/limit-row-waits';
-import { openDatabase, type Database } from '../database/database';
+import type { Database } from '../database/database';
 import { createHourlyAlerts } from '../database/interventions/hourly-alerts';
 import { createLoggedAlerts } from '../domain/interventions/alert';
 import { createInboxWriter } from '../database/inbox/inbox-writer';
@@ -25,18 +25,21 @@ import { createPatrolWatch } from './patrol/watch-patrol';
 import type { Operation } from './http/operations';
 import { createPayments } from './orders/pay-parameters';
 import { createReadiness } from './health/readiness';
+import { checkStart, isCheck, logFindings } from './health/start-findings';
 import { callbackDeliveryOperations } from './callbacks/routes';
 import { orderOperations } from './orders/routes';
 import { interventionOperations } from './interventions/routes';
 import { patrolOperations } from './patrol/routes';
 import { pointsOperations } from './products/points-routes';
 import { productOperations } from './products/routes';
+import { receiverOperations } from './sharing/receiver-routes';
 import { sharingOperations } from './sharing/routes';
 import { refundOperations } from './refunds/routes';
 import { retryPolicyOperations } from './retries/routes';
 import { settingOperations } from './settings/routes';
 import { listen, stopListening } from './http/server';
 import { connectTemporal } from './temporal/connection';
+import { openConfigured } from './open-database';
 import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
 import { createPatrolSchedule } from './temporal/patrol-schedule';
 import { createWakeOrLeaveToSweep } from './temporal/wake-later';
@@ -47,17 +50,14 @@ const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
 /** Makes the parts of the api; `end` stops them. */
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
-  const stores = {
+  const onIdleError = (error: Error) => logger.warn({ err: error }, 'database.connection_lost');
+  const database = openConfigured(settings, onIdleError, LOCK_TIMEOUT_MS);
+  const inbox = createInboxWriter({
     url: settings.databaseUrl,
     encryptionKeys: settings.encryptionKeys,
     hashKey: settings.hashKey,
-    onIdleError: (error: Error) => logger.warn({ err: error }, 'database.connection_lost'),
-  };
-  const { notifyUrl } = settings.wechatpay;
-  const webhooks = settings.webhook !== null;
-  const rules = { lockTimeoutMs: LOCK_TIMEOUT_MS, webhooks, notifyUrl, sharing: settings.sharing };
-  const database = openDatabase({ ...stores, ...rules });
-  const inbox = createInboxWriter(stores);
+    onIdleError,
+  });
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,
     publicKey: settings.wechatpay.publicKey ?? undefined,
@@ -104,12 +104,14 @@ function compose(settings: Settings, logger: Logger) {
     metrics,
     logger,
   });
+  const stopFindings = logFindings(settings, database, logger);
   return {
     app,
     sweep,
     patrolWatch,
     wechatpay,
     async end(): Promise<void> {
+      stopFindings();
       await Promise.all([sweep.stop(), patrolWatch.stop(), dispatcher.stop(), deliveries.stop()]);
       await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
     },
@@ -165,6 +167,7 @@ function composeOperations(deps: {
     ...orderOperations({ database, payments, runs, besideDatabase, settings, overrides, now }),
     ...refundOperations({ database, runs, wakeOrLeaveToSweep, now }),
     ...sharingOperations({ database, runs, wakeOrLeaveToSweep, now }),
+    ...receiverOperations({ database, now }),
     ...productOperations(database),
     ...pointsOperations(database),
     ...interventionOperations({ database, runs, besideDatabase, settings, now }),
@@ -222,6 +225,7 @@ function composeAfterReply(deps: {
 }
 
 async function main(): Promise<void> {
+  if (isCheck()) process.exit(await checkStart(openConfigured));
   const settings = loadSettings();
   const logger = createLogger({ level: settings.logLevel, service: 'api' });
   const parts = compose(settings, logger);
