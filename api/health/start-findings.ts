@@ -53,7 +53,7 @@ export function logFindings(
   };
 }
 
-/** True when the process has to check its configuration and end, for `npm run start:api -- --check`. */
+/** True when the process checks its configuration and ends: `npm run start:api -- --check`. */
 export const isCheck = (): boolean => process.argv.includes('--check');
 
 /**

@@ -27,7 +27,7 @@ export const OUTAGE_MINUTES = 10;
 export const MAX_OUTAGE_MINUTES = 30;
 
 const CALLERS = 32;
-/** A busy machine may refuse an order with 503 for a while; the same request is repeated for so long. */
+/** A busy machine may refuse an order with 503; the same request is repeated for so long. */
 const PATIENCE_MS = 120_000;
 /** Every so many orders one is paid while WeChat is away, and its callback is lost. */
 const PAID_EVERY = 4;
