@@ -7,7 +7,7 @@ module.exports = {
   domain: {
     files: ['money', 'error-catalogue', 'uuid'],
     rungs: [
-      ['orders', 'fulfilment'],
+      ['clients', 'orders', 'fulfilment'],
       ['interventions'],
       ['payments', 'refunds', 'sharing', 'patrol', 'retries', 'settings', 'temporal', 'outbound'],
     ],

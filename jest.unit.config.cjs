@@ -18,6 +18,7 @@ const ROOMS = [
   'api/admission',
   'api/dispatcher/breaker',
   'api/health',
+  'api/http/auth',
   'api/http/deadline',
   'api/http/server',
   'config',

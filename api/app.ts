@@ -129,6 +129,10 @@ function bodyOf(request: Request, operation: Operation): Promise<unknown> {
 }
 
 function send(response: Response, { status, body }: Reply): void {
+  if (status === 204) {
+    response.writeHead(status, { 'cache-control': 'no-store' }).end();
+    return;
+  }
   const text = JSON.stringify(body);
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
-import { openDatabase, type Database } from '../database/database';
+import type { Database } from '../database/database';
 import { createHourlyAlerts } from '../database/interventions/hourly-alerts';
 import { createLoggedAlerts } from '../domain/interventions/alert';
 import { createInboxWriter } from '../database/inbox/inbox-writer';
@@ -27,12 +27,14 @@ import { createPatrolWatch } from './patrol/watch-patrol';
 import type { Operation } from './http/operations';
 import { createPayments } from './orders/pay-parameters';
 import { createReadiness } from './health/readiness';
+import { checkStart, isCheck, logFindings } from './health/start-findings';
 import { callbackDeliveryOperations } from './callbacks/routes';
 import { orderOperations } from './orders/routes';
 import { interventionOperations } from './interventions/routes';
 import { patrolOperations } from './patrol/routes';
 import { pointsOperations } from './products/points-routes';
 import { productOperations } from './products/routes';
+import { receiverOperations } from './sharing/receiver-routes';
 import { sharingOperations } from './sharing/routes';
 import { refundOperations } from './refunds/routes';
 import { retryPolicyOperations } from './retries/routes';
@@ -40,6 +42,7 @@ import { settingOperations } from './settings/routes';
 import { ApiError } from './http/problem';
 import { listen, stopListening } from './http/server';
 import { connectTemporal } from './temporal/connection';
+import { openConfigured } from './open-database';
 import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
 import { createPatrolSchedule } from './temporal/patrol-schedule';
 import { createWakeOrLeaveToSweep } from './temporal/wake-later';
@@ -50,16 +53,14 @@ const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
 /** Makes the parts of the api; `end` stops them. */
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
-  const stores = {
+  const onIdleError = (error: Error) => logger.warn({ err: error }, 'database.connection_lost');
+  const database = openConfigured(settings, onIdleError);
+  const inbox = createInboxWriter({
     url: settings.databaseUrl,
     encryptionKeys: settings.encryptionKeys,
     hashKey: settings.hashKey,
-    onIdleError: (error: Error) => logger.warn({ err: error }, 'database.connection_lost'),
-  };
-  const { notifyUrl } = settings.wechatpay;
-  const webhooks = settings.webhook !== null;
-  const database = openDatabase({ ...stores, webhooks, notifyUrl, sharing: settings.sharing });
-  const inbox = createInboxWriter(stores);
+    onIdleError,
+  });
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,
     publicKey: settings.wechatpay.publicKey ?? undefined,
@@ -100,6 +101,7 @@ function compose(settings: Settings, logger: Logger) {
     metrics,
     logger,
   });
+  const stopFindings = logFindings(settings, database, logger);
   return {
     app,
     wechatpay,
@@ -111,6 +113,7 @@ function compose(settings: Settings, logger: Logger) {
     },
     async end(): Promise<void> {
       afterReply.follower.stop();
+      stopFindings();
       await Promise.all([sweep.stop(), patrolWatch.stop(), dispatcher.stop(), deliveries.stop()]);
       await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
     },
@@ -185,6 +188,7 @@ function composeOperations(deps: {
     ...orderOperations({ database, payments, runs, besideDatabase, settings, overrides, now }),
     ...refundOperations({ database, runs, wakeOrLeaveToSweep, now }),
     ...sharingOperations({ database, runs, wakeOrLeaveToSweep, now }),
+    ...receiverOperations({ database, now }),
     ...productOperations(database),
     ...pointsOperations(database),
     ...interventionOperations({ database, runs, besideDatabase, settings, now }),
@@ -260,6 +264,7 @@ function nameOfKey(
 }
 
 async function main(): Promise<void> {
+  if (isCheck()) process.exit(await checkStart(openConfigured));
   const settings = loadSettings();
   const logger = createLogger({ level: settings.logLevel, service: 'api' });
   const parts = compose(settings, logger);

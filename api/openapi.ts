@@ -106,10 +106,7 @@ function responses(operation: Operation): object {
   const good = Object.entries(operation.replies).map(([status, description]) => [
     status,
     Number(status) < 300
-      ? {
-          description,
-          content: { 'application/json': { schema: toSchema(operation.reply, 'output') } },
-        }
+      ? { description, ...contentOf(Number(status) === 204 ? undefined : operation.reply) }
       : { description, content: problemContent() },
   ]);
   const bad = Object.entries(PROBLEMS).map(([status, description]) => [
@@ -118,6 +115,9 @@ function responses(operation: Operation): object {
   ]);
   return Object.fromEntries([...bad, ...good]) as object;
 }
+
+const contentOf = (reply: z.ZodType | undefined) =>
+  reply && { content: { 'application/json': { schema: toSchema(reply, 'output') } } };
 
 const problemContent = () => ({
   'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },

@@ -34,6 +34,7 @@ import { createRetryPolicies } from './retries/retry-policies';
 import { createRunViews } from './core/read-run-view';
 import { createRuntimeSettings } from './settings/runtime-settings';
 import { createShareReturns } from './refunds/record-share-return';
+import { createKnownReceivers } from './sharing/keep-known-receivers';
 import { createSharingRequests } from './sharing/request-sharing';
 import { createSharings } from './sharing/run-sharing';
 
@@ -120,6 +121,7 @@ export function openDatabase(options: DatabaseOptions) {
     refundRequests: createRefundRequests(context),
     shareReturns: createShareReturns(context),
     sharings: { ...createSharings(context), ...createSharingRequests(context) },
+    receivers: createKnownReceivers(context),
     policies: createRetryPolicies(context),
     settings: createRuntimeSettings(context),
     budgets: createRetryBudgets(context),

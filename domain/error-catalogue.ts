@@ -106,6 +106,11 @@ export const ERRORS = {
     title: 'The sharing exceeds what is left to share',
   },
   SHARING_LIMIT: { status: 409, retry: false, title: 'The order has too many profit sharings' },
+  RECEIVER_UNKNOWN: {
+    status: 409,
+    retry: false,
+    title: 'The sharing names a receiver that is not known',
+  },
   SHARING_RESERVED: {
     status: 409,
     retry: false,

@@ -8,9 +8,11 @@ import type { StoredSetting } from '../../database/settings/runtime-settings';
 import {
   DEFAULT_KEPT_MS,
   DEFAULT_LATE_PAYMENT,
+  DEFAULT_SHARING_RECEIVERS,
   isRuntimeSettingName,
   LATE_PAYMENT_POLICIES,
   RUNTIME_SETTING_NAMES,
+  SHARING_RECEIVERS,
   type RuntimeOverrides,
   type RuntimeSettingName,
 } from '../../domain/settings/runtime-settings';
@@ -42,6 +44,7 @@ const VALUES = {
   sharing_ratio: field.percent,
   sharing_delay: field.sharingDelay,
   unfreeze_after: field.unfreezeAfter,
+  sharing_receivers: z.enum(SHARING_RECEIVERS, 'must be known or any'),
   late_payment: z.enum(LATE_PAYMENT_POLICIES, 'must be refund or ask'),
   keep_callback_bodies: field.keptTime,
   keep_idempotency_keys: field.keptTime,
@@ -166,6 +169,7 @@ function inEnvironment(settings: EnvironmentSettings): Required<RuntimeOverrides
     sharing_ratio: settings.sharing.ratioPercent,
     sharing_delay: settings.sharing.delayMs,
     unfreeze_after: settings.sharing.unfreezeAfterMs,
+    sharing_receivers: DEFAULT_SHARING_RECEIVERS,
     late_payment: DEFAULT_LATE_PAYMENT,
     ...DEFAULT_KEPT_MS,
   };

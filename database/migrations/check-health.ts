@@ -36,6 +36,14 @@ export function createHealth(pool: Pool) {
       return Number(rows[0]?.ms);
     },
 
+    /** True when the role of `DATABASE_URL` may do everything. @throws when it is not reachable */
+    async isSuperuser(): Promise<boolean> {
+      const { rows } = await pool.query<{ rolsuper: boolean }>(
+        'SELECT rolsuper FROM pg_roles WHERE rolname = current_user',
+      );
+      return rows[0]?.rolsuper === true;
+    },
+
     /** Never throws: a database that can't be used counts as unreachable. */
     async check(migrationsDir: string): Promise<DatabaseHealth> {
       try {

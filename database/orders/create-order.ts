@@ -235,7 +235,7 @@ async function insert(
     text === null ? null : cipher.encrypt({ table: 'orders', column, row: number }, text);
   const remember = guard
     ? Prisma.sql`UPDATE idempotency_keys SET out_trade_no = o.out_trade_no FROM o
-        WHERE api_key_name = ${guard.apiKeyName} AND route = ${guard.route} AND key = ${guard.key}`
+        WHERE api_key_name = ${guard.client} AND route = ${guard.route} AND key = ${guard.key}`
     : Prisma.sql`UPDATE order_fingerprints SET out_trade_no = o.out_trade_no,
           expires_at = ${new Date(nowMs + FINGERPRINT_WINDOW_MS)} FROM o
         WHERE fingerprint = ${fingerprints.own} OR fingerprint = ${fingerprints.former}

@@ -148,8 +148,8 @@ async function auditRequest(tx: Tx, request: GuardedRequest): Promise<void> {
 function numberOf({ hash }: DatabaseContext, { outRefundNo, guard }: GuardedRequest): string {
   if (outRefundNo !== null) return outRefundNo;
   if (!guard) throw new TypeError('A refund needs a number or an Idempotency-Key');
-  const { apiKeyName, route, key } = guard;
-  return refundNumberFromKey(hash.hex('refund', JSON.stringify([apiKeyName, route, key])));
+  const { client, route, key } = guard;
+  return refundNumberFromKey(hash.hex('refund', JSON.stringify([client, route, key])));
 }
 
 /** Finds the refund that has the number: one number means one refund of one order at all times. */

@@ -1,10 +1,12 @@
 // Reads and changes the settings that operators set while everything runs.
 import {
   DEFAULT_LATE_PAYMENT,
+  DEFAULT_SHARING_RECEIVERS,
   isRuntimeSettingName,
   type LatePaymentPolicy,
   type RuntimeOverrides,
   type RuntimeSettingName,
+  type SharingReceivers,
 } from '../../domain/settings/runtime-settings';
 import { audit } from '../core/write-audit';
 import { createCached, type Cached } from '../core/cache-value';
@@ -76,9 +78,10 @@ export async function latePaymentPolicy(tx: Tx): Promise<LatePaymentPolicy> {
 export async function sharingRules(
   { sharing }: Pick<DatabaseContext, 'sharing'>,
   tx: Tx,
-): Promise<SharingRules> {
+): Promise<SharingRules & { readonly receivers: SharingReceivers }> {
   const set = toOverrides(await readRows(tx));
   return {
+    receivers: set.sharing_receivers ?? DEFAULT_SHARING_RECEIVERS,
     ratioPercent: set.sharing_ratio ?? sharing.ratioPercent,
     delayMs: set.sharing_delay ?? sharing.delayMs,
     unfreezeAfterMs: set.unfreeze_after ?? sharing.unfreezeAfterMs,

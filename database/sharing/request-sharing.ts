@@ -1,14 +1,25 @@
 // Takes the shop's request for a sharing: a repeat finds the same one, a new one holds its amounts.
 import type { ErrorCode } from '../../domain/error-catalogue';
-import { isSharingSettled } from '../../domain/sharing/profit-sharing';
+import {
+  DEFAULT_RELATION,
+  isSharingSettled,
+  type RelationType,
+} from '../../domain/sharing/profit-sharing';
 import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { claimKey, recordKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
 import { lockOrder } from '../core/lock-order';
 import type { TxScope } from '../core/tx-scope';
+import { findKnownReceivers } from './find-known-receivers';
 import { holdSharing, type NewReceiver, type SharingRefusal } from './hold-sharing';
 import { makeOwnNumber } from './make-own-number';
 import { findSharing, type SharingView } from './view-sharing';
+
+/** A receiver as the shop names it. */
+export interface RequestedReceiver extends Omit<NewReceiver, 'known' | 'relationType'> {
+  /** null: that of the known receiver, else the default. */
+  readonly relationType: RelationType | null;
+}
 
 export interface SharingRequest {
   readonly outTradeNo: string;
@@ -18,7 +29,7 @@ export interface SharingRequest {
   /** The caller's Idempotency-Key, also beside a number of its own; null without one. */
   readonly guard: IdempotencyGuard | null;
   /** None: the request only unfreezes what is left. */
-  readonly receivers: readonly NewReceiver[];
+  readonly receivers: readonly RequestedReceiver[];
   readonly unfreezeRest: boolean;
 }
 
@@ -80,7 +91,7 @@ async function requestSharing(
   if (since > 0) return numberTaken(number.kind);
   const hold = await holdSharing(context, tx, order, {
     outOrderNo,
-    receivers,
+    receivers: await withWhatIsKnown(context, tx, receivers),
     unfreezeRest,
     origin: 'api',
     replaces: null,
@@ -97,6 +108,24 @@ async function requestSharing(
   const sharing = await findSharing(context, tx, { outOrderNo, outTradeNo });
   if (!sharing) throw new Error(`Sharing ${outOrderNo} was not written`);
   return { kind: 'created', sharing, startsNow: hold.startsNow };
+}
+
+/** A known receiver has the name and relation that are known, where the request names none. */
+async function withWhatIsKnown(
+  context: DatabaseContext,
+  tx: Tx,
+  receivers: readonly RequestedReceiver[],
+): Promise<NewReceiver[]> {
+  const known = await findKnownReceivers(context, tx, receivers);
+  return receivers.map((requested, index): NewReceiver => {
+    const found = known[index] ?? null;
+    return {
+      ...requested,
+      name: requested.name ?? found?.name ?? null,
+      relationType: requested.relationType ?? found?.relationType ?? DEFAULT_RELATION,
+      known: found !== null,
+    };
+  });
 }
 
 function refused(code: ErrorCode, detail: string): SharingRequestResult {
@@ -131,8 +160,8 @@ async function repeated(
 function numberOf(context: DatabaseContext, { number, guard }: SharingRequest): string {
   if (number.kind === 'given') return number.outOrderNo;
   if (!guard) throw new TypeError('A sharing needs a number or an Idempotency-Key');
-  const { apiKeyName, route, key } = guard;
-  return makeOwnNumber(context, [apiKeyName, route, key]);
+  const { client, route, key } = guard;
+  return makeOwnNumber(context, [client, route, key]);
 }
 
 /** The hash of a request's content. Receivers in another order are the same content. */
@@ -145,7 +174,7 @@ function contentOf({ hash }: DatabaseContext, request: SharingRequest): string {
       one.amountFen,
       one.description,
       one.name,
-      one.relationType,
+      one.relationType ?? DEFAULT_RELATION,
     ]),
   );
   return hash.hex('body', JSON.stringify([outTradeNo, unfreezeRest, texts.sort()]));

@@ -9,7 +9,10 @@ shareOncepay(
     'lists of orders': () => jest.requireActual('./orders/order-list.cases'),
     settings: () => jest.requireActual('./settings/routes.cases'),
     'retry policies': () => jest.requireActual('./retries/routes.cases'),
+    receivers: () => jest.requireActual('./sharing/receivers.cases'),
     products: () => jest.requireActual('./products/routes.cases'),
+    points: () => jest.requireActual('./products/points.cases'),
+    'findings at the start': () => jest.requireActual('./health/start-findings.cases'),
     'bodies and raw requests': () => jest.requireActual('./http/requests.cases'),
     // Its callbacks leave errors in the log.
     floods: () => jest.requireActual('./callbacks/floods.cases'),

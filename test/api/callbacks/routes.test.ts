@@ -33,12 +33,28 @@ test('a list of the callbacks of an order shows each with its reply, newest firs
       out_trade_no: no,
       notification_id: notices[0]?.id,
       http_status: 204,
+      repeats: 0,
     });
     expect(row.duration_ms).toBeGreaterThan(0);
     expect(row.duration_ms).toBeLessThan(4_000);
   }
   const times = rows.map(({ received_at }) => received_at);
   expect(times).toEqual([...times].sort().reverse());
+});
+
+test('a callback that comes 31 times again: 20 rows, the newest of them counts the others', async () => {
+  const no = await oncepay.newOrder();
+  await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.simulator.notify({ outTradeNo: no, count: 31 });
+  const { notices } = await oncepay.order(no);
+  await until('all are counted', async () => {
+    const { data } = await list(`?out_trade_no=${no}&outcome=duplicate`);
+    const repeats = data.map((row) => row.repeats);
+    return repeats.reduce((sum, one) => sum + 1 + one, 0) === 31 ? true : null;
+  });
+  const rows = await untilLogged(`?out_trade_no=${no}&outcome=duplicate`, 20);
+  expect(rows.map(({ repeats }) => repeats)).toEqual([11, ...Array.from({ length: 19 }, () => 0)]);
+  expect(notices).toHaveLength(1);
 });
 
 test('a list of callbacks by outcome shows those refused for that reason', async () => {

@@ -2,8 +2,8 @@
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
 import type { AcceptedAttempt } from '../../../database/requests/numbered-attempts';
-import type { NewReceiver } from '../../../database/sharing/hold-sharing';
 import type {
+  RequestedReceiver,
   SharingRequestResult,
   SharingRequest,
 } from '../../../database/sharing/request-sharing';
@@ -33,13 +33,13 @@ export interface TestSharing {
   paidOrder(order?: { forSharing?: boolean; status?: string }): Promise<string>;
   request(
     outTradeNo: string,
-    receivers: readonly NewReceiver[],
+    receivers: readonly RequestedReceiver[],
     more?: Partial<SharingRequest>,
   ): Promise<SharingRequestResult>;
   /** The number of a sharing that is taken. */
   shared(
     no: string,
-    receivers: readonly NewReceiver[],
+    receivers: readonly RequestedReceiver[],
     more?: Partial<SharingRequest>,
   ): Promise<string>;
   money(no: string): Promise<{ held: number; shared: number; refunded: number }>;
@@ -62,7 +62,7 @@ export interface TestSharing {
   end(): Promise<void>;
 }
 
-export const receiver = (amountFen: number, account = '1900000109'): NewReceiver => ({
+export const receiver = (amountFen: number, account = '1900000109'): RequestedReceiver => ({
   type: /^\d+$/.test(account) ? 'MERCHANT_ID' : 'PERSONAL_OPENID',
   account,
   name: null,
@@ -91,6 +91,8 @@ export async function startTestSharing(): Promise<TestSharing> {
   const sql = new Pool({ connectionString: own.url, max: 3 });
   const sharing = { ratioPercent: 30, delayMs: MINUTE_MS, unfreezeAfterMs: 29 * DAY_MS };
   const database = openDatabase({ url: own.url, ...secrets, webhooks: false, sharing });
+  const any = { value: 'any', expectedVersion: null, actor: ACTOR } as const;
+  await database.settings.put('sharing_receivers', any);
   let made = 0;
   const turn = (outOrderNo: string, nowMs = Date.now()) =>
     database.sharings.turn(outOrderNo, LIFE_MS, nowMs);

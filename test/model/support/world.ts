@@ -45,6 +45,8 @@ export async function startWorld(): Promise<World> {
   const sql = new Pool({ connectionString: own.url, max: 2 });
   const mail = await startReceiver();
   const database = openDatabase({ url: own.url, ...secrets, notifyUrl: mail.url, webhooks: false });
+  const any = { value: 'any', expectedVersion: null, actor: ACTOR } as const;
+  await database.settings.put('sharing_receivers', any);
   const inbox = createInboxWriter({ url: own.url, ...secrets });
   const { simulator, credentials } = await start();
   const key = simulator.publicKeyOf();
