@@ -39,6 +39,7 @@ export const LATER_NAMES: readonly string[] = [
 
 /** Names that only docker-compose.yml reads; a shell that runs it may pass them on. */
 export const COMPOSE_NAMES: readonly string[] = [
+  'ONCEPAY_CALLBACKS_PORT',
   'ONCEPAY_PUBLIC_PORT',
   'ONCEPAY_SECRETS_DIR',
   'ONCEPAY_VERSION',
