@@ -60,8 +60,8 @@ async function isDismissed({ tx, outTradeNo }: Scope, { id }: InboxRow): Promise
 
 /**
  * True when the query's own row is about to be read, and for an unreadable notice also when that
- * row has been applied or has its intervention. A notice that can be read and whose payment is booked
- * counts as applied before, so one that is here names other money than the row that was booked.
+ * row has been applied or has its intervention. A notice that can be read and whose payment is
+ * booked counts as applied before, so one that is here names other money than the booked row.
  */
 async function hasReplacement(
   { tx, outTradeNo }: Scope,
