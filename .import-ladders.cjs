@@ -48,6 +48,7 @@ module.exports = {
     files: [],
     rungs: [
       ['http'],
+      ['body'],
       ['temporal'],
       ['health'],
       ['refunds', 'sharing'],

@@ -15,6 +15,7 @@ const ROOMS = [
   'activities/refunds',
   'activities/sharing',
   'activities/wechat',
+  'api/body',
   'api/dispatcher/breaker',
   'api/health',
   'api/http/deadline',

@@ -4,7 +4,7 @@ import type { Logger } from '../config/logger';
 import { isUnavailable } from '../database/core/classify-errors';
 import type { createAuthentication } from './http/auth';
 import { requireRole } from './http/auth';
-import { readJsonBody } from './http/json-body';
+import { readJsonBody } from './body/json-body';
 import { ApiError, sendProblem } from './http/problem';
 import type { Metrics } from './health/metrics';
 import { createOpenApi } from './openapi';
@@ -32,6 +32,9 @@ export function createApp(deps: AppDeps): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
+  // Each route has one spelling, so that a proxy's rule for a path can't be passed by another.
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
   app.all('/callbacks/wechat', deps.callback);
   app.get('/healthz', (_request, response) =>
     send(response, { status: 200, body: { status: 'ok' } }),
@@ -109,7 +112,6 @@ function send(response: Response, { status, body }: Reply): void {
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
   });
   response.end(text);
 }

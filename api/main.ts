@@ -94,6 +94,7 @@ function compose(settings: Settings, logger: Logger) {
     }),
     readiness: createReadiness({
       health: database.health,
+      missingKeys: database.missingKeys,
       migrationsDir: migrationsDir(),
       temporal: () => temporal.health(),
       now,
@@ -226,7 +227,7 @@ async function main(): Promise<void> {
   const logger = createLogger({ level: settings.logLevel, service: 'api' });
   const parts = compose(settings, logger);
   const { app, sweep, patrolWatch, wechatpay } = parts;
-  const server = await listen(app, settings.port);
+  const server = await listen(app, settings);
   logger.info({ port: settings.port }, 'api.listening');
   void wechatpay.warmUp();
   const refresh = setInterval(() => void wechatpay.refreshCertificates(), CERTIFICATE_REFRESH_MS);

@@ -53,7 +53,7 @@ export interface Settings {
   /** The task queues that a worker process serves. */
   readonly taskQueues: readonly TaskQueue[];
   readonly buildId: string | null;
-  /** What the environment has that is accepted and still wrong or weak. No line quotes a secret. */
+  /** Findings about variables that are accepted and weak. No line quotes a secret. */
   readonly warnings: readonly string[];
 }
 

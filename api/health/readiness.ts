@@ -5,6 +5,8 @@ import type { TemporalHealth } from '../temporal/connection';
 
 /** Requests within this time share one check. */
 const CACHE_MS = 1_000;
+/** Keys change seldom, and looking for missing ones reads thousands of rows. */
+const KEYS_CACHE_MS = 60_000;
 const DATABASE_TIMEOUT_MS = 2_000;
 const NO_RESPONSE = {
   reachable: false,
@@ -24,14 +26,18 @@ export interface Readiness {
  */
 export function createReadiness(deps: {
   health: Database['health'];
+  /** Ids of encryption keys that rows need and the configuration lacks. */
+  missingKeys: () => Promise<readonly string[]>;
   migrationsDir: string;
   temporal: () => Promise<TemporalHealth>;
   now: () => number;
 }): () => Promise<Readiness> {
+  const missingKeys = shared(KEYS_CACHE_MS, deps.now, deps.missingKeys);
   async function check(): Promise<Readiness> {
-    const [database, temporal] = await Promise.all([
+    const [database, temporal, missing] = await Promise.all([
       orElse(deps.health.check(deps.migrationsDir), DATABASE_TIMEOUT_MS, NO_RESPONSE),
       deps.temporal(),
+      orElse(missingKeys(), DATABASE_TIMEOUT_MS, null),
     ]);
     const pending = database.pendingMigrations;
     const migrations =
@@ -48,9 +54,15 @@ export function createReadiness(deps: {
         migrations,
         temporal: temporal.temporal,
         search_attributes: temporal.searchAttributes,
+        encryption_keys: describeKeys(missing),
       },
     };
   }
 
   return shared(CACHE_MS, deps.now, check);
+}
+
+function describeKeys(missing: readonly string[] | null): string {
+  if (missing === null) return 'unknown';
+  return missing.length === 0 ? 'ok' : `missing: ${missing.join(', ')}`;
 }

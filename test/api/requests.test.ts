@@ -11,6 +11,7 @@ shareOncepay(
     'retry policies': () => jest.requireActual('./retries/routes.cases'),
     products: () => jest.requireActual('./products/routes.cases'),
     'findings at the start': () => jest.requireActual('./health/start-findings.cases'),
+    'evil bodies': () => jest.requireActual('./body/evil-bodies.cases'),
     'bodies and raw requests': () => jest.requireActual('./http/requests.cases'),
   },
 );
