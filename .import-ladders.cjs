@@ -48,6 +48,7 @@ module.exports = {
     files: [],
     rungs: [
       ['http'],
+      ['body'],
       ['admission', 'temporal'],
       ['health'],
       ['refunds', 'sharing'],

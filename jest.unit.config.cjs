@@ -16,6 +16,7 @@ const ROOMS = [
   'activities/sharing',
   'activities/wechat',
   'api/admission',
+  'api/body',
   'api/dispatcher/breaker',
   'api/health',
   'api/http/auth',

@@ -6,7 +6,7 @@ import { CALLBACK_PATH } from './admission/admission';
 import { holdPlace } from './admission/places';
 import type { createAuthentication } from './http/auth';
 import { requireRole } from './http/auth';
-import { readJsonBody } from './http/json-body';
+import { readJsonBody } from './body/json-body';
 import { ApiError, sendProblem } from './http/problem';
 import type { Metrics } from './health/metrics';
 import { sharedNext } from './health/readings';
@@ -40,6 +40,9 @@ export function createApp(deps: AppDeps): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
+  // Each route has one spelling, so that a proxy's rule for a path can't be passed by another.
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
   if (deps.callback) app.all(CALLBACK_PATH, deps.callback);
   registerHealth(app, deps);
   if (deps.operations) registerOperations(app, deps, deps.operations);
@@ -137,7 +140,6 @@ function send(response: Response, { status, body }: Reply): void {
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
   });
   response.end(text);
 }

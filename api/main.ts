@@ -132,6 +132,7 @@ function composeReadiness(deps: {
   const { settings, database, temporal, now } = deps;
   return createReadiness({
     health: database.health,
+    missingKeys: database.missingKeys,
     migrationsDir: migrationsDir(),
     temporal: () => temporal.health(),
     marks: database.alertMarks,
@@ -273,7 +274,7 @@ async function main(): Promise<void> {
   const { app, wechatpay } = parts;
   const authenticate = createAuthentication(settings.apiKeys);
   const admission = createAdmission((request) => nameOfKey(authenticate, request));
-  const server = await listen(admission.wrap(app), settings.port);
+  const server = await listen(admission.wrap(app), settings);
   admission.takeOver(server);
   logger.info({ port: settings.port, roles: [...settings.apiRoles] }, 'api.listening');
   void wechatpay.warmUp();

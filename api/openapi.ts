@@ -11,7 +11,11 @@ const problem = z
     status: z.int(),
     detail: z.string(),
     code: z.enum(Object.keys(ERRORS) as [keyof typeof ERRORS, ...(keyof typeof ERRORS)[]]),
-    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    errors: z
+      .array(z.object({ field: z.string(), message: z.string() }))
+      .max(20)
+      .optional(),
+    errors_left: z.int().optional().describe('how many more fields are not valid'),
   })
   .describe('A problem document as RFC 9457 has it; decide on `code`');
 

@@ -14,7 +14,7 @@ const SHARED = /^(WECHAT|FEISHU)_/;
 /** At most so many letters wrong: then a name with a shared prefix is meant for Oncepay. */
 const TYPING_ERROR = 2;
 
-/** Names that Kubernetes sets in each container for each Service, such as `oncepay-api`. */
+/** Kubernetes sets these in each container for each Service, such as one called `oncepay-api`. */
 const OF_KUBERNETES = /_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?$/;
 
 /** True for a variable that Kubernetes makes for a Service. */

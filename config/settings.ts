@@ -55,7 +55,7 @@ export interface Settings {
   /** The parts of the api that an api process runs. */
   readonly apiRoles: ReadonlySet<ApiRole>;
   readonly buildId: string | null;
-  /** Findings that are accepted and still wrong or weak. No line quotes a secret. */
+  /** Findings about variables that are accepted and weak. No line quotes a secret. */
   readonly warnings: readonly string[];
 }
 

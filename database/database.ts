@@ -13,6 +13,7 @@ import { createDeliveries } from './outbound/record-delivery-results';
 import { createDependencies } from './retries/mark-dependencies';
 import { createEffects } from './fulfilment/run-effects';
 import { createFieldCipher } from './encryption/field-encryption';
+import { findMissingKeys } from './encryption/find-missing-keys';
 import { createEscalations } from './retries/escalate-operations';
 import { createHealth } from './migrations/check-health';
 import { createInbox } from './inbox/inbox-lag';
@@ -141,6 +142,7 @@ export function openDatabase(options: DatabaseOptions) {
     dependencies: createDependencies(context),
     announcements: createAnnouncements(context),
     health: createHealth(pool),
+    missingKeys: () => findMissingKeys(pool, options.encryptionKeys),
     async end(): Promise<void> {
       await prisma.$disconnect();
       if (!pool.ended) await pool.end();

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { checkStart, isCheck, logFindings } from '../api/health/start-findings';
+import { stopListening } from '../api/http/server';
 import { openConfigured } from '../api/open-database';
 import { createRetryControl } from '../activities/retries/control';
 import { createRetryDecider } from '../activities/retries/decide-retry';
@@ -90,7 +91,7 @@ async function main(): Promise<void> {
   const stopFindings = logFindings(settings, database, logger);
   let running: Worker[] = [];
   const health = await startHealthServer(
-    settings.port,
+    settings,
     () =>
       running.length > 0 && running.every((worker) => worker.getState() === 'RUNNING')
         ? { task_queues: running.map((worker) => worker.options.taskQueue) }
@@ -118,7 +119,7 @@ async function main(): Promise<void> {
     await sleep(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => 'stopped');
   }
   stopFindings();
-  health.close();
+  await stopListening(health);
   await announcing;
   await Promise.all([wechatpay.end(), database.end()]);
   logger.info('worker.stopped');

@@ -5,7 +5,7 @@ import { finished } from 'node:stream';
 import type { Logger } from '../../config/logger';
 import type { InboxWriter } from '../../database/inbox/inbox-writer';
 import type { WechatPayClient } from '../../providers/wechatpay/client';
-import { readRawBody } from '../http/json-body';
+import { readRawBody } from '../body/json-body';
 import { ApiError } from '../http/problem';
 import type { Metrics } from '../health/metrics';
 import type { DeliveryLog } from './delivery-log';

@@ -5,6 +5,8 @@ import type { TemporalHealth } from '../temporal/connection';
 
 /** Requests within this time share one check. */
 const CACHE_MS = 1_000;
+/** Keys change seldom, and looking for missing ones reads thousands of rows. */
+const KEYS_CACHE_MS = 60_000;
 const DATABASE_TIMEOUT_MS = 2_000;
 const NO_RESPONSE = {
   reachable: false,
@@ -29,6 +31,8 @@ export interface Readiness {
  */
 export function createReadiness(deps: {
   health: Database['health'];
+  /** Ids of encryption keys that rows need and the configuration lacks. */
+  missingKeys: () => Promise<readonly string[]>;
   migrationsDir: string;
   temporal: () => Promise<TemporalHealth>;
   marks: Pick<Database['alertMarks'], 'takenAt'>;
@@ -37,12 +41,14 @@ export function createReadiness(deps: {
   now: () => number;
 }): () => Promise<Readiness> {
   const { health, marks, now } = deps;
+  const missingKeys = shared(KEYS_CACHE_MS, now, deps.missingKeys);
   async function check(): Promise<Readiness> {
-    const [database, temporal, sweptAt, skewMs] = await Promise.all([
+    const [database, temporal, sweptAt, skewMs, missing] = await Promise.all([
       orElse(health.check(deps.migrationsDir), DATABASE_TIMEOUT_MS, NO_RESPONSE),
       deps.temporal(),
       orElse(marks.takenAt('sweep'), DATABASE_TIMEOUT_MS, null),
       orElse(measureSkewMs(deps), DATABASE_TIMEOUT_MS, null),
+      orElse(missingKeys(), DATABASE_TIMEOUT_MS, null),
     ]);
     const sweeps = sweptAt !== null && now() - sweptAt.getTime() <= SWEEP_SILENCE_MS;
     const pending = database.pendingMigrations;
@@ -63,6 +69,7 @@ export function createReadiness(deps: {
         sweep: sweeps ? 'up' : 'stopped',
         clock: describeClock(skewMs),
         wechatpay: deps.wechatpayHost,
+        encryption_keys: describeKeys(missing),
       },
     };
   }
@@ -86,4 +93,9 @@ async function measureSkewMs({
 function describeClock(skewMs: number | null): string {
   if (skewMs === null) return 'unknown';
   return Math.abs(skewMs) > MAX_SKEW_MS ? `skewed: ${Math.round(skewMs / 1_000)}` : 'ok';
+}
+
+function describeKeys(missing: readonly string[] | null): string {
+  if (missing === null) return 'unknown';
+  return missing.length === 0 ? 'ok' : `missing: ${missing.join(', ')}`;
 }

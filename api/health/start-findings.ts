@@ -2,6 +2,7 @@
 import type { Logger } from '../../config/logger';
 import { migrationsDir } from '../../config/paths';
 import { checkEnvironment, type Settings } from '../../config/settings';
+import { describeFailure } from '../../database/connections/describe-failure';
 import type { Database } from '../../database/database';
 
 /** Pause before the next look at a database that is away. */
@@ -13,12 +14,17 @@ interface Findings {
   readonly warnings: readonly string[];
 }
 
-/** @throws when the database is not reachable */
-async function inspect({ health }: Pick<Database, 'health'>): Promise<Findings> {
+type Inspected = Pick<Database, 'health' | 'missingKeys'>;
+
+/** @throws when the database is not reachable, or lacks a migration */
+async function inspect({ health, missingKeys }: Inspected): Promise<Findings> {
+  const missing = (await missingKeys()).map(
+    (id) => `ONCEPAY_ENCRYPTION_KEYS lacks the key ${id}, which rows of the database need`,
+  );
   const superuser = (await health.isSuperuser())
     ? ['DATABASE_URL names a superuser; a role that owns its schema is enough']
     : [];
-  return { problems: [], warnings: superuser };
+  return { problems: missing, warnings: superuser };
 }
 
 /**
@@ -26,11 +32,7 @@ async function inspect({ health }: Pick<Database, 'health'>): Promise<Findings> 
  * reachable.
  * @returns the end of the wait for the database
  */
-export function logFindings(
-  settings: Settings,
-  database: Pick<Database, 'health'>,
-  logger: Logger,
-): () => void {
+export function logFindings(settings: Settings, database: Inspected, logger: Logger): () => void {
   const warn = (finding: string) => logger.warn({ finding }, 'config.warning');
   settings.warnings.forEach(warn);
   let timer: NodeJS.Timeout | null = null;
@@ -81,11 +83,14 @@ async function inspectReachable(database: Database): Promise<Findings> {
     if (!reachable) {
       return { problems: [], warnings: [`DATABASE_URL: the database is away: ${reason ?? '?'}`] };
     }
-    const { problems, warnings } = await inspect(database);
     const pending = pendingMigrations ?? [];
     const migrations =
       pending.length === 0 ? [] : [`Run npm run db:migrate first; it lacks ${pending.join(', ')}`];
-    return { problems, warnings: [...migrations, ...warnings] };
+    const found = await inspect(database).catch((error: unknown) => ({
+      problems: [],
+      warnings: [`The tables were not checked: ${describeFailure(error)}`],
+    }));
+    return { problems: found.problems, warnings: [...migrations, ...found.warnings] };
   } finally {
     await database.end();
   }

@@ -37,6 +37,8 @@ export const line = (min: number, max: number) =>
   z
     .string()
     .refine((text) => {
+      // A character has at most two units: a text of 250 KB need not be taken apart.
+      if (text.length > 2 * max) return false;
       const length = Array.from(text).length;
       return length >= min && length <= max;
     }, `must have ${min} to ${max} characters`)

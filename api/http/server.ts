@@ -19,8 +19,25 @@ const MAX_HEADER_BYTES = 16 * 1024;
  */
 const STOP_TIMEOUT_MS = STOP_GRACE_MS - 3_000;
 
-/** Starts the server on a port. It refuses requests without a `Host` or with an `Expect`. */
-export async function listen(handler: RequestListener, port: number): Promise<Server> {
+/** Every reply has these: no browser guesses its type, and no proxy keeps it. */
+const EVERY_REPLY = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' } as const;
+
+function addHeaders(response: ServerResponse): void {
+  for (const [name, value] of Object.entries(EVERY_REPLY)) response.setHeader(name, value);
+}
+
+/** The address that a server listens at. */
+export interface Address {
+  readonly port: number;
+  /** Null: every address of this host. */
+  readonly host: string | null;
+}
+
+/**
+ * Starts the server of an api or a worker. It refuses requests without a `Host` or with an
+ * `Expect`.
+ */
+export async function listen(handler: RequestListener, address: Address): Promise<Server> {
   const server = createServer(
     {
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -32,6 +49,7 @@ export async function listen(handler: RequestListener, port: number): Promise<Se
       requireHostHeader: false,
     },
     (request, response) => {
+      addHeaders(response);
       if (request.headers.host !== undefined || request.httpVersion === '1.0') {
         handler(request, response);
         return;
@@ -42,10 +60,11 @@ export async function listen(handler: RequestListener, port: number): Promise<Se
   );
   server.on('checkExpectation', (request, response) => {
     request.resume();
+    addHeaders(response);
     sendProblem(response, invalidField('Expect', 'is not supported; leave the header out'));
   });
   server.on('clientError', refuseMalformed);
-  server.listen(port);
+  server.listen(address.port, address.host ?? undefined);
   await once(server, 'listening');
   return server;
 }
@@ -72,8 +91,10 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
   }
   const { line, status, problem } = refusalOf(error.code);
   const body = problemBody(problem, status);
+  const always = Object.entries(EVERY_REPLY).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
     `HTTP/1.1 ${status} ${line}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+      always.join('') +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy(),
   );

@@ -14,8 +14,6 @@ const item = z.strictObject({
   kind: z.enum(['physical', 'virtual']).optional(),
 });
 
-const METADATA_BYTES = 4_096;
-
 /** `POST /v1/orders`. */
 export const newOrder = z
   .strictObject({
@@ -41,11 +39,8 @@ export const newOrder = z
     profit_sharing: z.boolean().optional(),
     metadata: z
       .record(z.string(), json)
-      .refine(
-        (value) => Buffer.byteLength(JSON.stringify(value)) <= METADATA_BYTES,
-        `must have at most ${METADATA_BYTES} bytes`,
-      )
-      .optional(),
+      .optional()
+      .describe('at most 16 KiB of text and 200 values'),
   })
   .superRefine((order, context) => {
     const { needsOpenid, needsClientIp } = CHANNELS[order.channel];

@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     create(TASK_QUEUES.outbound, onlyActivities(64)),
   ]);
   const runs = workers.map((worker) => worker.run());
-  const health = await startHealthServer(config.port, () =>
+  const health = await startHealthServer({ port: config.port, host: null }, () =>
     workers.every((worker) => worker.getState() === 'RUNNING') ? {} : null,
   );
   process.once('SIGTERM', () => {

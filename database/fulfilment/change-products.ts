@@ -1,4 +1,5 @@
 // Changes products, their stock and codes, and reads them and the points of a user.
+import { setImmediate } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { audit } from '../core/write-audit';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
@@ -45,6 +46,8 @@ export interface PointsPage {
 
 /** The largest value of an integer column. */
 const MAX_COUNT = 2_147_483_647;
+/** So many codes are encrypted in about a millisecond. */
+const CODES_IN_A_SLICE = 100;
 
 interface NewProduct {
   readonly sku: string;
@@ -150,23 +153,38 @@ function changeStock(
   });
 }
 
+/** A code as its row has it, with the id that its encryption is bound to. */
+interface SealedCode {
+  readonly id: string;
+  readonly sealed: string;
+  readonly hash: string;
+}
+
+/**
+ * Encrypts and hashes codes, each once. Between two slices the process does its other work, such as
+ * callbacks.
+ */
+async function sealCodes(
+  { cipher, hash }: Pick<DatabaseContext, 'cipher' | 'hash'>,
+  codes: readonly string[],
+): Promise<SealedCode[]> {
+  const rows: SealedCode[] = [];
+  for (const code of new Set(codes)) {
+    const id = uuidv7();
+    const place = { table: 'product_codes', column: 'code', row: id };
+    rows.push({ id, sealed: cipher.encrypt(place, code), hash: hash.hex('code', code) });
+    if (rows.length % CODES_IN_A_SLICE === 0) await setImmediate();
+  }
+  return rows;
+}
+
 async function addCodes(
   { prisma, cipher, hash }: DatabaseContext,
   sku: string,
   codes: readonly string[],
   actor: Actor,
 ): Promise<ProductChange> {
-  const rows = [...new Set(codes)].map((code) => {
-    const id = uuidv7();
-    const place = { table: 'product_codes', column: 'code', row: id };
-    return {
-      id,
-      sku,
-      codeEncrypted: cipher.encrypt(place, code),
-      codeHash: hash.hex('code', code),
-    };
-  });
-  const hashes = rows.map(({ codeHash }) => codeHash);
+  const rows = await sealCodes({ cipher, hash }, codes);
   try {
     return await prisma.$transaction(async (tx): Promise<ProductChange> => {
       const product = await tx.product.findUnique({ where: { sku }, select: { kind: true } });
@@ -178,14 +196,17 @@ async function addCodes(
         };
       }
       // All callers insert in the same order, so that no two of them deadlock.
-      const data = rows.toSorted((a, b) => (a.codeHash < b.codeHash ? -1 : 1));
-      const { count } = await tx.productCode.createMany({ data, skipDuplicates: true });
+      const count = await tx.$executeRaw`
+        INSERT INTO product_codes (id, sku, code_encrypted, code_hash)
+        SELECT x.id, ${sku}, x.sealed, x.hash
+        FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+          AS x (id uuid, sealed text, hash text)
+        ORDER BY x.hash ON CONFLICT (code_hash) DO NOTHING`;
       // Checked after the insert: another product may have got some of them a moment ago.
-      const foreign = await tx.productCode.findMany({
-        where: { codeHash: { in: hashes }, NOT: { sku } },
-        select: { codeHash: true },
-      });
-      if (foreign.length > 0) throw new CodesTaken(foreign.map(({ codeHash }) => codeHash));
+      const foreign = await tx.$queryRaw<{ hash: string }[]>`
+        SELECT code_hash AS hash FROM product_codes
+        WHERE code_hash = ANY(${rows.map((row) => row.hash)}) AND sku <> ${sku}`;
+      if (foreign.length > 0) throw new CodesTaken(new Set(foreign.map((row) => row.hash)));
       await audit(tx, actor, {
         action: 'product.codes',
         subject: sku,
@@ -196,7 +217,7 @@ async function addCodes(
   } catch (error) {
     if (!(error instanceof CodesTaken)) throw error;
     const indexes = codes.flatMap((code, index) =>
-      error.hashes.includes(hash.hex('code', code)) ? [index] : [],
+      error.hashes.has(hash.hex('code', code)) ? [index] : [],
     );
     return { kind: 'code_taken', indexes };
   }
@@ -238,8 +259,8 @@ async function useCodes(
 
 /** Rolls back the whole addition: all codes are added or none. */
 class CodesTaken extends Error {
-  readonly hashes: readonly string[];
-  constructor(hashes: readonly string[]) {
+  readonly hashes: ReadonlySet<string>;
+  constructor(hashes: ReadonlySet<string>) {
     super('codes taken');
     this.hashes = hashes;
   }

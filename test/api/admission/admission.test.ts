@@ -24,7 +24,7 @@ beforeEach(async () => {
   const admission = createAdmission(({ headers }) => headers.authorization ?? null);
   server = await listen(
     admission.wrap((request, response) => serve(request, response)),
-    0,
+    { port: 0, host: '127.0.0.1' },
   );
   admission.takeOver(server);
   ({ port } = server.address() as AddressInfo);

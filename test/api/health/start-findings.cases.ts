@@ -1,6 +1,7 @@
 // The findings at the start: `--check` of api and worker, and the warnings of a started process.
 import { randomBytes } from 'node:crypto';
 import type { TestOncepay } from '../../support/oncepay';
+import { until } from '../../support/until';
 import { sharedOncepay } from '../../support/share-oncepay';
 
 let oncepay: TestOncepay;
@@ -67,6 +68,33 @@ test('--check says that the database is away', async () => {
   });
   expect(lines[0]).toMatch(/^WARN {3}DATABASE_URL: the database is away: /);
   expect(code).toBe(0);
+});
+
+test('a key that rows need and the ring lacks is said by --check and by /readyz', async () => {
+  const { apiUrl, sql } = oncepay;
+  const read = async (url: string) => {
+    const { checks } = (await (await fetch(`${url}/readyz`)).json()) as {
+      checks: { encryption_keys: string };
+    };
+    return checks.encryption_keys;
+  };
+  expect(await read(apiUrl)).toBe('ok');
+  await sql.query("INSERT INTO products (sku, name, kind) VALUES ('sealed', 'x', 'virtual')");
+  await sql.query(`INSERT INTO product_codes (id, sku, code_encrypted, code_hash)
+    VALUES (gen_random_uuid(), 'sealed', 'v1.gone.xyz', 'hash-of-sealed')`);
+  const { code, lines } = await check(SCRIPTS[0], forProduction());
+  expect(lines).toContain(
+    'ERROR  ONCEPAY_ENCRYPTION_KEYS lacks the key gone, which rows of the database need',
+  );
+  expect(code).toBe(1);
+  const api = await oncepay.startApi();
+  expect(await read(`http://127.0.0.1:${api.port}`)).toBe('missing: gone');
+  await until('the api has said it', async () =>
+    (await api.output()).includes('lacks the key gone') ? true : null,
+  );
+  await api.kill();
+  await sql.query("DELETE FROM product_codes WHERE sku = 'sealed'");
+  await sql.query("DELETE FROM products WHERE sku = 'sealed'");
 });
 
 test('a started process has logged a warning for its base URL, and starts', async () => {

@@ -218,6 +218,21 @@ test.each([
   '/v1/orders/a/b/c',
   '/.env',
   '/%2e%2e',
+  '/METRICS',
+  '/metrics/',
+  '//metrics',
+  '/Healthz',
+  '/readyz/',
+  '/OpenAPI.json',
+  '/V1/orders',
+  '/v1/Orders',
+  '/v1/orders/',
+  '/v1//orders',
+  '//v1/orders',
+  '/callbacks/wechat/',
+  '/Callbacks/wechat',
+  '//callbacks/wechat',
+  '/%6Detrics',
 ])('a request for the unknown path %s is refused with 404', async (path) => {
   for (const method of ['GET', 'POST', 'DELETE']) {
     expectProblem(await oncepay.call(method, path), 404);

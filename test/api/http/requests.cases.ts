@@ -1,6 +1,6 @@
 // Bodies and raw HTTP requests that the api accepts or refuses.
 import { gzipSync } from 'node:zlib';
-import { MAX_BODY_BYTES } from '../../../api/http/json-body';
+import { MAX_BODY_BYTES } from '../../../api/body/json-body';
 import { orderBody, type TestOncepay } from '../../support/oncepay';
 import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';

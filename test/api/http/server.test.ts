@@ -2,6 +2,9 @@
 import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { listen, stopListening } from '../../../api/http/server';
+import { exchange } from '../support/raw-http';
+
+const LOOPBACK = { port: 0, host: '127.0.0.1' };
 
 test('a server that stops replies to what it accepted, then closes', async () => {
   const held: ServerResponse[] = [];
@@ -12,7 +15,7 @@ test('a server that stops replies to what it accepted, then closes', async () =>
   const server = await listen((_request, response) => {
     held.push(response);
     if (held.length === 2) arrived();
-  }, 0);
+  }, LOOPBACK);
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}/`;
   const replies = [fetch(url), fetch(url)];
@@ -26,4 +29,28 @@ test('a server that stops replies to what it accepted, then closes', async () =>
   }
   await stopped;
   expect(server.listening).toBe(false);
+});
+
+test('a server with a bind address listens at that address alone', async () => {
+  const server = await listen((_request, response) => response.end(), LOOPBACK);
+  expect(server.address()).toMatchObject({ address: '127.0.0.1' });
+  await stopListening(server);
+});
+
+test.each<[what: string, request: string, status: string]>([
+  ['a good request', 'GET / HTTP/1.1\r\nhost: a\r\n\r\n', '200'],
+  ['a request without a host', 'GET / HTTP/1.1\r\n\r\n', '400'],
+  ['an expectation', 'GET / HTTP/1.1\r\nhost: a\r\nexpect: x\r\n\r\n', '400'],
+  ['no HTTP', 'hello\r\n\r\n', '400'],
+  ['too large headers', `GET / HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, '431'],
+])('the reply to %s has nosniff and no-store', async (_what, request, status) => {
+  const server = await listen((_request, response) => {
+    response.writeHead(200, { 'content-length': 0 }).end();
+  }, LOOPBACK);
+  const { port } = server.address() as AddressInfo;
+  const { text } = await exchange(port, [request]);
+  expect(text.split('\r\n')[0]).toContain(` ${status} `);
+  expect(text).toMatch(/^x-content-type-options: nosniff\r$/im);
+  expect(text).toMatch(/^cache-control: no-store\r$/im);
+  await stopListening(server);
 });

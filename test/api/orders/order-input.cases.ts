@@ -140,7 +140,7 @@ test.each<[string, string, Record<string, unknown>]>([
   ['metadata as list', 'metadata', { metadata: ['x'] }],
   ['metadata as text', 'metadata', { metadata: 'x' }],
   ['null metadata', 'metadata', { metadata: null }],
-  ['too much metadata', 'metadata', { metadata: { text: 'x'.repeat(4_096) } }],
+  ['too much metadata', 'metadata', { metadata: { text: 'x'.repeat(16 * 1_024) } }],
   ['a NUL in metadata', 'metadata.text', { metadata: { text: '\0' } }],
   ['a NUL in a name of metadata', 'metadata', { metadata: { '\0': 1 } }],
   ['a lone surrogate in metadata', 'metadata.list[0]', { metadata: { list: ['\udead'] } }],

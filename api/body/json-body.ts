@@ -1,13 +1,11 @@
 // Reads the body of a request, as strict JSON or as raw bytes.
 import type { IncomingMessage } from 'node:http';
 import getRawBody from 'raw-body';
-import { findChangedNumber } from './json-numbers';
-import { ApiError, invalidField } from './problem';
+import { ApiError, invalidField } from '../http/problem';
+import { findViolation } from './bounds';
 
 /** The largest JSON body, in bytes; an order of 200 items with metadata needs less. */
 export const MAX_BODY_BYTES = 256 * 1024;
-/** The deepest body of the API has four levels; metadata may have some more. */
-const MAX_DEPTH = 16;
 const JSON_TYPE = /^application\/([\w.+-]+\+)?json\s*(;\s*charset=(utf-8|"utf-8")\s*)?$/i;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -15,7 +13,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
 /**
  * Reads a JSON body strictly: JSON media type, at most 256 KiB, valid UTF-8, no text that
- * PostgreSQL can't store, no `__proto__`, at most 16 levels, no number that a double changes.
+ * PostgreSQL can't store, no `__proto__`, and nothing that {@link findViolation} finds. The bounds
+ * come before the parser, so that no body makes this process busy or fills its memory.
  * @throws ApiError 4xx that names the field at fault
  */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
@@ -29,25 +28,33 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
     throw unsupported('Content-Encoding', 'is not supported; send the body uncompressed');
   }
   const raw = await readRawBody(request, MAX_BODY_BYTES);
-  const { text, value } = parseText(raw);
-  check(value, '', 1);
-  const changed = findChangedNumber(text);
-  if (changed !== null) {
-    const message = 'must be a number that a double keeps; send it as text';
-    throw invalidField(changed || 'body', message);
-  }
+  const text = decode(raw);
+  const violation = findViolation(text);
+  if (violation) throw invalidField(violation.path || 'body', violation.message);
+  const value = parseText(text);
+  check(value, '');
   return value;
 }
 
-/** @throws ApiError 400 when the body is not JSON */
-function parseText(raw: Buffer): { readonly text: string; readonly value: unknown } {
+/** @throws ApiError 400 when the body is not UTF-8 */
+function decode(raw: Buffer): string {
   try {
-    const text = utf8.decode(raw);
-    return { text, value: JSON.parse(text) };
+    return utf8.decode(raw);
   } catch {
-    throw invalidField('body', 'must be valid JSON in UTF-8');
+    throw notJson();
   }
 }
+
+/** @throws ApiError 400 when the body is not JSON */
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw notJson();
+  }
+}
+
+const notJson = () => invalidField('body', 'must be valid JSON in UTF-8');
 
 function unsupported(field: string, message: string): ApiError {
   const errors = [{ field, message }];
@@ -74,8 +81,8 @@ export async function readRawBody(request: IncomingMessage, limit: number): Prom
   }
 }
 
-/** Refuses text that PostgreSQL can't store, `__proto__`, and a value that is nested too deeply. */
-function check(value: unknown, path: string, depth: number): void {
+/** Refuses text that PostgreSQL can't store, and `__proto__`. */
+function check(value: unknown, path: string): void {
   if (typeof value === 'string') {
     const bad = value.includes('\0') || LONE_SURROGATE.test(value);
     if (bad)
@@ -85,8 +92,6 @@ function check(value: unknown, path: string, depth: number): void {
       );
   }
   if (typeof value !== 'object' || value === null) return;
-  if (depth > MAX_DEPTH)
-    throw invalidField(path || 'body', `must have at most ${MAX_DEPTH} levels`);
   for (const [key, entry] of Object.entries(value)) {
     const at = Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
     if (key === '__proto__') throw invalidField(at, 'is not a known field');
@@ -96,6 +101,6 @@ function check(value: unknown, path: string, depth: number): void {
         'must not have a field name with NUL characters or halves of surrogate pairs',
       );
     }
-    check(entry, at, depth + 1);
+    check(entry, at);
   }
 }
