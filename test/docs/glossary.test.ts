@@ -30,6 +30,7 @@ const has = (word: string): boolean => new RegExp(`(^|[^a-z])${word}($|[^a-z])`)
 
 /** Names of rooms that are technical, and explained by the first lines of their files. */
 const TECHNICAL = [
+  'body',
   'core',
   'requests',
   'connections',
