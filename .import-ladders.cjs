@@ -10,6 +10,7 @@ module.exports = {
       ['orders', 'fulfilment'],
       ['interventions'],
       ['payments', 'refunds', 'sharing', 'patrol', 'retries', 'settings', 'temporal', 'outbound'],
+      ['proposals'],
     ],
   },
   database: {
@@ -18,6 +19,7 @@ module.exports = {
       ['connections'],
       ['encryption', 'migrations'],
       ['core'],
+      ['proposals'],
       ['interventions', 'settings', 'requests'],
       ['outbound'],
       ['fulfilment'],
@@ -48,7 +50,7 @@ module.exports = {
     files: [],
     rungs: [
       ['http'],
-      ['temporal'],
+      ['temporal', 'proposals'],
       ['health'],
       ['refunds', 'sharing'],
       ['orders'],

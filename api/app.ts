@@ -105,6 +105,11 @@ function bodyOf(request: Request, operation: Operation): Promise<unknown> {
 }
 
 function send(response: Response, { status, body }: Reply): void {
+  if (body === undefined) {
+    response.writeHead(status, { 'cache-control': 'no-store' });
+    response.end();
+    return;
+  }
   const text = JSON.stringify(body);
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',

@@ -25,14 +25,15 @@ import { createPayments } from './orders/pay-parameters';
 import { createReadiness } from './health/readiness';
 import { callbackDeliveryOperations } from './callbacks/routes';
 import { orderOperations } from './orders/routes';
-import { interventionOperations } from './interventions/routes';
+import { interventionOperations, resolutionApproval } from './interventions/routes';
 import { patrolOperations } from './patrol/routes';
 import { pointsOperations } from './products/points-routes';
 import { productOperations } from './products/routes';
-import { sharingOperations } from './sharing/routes';
-import { refundOperations } from './refunds/routes';
-import { retryPolicyOperations } from './retries/routes';
-import { settingOperations } from './settings/routes';
+import { proposalOperations } from './proposals/routes';
+import { sharingApproval, sharingOperations } from './sharing/routes';
+import { refundApproval, refundOperations } from './refunds/routes';
+import { retryPolicyApproval, retryPolicyOperations } from './retries/routes';
+import { settingApproval, settingOperations } from './settings/routes';
 import { listen, stopListening } from './http/server';
 import { connectTemporal } from './temporal/connection';
 import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
@@ -42,9 +43,8 @@ import { createWakeOrLeaveToSweep } from './temporal/wake-later';
 /** WeChat's platform certificates change every few years; the new ones are in the list before. */
 const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
 
-/** Makes the parts of the api; `end` stops them. */
-function compose(settings: Settings, logger: Logger) {
-  const now = Date.now;
+/** Opens the database, and the pool of the inbox beside it. */
+function composeStores(settings: Settings, logger: Logger) {
   const stores = {
     url: settings.databaseUrl,
     encryptionKeys: settings.encryptionKeys,
@@ -52,9 +52,18 @@ function compose(settings: Settings, logger: Logger) {
     onIdleError: (error: Error) => logger.warn({ err: error }, 'database.connection_lost'),
   };
   const { notifyUrl } = settings.wechatpay;
+  const { sharing, twoPersonFen } = settings;
   const webhooks = settings.webhook !== null;
-  const database = openDatabase({ ...stores, webhooks, notifyUrl, sharing: settings.sharing });
-  const inbox = createInboxWriter(stores);
+  return {
+    database: openDatabase({ ...stores, webhooks, notifyUrl, sharing, twoPersonFen }),
+    inbox: createInboxWriter(stores),
+  };
+}
+
+/** Makes the parts of the api; `end` stops them. */
+function compose(settings: Settings, logger: Logger) {
+  const now = Date.now;
+  const { database, inbox } = composeStores(settings, logger);
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,
     publicKey: settings.wechatpay.publicKey ?? undefined,
@@ -75,8 +84,8 @@ function compose(settings: Settings, logger: Logger) {
     now,
   });
   const { registry } = metrics;
-  const patrolDeps = { settings, database, temporal, temporalIsUp, registry, logger, now };
-  const patrolWatch = composePatrol(patrolDeps);
+  const watched = { settings, database, temporal, temporalIsUp, registry, logger, now };
+  const patrolWatch = composePatrol(watched);
   const app = createApp({
     operations: composeOperations({ settings, database, runs, wechatpay, metrics, now }),
     authenticate: createAuthentication(settings.apiKeys),
@@ -158,15 +167,29 @@ function composeOperations(deps: {
   const besideDatabase = createBesideDatabase(() => database.health.ping());
   const payments = createPayments({ ...deps, besideDatabase });
   const wakeOrLeaveToSweep = createWakeOrLeaveToSweep(deps.metrics.signals);
+  const movements = { database, runs, wakeOrLeaveToSweep, now };
+  const interventions = { database, runs, besideDatabase, now };
+  const changes = { database, settings, forget: () => overrides.forget(), now };
   return [
     ...orderOperations({ database, payments, runs, besideDatabase, settings, overrides, now }),
-    ...refundOperations({ database, runs, wakeOrLeaveToSweep, now }),
-    ...sharingOperations({ database, runs, wakeOrLeaveToSweep, now }),
+    ...refundOperations(movements),
+    ...sharingOperations(movements),
     ...productOperations(database),
     ...pointsOperations(database),
-    ...interventionOperations({ database, runs, besideDatabase, settings, now }),
-    ...retryPolicyOperations(database),
-    ...settingOperations({ database, settings, forget: () => overrides.forget() }),
+    ...interventionOperations(interventions),
+    ...retryPolicyOperations(changes),
+    ...settingOperations(changes),
+    ...proposalOperations({
+      database,
+      approvables: {
+        refund: refundApproval(movements),
+        profit_sharing: sharingApproval(movements),
+        setting: settingApproval(changes),
+        retry_policy: retryPolicyApproval(changes),
+        resolution: resolutionApproval(interventions),
+      },
+      now,
+    }),
     ...patrolOperations(database),
     ...callbackDeliveryOperations(database),
   ];

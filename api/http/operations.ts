@@ -33,12 +33,13 @@ export interface UncheckedCall {
 
 export interface Reply {
   readonly status: number;
+  /** undefined for 204, which has no body. */
   readonly body: unknown;
 }
 
 interface Description {
   readonly id: string;
-  readonly method: 'get' | 'post' | 'put';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   /** In Express's form, like `/v1/orders/:no`. */
   readonly path: string;
   readonly summary: string;

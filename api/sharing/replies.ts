@@ -7,6 +7,7 @@ import {
   SHARING_KINDS,
   SHARING_ORIGINS,
   SHARING_STATUSES,
+  shownAccount,
 } from '../../domain/sharing/profit-sharing';
 import { fen } from '../http/fields';
 import { iso, time } from '../http/reply-fields';
@@ -46,9 +47,6 @@ export const sharingReply = z.object({
   finished_at: time.nullable(),
 });
 
-/** Characters of an openid: enough to recognise it, too few to use it. */
-const SHOWN = 4;
-
 /**
  * Renders a profit sharing.
  * @param withOpenids shows the openids of its receivers in full
@@ -65,8 +63,7 @@ export function renderSharing(sharing: SharingView, withOpenids: boolean) {
     receivers: sharing.receivers.map(({ amountFen, failReason, returnedFen, ...one }) => ({
       line: one.line,
       type: one.type,
-      account:
-        withOpenids || one.type === 'MERCHANT_ID' ? one.account : `${one.account.slice(0, SHOWN)}…`,
+      account: withOpenids ? one.account : shownAccount(one),
       amount: amountFen,
       description: one.description,
       result: one.result,

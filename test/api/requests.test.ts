@@ -9,6 +9,7 @@ shareOncepay(
     'lists of orders': () => jest.requireActual('./orders/order-list.cases'),
     settings: () => jest.requireActual('./settings/routes.cases'),
     'retry policies': () => jest.requireActual('./retries/routes.cases'),
+    proposals: () => jest.requireActual('./proposals/routes.cases'),
     products: () => jest.requireActual('./products/routes.cases'),
     'bodies and raw requests': () => jest.requireActual('./http/requests.cases'),
   },

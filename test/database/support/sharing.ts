@@ -21,12 +21,14 @@ import { secrets } from './secrets';
 export const LIFE_MS = 20_000;
 export const MINUTE_MS = 60_000;
 export const DAY_MS = 24 * 3_600_000;
-const ACTOR = { name: 'shop', role: 'merchant' };
+const ALONE = { actor: { name: 'shop', role: 'merchant' }, approves: null, body: {} };
 
 export type Action = 'new_number' | 'dismiss' | 'retry' | 'accept';
 
 /** Profit sharing on a database of its own, with what its runs would do. */
 export interface TestSharing {
+  /** Of the database, for another process on it. */
+  readonly url: string;
   readonly sql: Pool;
   readonly database: Database;
   /** An order of 300 fen, paid ten minutes ago. */
@@ -98,10 +100,11 @@ export async function startTestSharing(): Promise<TestSharing> {
     made += 1;
     const number = numbered(`s-${made}`);
     const asked = { outTradeNo, receivers, number, guard: null, unfreezeRest: false, ...more };
-    return database.sharings.request(asked, ACTOR, Date.now());
+    return database.sharings.request(asked, ALONE, Date.now());
   };
   return {
     ...readers(sql),
+    url: own.url,
     sql,
     database,
     request,
@@ -188,7 +191,7 @@ async function resolve(
     note: 'x',
     params: {},
     actor: { name: 'ops', role: 'operator' },
-    twoPersonFen: 100_000,
+    approves: null,
     nowMs: Date.now(),
   });
   if (submitted.kind === 'refused') return submitted.code;

@@ -1,4 +1,5 @@
 // The database, WeChat's simulator and the clock that the model tests run on.
+import { putPolicy } from '../../database/support/two-persons';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
@@ -17,6 +18,9 @@ import { createTestDatabase } from '../../support/test-database';
 import type { Interrupted } from './interruption';
 
 export const ACTOR = { name: 'shop', role: 'merchant' };
+
+/** A request of the shop. */
+export const SUBMISSION = { actor: ACTOR, guard: null, approves: null, body: {} };
 /** The least time between two refunds of one payment. */
 export const SPACING_MS = 1_000;
 /** The failed attempts before an intervention is opened. */
@@ -71,11 +75,7 @@ export async function startWorld(): Promise<World> {
     'wechat.return',
   ] as const) {
     const policy = { ...DEFAULT_POLICIES[operation], maxAttempts: MAX_ATTEMPTS };
-    await database.policies.put(operation, {
-      policy,
-      expectedVersion: null,
-      actor: ACTOR,
-    });
+    await putPolicy(database, operation, policy);
   }
   let laterMs = 0;
   return {
