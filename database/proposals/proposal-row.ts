@@ -11,7 +11,7 @@ export interface ProposableRequest {
   readonly action: ProposalAction;
   /** As callers see it: an order number, a name, a masked account. */
   readonly subject: string;
-  /** What it is about, where `subject` is masked: a keyed hash. */
+  /** A keyed hash of the thing that it is about; only where `subject` is masked. */
   readonly subjectKey?: string;
   /** Fen; null where no money moves. */
   readonly amountFen: number | null;

@@ -29,7 +29,8 @@ async function paidOrder(): Promise<string> {
   await oncepay.sql.query(
     `INSERT INTO payment_transactions (id, merchant_id, transaction_id, out_trade_no, order_no,
        status, trade_state, total_fen, currency)
-     VALUES (gen_random_uuid(), '1900000001', 'tx-' || $1, $1, $1, 'applied', 'SUCCESS', $2, 'CNY')`,
+     VALUES (gen_random_uuid(), '1900000001', 'tx-' || $1, $1, $1, 'applied', 'SUCCESS', $2,
+       'CNY')`,
     [no, TWENTY_THOUSAND_YUAN],
   );
   await oncepay.sql.query(
@@ -65,7 +66,7 @@ async function list(status: string): Promise<(Proposal & Record<string, unknown>
   return (body as unknown as { data: (Proposal & Record<string, unknown>)[] }).data;
 }
 
-test('a refund of 20,000 元 by one person is a proposal, and by a second one it is done', async () => {
+test('a refund of 20,000 元 by one person is a proposal; a second one carries it out', async () => {
   const no = await paidOrder();
   const reply = await refund(no, TWENTY_THOUSAND_YUAN, 'operator', `a-${no}`);
   const proposal = proposalOf(reply);
@@ -110,7 +111,7 @@ test('a refund of 20,000 元 by one person is a proposal, and by a second one it
   });
 });
 
-test('the shop’s own key refunds until its bounds are set; what is left is in the reply', async () => {
+test('the shop’s key refunds until its bounds are set, and the reply says what is left', async () => {
   const no = await paidOrder();
   expect((await put('merchant_refund_max_fen', '150000')).status).toBe(200);
   expect((await refund(no, 150_001, 'merchant', `m1-${no}`)).body).toMatchObject({

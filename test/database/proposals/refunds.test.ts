@@ -166,7 +166,8 @@ test('other content for the same order replaces the proposal, which then ends', 
   expect(third.id).not.toBe(second.id);
   expect(await refundsOf(no)).toEqual([]);
   const { rows } = await world.sql.query(
-    `SELECT action, actor FROM audit_log WHERE subject = $1 AND action LIKE 'proposal.%' ORDER BY id`,
+    `SELECT action, actor FROM audit_log
+     WHERE subject = $1 AND action LIKE 'proposal.%' ORDER BY id`,
     [no],
   );
   expect(rows).toEqual([

@@ -1,4 +1,4 @@
-// What one person moves alone, what a machine may refund, and who a person is.
+// The limits of persons and machines, and the person that a key belongs to.
 import { leftForMachine, needsSecondPerson, type Movement } from '../../../domain/proposals/limits';
 import { personOf } from '../../../domain/proposals/person';
 import { effectiveLimits } from '../../../domain/settings/runtime-settings';

@@ -169,7 +169,7 @@ test('Web UI shows intervention, actions and call while it is open, not after', 
   expect(after.details).not.toMatch(/a person must decide|actions to choose from|resolution/);
 });
 
-test('many are counted first, then resolved, and never with money or money unexplained', async () => {
+test('many are counted first, then resolved, and never with money or its explanation', async () => {
   const numbers = await Promise.all([1, 2, 3].map((n) => undeliveredTo(n)));
   const since = new Date(Date.now() - 60_000).toISOString();
   const path = '/v1/interventions/resolve';
