@@ -7,9 +7,10 @@ module.exports = {
   domain: {
     files: ['money', 'error-catalogue', 'uuid'],
     rungs: [
-      ['clients', 'orders', 'fulfilment'],
+      ['orders', 'fulfilment'],
       ['interventions'],
       ['payments', 'refunds', 'sharing', 'patrol', 'retries', 'settings', 'temporal', 'outbound'],
+      ['proposals'],
     ],
   },
   database: {
@@ -18,6 +19,7 @@ module.exports = {
       ['connections'],
       ['encryption', 'migrations'],
       ['core'],
+      ['proposals'],
       ['interventions', 'settings', 'requests'],
       ['outbound'],
       ['fulfilment'],
@@ -49,7 +51,7 @@ module.exports = {
     rungs: [
       ['http'],
       ['body'],
-      ['admission', 'temporal'],
+      ['admission', 'temporal', 'proposals'],
       ['health'],
       ['refunds', 'sharing'],
       ['orders'],

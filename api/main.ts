@@ -32,15 +32,16 @@ import { createReadiness } from './health/readiness';
 import { checkStart, isCheck, logFindings } from './health/start-findings';
 import { callbackDeliveryOperations } from './callbacks/routes';
 import { orderOperations } from './orders/routes';
-import { interventionOperations } from './interventions/routes';
+import { interventionOperations, resolutionApproval } from './interventions/routes';
 import { patrolOperations } from './patrol/routes';
 import { pointsOperations } from './products/points-routes';
 import { productOperations } from './products/routes';
-import { receiverOperations } from './sharing/receiver-routes';
-import { sharingOperations } from './sharing/routes';
-import { refundOperations } from './refunds/routes';
-import { retryPolicyOperations } from './retries/routes';
-import { settingOperations } from './settings/routes';
+import { proposalOperations } from './proposals/routes';
+import { receiverApproval, receiverOperations } from './sharing/receiver-routes';
+import { sharingApproval, sharingOperations } from './sharing/routes';
+import { refundApproval, refundOperations } from './refunds/routes';
+import { retryPolicyApproval, retryPolicyOperations } from './retries/routes';
+import { settingApproval, settingOperations } from './settings/routes';
 import { ApiError } from './http/problem';
 import { listen, stopListening } from './http/server';
 import { connectTemporal } from './temporal/connection';
@@ -79,8 +80,8 @@ function compose(settings: Settings, logger: Logger) {
   const afterReply = composeAfterReply({ roles, database, temporal, runs, logger, now });
   const { metrics, sweep, dispatcher, deliveries, temporalIsUp } = afterReply;
   const { registry } = metrics;
-  const patrolDeps = { settings, database, temporal, temporalIsUp, registry, logger, now };
-  const patrolWatch = composePatrol(patrolDeps);
+  const watched = { settings, database, temporal, temporalIsUp, registry, logger, now };
+  const patrolWatch = composePatrol(watched);
   const app = createApp({
     operations: roles.has('api')
       ? composeOperations({ settings, database, runs, wechatpay, metrics, now })
@@ -187,16 +188,31 @@ function composeOperations(deps: {
   const besideDatabase: BesideDatabase = (work) => outsidePlace(waitBeside(work));
   const payments = createPayments({ ...deps, besideDatabase });
   const wakeOrLeaveToSweep = createWakeOrLeaveToSweep(deps.metrics.signals);
+  const movements = { database, runs, wakeOrLeaveToSweep, now };
+  const interventions = { database, runs, besideDatabase, now };
+  const changes = { database, settings, forget: () => overrides.forget(), now };
   return [
     ...orderOperations({ database, payments, runs, besideDatabase, settings, overrides, now }),
-    ...refundOperations({ database, runs, wakeOrLeaveToSweep, now }),
-    ...sharingOperations({ database, runs, wakeOrLeaveToSweep, now }),
+    ...refundOperations(movements),
+    ...sharingOperations(movements),
     ...receiverOperations({ database, now }),
     ...productOperations(database),
     ...pointsOperations(database),
-    ...interventionOperations({ database, runs, besideDatabase, settings, now }),
-    ...retryPolicyOperations(database),
-    ...settingOperations({ database, settings, forget: () => overrides.forget() }),
+    ...interventionOperations(interventions),
+    ...retryPolicyOperations(changes),
+    ...settingOperations(changes),
+    ...proposalOperations({
+      database,
+      approvables: {
+        refund: refundApproval(movements),
+        profit_sharing: sharingApproval(movements),
+        setting: settingApproval(changes),
+        retry_policy: retryPolicyApproval(changes),
+        receiver: receiverApproval({ database, now }),
+        resolution: resolutionApproval(interventions),
+      },
+      now,
+    }),
     ...patrolOperations(database),
     ...callbackDeliveryOperations(database),
   ];

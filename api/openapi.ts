@@ -1,6 +1,7 @@
 // Makes the OpenAPI 3.1 document from the operations and their schemas.
 import { z } from 'zod';
 import { ERRORS } from '../domain/error-catalogue';
+import { OPERATIONS, type WhoDecides } from '../domain/proposals/who-decides';
 import type { Operation } from './http/operations';
 import { WEBHOOK_EVENTS } from './outbound/webhook-schemas';
 
@@ -88,7 +89,7 @@ function describe(operation: Operation): object {
   return {
     operationId: operation.id,
     summary: operation.summary,
-    description: `Roles: ${operation.roles.join(', ')}`,
+    description: descriptionOf(operation),
     parameters: [...inPath, ...inHeader, ...inQuery],
     ...(body && {
       requestBody: {
@@ -98,6 +99,18 @@ function describe(operation: Operation): object {
     }),
     responses: responses(operation),
   };
+}
+
+const PERSONS: Readonly<Record<WhoDecides, string>> = {
+  'one person': '',
+  'two persons': 'Two persons have to agree above the limits, or where it lets more money move.',
+  'two persons, machines bound':
+    'Two persons have to agree above the limits; the role merchant has bounds of its own.',
+};
+
+function descriptionOf({ id, roles }: Operation): string {
+  const persons = PERSONS[OPERATIONS[id] ?? 'one person'];
+  return [`Roles: ${roles.join(', ')}`, persons].filter((text) => text !== '').join('. ');
 }
 
 function propertiesOf(schema: z.ZodType): [string, object][] {

@@ -1,7 +1,7 @@
 // Finds values that are well-formed and unsafe: production refuses them, or they are warned about.
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { z } from 'zod';
-import { personOf } from '../domain/clients/person';
+import { personOf } from '../domain/proposals/person';
 import { readDatabaseUrl } from '../domain/settings/database-url';
 import * as field from './fields';
 import { PUBLISHED_SECRETS } from './published-secrets';

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { fen, type Fen } from '../domain/money';
 import {
   DEFAULT_SHARING,
+  DEFAULT_TWO_PERSON_FEN,
   RUNTIME_SETTING_NAMES,
   type RuntimeSettingName,
 } from '../domain/settings/runtime-settings';
@@ -31,7 +32,7 @@ export interface Settings {
   readonly encryptionKeys: readonly EncryptionKey[];
   readonly hashKey: Buffer;
   readonly webhook: { readonly url: string; readonly secret: string } | null;
-  /** A resolution that moves more than this needs the approval of a second API key. */
+  /** The most that one person moves alone, in fen. */
   readonly twoPersonFen: Fen;
   /** A new order can be paid for so long, unless its request says otherwise. */
   readonly paymentWindowMs: number;
@@ -126,7 +127,7 @@ function schema(production: boolean) {
     ONCEPAY_SHARING_RATIO: field.percent.default(DEFAULT_SHARING.ratioPercent),
     ONCEPAY_SHARING_DELAY: field.sharingDelay.default(DEFAULT_SHARING.delayMs),
     ONCEPAY_UNFREEZE_AFTER: field.unfreezeAfter.default(DEFAULT_SHARING.unfreezeAfterMs),
-    ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(fen(100_000)),
+    ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(fen(DEFAULT_TWO_PERSON_FEN)),
     ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
     ONCEPAY_API_ROLES: field.apiRoles.default(new Set(field.API_ROLES)),
     ONCEPAY_BUILD_ID: field

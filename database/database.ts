@@ -1,5 +1,5 @@
 // Opens the database and wires the functions of all its rooms.
-import { DEFAULT_SHARING } from '../domain/settings/runtime-settings';
+import { DEFAULT_SHARING, DEFAULT_TWO_PERSON_FEN } from '../domain/settings/runtime-settings';
 import { PrismaClient } from '../generated/prisma/client';
 import { createRowLimit } from './connections/limit-row-waits';
 import { modelAdapter } from './connections/model-adapter';
@@ -28,12 +28,14 @@ import { createPrepays } from './orders/record-prepays';
 import { createProducts } from './fulfilment/change-products';
 import { createAlertMarks } from './interventions/hourly-alerts';
 import { createNoticeQueries } from './orders/record-notice-queries';
+import { createProposals } from './proposals/list-proposals';
 import { createQueries } from './orders/record-payment-queries';
 import { createRefundRequests } from './refunds/request-refund';
 import { createRefunds } from './refunds/run-refund';
 import { createRetryBudgets } from './retries/spend-retry-budgets';
 import { createRetryPolicies } from './retries/retry-policies';
 import { createRunViews } from './core/read-run-view';
+import { createSettingChanges } from './settings/change-setting';
 import { createRuntimeSettings } from './settings/runtime-settings';
 import { createShareReturns } from './refunds/record-share-return';
 import { createKnownReceivers } from './sharing/keep-known-receivers';
@@ -58,6 +60,8 @@ export interface DatabaseOptions {
   readonly notifyUrl: string;
   /** How payments are shared; WeChat's defaults when left out. */
   readonly sharing?: SharingRules;
+  /** The most that one person moves alone, in fen; {@link DEFAULT_TWO_PERSON_FEN} when left out. */
+  readonly twoPersonFen?: number;
   /** Called when an idle connection is lost; the pool replaces it. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -111,6 +115,7 @@ export function openDatabase(options: DatabaseOptions) {
     webhooks: options.webhooks,
     notifyUrl: options.notifyUrl,
     sharing: options.sharing ?? DEFAULT_SHARING,
+    twoPersonFen: options.twoPersonFen ?? DEFAULT_TWO_PERSON_FEN,
   };
   return {
     orders: { ...createOrderCreation(context), ...createOrderReading(context) },
@@ -131,12 +136,13 @@ export function openDatabase(options: DatabaseOptions) {
     interventions: createInterventionList(context),
     resolutions: createResolutions(context),
     refunds: createRefunds(context),
+    proposals: createProposals(context),
     refundRequests: createRefundRequests(context),
     shareReturns: createShareReturns(context),
     sharings: { ...createSharings(context), ...createSharingRequests(context) },
     receivers: createKnownReceivers(context),
     policies: createRetryPolicies(context),
-    settings: createRuntimeSettings(context),
+    settings: { ...createRuntimeSettings(context), ...createSettingChanges(context) },
     budgets: createRetryBudgets(context),
     escalations: createEscalations(context),
     dependencies: createDependencies(context),

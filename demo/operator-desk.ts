@@ -36,7 +36,7 @@ export interface OperatorDesk {
   policy(operation: RetryOperation): Promise<PolicyReply>;
   /** Replaces the current policy, whatever its version. */
   putPolicy(operation: RetryOperation, policy: PolicyReply): Promise<void>;
-  /** The admin makes a merchant known, so that payments can be shared with it. */
+  /** Two admins make a merchant known, so that payments can be shared with it. */
   addReceiver(merchantId: string): Promise<void>;
   /** The patrol's runs, the newest first. */
   patrols(): Promise<PatrolReply[]>;
@@ -76,7 +76,9 @@ export function createOperatorDesk(oncepay: Pick<Oncepay, 'call'>): OperatorDesk
     },
     async addReceiver(account) {
       const body = { type: 'MERCHANT_ID', account };
-      await call(receiverReply, 'POST', '/v1/receivers', { as: 'admin', body });
+      for (const as of ['admin', 'deputy'] as const) {
+        await call(receiverReply, 'POST', '/v1/receivers', { as, body });
+      }
     },
     patrols: async () => (await call(patrolList, 'GET', '/v1/patrol/runs?limit=200')).data,
   };

@@ -121,6 +121,13 @@ export const ERRORS = {
     retry: false,
     title: 'The version is no longer the current one',
   },
+  SAME_PERSON: {
+    status: 409,
+    retry: false,
+    title: 'The person who proposed this may not approve it',
+  },
+  PROPOSAL_ENDED: { status: 409, retry: false, title: 'The proposal is no longer open' },
+  LIMIT_EXCEEDED: { status: 409, retry: false, title: 'A limit for merchant keys is exceeded' },
   CODE_REVOKED: { status: 409, retry: false, title: 'A refund has already revoked a code' },
   CODE_TAKEN: { status: 409, retry: false, title: 'A code already belongs to another product' },
   // Error responses of WeChat Pay, all 502: the request to Oncepay itself was right. The provider

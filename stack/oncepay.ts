@@ -24,6 +24,9 @@ export interface OncepayOptions {
 
 export type RoleName = 'merchant' | 'operator' | 'admin' | 'viewer';
 
+/** The API keys: one of each role, and the deputy, a second person of the role admin. */
+export type KeyName = RoleName | 'deputy';
+
 export interface Reply {
   readonly status: number;
   // Tests and scenarios read replies of any shape.
@@ -38,7 +41,7 @@ export interface CallOptions {
   readonly body?: unknown;
   /** Sent as it is instead of `body`. */
   readonly rawBody?: string | Uint8Array<ArrayBuffer>;
-  readonly as?: RoleName;
+  readonly as?: KeyName;
   readonly headers?: Readonly<Record<string, string>>;
   /** The port of another api process than the first. */
   readonly port?: number;
@@ -59,8 +62,8 @@ export interface Oncepay {
   readonly databaseUrl: string;
   /** All variables except `PORT`. */
   readonly env: Readonly<Record<string, string>>;
-  /** The API key of each role. */
-  readonly keys: Readonly<Record<RoleName, string>>;
+  /** The secret of each API key. */
+  readonly keys: Readonly<Record<KeyName, string>>;
   /**
    * Starts an api. The first one listens at `apiUrl`, each other one at a port of its own, unless
    * `place` says otherwise.
@@ -88,7 +91,7 @@ const NODE_ARGS = ['--max-semi-space-size=8', '--max-old-space-size=192'];
 function environment(
   options: OncepayOptions,
   notifyUrl: string,
-  keys: Readonly<Record<RoleName, string>>,
+  keys: Readonly<Record<KeyName, string>>,
 ): Record<string, string> {
   return {
     NODE_ENV: 'development',
@@ -98,7 +101,7 @@ function environment(
     TEMPORAL_NAMESPACE: options.temporalNamespace ?? 'default',
     ...options.wechatpay(notifyUrl),
     ONCEPAY_API_KEYS: [...Object.entries(keys), ...Object.entries(options.secondKeys ?? {})]
-      .map(([role, key]) => `${role}:${role}:${key}`)
+      .map(([name, key]) => `${name}:${name === 'deputy' ? 'admin' : name}:${key}`)
       .join(','),
     ONCEPAY_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
     ONCEPAY_HASH_KEY: randomBytes(32).toString('base64'),
@@ -112,7 +115,13 @@ export async function createOncepay(options: OncepayOptions): Promise<Oncepay> {
   const apiUrl = `http://127.0.0.1:${port}`;
   const notifyUrl = `${apiUrl}/callbacks/wechat`;
   const secret = () => randomBytes(24).toString('base64url');
-  const keys = { merchant: secret(), operator: secret(), admin: secret(), viewer: secret() };
+  const keys = {
+    merchant: secret(),
+    operator: secret(),
+    admin: secret(),
+    viewer: secret(),
+    deputy: secret(),
+  };
   const env = environment(options, notifyUrl, keys);
   const nodeArgs = options.nodeArgs ?? NODE_ARGS;
   let apis = 0;

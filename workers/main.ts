@@ -38,7 +38,7 @@ function compose(settings: Settings, logger: Logger) {
   });
   const alerts = createLoggedAlerts(logger);
   const watched = { alerts, logger, now };
-  const { announcements, dependencies } = database;
+  const { announcements, dependencies, proposals } = database;
   const outages = createOutages({ ...watched, dependencies });
   const control = createRetryControl({ database, now });
   const databaseWatch = createDatabaseWatch(watched);
@@ -69,7 +69,15 @@ function compose(settings: Settings, logger: Logger) {
     random: Math.random,
   });
   const times = timesInForce(settings, createSettingsProvider(database.settings, now));
-  const announcer = createAnnouncer({ announcements, alerts, databaseWatch, metrics, logger, now });
+  const announcer = createAnnouncer({
+    announcements,
+    proposals,
+    alerts,
+    databaseWatch,
+    metrics,
+    logger,
+    now,
+  });
   return { database, wechatpay, times, decideRetry, announcer, outages, metrics, now };
 }
 

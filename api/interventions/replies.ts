@@ -39,7 +39,7 @@ export const interventionReply = z.object({
       proposed_by: z.string().nullable(),
     })
     .nullable()
-    .describe('a resolution that waits for a second API key, or for its run'),
+    .describe('a resolution that waits for a second person, or for its run'),
 });
 
 /** A page of interventions. */

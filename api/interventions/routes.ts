@@ -1,6 +1,5 @@
 // The routes of interventions and their resolutions.
 import { z } from 'zod';
-import type { Settings } from '../../config/settings';
 import type { Database } from '../../database/database';
 import type {
   ResolutionRequest,
@@ -39,11 +38,13 @@ import {
   type NewResolutionBody,
 } from './schemas';
 
+import type { Submission } from '../../database/proposals/proposal-row';
+import type { Approvable } from '../proposals/approvable';
+
 export interface InterventionRouteDeps {
   readonly database: Pick<Database, 'interventions' | 'resolutions' | 'orders'>;
   readonly runs: Pick<OrderRuns, 'resolve'>;
   readonly besideDatabase: BesideDatabase;
-  readonly settings: Pick<Settings, 'twoPersonFen'>;
   readonly now: () => number;
 }
 
@@ -66,7 +67,7 @@ const resolvedReply = z.union([
 
 const RESOLUTION_REPLIES = {
   200: 'The resolution is carried out; the order as it is now',
-  202: 'The resolution is stored; it waits for a second API key, or for its run',
+  202: 'The resolution is stored; it waits for a second person, or for its run',
   404: 'There is no intervention with this id, or no order with this number',
   409: 'The intervention is not open, or its reason does not allow this action',
 };
@@ -104,14 +105,14 @@ export function interventionOperations(deps: InterventionRouteDeps): Operation[]
       id: 'resolveIntervention',
       method: 'post',
       path: '/v1/interventions/:id/resolution',
-      summary: 'Resolves an intervention; above the limit a second API key must send the same',
+      summary: 'Resolves an intervention; above the limit another person must send the same',
       roles: OPERATOR_ROLES,
       params: z.object({ id: interventionId }),
       body: newResolution,
       reply: resolvedReply,
       replies: RESOLUTION_REPLIES,
       handle: ({ params, body, caller }) =>
-        resolve(deps, caller, { interventionId: params.id }, body),
+        resolve(deps, { actor: caller, approves: null }, { interventionId: params.id }, body),
     }),
     operation({
       id: 'resolveOrder',
@@ -153,13 +154,29 @@ async function resolveOrder(
   { params, body, caller }: Call<{ params: OrderPath; body: z.output<typeof orderResolution> }>,
 ): Promise<Reply> {
   const outTradeNo = params.no;
-  if (body.intervention_id === undefined) return resolve(deps, caller, { outTradeNo }, body);
+  const submission = { actor: caller, approves: null };
+  if (body.intervention_id === undefined) return resolve(deps, submission, { outTradeNo }, body);
   const intervention = await inTime(deps.database.interventions.find(body.intervention_id));
   if (intervention?.outTradeNo !== outTradeNo) {
     const detail = `Order ${outTradeNo} has no intervention with this id; list its interventions`;
     throw new ApiError('NOT_FOUND', detail);
   }
-  return resolve(deps, caller, { interventionId: intervention.id }, body);
+  return resolve(deps, submission, { interventionId: intervention.id }, body);
+}
+
+/** The approval of a resolution that was proposed. */
+export function resolutionApproval(deps: InterventionRouteDeps): Approvable {
+  return {
+    roles: OPERATOR_ROLES,
+    reply: resolvedReply,
+    approve: async ({ id, note }, caller) => {
+      const proposed = await inTime(deps.database.resolutions.findProposed(id));
+      if (!proposed) throw new ApiError('NOT_FOUND', `There is no proposal ${id}`);
+      const { interventionId, action, params } = proposed;
+      const submission = { actor: caller, approves: id };
+      return resolve(deps, submission, { interventionId }, { action, note, params });
+    },
+  };
 }
 
 /**
@@ -168,19 +185,18 @@ async function resolveOrder(
  */
 async function resolve(
   deps: InterventionRouteDeps,
-  caller: Call['caller'],
+  submission: Submission,
   to: ResolutionRequest['to'],
   { action, note, params }: NewResolutionBody,
 ): Promise<Reply> {
   const { resolutions } = deps.database;
   const submitted = await inTime(
     resolutions.submit({
+      ...submission,
       to,
       action,
       note,
       params: params ?? {},
-      actor: caller,
-      twoPersonFen: deps.settings.twoPersonFen,
       nowMs: deps.now(),
     }),
   );

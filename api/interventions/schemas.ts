@@ -3,9 +3,9 @@ import { z } from 'zod';
 import {
   INTERVENTION_ACTIONS,
   INTERVENTION_REASONS,
-  movesMoney,
   type InterventionAction,
 } from '../../domain/interventions/reasons';
+import { isResolvedSingly } from '../../domain/proposals/who-decides';
 import { UUID } from '../../domain/uuid';
 import { line, timestamp } from '../http/fields';
 import { pageQuery } from '../http/page';
@@ -79,16 +79,22 @@ export const orderResolution = z
 export type NewResolutionBody = z.output<typeof newResolution>;
 
 /** `POST /v1/interventions/resolve`: many at once, only actions that move no money. */
-export const manyResolutions = z.strictObject({
-  reason: z.enum(INTERVENTION_REASONS),
-  since: timestamp.optional().describe('only interventions that were opened then or later'),
-  action: action.refine(
-    (one) => !movesMoney(one) && one !== 'to_user',
-    'moves money and is not allowed here: resolve these interventions one by one',
-  ),
-  note,
-  dry_run: z.boolean().optional().describe('true to only count the interventions'),
-});
+export const manyResolutions = z
+  .strictObject({
+    reason: z.enum(INTERVENTION_REASONS),
+    since: timestamp.optional().describe('only interventions that were opened then or later'),
+    action,
+    note,
+    dry_run: z.boolean().optional().describe('true to only count the interventions'),
+  })
+  .superRefine(({ reason, action: chosen }, context) => {
+    if (!isResolvedSingly(reason, chosen)) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['action'],
+      message: 'moves or explains money: resolve these interventions one by one',
+    });
+  });
 
 /** `GET /v1/interventions`. */
 export const interventionListQuery = z.strictObject({

@@ -1,7 +1,7 @@
 // The routes of an order's refunds.
 import type { Database } from '../../database/database';
 import { REFUND_LIMIT_TEXTS } from '../../database/refunds/refund-limits';
-import type { RefundRequestResult } from '../../database/refunds/request-refund';
+import type { RefundRequestResult, RefundSubmission } from '../../database/refunds/request-refund';
 import { isSettled } from '../../domain/refunds/refund-state';
 import { fen, formatFen } from '../../domain/money';
 import { numberInPath } from '../http/fields';
@@ -17,6 +17,9 @@ import {
 } from '../http/operations';
 import { orderPath, type OrderPath } from '../http/order-number';
 import { ApiError, invalidField, keyReused, noSuchOrder } from '../http/problem';
+import { parse } from '../http/validation';
+import type { Approvable } from '../proposals/approvable';
+import { notApproved, orProposed, proposedReplyOf } from '../proposals/replies';
 import type { OrderRuns } from '../temporal/order-runs';
 import type { WakeOrLeaveToSweep } from '../temporal/wake-later';
 import { refundReply, renderRefund } from './replies';
@@ -46,12 +49,12 @@ export function refundOperations(deps: RefundRouteDeps): Operation[] {
       params: orderPath,
       headers: [KEY_FOR_NUMBER],
       body: newRefund,
-      reply: refundReply,
+      reply: orProposed(refundReply),
       replies: {
         200: 'The refund of an earlier request with the same content; it has ended',
-        202: 'The refund is accepted and in progress: read it later',
+        202: 'The refund is in progress, or it is a proposal that a second person has to approve',
         404: 'There is no order with this number',
-        409: 'Not paid, more than is left of the payment, or over a limit of WeChat Pay',
+        409: 'Not paid, more than is left of the payment, or over a limit',
         422: 'An earlier request had this number or Idempotency-Key with other content',
       },
       handle: (call) => createRefund(deps, call),
@@ -77,16 +80,40 @@ export function refundOperations(deps: RefundRouteDeps): Operation[] {
   ];
 }
 
+/** The approval of a refund that was proposed. */
+export function refundApproval(deps: RefundRouteDeps): Approvable {
+  return {
+    roles: CLOSING_ROLES,
+    reply: refundReply,
+    approve: ({ id, subject, body, note }, caller) =>
+      requestRefund(deps, subject, parse(newRefund, body), {
+        actor: caller,
+        guard: null,
+        approves: id,
+        note,
+      }),
+  };
+}
+
 async function createRefund(
   deps: RefundRouteDeps,
   call: Call<{ params: OrderPath; body: NewRefundBody }>,
 ): Promise<Reply> {
-  const { body } = call;
+  const { body, caller } = call;
   const outTradeNo = call.params.no;
   const guard = guardOf(call, ROUTE, { out_trade_no: outTradeNo, ...body });
   if (body.out_refund_no === undefined && guard === null) {
     throw invalidField('out_refund_no', 'is required without an Idempotency-Key');
   }
+  return requestRefund(deps, outTradeNo, body, { actor: caller, guard, approves: null });
+}
+
+async function requestRefund(
+  deps: RefundRouteDeps,
+  outTradeNo: string,
+  body: NewRefundBody,
+  submission: Omit<RefundSubmission, 'body'>,
+): Promise<Reply> {
   const request = {
     outTradeNo,
     outRefundNo: body.out_refund_no ?? null,
@@ -96,7 +123,8 @@ async function createRefund(
     revokeCodes: body.revoke_codes ?? false,
   };
   const { refundRequests } = deps.database;
-  const result = await inTime(refundRequests.request(request, guard, call.caller, deps.now()));
+  const result = await inTime(refundRequests.request(request, { ...submission, body }, deps.now()));
+  if (result.kind === 'proposed') return proposedReplyOf(result.proposal);
   if (!('refund' in result)) throw refusalOf(result, outTradeNo);
   const { refund } = result;
   if (result.kind === 'reserved') {
@@ -106,7 +134,7 @@ async function createRefund(
   return { status: hasEnded ? 200 : 202, body: renderRefund(refund) };
 }
 
-type Refusal = Exclude<RefundRequestResult, { refund: unknown }>;
+type Refusal = Exclude<RefundRequestResult, { refund: unknown } | { proposal: unknown }>;
 
 /** The problem that tells a caller why its refund is refused. */
 function refusalOf(refusal: Refusal, outTradeNo: string): ApiError {
@@ -116,6 +144,15 @@ function refusalOf(refusal: Refusal, outTradeNo: string): ApiError {
       return noSuchOrder(outTradeNo);
     case 'key_reused':
       return keyReused();
+    case 'refused':
+      return notApproved(refusal.code);
+    case 'over_bound':
+      return new ApiError(
+        'LIMIT_EXCEEDED',
+        `Merchant keys may refund only ${formatFen(refusal.leftFen)} more; refund at most that, ` +
+          'or let a person refund it with an operator key',
+        { extra: { ...extra, left: refusal.leftFen } },
+      );
     case 'number_used':
       return new ApiError(
         'OUT_REFUND_NO_USED',

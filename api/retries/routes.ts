@@ -1,17 +1,30 @@
 // The routes of the retry policies.
 import { z } from 'zod';
+import type { Role } from '../../config/fields';
 import type { Database } from '../../database/database';
+import type { Submission } from '../../database/proposals/proposal-row';
 import { isRetryOperation, type RetryOperation } from '../../domain/retries/retry-policy';
 import { inTime } from '../http/deadline';
-import { ALL_ROLES, operation, type Call, type Operation, type Reply } from '../http/operations';
+import { ALL_ROLES, operation, type Operation, type Reply } from '../http/operations';
 import { ApiError, invalidField, versionConflict } from '../http/problem';
+import { parse } from '../http/validation';
+import type { Approvable } from '../proposals/approvable';
+import { notApproved, orProposed, proposedReplyOf } from '../proposals/replies';
 import { policyListReply, policyReply, renderPolicy } from './replies';
 import { policyBody, toRetryPolicy } from './schemas';
+
+export interface PolicyRouteDeps {
+  readonly database: Pick<Database, 'policies'>;
+  readonly now: () => number;
+}
+
+const CHANGING_ROLES: readonly Role[] = ['admin'];
 
 const policyPath = z.object({ operation: z.string() });
 
 /** Makes the operations that read and replace retry policies while Oncepay runs. */
-export function retryPolicyOperations({ policies }: Pick<Database, 'policies'>): Operation[] {
+export function retryPolicyOperations(deps: PolicyRouteDeps): Operation[] {
+  const { policies } = deps.database;
   return [
     operation({
       id: 'listRetryPolicies',
@@ -49,39 +62,48 @@ export function retryPolicyOperations({ policies }: Pick<Database, 'policies'>):
       path: '/v1/retry-policies/:operation',
       summary:
         'Replaces a retry policy; it holds from the next attempt on, also for pending retries',
-      roles: ['admin'],
+      roles: CHANGING_ROLES,
       params: policyPath,
       body: policyBody,
-      reply: policyReply,
+      reply: orProposed(policyReply),
       replies: {
         200: 'The policy',
+        202: 'It is a policy for money: a second person has to approve the proposal',
         404: 'There is no operation with this name',
         409: 'This version is no longer the current one',
       },
-      handle: (call) => putPolicy(policies, call),
+      handle: ({ params, body, caller }) =>
+        putPolicy(deps, params.operation, body, { actor: caller, approves: null }),
     }),
   ];
 }
 
+/** The approval of a policy that was proposed. */
+export function retryPolicyApproval(deps: PolicyRouteDeps): Approvable {
+  return {
+    roles: CHANGING_ROLES,
+    reply: policyReply,
+    approve: ({ id, subject, body, note }, caller) =>
+      putPolicy(deps, subject, parse(policyBody, body), { actor: caller, approves: id, note }),
+  };
+}
+
 async function putPolicy(
-  policies: Database['policies'],
-  {
-    params,
-    body,
-    caller,
-  }: Call<{
-    params: z.output<typeof policyPath>;
-    body: z.output<typeof policyBody>;
-  }>,
+  { database: { policies }, now }: PolicyRouteDeps,
+  given: string,
+  body: z.output<typeof policyBody>,
+  submission: Submission,
 ): Promise<Reply> {
-  const name = operationOf(params.operation);
+  const name = operationOf(given);
   if (body.operation !== undefined && body.operation !== name) {
     throw invalidField('operation', 'must be the operation of the path');
   }
   const policy = toRetryPolicy(body);
   const change = await inTime(
-    policies.put(name, { policy, expectedVersion: body.version ?? null, actor: caller }),
+    policies.put(name, { ...submission, policy, expectedVersion: body.version ?? null }, now()),
   );
+  if (change.kind === 'proposed') return proposedReplyOf(change.proposal);
+  if (change.kind === 'refused') throw notApproved(change.code);
   if (change.kind === 'ok') return { status: 200, body: renderPolicy(change.policy) };
   throw versionConflict('policy', change.version);
 }

@@ -4,22 +4,28 @@ import { formatDuration } from '../../config/durations';
 import * as field from '../../config/fields';
 import type { Settings } from '../../config/settings';
 import type { Database } from '../../database/database';
-import type { StoredSetting } from '../../database/settings/runtime-settings';
+import type { Submission } from '../../database/proposals/proposal-row';
+import { overridesIn, type StoredSetting } from '../../database/settings/runtime-settings';
+import type { Role } from '../../config/fields';
 import {
   DEFAULT_KEPT_MS,
   DEFAULT_LATE_PAYMENT,
   DEFAULT_SHARING_RECEIVERS,
+  effectiveSettings,
   isRuntimeSettingName,
   LATE_PAYMENT_POLICIES,
   RUNTIME_SETTING_NAMES,
   SHARING_RECEIVERS,
+  type InheritedSettings,
   type RuntimeOverrides,
   type RuntimeSettingName,
 } from '../../domain/settings/runtime-settings';
 import { inTime } from '../http/deadline';
-import { ALL_ROLES, operation, type Call, type Operation, type Reply } from '../http/operations';
+import { ALL_ROLES, operation, type Operation, type Reply } from '../http/operations';
 import { ApiError, versionConflict } from '../http/problem';
 import { parse } from '../http/validation';
+import type { Approvable } from '../proposals/approvable';
+import { notApproved, orProposed, proposedReplyOf } from '../proposals/replies';
 import { settingListReply, settingReply } from './replies';
 import { settingBody } from './schemas';
 
@@ -28,11 +34,18 @@ export interface SettingRouteDeps {
   readonly settings: EnvironmentSettings;
   /** Makes this process read the new value at once; other processes read it within seconds. */
   readonly forget: () => void;
+  readonly now: () => number;
 }
 
 type EnvironmentSettings = Pick<
   Settings,
-  'paymentWindowMs' | 'queryGapsMs' | 'refundSpacingMs' | 'patrolIntervalMs' | 'sharing' | 'given'
+  | 'paymentWindowMs'
+  | 'queryGapsMs'
+  | 'refundSpacingMs'
+  | 'patrolIntervalMs'
+  | 'sharing'
+  | 'twoPersonFen'
+  | 'given'
 >;
 
 /** The schema of each setting's text, with the same checks as for the environment. */
@@ -49,9 +62,15 @@ const VALUES = {
   keep_callback_bodies: field.keptTime,
   keep_idempotency_keys: field.keptTime,
   keep_delivery_logs: field.keptTime,
+  two_person_fen: field.fenLimit,
+  two_person_day_fen: field.fenLimit,
+  merchant_refund_max_fen: field.fenLimit,
+  merchant_refund_day_fen: field.fenLimit,
 } as const satisfies Record<RuntimeSettingName, z.ZodType>;
 
 const settingPath = z.object({ name: z.string() });
+
+const CHANGING_ROLES: readonly Role[] = ['admin'];
 
 /**
  * Makes the operations on settings. An override takes the place of the environment's value, without
@@ -94,44 +113,63 @@ export function settingOperations(deps: SettingRouteDeps): Operation[] {
       method: 'put',
       path: '/v1/settings/:name',
       summary: 'Overrides a setting; null removes the override',
-      roles: ['admin'],
+      roles: CHANGING_ROLES,
       params: settingPath,
       body: settingBody,
-      reply: settingReply,
+      reply: orProposed(settingReply),
       replies: {
         200: 'The setting',
+        202: 'The value lets more money move: a second person has to approve the proposal',
         404: 'There is no setting with this name',
         409: 'This version is no longer the current one',
       },
-      handle: (call) => putSetting(deps, call),
+      handle: ({ params, body, caller }) =>
+        putSetting(deps, params.name, body, { actor: caller, approves: null }),
     }),
   ];
 }
 
+/** The approval of a change that was proposed. */
+export function settingApproval(deps: SettingRouteDeps): Approvable {
+  return {
+    roles: CHANGING_ROLES,
+    reply: settingReply,
+    approve: ({ id, subject, body, note }, caller) =>
+      putSetting(deps, subject, parse(settingBody, body), { actor: caller, approves: id, note }),
+  };
+}
+
 async function putSetting(
   deps: SettingRouteDeps,
-  {
-    params,
-    body,
-    caller,
-  }: Call<{
-    params: z.output<typeof settingPath>;
-    body: z.output<typeof settingBody>;
-  }>,
+  given: string,
+  body: z.output<typeof settingBody>,
+  submission: Submission,
 ): Promise<Reply> {
-  const name = nameOf(params.name);
+  const name = nameOf(given);
   const { value: text, version } = body;
   const value =
     text === null ? null : parse(z.object({ value: VALUES[name] }), { value: text }).value;
   const { settings } = deps.database;
   const change = await inTime(
-    settings.put(name, { value, expectedVersion: version ?? null, actor: caller }),
+    settings.put(
+      name,
+      {
+        ...submission,
+        value,
+        expectedVersion: version ?? null,
+        inherited: inherited(deps.settings),
+        body,
+      },
+      deps.now(),
+    ),
   );
+  if (change.kind === 'proposed') return proposedReplyOf(change.proposal);
+  if (change.kind === 'refused') throw notApproved(change.code);
   if (change.kind === 'version_conflict') {
     throw versionConflict('setting', change.version);
   }
   deps.forget();
-  return { status: 200, body: render(deps, name, [change.setting]) };
+  return { status: 200, body: render(deps, name, await inTime(settings.list())) };
 }
 
 /** @throws ApiError 404 */
@@ -148,11 +186,11 @@ function render(
 ): z.output<typeof settingReply> {
   const row = rows.find((one) => one.name === name);
   const override = row?.value ?? null;
-  const inherited = settings.given.includes(name) ? 'environment' : 'default';
+  const source = settings.given.includes(name) ? 'environment' : 'default';
   return {
     name,
-    value: toText(name, override ?? inEnvironment(settings)[name]),
-    source: override === null ? inherited : 'override',
+    value: toText(name, effectiveSettings(inherited(settings), overridesIn(rows))[name]),
+    source: override === null ? source : 'override',
     version: row?.version ?? 0,
     updated_by: row?.updatedBy ?? null,
     updated_at: row?.updatedAt.toISOString() ?? null,
@@ -160,7 +198,7 @@ function render(
 }
 
 /** The values without overrides: from the environment, else the defaults. */
-function inEnvironment(settings: EnvironmentSettings): Required<RuntimeOverrides> {
+function inherited(settings: EnvironmentSettings): InheritedSettings {
   return {
     payment_window: settings.paymentWindowMs,
     query_schedule: settings.queryGapsMs,
@@ -171,6 +209,7 @@ function inEnvironment(settings: EnvironmentSettings): Required<RuntimeOverrides
     unfreeze_after: settings.sharing.unfreezeAfterMs,
     sharing_receivers: DEFAULT_SHARING_RECEIVERS,
     late_payment: DEFAULT_LATE_PAYMENT,
+    two_person_fen: settings.twoPersonFen,
     ...DEFAULT_KEPT_MS,
   };
 }
@@ -180,6 +219,7 @@ function toText(
   name: RuntimeSettingName,
   value: NonNullable<RuntimeOverrides[RuntimeSettingName]>,
 ): string {
+  if (name.endsWith('_fen')) return String(value);
   if (name === 'sharing_ratio') return `${String(value)}%`;
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return formatDuration(value);

@@ -1,11 +1,16 @@
 // The routes of the receivers that payments may be shared with.
 import { z } from 'zod';
+import type { Role } from '../../config/fields';
 import type { Database } from '../../database/database';
+import type { Submission } from '../../database/proposals/proposal-row';
 import { UUID } from '../../domain/uuid';
 import { inTime } from '../http/deadline';
 import { ALL_ROLES, operation, type Call, type Operation, type Reply } from '../http/operations';
 import { page } from '../http/page';
 import { ApiError } from '../http/problem';
+import type { Approvable } from '../proposals/approvable';
+import { notApproved, orProposed, proposedReplyOf } from '../proposals/replies';
+import { parse } from '../http/validation';
 import { receiverListReply, receiverReply, renderReceiver } from './replies';
 import { newReceiver, receiverListQuery, type NewReceiverBody } from './schemas';
 
@@ -13,6 +18,8 @@ export interface ReceiverRouteDeps {
   readonly database: Pick<Database, 'receivers'>;
   readonly now: () => number;
 }
+
+const ADDING_ROLES: readonly Role[] = ['admin'];
 
 /** A receiver has an id in a path and not its account: paths are in the logs of every proxy. */
 const receiverPath = z.object({ id: z.string().regex(UUID, 'must be the id of a receiver') });
@@ -25,14 +32,15 @@ export function receiverOperations(deps: ReceiverRouteDeps): Operation[] {
       method: 'post',
       path: '/v1/receivers',
       summary: 'Makes an account known, so that payments may be shared with it',
-      roles: ['admin'],
+      roles: ADDING_ROLES,
       body: newReceiver,
-      reply: receiverReply,
+      reply: orProposed(receiverReply),
       replies: {
         200: 'The account was known; it now has the name and the relation of the request',
         201: 'The account is known now',
+        202: 'The account is new: a second person has to approve the proposal',
       },
-      handle: (call) => addReceiver(deps, call),
+      handle: ({ body, caller }) => addReceiver(deps, body, { actor: caller, approves: null }),
     }),
     operation({
       id: 'listReceivers',
@@ -61,14 +69,27 @@ export function receiverOperations(deps: ReceiverRouteDeps): Operation[] {
   ];
 }
 
+/** The approval of a receiver that was proposed. */
+export function receiverApproval(deps: ReceiverRouteDeps): Approvable {
+  return {
+    roles: ADDING_ROLES,
+    reply: receiverReply,
+    approve: ({ id, body, note }, caller) =>
+      addReceiver(deps, parse(newReceiver, body), { actor: caller, approves: id, note }),
+  };
+}
+
 async function addReceiver(
   { database, now }: ReceiverRouteDeps,
-  { body, caller }: Call<{ body: NewReceiverBody }>,
+  { type, account, ...body }: NewReceiverBody,
+  submission: Submission,
 ): Promise<Reply> {
-  const { type, account, name = null, relation_type: relationType = null } = body;
+  const { name = null, relation_type: relationType = null } = body;
   const added = { type, account, name, relationType };
-  const { kind, receiver } = await inTime(database.receivers.add(added, caller, now()));
-  return { status: kind === 'created' ? 201 : 200, body: renderReceiver(receiver) };
+  const result = await inTime(database.receivers.add(added, submission, now()));
+  if (result.kind === 'proposed') return proposedReplyOf(result.proposal);
+  if (result.kind === 'refused') throw notApproved(result.code);
+  return { status: result.kind === 'created' ? 201 : 200, body: renderReceiver(result.receiver) };
 }
 
 function listReceivers(

@@ -9,6 +9,7 @@ import {
   SHARING_KINDS,
   SHARING_ORIGINS,
   SHARING_STATUSES,
+  shownAccount,
 } from '../../domain/sharing/profit-sharing';
 import { fen } from '../http/fields';
 import { iso, time } from '../http/reply-fields';
@@ -62,9 +63,6 @@ export const receiverListReply = z.object({
   next_cursor: z.string().nullable(),
 });
 
-/** Characters of an openid: enough to recognise it, too few to use it. */
-const SHOWN = 4;
-
 /**
  * Renders a profit sharing.
  * @param withOpenids shows the openids of its receivers in full
@@ -81,8 +79,7 @@ export function renderSharing(sharing: SharingView, withOpenids: boolean) {
     receivers: sharing.receivers.map(({ amountFen, failReason, returnedFen, ...one }) => ({
       line: one.line,
       type: one.type,
-      account:
-        withOpenids || one.type === 'MERCHANT_ID' ? one.account : `${one.account.slice(0, SHOWN)}…`,
+      account: withOpenids ? one.account : shownAccount(one),
       amount: amountFen,
       description: one.description,
       result: one.result,

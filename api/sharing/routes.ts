@@ -1,7 +1,7 @@
 // The routes of an order's profit sharings.
 import type { Database } from '../../database/database';
 import type { SharingView } from '../../database/sharing/view-sharing';
-import type { SharingRequest } from '../../database/sharing/request-sharing';
+import type { SharingRequest, SharingSubmission } from '../../database/sharing/request-sharing';
 import { fen } from '../../domain/money';
 import { numberInPath } from '../http/fields';
 import { inTime } from '../http/deadline';
@@ -16,6 +16,9 @@ import {
 } from '../http/operations';
 import { orderPath, type OrderPath } from '../http/order-number';
 import { ApiError, invalidField } from '../http/problem';
+import { parse } from '../http/validation';
+import type { Approvable } from '../proposals/approvable';
+import { notApproved, orProposed, proposedReplyOf } from '../proposals/replies';
 import type { OrderRuns } from '../temporal/order-runs';
 import type { WakeOrLeaveToSweep } from '../temporal/wake-later';
 import { renderSharing, sharingReply } from './replies';
@@ -47,10 +50,10 @@ export function sharingOperations(deps: SharingRouteDeps): Operation[] {
       params: orderPath,
       headers: [KEY_FOR_NUMBER],
       body: newSharing,
-      reply: sharingReply,
+      reply: orProposed(sharingReply),
       replies: {
         200: 'The sharing of an earlier request with the same content; it is settled',
-        202: 'The sharing is accepted and in progress: read it later',
+        202: 'The sharing is in progress, or it is a proposal that a second person has to approve',
         404: 'There is no order with this number',
         409: 'Created without profit sharing, not paid, too much, or an unknown receiver',
         422: 'An earlier request had this number or Idempotency-Key with other content',
@@ -82,38 +85,71 @@ export function sharingOperations(deps: SharingRouteDeps): Operation[] {
   ];
 }
 
-async function share(deps: SharingRouteDeps, call: SharingCall): Promise<Reply> {
+/** The approval of a sharing that was proposed. */
+export function sharingApproval(deps: SharingRouteDeps): Approvable {
+  return {
+    roles: SHOP_ROLES,
+    reply: sharingReply,
+    approve: ({ id, subject, body, note }, caller) => {
+      const parsed = parse(newSharing, body);
+      const request = toRequest(subject, parsed, null);
+      return requestSharing(deps, request, { actor: caller, approves: id, note, body: parsed });
+    },
+  };
+}
+
+/**
+ * @throws ApiError 400 with neither a number nor a key, because a repeat of the call could not be
+ * distinguished from a second sharing
+ */
+function share(deps: SharingRouteDeps, call: SharingCall): Promise<Reply> {
+  const { body, caller } = call;
+  const outTradeNo = call.params.no;
+  const guard = guardOf(call, ROUTE, { out_trade_no: outTradeNo, ...body });
+  if (body.out_order_no === undefined && guard === null) {
+    throw invalidField('out_order_no', 'is required without an Idempotency-Key');
+  }
+  const request = toRequest(outTradeNo, body, guard);
+  return requestSharing(deps, request, { actor: caller, approves: null, body });
+}
+
+async function requestSharing(
+  deps: SharingRouteDeps,
+  request: SharingRequest,
+  submission: SharingSubmission,
+): Promise<Reply> {
   const { database, now } = deps;
-  const result = await inTime(database.sharings.request(toRequest(call), call.caller, now()));
+  const { actor: caller } = submission;
+  const result = await inTime(database.sharings.request(request, submission, now()));
   switch (result.kind) {
+    case 'proposed':
+      return proposedReplyOf(result.proposal);
+    case 'not_approved':
+      throw notApproved(result.code);
     case 'refused':
       throw new ApiError(result.code, result.detail, { extra: result.extra });
     case 'repeated':
-      return { status: result.settled ? 200 : 202, body: render(call.caller, result.sharing) };
+      return { status: result.settled ? 200 : 202, body: render(caller, result.sharing) };
     case 'created':
       if (result.startsNow) {
         deps.wakeOrLeaveToSweep(deps.runs.ensureSharingRun(result.sharing.outOrderNo));
       }
-      return { status: 202, body: render(call.caller, result.sharing) };
+      return { status: 202, body: render(caller, result.sharing) };
   }
 }
 
-const render = (caller: Call['caller'], sharing: SharingView) =>
-  renderSharing(sharing, SHOP_ROLES.includes(caller.role));
+const render = ({ role }: { readonly role: string }, sharing: SharingView) =>
+  renderSharing(
+    sharing,
+    SHOP_ROLES.some((one) => one === role),
+  );
 
-/**
- * The request that a call describes.
- * @throws ApiError 400 with neither a number nor a key, because a repeat of the call could not be
- * distinguished from a second sharing
- */
-function toRequest(call: SharingCall): SharingRequest {
-  const { body } = call;
-  const { out_order_no: outOrderNo, receivers, unfreeze_rest: rest } = body;
-  const outTradeNo = call.params.no;
-  const guard = guardOf(call, ROUTE, { out_trade_no: outTradeNo, ...body });
-  if (outOrderNo === undefined && guard === null) {
-    throw invalidField('out_order_no', 'is required without an Idempotency-Key');
-  }
+/** The request that a body describes. */
+function toRequest(
+  outTradeNo: string,
+  { out_order_no: outOrderNo, receivers, unfreeze_rest: rest }: NewSharingBody,
+  guard: SharingRequest['guard'],
+): SharingRequest {
   return {
     outTradeNo,
     number: outOrderNo === undefined ? { kind: 'key' } : { kind: 'given', outOrderNo },

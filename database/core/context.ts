@@ -1,5 +1,6 @@
 // The context that the functions of database/ share: client, cipher, hash and settings.
 import type { Prisma, PrismaClient } from '../../generated/prisma/client';
+import type { KeyOwner } from '../../domain/proposals/person';
 import type { RowLimit } from '../connections/limit-row-waits';
 import type { FieldCipher } from '../encryption/field-encryption';
 import type { KeyedHash } from '../encryption/keyed-hash';
@@ -17,6 +18,8 @@ export interface DatabaseContext {
   readonly notifyUrl: string;
   /** The sharing rules of the environment; runtime settings override them. */
   readonly sharing: SharingRules;
+  /** `two_person_fen` of the environment; a runtime setting overrides it. */
+  readonly twoPersonFen: number;
 }
 
 /** How payments are shared with receivers. */
@@ -33,7 +36,6 @@ export interface SharingRules {
 export type Tx = Prisma.TransactionClient;
 
 /** The API key that requested a change. */
-export interface Actor {
-  readonly name: string;
+export interface Actor extends KeyOwner {
   readonly role: string;
 }

@@ -2,7 +2,8 @@
 //
 // Every transaction takes its locks in this order, so that no two can wait for each other:
 //   1. the row of an Idempotency-Key
-//   2. one order, or one number that is none of our orders: here. Never a second one
+//   2. one order, or one number that is none of our orders: here. Never a second one. Then the
+//      subject of a proposal, and the person or client that moves money (database/proposals/)
 //   3. numbers that another order's transaction may insert as well, sorted: lockNumbers
 //   4. what belongs to that order: transactions, refunds, sharings, interventions, inbox rows
 //   5. products by sku, then codes, points and statistics

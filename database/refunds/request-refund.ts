@@ -1,13 +1,24 @@
 // Takes the request for a refund: a repeat finds the same one, a new one holds its amount.
 import type { Fen } from '../../domain/money';
 import type { OrderStatus } from '../../domain/orders/order-state';
+import { isMachine } from '../../domain/proposals/person';
 import { refundNumberFromKey } from '../../domain/refunds/refund-number';
 import { audit } from '../core/write-audit';
-import type { Actor, DatabaseContext, Tx } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { sqlStateOf } from '../core/classify-errors';
 import { claimKey, recordKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
 import { lockOrder } from '../core/lock-order';
 import type { TxScope } from '../core/tx-scope';
+import { ALONE, moveAlone, moveByMachine, type Permission } from '../proposals/movements';
+import type { NewProposal, ProposableRequest, Submission } from '../proposals/proposal-row';
+import {
+  carriedOutNumber,
+  endApproved,
+  matchProposal,
+  propose,
+  type ApprovalRefusal,
+} from '../proposals/two-persons';
+import { moneyLimits } from '../settings/runtime-settings';
 import { endInterventions } from '../interventions/open-intervention';
 import { findRefund, type RefundView } from '../views/read-order-details';
 import { refundLimit, type RefundLimit } from './refund-limits';
@@ -24,19 +35,32 @@ export interface RefundRequest {
   readonly revokeCodes: boolean;
 }
 
+/** The caller of a request. */
+export interface RefundSubmission extends Submission {
+  /** The caller's Idempotency-Key; null only where the request has a number, or approves one. */
+  readonly guard: IdempotencyGuard | null;
+  /** The body of the request: a proposal keeps it. */
+  readonly body: unknown;
+}
+
 export type RefundRequestResult =
   /** `repeat`: the same refund was requested before. */
   | { readonly kind: 'reserved' | 'repeat'; readonly refund: RefundView }
+  /** A second person has to request the same; nothing is held. */
+  | { readonly kind: 'proposed'; readonly proposal: NewProposal }
+  | { readonly kind: 'refused'; readonly code: ApprovalRefusal }
   | { readonly kind: 'unknown_order' | 'key_reused' | 'number_used' }
   | { readonly kind: 'not_refundable'; readonly status: string }
   | { readonly kind: 'exceeds'; readonly leftFen: number }
+  /** More than a merchant key may refund. */
+  | { readonly kind: 'over_bound'; readonly leftFen: number }
   | { readonly kind: RefundLimit };
 
-/** A request with the key that guards it, and its caller. */
-interface GuardedRequest extends RefundRequest {
-  readonly guard: IdempotencyGuard | null;
-  readonly actor: Actor;
-}
+/** A request with its caller. */
+type SubmittedRequest = RefundRequest & RefundSubmission;
+
+/** A request with the number that its refund has. */
+type NumberedRequest = SubmittedRequest & { readonly outRefundNo: string };
 
 /** Statuses of orders that were paid and are not refunded whole. */
 const REFUNDABLE: readonly OrderStatus[] = ['paid', 'fulfilled', 'paid_late'];
@@ -49,20 +73,17 @@ export function createRefundRequests(context: DatabaseContext) {
   return {
     /**
      * Holds a refund's amount on the order's payment, under the order's lock; the refund's run
-     * sends it.
-     * @param guard the caller's Idempotency-Key; null is possible only where the request has a
-     * number
+     * sends it. A refund that one person may not make alone becomes a proposal.
      */
     async request(
       request: RefundRequest,
-      guard: IdempotencyGuard | null,
-      actor: Actor,
+      submission: RefundSubmission,
       nowMs: number,
     ): Promise<RefundRequestResult> {
       const attempt = () =>
         context.limitRows([`order:${request.outTradeNo}`], () =>
           context.prisma.$transaction((tx) =>
-            requestRefund(context, { tx, now: new Date(nowMs) }, { ...request, guard, actor }),
+            requestRefund(context, { tx, now: new Date(nowMs) }, { ...request, ...submission }),
           ),
         );
       try {
@@ -79,34 +100,105 @@ export function createRefundRequests(context: DatabaseContext) {
 async function requestRefund(
   context: DatabaseContext,
   scope: TxScope,
-  request: GuardedRequest,
+  request: SubmittedRequest,
 ): Promise<RefundRequestResult> {
   const { tx } = scope;
   const { outTradeNo, guard } = request;
-  const outRefundNo = numberOf(context, request);
   if (guard) {
     const claim = await claimKey(tx, guard, context.hash.hex('body', guard.body));
     if (claim.kind === 'key_reused') return claim;
   }
   const order = await lockOrder(tx, outTradeNo);
   if (!order) return { kind: 'unknown_order' };
-  const known = await findRepeated(tx, request, outRefundNo);
+  const ownNumber = numberOf(context, request);
+  const known =
+    ownNumber === null
+      ? null
+      : await findRepeated(tx, request, await carriedOutNumber(tx, 'refund', ownNumber));
   if (known?.kind === 'repeat' && guard) await recordKey(context, tx, guard, outTradeNo);
   if (known) return known;
   if (!REFUNDABLE.includes(order.status)) {
     return { kind: 'not_refundable', status: order.status };
   }
-  const result = await holdRequested(context, scope, { ...request, outRefundNo });
+  const result = await holdOrPropose(context, scope, request, ownNumber);
   if (result.kind === 'reserved' && guard) await recordKey(context, tx, guard, outTradeNo);
-  if (result.kind === 'reserved') await auditRequest(tx, { ...request, outRefundNo });
   return result;
+}
+
+/** Holds the refund where its caller may request it alone, or approves a proposal with it. */
+async function holdOrPropose(
+  context: DatabaseContext,
+  scope: TxScope,
+  request: SubmittedRequest,
+  ownNumber: string | null,
+): Promise<RefundRequestResult> {
+  const { tx } = scope;
+  const proposable = proposableOf(request, ownNumber);
+  const match = await matchProposal(context, scope, request, proposable);
+  if (match.kind === 'proposed' || match.kind === 'refused') return match;
+  const outRefundNo = match.kind === 'approved' ? match.proposal.number : ownNumber;
+  if (outRefundNo === null) throw new TypeError('A refund needs a number or an Idempotency-Key');
+  const numbered = { ...request, outRefundNo };
+  await tx.$executeRaw`SAVEPOINT requested_refund`;
+  const held = await holdRequested(context, scope, numbered);
+  if (match.kind === 'approved' && (held.kind === 'reserved' || held.kind === 'repeat')) {
+    const { outTradeNo } = request;
+    const approver = { submission: request, number: ownNumber, outTradeNo };
+    await endApproved(context, scope, match.proposal, approver);
+  }
+  if (held.kind !== 'reserved') return held;
+  const may = match.kind === 'new' ? await mayRefund(context, scope, request) : ALONE;
+  if (may.kind === 'alone') {
+    await auditRequest(tx, numbered);
+    return held;
+  }
+  await tx.$executeRaw`ROLLBACK TO SAVEPOINT requested_refund`;
+  if (may.kind === 'over_bound') return may;
+  const { actor } = request;
+  const replaces = match.kind === 'new' ? match.replaces : null;
+  const proposal = await propose(context, scope, { actor, request: proposable, replaces });
+  return { kind: 'proposed', proposal };
+}
+
+/** The refund as a proposal keeps it. Requests with different numbers of their own differ. */
+function proposableOf(request: SubmittedRequest, number: string | null): ProposableRequest {
+  const { outTradeNo, outRefundNo, amountFen, reason, restock, revokeCodes, guard } = request;
+  return {
+    action: 'refund',
+    subject: outTradeNo,
+    amountFen,
+    content: [amountFen, reason, restock, revokeCodes, outRefundNo],
+    body: request.body,
+    shown: {
+      out_refund_no: number,
+      amount: amountFen,
+      reason,
+      restock,
+      revoke_codes: revokeCodes,
+    },
+    number,
+    guard,
+  };
+}
+
+/** Whether the caller may make this refund alone; if so, it counts for the caller's day. */
+async function mayRefund(
+  context: DatabaseContext,
+  scope: TxScope,
+  { actor, amountFen, outTradeNo }: SubmittedRequest,
+): Promise<Permission> {
+  const limits = await moneyLimits(context, scope.tx);
+  const movement = { amountFen, action: 'refund', subject: outTradeNo, alwaysTwo: false };
+  return isMachine(actor.role)
+    ? moveByMachine(scope, actor, movement, limits)
+    : moveAlone(scope, actor, movement, limits);
 }
 
 /** Holds the amount on the payment that has paid the order, within WeChat's limits. */
 async function holdRequested(
   context: DatabaseContext,
   { tx, now }: TxScope,
-  request: GuardedRequest & { readonly outRefundNo: string },
+  request: NumberedRequest,
 ): Promise<RefundRequestResult> {
   const { outTradeNo, outRefundNo, amountFen } = request;
   const paid = await tx.paymentTransaction.findFirstOrThrow({
@@ -141,13 +233,18 @@ async function holdRequested(
   return { kind: 'reserved', refund: await viewOf(tx, outTradeNo, outRefundNo) };
 }
 
-async function auditRequest(tx: Tx, request: GuardedRequest): Promise<void> {
+async function auditRequest(tx: Tx, request: NumberedRequest): Promise<void> {
   const { actor, outTradeNo, outRefundNo, amountFen, restock, revokeCodes } = request;
   const details = { out_refund_no: outRefundNo, amount: amountFen, restock, revokeCodes };
   await audit(tx, actor, { action: 'refund.request', subject: outTradeNo, details });
 }
 
-function numberOf({ hash }: DatabaseContext, { outRefundNo, guard }: GuardedRequest): string {
+/** The number that the request has, or that its key makes; none for an approval by id. */
+function numberOf(
+  { hash }: DatabaseContext,
+  { outRefundNo, guard, approves }: SubmittedRequest,
+): string | null {
+  if (approves !== null) return null;
   if (outRefundNo !== null) return outRefundNo;
   if (!guard) throw new TypeError('A refund needs a number or an Idempotency-Key');
   const { client, route, key } = guard;

@@ -3,6 +3,7 @@ import { isInterventionAction } from '../../domain/interventions/reasons';
 import type { Fen } from '../../domain/money';
 import type { DatabaseContext } from '../core/context';
 import type { Scope } from '../core/scope';
+import { forgetMovement } from '../proposals/movements';
 import type { Outcome, Params } from './resolution-scope';
 import { carryOutUpTo } from './dry-run';
 
@@ -85,6 +86,7 @@ function paramsOf({ cipher }: DatabaseContext, row: ApprovedRow): Params {
 
 async function finish({ tx, now }: Scope, id: string, outcome: Outcome): Promise<void> {
   const isDone = outcome.kind === 'done';
+  if (!isDone) await forgetMovement({ tx }, id);
   await tx.interventionResolution.updateMany({
     where: { id, status: 'approved' },
     data: {

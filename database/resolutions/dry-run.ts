@@ -1,9 +1,14 @@
-// Measures what a resolution moves: on a dry run, and again when it is carried out.
-import { movesMoney, type InterventionAction } from '../../domain/interventions/reasons';
-import type { Fen } from '../../domain/money';
+// Measures what a resolution moves, and whether one person may resolve it alone.
+import type { InterventionAction } from '../../domain/interventions/reasons';
+import { isFen } from '../../domain/money';
+import { isAboutMoney, measureOf } from '../../domain/proposals/who-decides';
+import type { Actor, DatabaseContext } from '../core/context';
 import type { Scope } from '../core/scope';
-import { refused, type Outcome, type ResolutionScope } from './resolution-scope';
+import { moveAlone } from '../proposals/movements';
+import { moneyLimits } from '../settings/runtime-settings';
 import { carryOut } from './carry-out';
+import { disputedPayment } from './payment-actions';
+import { refused, type Outcome, type ResolutionScope } from './resolution-scope';
 
 export interface Measured {
   readonly outcome: Outcome;
@@ -28,19 +33,62 @@ export async function tryOut(resolution: ResolutionScope): Promise<Measured> {
 }
 
 /**
- * The most that a resolution may move: the amount of its intervention, or what it would move now
- * where that is more, since money that was held then may be free by now.
- * @param openedFen amount of the intervention; null when it is unknown
+ * The amount by which a resolution counts: the measure of its reason and action says which one.
  * @param movedFen what the dry run moved
- * @returns fen; for an action that moves no money by itself, what the dry run moved
+ * @returns fen, below 0 where money becomes free; null when it is unknown
  */
-export function mayMoveFen(
-  openedFen: Fen | null,
-  action: InterventionAction,
+export async function measuredFen(
+  resolution: ResolutionScope,
   movedFen: number,
-): number | null {
-  if (!movesMoney(action)) return movedFen;
-  return openedFen === null ? null : Math.max(openedFen, movedFen);
+): Promise<number | null> {
+  const { intervention, action, scope } = resolution;
+  const openedFen = intervention.amountFen ?? fenInEvidence(intervention.evidence);
+  switch (measureOf(intervention.reason, action)) {
+    case 'moved':
+      return movedFen;
+    case 'own':
+    case 'typed':
+      // Without any amount, nobody knows what follows from sending it again.
+      return openedFen === null && movedFen === 0 ? null : Math.max(openedFen ?? 0, movedFen);
+    case 'unexplained':
+    case 'payment': {
+      if (!isAboutMoney(intervention.reason, intervention.subject)) return movedFen;
+      const payment = await disputedPayment(resolution);
+      const paymentFen = payment?.totalFen ?? openedFen;
+      if (paymentFen === null) return null;
+      return Math.max(paymentFen, openedFen ?? 0, scope.order?.totalFen ?? 0, movedFen);
+    }
+  }
+}
+
+/** True when one person may resolve it alone; if so, it counts for that person's day. */
+export async function mayResolveAlone(
+  context: DatabaseContext,
+  scope: Scope,
+  resolution: {
+    readonly id: string;
+    readonly outTradeNo: string;
+    readonly reason: string;
+    readonly action: InterventionAction;
+    readonly measuredFen: number | null;
+    readonly actor: Actor;
+  },
+): Promise<boolean> {
+  const { id, outTradeNo, reason, measuredFen: amountFen, actor } = resolution;
+  const alwaysTwo = measureOf(reason, resolution.action) === 'typed';
+  const movement = { id, amountFen, action: 'resolution', subject: outTradeNo, alwaysTwo };
+  const limits = await moneyLimits(context, scope.tx);
+  return (await moveAlone(scope, actor, movement, limits)).kind === 'alone';
+}
+
+/** The amount that the evidence names: interventions of 0.1.0 have none of their own. */
+function fenInEvidence(evidence: unknown): number | null {
+  const { amount, refund } = (evidence ?? {}) as {
+    readonly amount?: { readonly refund?: unknown; readonly total?: unknown } | null;
+    readonly refund?: unknown;
+  };
+  const known = [amount?.refund, refund, amount?.total].filter(isFen);
+  return known[0] ?? null;
 }
 
 /**

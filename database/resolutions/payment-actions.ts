@@ -127,9 +127,12 @@ export async function refundDisputedPayment(resolution: ResolutionScope): Promis
 }
 
 /** The payment that the subject, a refund of it, or the evidence names; never another one. */
-async function disputedPayment(resolution: ResolutionScope): Promise<Payment | null> {
+export async function disputedPayment(resolution: ResolutionScope): Promise<Payment | null> {
   const { scope, intervention } = resolution;
-  const named = await paymentNamed(resolution);
+  // The subject of an invariant has its kind before the transaction.
+  const { subject } = intervention;
+  const transaction = subject.slice(subject.indexOf(':') + 1);
+  const named = await paymentOf(resolution, transaction);
   if (named) return named;
   const refund = await scope.tx.refund.findFirst({
     where: { outRefundNo: intervention.subject, outTradeNo: scope.outTradeNo },

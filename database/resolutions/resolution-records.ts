@@ -1,6 +1,10 @@
-// Hashes a resolution's params, and writes its entries of the audit log.
+// Hashes a resolution's params, writes its entries of the audit log, and withdraws a proposed one.
 import { audit } from '../core/write-audit';
+import { PROPOSAL_LIFE_MS } from '../../domain/proposals/limits';
+import { personOf } from '../../domain/proposals/person';
+import type { InterventionAction } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
+import type { Withdrawal } from '../proposals/list-proposals';
 import type { Params } from './resolution-scope';
 
 /** Hashes params with a key, so that no bank card can be guessed; their order doesn't matter. */
@@ -38,5 +42,73 @@ export function auditResolution(
       action: resolution.action,
       note: resolution.note,
     },
+  });
+}
+
+/** A resolution as it was proposed. */
+export interface ProposedResolution {
+  readonly interventionId: string;
+  readonly action: InterventionAction;
+  readonly params: Params;
+}
+
+/** @returns null when there is none with this id */
+export async function findProposed(
+  { prisma, cipher }: DatabaseContext,
+  id: string,
+): Promise<ProposedResolution | null> {
+  const row = await prisma.interventionResolution.findUnique({
+    where: { id },
+    select: { interventionId: true, action: true, paramsEncrypted: true },
+  });
+  if (!row) return null;
+  const { interventionId, action, paramsEncrypted } = row;
+  const place = { table: 'intervention_resolutions', column: 'params', row: id };
+  const params = paramsEncrypted === null ? '{}' : cipher.decrypt(place, paramsEncrypted);
+  return {
+    interventionId,
+    action: action as InterventionAction,
+    params: JSON.parse(params) as Params,
+  };
+}
+
+/** Withdraws a proposed resolution: the person who proposed it may, and an admin. */
+export function withdrawResolution(
+  { prisma }: DatabaseContext,
+  id: string,
+  actor: Actor,
+  now: Date,
+): Promise<Withdrawal> {
+  return prisma.$transaction(async (tx): Promise<Withdrawal> => {
+    await tx.$executeRaw`
+      SELECT 1 FROM intervention_resolutions WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
+    const row = await tx.interventionResolution.findUnique({
+      where: { id },
+      select: {
+        status: true,
+        action: true,
+        note: true,
+        proposedBy: true,
+        proposedPerson: true,
+        proposedAt: true,
+        intervention: {
+          select: { id: true, outTradeNo: true, reason: true, subject: true, status: true },
+        },
+      },
+    });
+    if (!row) return { kind: 'not_found' };
+    const { action, note, intervention, proposedBy, proposedPerson } = row;
+    const person = proposedPerson ?? (proposedBy === null ? null : personOf({ name: proposedBy }));
+    if (person !== personOf(actor) && actor.role !== 'admin') return { kind: 'not_yours' };
+    const isOver = row.proposedAt.getTime() + PROPOSAL_LIFE_MS <= now.getTime();
+    if (row.status !== 'proposed' || intervention.status !== 'open' || isOver) {
+      return { kind: 'refused', code: 'PROPOSAL_ENDED' };
+    }
+    await tx.interventionResolution.updateMany({
+      where: { id, status: 'proposed' },
+      data: { status: 'withdrawn', finishedAt: now },
+    });
+    await auditResolution(tx, actor, 'withdrawn', { id, action, note, intervention });
+    return { kind: 'withdrawn' };
   });
 }

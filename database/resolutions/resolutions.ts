@@ -1,8 +1,10 @@
 // Resolutions as the api, the worker and the run use them.
 import { isErrorCode, type ErrorCode } from '../../domain/error-catalogue';
 import type { InterventionAction } from '../../domain/interventions/reasons';
-import type { DatabaseContext } from '../core/context';
+import type { Actor, DatabaseContext } from '../core/context';
+import type { Withdrawal } from '../proposals/list-proposals';
 import { proposeBySignal } from './propose-by-signal';
+import { findProposed, withdrawResolution, type ProposedResolution } from './resolution-records';
 import { resolveMany, type ManyResolved, type ManyRequest } from './resolve-many';
 import {
   submitResolution,
@@ -41,6 +43,13 @@ export function createResolutions(context: DatabaseContext) {
       given: { interventionId: string; action: InterventionAction; note: string },
       nowMs: number,
     ): Promise<boolean> => proposeBySignal(context, outTradeNo, given, nowMs),
+
+    /** A resolution as it was proposed; null when there is none with this id. */
+    findProposed: (id: string): Promise<ProposedResolution | null> => findProposed(context, id),
+
+    /** Withdraws a proposed resolution: the person who proposed it may, and an admin. */
+    withdraw: (id: string, actor: Actor, nowMs: number): Promise<Withdrawal> =>
+      withdrawResolution(context, id, actor, new Date(nowMs)),
 
     /**
      * Stores the stuck run that a resolution ends; the first call decides (compare-and-set).

@@ -2,17 +2,16 @@
 import { v7 as uuidv7 } from 'uuid';
 import { Prisma } from '../../generated/prisma/client';
 import type { ErrorCode } from '../../domain/error-catalogue';
-import {
-  actionsFor,
-  needsSecondKey,
-  type InterventionAction,
-} from '../../domain/interventions/reasons';
+import { actionsFor, type InterventionAction } from '../../domain/interventions/reasons';
+import { PROPOSAL_LIFE_MS } from '../../domain/proposals/limits';
+import { personOf } from '../../domain/proposals/person';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { FIRST_SWEEP_MS } from '../core/due-times';
 import { openScope, type Scope } from '../core/scope';
+import type { Submission } from '../proposals/proposal-row';
 import type { OpenIntervention, Params } from './resolution-scope';
 import { auditResolution, hashOf } from './resolution-records';
-import { mayMoveFen, tryOut } from './dry-run';
+import { mayResolveAlone, measuredFen, tryOut } from './dry-run';
 
 export interface ResolutionInput {
   readonly action: InterventionAction;
@@ -20,12 +19,9 @@ export interface ResolutionInput {
   readonly params: Params;
 }
 
-export interface ResolutionRequest extends ResolutionInput {
+export interface ResolutionRequest extends ResolutionInput, Omit<Submission, 'note'> {
   /** The intervention, or the order that has exactly one open. */
   readonly to: { readonly interventionId: string } | { readonly outTradeNo: string };
-  readonly actor: Actor;
-  /** A resolution that may move more than this needs a second key, in fen. */
-  readonly twoPersonFen: number;
   readonly nowMs: number;
 }
 
@@ -36,7 +32,7 @@ export type SubmittedResolution =
       readonly resolutionId: string;
       readonly intervention: ResolvedIntervention;
     }
-  /** Committed: a second key has to approve it. */
+  /** Committed: a second person has to approve it. */
   | {
       readonly kind: 'proposed';
       readonly resolutionId: string;
@@ -79,6 +75,9 @@ export async function submitResolution(
     const now = new Date(request.nowMs);
     const scope = await openScope(tx, outTradeNo, now);
     const found = await lockIntervention(tx, request.to);
+    if (request.approves !== null && ('kind' in found || found.status !== 'open')) {
+      return refusal('PROPOSAL_ENDED', ENDED);
+    }
     if ('kind' in found) {
       const repeated =
         found.kind === 'refused' && (await repeatedResolution(context, scope, request));
@@ -150,6 +149,10 @@ const publicPart = ({
   subject,
 });
 
+const ENDED =
+  'This proposal was carried out, withdrawn or replaced, or its 24 hours are over: ' +
+  'resolve the intervention anew if it is still open';
+
 /** The same resolution again (a double click), or one that comes after another. */
 async function resolvedBefore(
   { hash }: DatabaseContext,
@@ -212,10 +215,10 @@ async function repeatedResolution(
   };
 }
 
-/** An open intervention, with the most that the submitted resolution may move. */
+/** An open intervention, with the amount by which the submitted resolution counts. */
 type MeasuredIntervention = InterventionRow & {
   /** Fen, below 0 where it frees money; null when unknown. */
-  readonly mayMoveFen: number | null;
+  readonly measuredFen: number | null;
 };
 
 interface PendingResolution {
@@ -224,6 +227,8 @@ interface PendingResolution {
   readonly paramsHash: string;
   readonly status: string;
   readonly proposedBy: string | null;
+  readonly proposedPerson: string | null;
+  readonly proposedAt: Date;
 }
 
 async function resolveOpen(
@@ -238,19 +243,14 @@ async function resolveOpen(
     const detail = `${action} can't resolve ${open.reason} (${open.subject})`;
     return refusal('ACTION_NOT_ALLOWED', detail, { reason: open.reason, actions });
   }
-  const { outcome, movedFen } = await tryOut({
-    context,
-    scope,
-    intervention: open,
-    action,
-    params,
-  });
+  const resolution = { context, scope, intervention: open, action, params };
+  const { outcome, movedFen } = await tryOut(resolution);
   if (outcome.kind === 'refused') return refusal(outcome.code, outcome.detail);
-  const intervention = { ...open, mayMoveFen: mayMoveFen(open.amountFen, action, movedFen) };
-  const pending: PendingResolution | null = await scope.tx.interventionResolution.findFirst({
-    where: { interventionId: intervention.id, status: { in: ['proposed', 'approved'] } },
-    select: { id: true, action: true, paramsHash: true, status: true, proposedBy: true },
-  });
+  const intervention = { ...open, measuredFen: await measuredFen(resolution, movedFen) };
+  const pending = await pendingResolution(scope, intervention, request);
+  if (request.approves !== null && pending?.id !== request.approves) {
+    return refusal('PROPOSAL_ENDED', ENDED);
+  }
   const same = pending?.action === action && pending.paramsHash === hashOf(context.hash, params);
   if (!pending) return insertResolution(context, scope, intervention, request);
   if (pending.status === 'approved') {
@@ -260,28 +260,65 @@ async function resolveOpen(
     const detail = `The resolution ${pending.action} is approved and is being carried out`;
     return refusal('ANSWER_UNDER_WAY', detail);
   }
-  if (same) return secondResolution(scope, intervention, request, pending);
-  await scope.tx.interventionResolution.updateMany({
-    where: { id: pending.id, status: 'proposed' },
-    data: { status: 'withdrawn', finishedAt: scope.now },
-  });
-  const withdrawn = { id: pending.id, action: pending.action, note: request.note, intervention };
-  await auditResolution(scope.tx, request.actor, 'withdrawn', withdrawn);
+  if (same) return secondResolution(context, scope, request, { intervention, pending });
+  await endPending(scope, pending, intervention, request);
   return insertResolution(context, scope, intervention, request);
 }
 
+/** The resolution that waits; a proposal whose time is over ends here. */
+async function pendingResolution(
+  scope: Scope,
+  intervention: InterventionRow,
+  request: ResolutionRequest,
+): Promise<PendingResolution | null> {
+  const pending: PendingResolution | null = await scope.tx.interventionResolution.findFirst({
+    where: { interventionId: intervention.id, status: { in: ['proposed', 'approved'] } },
+    select: {
+      id: true,
+      action: true,
+      paramsHash: true,
+      status: true,
+      proposedBy: true,
+      proposedPerson: true,
+      proposedAt: true,
+    },
+  });
+  const isOver =
+    pending?.status === 'proposed' &&
+    pending.proposedAt.getTime() + PROPOSAL_LIFE_MS <= scope.now.getTime();
+  if (!isOver) return pending;
+  await endPending(scope, pending, intervention, request);
+  return null;
+}
+
+/** Ends a proposal that other content replaces, or that nobody approved in time. */
+async function endPending(
+  { tx, now }: Scope,
+  { id, action }: PendingResolution,
+  intervention: InterventionRow,
+  { actor, note }: ResolutionRequest,
+): Promise<void> {
+  await tx.interventionResolution.updateMany({
+    where: { id, status: 'proposed' },
+    data: { status: 'withdrawn', finishedAt: now },
+  });
+  await auditResolution(tx, actor, 'withdrawn', { id, action, note, intervention });
+}
+
 async function insertResolution(
-  { cipher, hash }: DatabaseContext,
+  context: DatabaseContext,
   scope: Scope,
   intervention: MeasuredIntervention,
   request: ResolutionRequest,
 ): Promise<SubmittedResolution> {
-  const { action, note, params, actor, twoPersonFen } = request;
+  const { action, note, params, actor } = request;
+  const { cipher, hash } = context;
   const { tx, now } = scope;
   const id = uuidv7();
   const place = { table: 'intervention_resolutions', column: 'params', row: id };
   const given = Object.keys(params).length > 0;
-  const kind = needsSecondKey(intervention.mayMoveFen, twoPersonFen) ? 'proposed' : 'approved';
+  const isAlone = await mayResolveAlone(context, scope, { ...intervention, id, action, actor });
+  const kind = isAlone ? 'approved' : 'proposed';
   await tx.interventionResolution.createMany({
     data: [
       {
@@ -293,11 +330,10 @@ async function insertResolution(
         paramsHash: hashOf(hash, params),
         note,
         status: kind,
-        proposedBy: actor.name,
-        proposedAt: now,
+        ...proposalOf(actor, intervention, now),
         ...(kind === 'approved' ? approval(actor, now) : {}),
-        // One key approves this amount, not more.
-        approvedFen: kind === 'approved' ? intervention.mayMoveFen : null,
+        // One person approves this amount, not more.
+        approvedFen: kind === 'approved' ? intervention.measuredFen : null,
       },
     ],
   });
@@ -305,34 +341,50 @@ async function insertResolution(
   return { kind, resolutionId: id, intervention: publicPart(intervention) };
 }
 
+const proposalOf = (actor: Actor, { measuredFen: fen }: MeasuredIntervention, now: Date) => ({
+  proposedBy: actor.name,
+  proposedPerson: personOf(actor),
+  proposedAt: now,
+  proposedFen: fen,
+});
+
 const approval = (actor: Actor, now: Date) => ({
   approvedBy: actor.name,
   approvedAt: now,
   nextAttemptAt: new Date(now.getTime() + FIRST_SWEEP_MS),
 });
 
-/** The proposed resolution again: another key approves it; the same key changes nothing. */
+/** The proposed resolution again: another person approves it; the same one changes nothing. */
 async function secondResolution(
+  context: DatabaseContext,
   scope: Scope,
-  intervention: MeasuredIntervention,
   request: ResolutionRequest,
-  pending: PendingResolution,
+  {
+    intervention,
+    pending,
+  }: { readonly intervention: MeasuredIntervention; readonly pending: PendingResolution },
 ): Promise<SubmittedResolution> {
   const { tx, now } = scope;
-  const { actor, action, note, twoPersonFen } = request;
-  const { id: resolutionId, proposedBy } = pending;
+  const { actor, action, note, approves } = request;
+  const { id: resolutionId, proposedBy, proposedPerson } = pending;
   const submitted = { resolutionId, intervention: publicPart(intervention) };
-  if (proposedBy === actor.name) return { kind: 'proposed', ...submitted };
-  // A proposal from Temporal's Web UI has no key yet: this one proposes where two are needed.
-  const isFirstKey = proposedBy === null && needsSecondKey(intervention.mayMoveFen, twoPersonFen);
+  const proposer = proposedBy === null ? null : (proposedPerson ?? personOf({ name: proposedBy }));
+  if (proposer === personOf(actor)) {
+    if (approves === null) return { kind: 'proposed', ...submitted };
+    return refusal('SAME_PERSON', 'You proposed this yourself: let another person approve it');
+  }
+  // A proposal from Temporal's Web UI has no person yet: this one proposes where two are needed.
+  const isFirstKey =
+    proposer === null &&
+    !(await mayResolveAlone(context, scope, { ...intervention, id: resolutionId, action, actor }));
   await tx.interventionResolution.updateMany({
     where: { id: resolutionId, status: 'proposed' },
     data: isFirstKey
-      ? { proposedBy: actor.name, proposedAt: now }
+      ? proposalOf(actor, intervention, now)
       : {
           status: 'approved',
           ...approval(actor, now),
-          approvedFen: proposedBy === null ? intervention.mayMoveFen : null,
+          approvedFen: proposer === null ? intervention.measuredFen : null,
         },
   });
   const kind = isFirstKey ? 'proposed' : 'approved';

@@ -5,6 +5,13 @@ import { maskAccount } from '../../domain/sharing/mask-account';
 import type { Actor, DatabaseContext } from '../core/context';
 import type { TxScope } from '../core/tx-scope';
 import { audit } from '../core/write-audit';
+import type { NewProposal, ProposableRequest, Submission } from '../proposals/proposal-row';
+import {
+  endApproved,
+  matchProposal,
+  propose,
+  type ApprovalRefusal,
+} from '../proposals/two-persons';
 import {
   KNOWN_RECEIVER,
   knownPlace,
@@ -22,6 +29,16 @@ export interface AddedReceiver {
   readonly relationType: RelationType | null;
 }
 
+interface ReceiverAdded {
+  readonly kind: 'created' | 'known';
+  readonly receiver: KnownReceiver;
+}
+
+export type AddReceiverResult =
+  | ReceiverAdded
+  | { readonly kind: 'proposed'; readonly proposal: NewProposal }
+  | { readonly kind: 'refused'; readonly code: ApprovalRefusal };
+
 /** Which page of the known receivers to read. */
 export interface KnownReceiverPage {
   /** The last row of the page before. */
@@ -35,15 +52,16 @@ export function createKnownReceivers(context: DatabaseContext) {
   return {
     /**
      * Makes an account known; for a known one it replaces the name and the relation that are given.
+     * A new account is a destination of money, so two persons have to request it.
      * @returns `created`: the account was not known before
      */
     add: (
       receiver: AddedReceiver,
-      actor: Actor,
+      submission: Submission,
       nowMs: number,
-    ): Promise<{ readonly kind: 'created' | 'known'; readonly receiver: KnownReceiver }> =>
+    ): Promise<AddReceiverResult> =>
       prisma.$transaction((tx) =>
-        addReceiver(context, { tx, now: new Date(nowMs) }, receiver, actor),
+        requestReceiver(context, { tx, now: new Date(nowMs) }, receiver, submission),
       ),
 
     /** Lists the known receivers, the oldest first. */
@@ -75,12 +93,49 @@ export function createKnownReceivers(context: DatabaseContext) {
   };
 }
 
+async function requestReceiver(
+  context: DatabaseContext,
+  scope: TxScope,
+  receiver: AddedReceiver,
+  submission: Submission,
+): Promise<AddReceiverResult> {
+  const { type, account, name, relationType } = receiver;
+  const { actor } = submission;
+  const accountHash = context.hash.hex('account', account);
+  const body = { type, account, name, relation_type: relationType };
+  const request: ProposableRequest = {
+    action: 'receiver',
+    subject: maskAccount(account),
+    subjectKey: `${type} ${accountHash}`,
+    amountFen: null,
+    content: [name, relationType],
+    body: Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)),
+    shown: { type, account: maskAccount(account), relation_type: relationType },
+  };
+  const match = await matchProposal(context, scope, submission, request);
+  if (match.kind === 'refused' || match.kind === 'proposed') return match;
+  if (match.kind === 'new' && !(await isKnown(scope, type, accountHash))) {
+    const { replaces } = match;
+    return {
+      kind: 'proposed',
+      proposal: await propose(context, scope, { actor, request, replaces }),
+    };
+  }
+  const added = await addReceiver(context, scope, receiver, actor);
+  if (match.kind === 'approved') await endApproved(context, scope, match.proposal, { submission });
+  return added;
+}
+
+async function isKnown({ tx }: TxScope, type: ReceiverType, accountHash: string): Promise<boolean> {
+  return (await tx.knownReceiver.count({ where: { type, accountHash, removedAt: null } })) > 0;
+}
+
 async function addReceiver(
   context: DatabaseContext,
   { tx, now }: TxScope,
   { type, account, name, relationType }: AddedReceiver,
   actor: Actor,
-): Promise<{ readonly kind: 'created' | 'known'; readonly receiver: KnownReceiver }> {
+): Promise<ReceiverAdded> {
   const { cipher, hash } = context;
   const ownId = uuidv7();
   const accountHash = hash.hex('account', account);

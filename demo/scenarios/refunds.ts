@@ -74,16 +74,16 @@ async function playAbnormal(world: World): Promise<Seen> {
   simulator.setRefundOutcome({ status: 'ABNORMAL', outTradeNo, times: 1 });
   await shop.refund(outTradeNo, { out_refund_no: `${outTradeNo}-1`, amount: 6_000 });
   const intervention = await desk.waitForIntervention(outTradeNo, 'refund_abnormal');
-  const resolved = await desk.resolve(intervention, 'to_user', 'operator', {
-    bank_type: 'ICBC_DEBIT',
-    bank_account: '6222020200000000',
-    real_name: '张三',
-  });
+  const card = { bank_type: 'ICBC_DEBIT', bank_account: '6222020200000000', real_name: '张三' };
+  const proposed = await desk.resolve(intervention, 'to_user', 'operator', card);
+  const resolved = await desk.resolve(intervention, 'to_user', 'admin', card);
   await shop.waitForRefund(outTradeNo, `${outTradeNo}-1`);
   const [refund] = simulator.refundsOf(outTradeNo);
   const bank = refund?.sentTo === null ? 'nowhere else' : 'the user’s bank card';
   return {
-    seen: `intervention ${intervention.reason}; to_user ${resolved}; sent to ${bank}: succeeded`,
+    seen:
+      `intervention ${intervention.reason}; to_user operator ${proposed}, admin ${resolved}; ` +
+      `sent to ${bank}: succeeded`,
   };
 }
 
@@ -104,7 +104,8 @@ export const refundScenarios: readonly Scenario[] = [
   {
     name: 'A refund to a closed account is sent to a bank card instead',
     expected:
-      'intervention refund_abnormal; to_user 200 done; sent to the user’s bank card: succeeded',
+      'intervention refund_abnormal; to_user operator 202 proposed, admin 200 done; ' +
+      'sent to the user’s bank card: succeeded',
     play: playAbnormal,
   },
 ];

@@ -5,6 +5,8 @@
 export interface Alert {
   readonly kind:
     | 'interventions'
+    /** A request waits for a second person. */
+    | 'proposal'
     | 'dependency_down'
     | 'dependency_up'
     /** Callbacks that WeChat signed name no order, or have a shape that Oncepay doesn't know. */

@@ -53,19 +53,6 @@ export const INTERVENTION_REASONS = Object.keys(INTERVENTIONS) as [
   ...InterventionReason[],
 ];
 
-/** Whether an action moves money: a new action has to say so. */
-const MOVES_MONEY: Readonly<Record<InterventionAction, boolean>> = {
-  refund: true,
-  accept: true,
-  retry: false,
-  dismiss: false,
-  skip: false,
-  close: false,
-  new_number: true,
-  to_user: false,
-  to_bank_card: true,
-};
-
 /** While one of these is open, the order is neither queried nor expired: its money is unclear. */
 export const PAUSING_REASONS: readonly InterventionReason[] = [
   'amount_mismatch',
@@ -100,18 +87,4 @@ export function actionsFor(reason: string, subject = ''): readonly InterventionA
   // A compensation belongs to a refund already: another refund would not help.
   const isOfRefund = EFFECT_REASONS.includes(reason) && isCompensation(subject);
   return isOfRefund ? actions.filter((action) => action !== 'refund') : actions;
-}
-
-/** True when the action moves money: above a limit it needs a second key. */
-export function movesMoney(action: InterventionAction): boolean {
-  return MOVES_MONEY[action];
-}
-
-/**
- * True when a second key has to approve a resolution.
- * @param amountFen what it may move, 0 for nothing; null when that is unknown: then always true
- * @param limitFen the largest amount that one key may move
- */
-export function needsSecondKey(amountFen: number | null, limitFen: number): boolean {
-  return amountFen === null || amountFen > limitFen;
 }

@@ -16,6 +16,14 @@ export interface RuntimeOverrides {
   readonly keep_callback_bodies?: number;
   readonly keep_idempotency_keys?: number;
   readonly keep_delivery_logs?: number;
+  /** The most that one person moves alone at once, in fen. */
+  readonly two_person_fen?: number;
+  /** The most that one person moves alone in 24 hours, in fen. */
+  readonly two_person_day_fen?: number;
+  /** The largest refund that a merchant key may request, in fen; 0 is no limit. */
+  readonly merchant_refund_max_fen?: number;
+  /** The most that a client refunds with merchant keys in 24 hours, in fen; 0 is no limit. */
+  readonly merchant_refund_day_fen?: number;
 }
 
 export type RuntimeSettingName = keyof RuntimeOverrides;
@@ -32,6 +40,10 @@ export const RUNTIME_SETTING_NAMES = [
   'keep_callback_bodies',
   'keep_idempotency_keys',
   'keep_delivery_logs',
+  'two_person_fen',
+  'two_person_day_fen',
+  'merchant_refund_max_fen',
+  'merchant_refund_day_fen',
 ] as const satisfies readonly RuntimeSettingName[];
 
 /** A payment that comes after the close is refunded automatically, or a person decides (`ask`). */
@@ -69,6 +81,45 @@ export const DEFAULT_SHARING = {
   /** WeChat unfreezes the rest after 30 days; one day less leaves time to retry. */
   unfreezeAfterMs: 29 * DAY_MS,
 } as const;
+
+/** `two_person_fen` where neither the environment nor an operator says otherwise: 1,000 元. */
+export const DEFAULT_TWO_PERSON_FEN = 100_000;
+
+/** The settings in force: those of the environment, with the overrides in their place. */
+export type EffectiveSettings = Required<RuntimeOverrides>;
+
+/** The settings without an override; the limits that are missing here have fixed defaults. */
+export type InheritedSettings = Omit<EffectiveSettings, Exclude<LimitName, 'two_person_fen'>>;
+
+/** `two_person_day_fen` where nobody has set it: so many times `two_person_fen`. */
+const DAY_TIMES = 10;
+
+/** Puts the overrides in the place of the inherited values. */
+export function effectiveSettings(
+  inherited: InheritedSettings,
+  overrides: RuntimeOverrides,
+): EffectiveSettings {
+  const limits = effectiveLimits(inherited.two_person_fen, overrides);
+  return { ...inherited, ...overrides, ...limits };
+}
+
+/** The settings that limit what persons and machines move. */
+type LimitName =
+  'two_person_fen' | 'two_person_day_fen' | 'merchant_refund_max_fen' | 'merchant_refund_day_fen';
+
+/** @param inheritedFen `two_person_fen` of the environment */
+export function effectiveLimits(
+  inheritedFen: number,
+  overrides: RuntimeOverrides,
+): Pick<EffectiveSettings, LimitName> {
+  const onceFen = overrides.two_person_fen ?? inheritedFen;
+  return {
+    two_person_fen: onceFen,
+    two_person_day_fen: overrides.two_person_day_fen ?? DAY_TIMES * onceFen,
+    merchant_refund_max_fen: overrides.merchant_refund_max_fen ?? 0,
+    merchant_refund_day_fen: overrides.merchant_refund_day_fen ?? 0,
+  };
+}
 
 /** True for a string that names a setting. */
 export function isRuntimeSettingName(value: unknown): value is RuntimeSettingName {

@@ -91,3 +91,15 @@ export function shortfallOf(
   const { totalFen, heldFen, sharedFen } = payment;
   return fen(Math.min(Math.max(0, heldFen + sharedFen - totalFen), refundFen));
 }
+
+/** Characters of an openid: enough to recognise it, too few to use it. */
+const SHOWN_OF_OPENID = 4;
+
+/** An account as everybody may see it: a merchant id in full, of an openid its beginning. */
+export function shownAccount(receiver: {
+  readonly type: ReceiverType;
+  readonly account: string;
+}): string {
+  const { type, account } = receiver;
+  return type === 'MERCHANT_ID' ? account : `${account.slice(0, SHOWN_OF_OPENID)}…`;
+}

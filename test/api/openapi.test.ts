@@ -94,8 +94,12 @@ async function expectReply(
   method: string,
   path: string,
   body?: unknown,
+  by: { readonly as?: 'deputy' } = {},
 ): Promise<unknown> {
-  const reply = await oncepay.call(method, path, body === undefined ? {} : { body });
+  const reply = await oncepay.call(method, path, {
+    ...by,
+    ...(body === undefined ? {} : { body }),
+  });
   expect([path, reply.status, reply.body]).toEqual([path, status, expect.anything()]);
   expect(reply.headers.get('content-type')).toMatch(/^application\/json(;|$)/);
   const documented = operationAt(document, method, path);
@@ -189,6 +193,12 @@ test('replies for interventions and resolutions have exactly the documented fiel
   await expectReply(200, 'GET', '/v1/interventions?status=resolved');
 });
 
+/** The id of the proposal that a change of a setting becomes. */
+async function proposedTo(name: string, value: string): Promise<string> {
+  const reply = await expectReply(202, 'PUT', `/v1/settings/${name}`, { value });
+  return z.object({ proposal: z.object({ id: z.string() }) }).parse(reply).proposal.id;
+}
+
 test('replies for settings, policies, patrol and log have the documented fields', async () => {
   await expectReply(200, 'GET', '/v1/settings');
   const setting = await expectReply(200, 'GET', '/v1/settings/late_payment');
@@ -197,6 +207,17 @@ test('replies for settings, policies, patrol and log have the documented fields'
   await expectReply(200, 'GET', '/v1/retry-policies');
   const policy = await expectReply(200, 'GET', '/v1/retry-policies/wechat.return');
   await expectReply(200, 'PUT', '/v1/retry-policies/wechat.return', policy);
+  const two = { ...(policy as object), version: undefined, max_attempts: 7 };
+  const path = '/v1/retry-policies/wechat.refund';
+  await expectReply(202, 'PUT', path, { ...two, operation: 'wechat.refund' });
+  const withdrawn = await proposedTo('late_payment', 'ask');
+  const gone = await oncepay.call('DELETE', `/v1/proposals/${withdrawn}`);
+  expect([gone.status, gone.body]).toEqual([204, '']);
+  compared.add('withdrawProposal');
+  const approved = await proposedTo('late_payment', 'ask');
+  const by = { as: 'deputy' } as const;
+  await expectReply(200, 'POST', `/v1/proposals/${approved}/approval`, { note: 'x' }, by);
+  await expectReply(200, 'GET', '/v1/proposals');
   await expectReply(200, 'GET', '/v1/patrol/runs?limit=1');
   await expectReply(200, 'GET', '/v1/callback-deliveries?limit=1');
 });

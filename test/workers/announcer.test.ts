@@ -61,9 +61,10 @@ function startWorker(options: { url?: string; refuse?: () => boolean } = {}) {
   const metrics = createWorkerMetrics({
     database: () => Promise.resolve(databaseWatch.isDown()),
   });
-  const { announcements } = database;
+  const { announcements, proposals } = database;
   const announcer = createAnnouncer({
     announcements,
+    proposals,
     alerts: port,
     databaseWatch,
     metrics,

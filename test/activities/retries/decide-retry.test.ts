@@ -1,5 +1,6 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 // Tests the decisions about failed attempts on a real database.
+import { putPolicy } from '../../database/support/two-persons';
 import { Pool } from 'pg';
 import {
   OperationFailure,
@@ -46,11 +47,7 @@ afterAll(async () => {
 afterEach(async () => {
   await database.dependencies.mark('wechatpay', 'up', {}, nowMs);
   for (const [operation, policy] of Object.entries(DEFAULT_POLICIES)) {
-    await database.policies.put(operation as keyof typeof DEFAULT_POLICIES, {
-      policy,
-      expectedVersion: null,
-      actor: ACTOR,
-    });
+    await putPolicy(database, operation as keyof typeof DEFAULT_POLICIES, policy);
   }
 });
 
@@ -131,11 +128,7 @@ async function questions(no: string): Promise<Record<string, unknown>[]> {
 
 async function set(operation: FailedOperation['operation'], change: Partial<RetryPolicy>) {
   const policy = { ...DEFAULT_POLICIES[operation], ...change };
-  await database.policies.put(operation, {
-    policy,
-    expectedVersion: null,
-    actor: ACTOR,
-  });
+  await putPolicy(database, operation, policy);
 }
 
 test('each failure is counted in its row and waits longer, until the budget is spent', async () => {

@@ -54,13 +54,16 @@ const OPERATIONS: [string, string, RoleName[], number][] = [
   ['GET', '/v1/settings', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/settings/late_payment', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['PUT', '/v1/settings/late_payment', ['admin'], 400],
+  ['GET', '/v1/proposals', ['merchant', 'operator', 'admin', 'viewer'], 200],
+  ['POST', '/v1/proposals/nothing/approval', ['operator', 'admin'], 400],
+  ['DELETE', '/v1/proposals/nothing', ['operator', 'admin'], 400],
   ['GET', '/v1/callback-deliveries', ['merchant', 'operator', 'admin', 'viewer'], 200],
 ];
 const ROLES: RoleName[] = ['merchant', 'operator', 'admin', 'viewer'];
 
 test.each(OPERATIONS)('%s %s accepts only the roles %p', async (method, path, allowed, status) => {
   for (const as of ROLES) {
-    const body = method === 'GET' ? {} : { body: { unknown: true } };
+    const body = method === 'GET' || method === 'DELETE' ? {} : { body: { unknown: true } };
     const reply = await oncepay.call(method, path, { as, ...body });
     if (!allowed.includes(as)) expectProblem(reply, 403);
     else if (status === 200) expect(reply.status).toBe(200);
@@ -95,6 +98,7 @@ test('every documented operation is in the table of roles', async () => {
       .replace('/profit-sharing/nothing', '/profit-sharing/{out_order_no}')
       .replace('/interventions/nothing', '/interventions/{id}')
       .replace('/receivers/nothing', '/receivers/{id}')
+      .replace('/proposals/nothing', '/proposals/{id}')
       .replace('/nothing', '/{sku}')
       .replace('/nobody', '/{user_id}')
       .replace('/wechat.prepay', '/{operation}')

@@ -1,6 +1,7 @@
 // Reading and overriding settings at runtime.
 import { orderBody, type TestOncepay } from '../../support/oncepay';
 import { sharedOncepay } from '../../support/share-oncepay';
+import { putByTwo } from '../../e2e/support/interventions';
 import { countRows, expectProblem } from '../support/refusals';
 
 let oncepay: TestOncepay;
@@ -28,6 +29,10 @@ test('a setting without an override has the value of the environment or the defa
       { name: 'keep_callback_bodies', value: '90d', source: 'default', ...nobody },
       { name: 'keep_idempotency_keys', value: '30d', source: 'default', ...nobody },
       { name: 'keep_delivery_logs', value: '30d', source: 'default', ...nobody },
+      { name: 'two_person_fen', value: '100000', source: 'default', ...nobody },
+      { name: 'two_person_day_fen', value: '1000000', source: 'default', ...nobody },
+      { name: 'merchant_refund_max_fen', value: '0', source: 'default', ...nobody },
+      { name: 'merchant_refund_day_fen', value: '0', source: 'default', ...nobody },
     ],
   });
 });
@@ -88,8 +93,11 @@ test.each([
   ['keep_callback_bodies', '24h', '1d'],
   ['keep_idempotency_keys', '1d', '1d'],
   ['keep_delivery_logs', '3650d', '3650d'],
+  ['two_person_fen', '5000', '5000'],
+  ['two_person_day_fen', '0', '0'],
+  ['merchant_refund_max_fen', '900', '900'],
 ])('the setting %s accepts %s and shows %s', async (name, value, shown) => {
-  expect((await put(name, { value })).body).toMatchObject({ name, value: shown });
+  await putByTwo(oncepay, `/v1/settings/${name}`, { value });
   const { body } = await oncepay.call('GET', `/v1/settings/${name}`);
   expect(body).toMatchObject({ name, value: shown, source: 'override' });
 });
@@ -115,6 +123,9 @@ test.each<[string, unknown, string]>([
   ['keep_idempotency_keys', { value: '3651d' }, 'value'],
   ['keep_delivery_logs', { value: '0d' }, 'value'],
   ['keep_delivery_logs', { value: '99999d' }, 'value'],
+  ['two_person_fen', { value: '-1' }, 'value'],
+  ['two_person_day_fen', { value: '1 yuan' }, 'value'],
+  ['merchant_refund_max_fen', { value: '2147483648' }, 'value'],
 ])('the setting %s refuses %p and names %s', async (name, body, field) => {
   const rows = await countRows(oncepay.sql);
   expectProblem(await put(name, body), 400, field);

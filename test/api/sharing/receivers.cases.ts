@@ -12,7 +12,13 @@ beforeAll(() => {
 const OPENID = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
 const PERSON = { type: 'PERSONAL_OPENID', account: OPENID };
 const SHOP = { type: 'MERCHANT_ID', account: '1900000109' };
-const add = (body: unknown) => oncepay.call('POST', '/v1/receivers', { body });
+const addAs = (as: 'admin' | 'deputy', body: unknown) =>
+  oncepay.call('POST', '/v1/receivers', { as, body });
+/** Adds a receiver; a new one needs two persons. */
+async function add(body: unknown) {
+  const first = await addAs('admin', body);
+  return first.status === 202 ? addAs('deputy', body) : first;
+}
 const list = (query = '') => oncepay.call('GET', `/v1/receivers${query}`, { as: 'viewer' });
 
 const page = z.object({
@@ -35,6 +41,30 @@ test('an admin adds receivers; no reply has a whole account', async () => {
     next_cursor: null,
   });
   expect(JSON.stringify([first.body, again.body, body])).not.toMatch(/AJO_M2pxb1|1900000109|张三/);
+});
+
+test('one admin proposes a new receiver; another one makes it known, by its id too', async () => {
+  const body = { type: 'MERCHANT_ID', account: '1900000777' };
+  const first = await addAs('admin', body);
+  expect(first).toMatchObject({
+    status: 202,
+    body: {
+      proposal: { action: 'receiver', subject: '190***777', amount: null, proposed_by: 'admin' },
+    },
+  });
+  expect(await addAs('admin', body)).toMatchObject({ status: 202, body: first.body });
+  const { proposal } = first.body as unknown as { proposal: { id: string } };
+  const path = `/v1/proposals/${proposal.id}/approval`;
+  const approve = (as: 'admin' | 'operator' | 'deputy') =>
+    oncepay.call('POST', path, { as, body: { note: 'a new branch' } });
+  expectProblem(await approve('operator'), 403);
+  expect((await approve('admin')).body).toMatchObject({ code: 'SAME_PERSON' });
+  const added = await approve('deputy');
+  expect(added).toMatchObject({ status: 201, body: { account: '190***777' } });
+  expect((await approve('deputy')).body).toMatchObject({ code: 'PROPOSAL_ENDED' });
+  expect(JSON.stringify((await list()).body)).toContain('190***777');
+  const { id } = added.body as unknown as { id: string };
+  expect((await oncepay.call('DELETE', `/v1/receivers/${id}`)).status).toBe(204);
 });
 
 test('a list of receivers has pages', async () => {

@@ -175,6 +175,7 @@ async function readsOf(
       webhooks: false,
       notifyUrl: secrets.notifyUrl,
       sharing: DEFAULT_SHARING,
+      twoPersonFen: 100_000,
     }),
   );
   await prisma.$disconnect();

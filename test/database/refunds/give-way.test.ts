@@ -15,7 +15,12 @@ afterAll(() => world.end());
 beforeEach(() => world.sql.query('UPDATE rate_limits SET tokens = 3'));
 
 const LIMITS = { spacingMs: 0, busyMs: 100, attemptLifeMs: LIFE_MS };
-const ACTOR = { name: 'shop', role: 'merchant' };
+const ALONE = {
+  actor: { name: 'shop', role: 'merchant' },
+  guard: null,
+  approves: null,
+  body: {},
+};
 let requested = 0;
 
 /** A refund of ours that waits. @returns its number */
@@ -24,7 +29,7 @@ async function ours(no: string, amountFen: number): Promise<string> {
   const outRefundNo = `ours-${requested}-${no}`;
   const options = { reason: null, restock: false, revokeCodes: false };
   const request = { outTradeNo: no, outRefundNo, amountFen: fen(amountFen), ...options };
-  const result = await world.database.refundRequests.request(request, null, ACTOR, Date.now());
+  const result = await world.database.refundRequests.request(request, ALONE, Date.now());
   expect(result.kind).toBe('reserved');
   return outRefundNo;
 }

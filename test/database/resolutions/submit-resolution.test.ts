@@ -68,7 +68,7 @@ test('more than one key approved is not carried out: the intervention stays open
     note: 'x',
     params: {},
     actor: { name: 'ops', role: 'operator' },
-    twoPersonFen: LIMIT_FEN,
+    approves: null,
     nowMs: Date.now(),
   });
   if (submitted.kind !== 'approved') throw new Error(submitted.kind);

@@ -1,5 +1,6 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 // Tests the runtime settings and the retry budgets.
+import { putAlone, putSetting } from '../support/two-persons';
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
 import { resetBudgets } from '../../../database/retries/spend-retry-budgets';
@@ -8,7 +9,6 @@ import { createTestDatabase, type TestDatabase } from '../../support/test-databa
 import { inUtc, openDatabase, PrismaClient, PrismaPg } from '../support/built';
 import { secrets } from '../support/secrets';
 
-const ACTOR = { name: 'ops', role: 'admin' };
 const NOW_MS = Date.parse('2026-01-01T12:00:00+08:00');
 const SERIES_MS = 600_000;
 
@@ -31,33 +31,21 @@ afterAll(async () => {
 test('the policy for late payments changes: the next transaction reads the new one', async () => {
   const read = () => prisma.$transaction((tx) => latePaymentPolicy(tx));
   expect(await read()).toBe('refund');
-  await database.settings.put('late_payment', {
-    value: 'ask',
-    expectedVersion: null,
-    actor: ACTOR,
-  });
+  await putSetting(database, 'late_payment', 'ask');
   expect(await read()).toBe('ask');
-  await database.settings.put('late_payment', { value: null, expectedVersion: null, actor: ACTOR });
+  await putSetting(database, 'late_payment', null);
   expect(await read()).toBe('refund');
   expect(await database.settings.read()).toEqual({});
 });
 
 test('settings are read with the values that were written', async () => {
-  await database.settings.put('query_schedule', {
-    value: [30_000, 60_000],
-    expectedVersion: null,
-    actor: ACTOR,
-  });
-  await database.settings.put('refund_spacing', { value: 0, expectedVersion: null, actor: ACTOR });
+  await putSetting(database, 'query_schedule', [30_000, 60_000]);
+  await putSetting(database, 'refund_spacing', 0);
   expect(await database.settings.read()).toEqual({
     query_schedule: [30_000, 60_000],
     refund_spacing: 0,
   });
-  const stale = await database.settings.put('patrol_interval', {
-    value: 1_000,
-    expectedVersion: 7,
-    actor: ACTOR,
-  });
+  const stale = await putAlone(database, 'patrol_interval', { value: 1_000, expectedVersion: 7 });
   expect(stale).toEqual({ kind: 'version_conflict', version: 0 });
   const names = (await database.settings.list()).map(({ name }) => name);
   expect(names).not.toContain('patrol_interval');

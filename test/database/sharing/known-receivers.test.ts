@@ -1,5 +1,7 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 // With which receivers a payment may be shared.
+import type { AddedReceiver } from '../../../database/sharing/keep-known-receivers';
+import { admin, byTwo, putSetting } from '../support/two-persons';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../../config/paths';
@@ -17,18 +19,22 @@ const ADMIN = { name: 'boss', role: 'admin' };
 let sharing: TestSharing;
 beforeAll(async () => {
   sharing = await startTestSharing();
-  const known = { value: 'known', expectedVersion: null, actor: ADMIN } as const;
-  await sharing.database.settings.put('sharing_receivers', known);
+  await putSetting(sharing.database, 'sharing_receivers', 'known');
 });
 afterAll(() => sharing.end());
 
-const add = (
+const addAs = (name: string, added: AddedReceiver) =>
+  sharing.database.receivers.add(added, { actor: admin(name), approves: null }, Date.now());
+/** Adds a receiver as two persons where it is new. */
+const add = async (
   account: string,
   more: Partial<Pick<RequestedReceiver, 'name' | 'relationType'>> = {},
 ) => {
   const { type } = receiver(1, account);
   const added = { type, account, name: null, relationType: null, ...more };
-  return sharing.database.receivers.add(added, ADMIN, Date.now());
+  const result = await byTwo((name) => addAs(name, added));
+  if (!('receiver' in result)) throw new Error(`It is ${result.kind}`);
+  return result;
 };
 const list = () => sharing.database.receivers.list({ after: null, limit: 200 });
 const accounts = async () => (await list()).map(({ account }) => account);
@@ -129,8 +135,7 @@ describe('a receiver that WeChat has paid a share', () => {
   });
 
   async function allowAny(value: 'any' | 'known'): Promise<void> {
-    const change = { value, expectedVersion: null, actor: ADMIN } as const;
-    await sharing.database.settings.put('sharing_receivers', change);
+    await putSetting(sharing.database, 'sharing_receivers', value);
   }
 });
 

@@ -14,7 +14,7 @@ export interface RefundRow {
   readonly origin: string;
 }
 
-/** Reports of WeChat and resolutions of persons, on the database alone: one operator's key. */
+/** Reports of WeChat and resolutions of persons, on the database alone: one operator. */
 export interface TestMoney {
   /** Keeps and applies a payment of 300 fen with these changes. */
   pays(no: string, changes?: PlainChanges<PaymentNotice>): Promise<Application>;
@@ -74,13 +74,19 @@ export function createTestMoney({ sql, database }: TestSharing): TestMoney {
         `SELECT id FROM interventions WHERE out_trade_no = $1 AND status = 'open' AND reason = $2`,
         [no, reason],
       );
+      await sql.query(
+        `INSERT INTO runtime_settings (name, value, updated_by) VALUES
+           ('two_person_fen', to_jsonb($1::int), 'test'), ('two_person_day_fen', '1000000', 'test')
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+        [limitFen],
+      );
       const submitted = await database.resolutions.submit({
         to: { interventionId: rows[0]?.id ?? '' },
         action,
         note: 'x',
         params: {},
         actor,
-        twoPersonFen: limitFen,
+        approves: null,
         nowMs: Date.now(),
       });
       if (submitted.kind === 'refused') return submitted.code;

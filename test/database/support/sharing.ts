@@ -1,4 +1,5 @@
 // Prepares shared payments for tests of the database.
+import { putSetting } from './two-persons';
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
 import type { AcceptedAttempt } from '../../../database/requests/numbered-attempts';
@@ -21,12 +22,14 @@ import { secrets } from './secrets';
 export const LIFE_MS = 20_000;
 export const MINUTE_MS = 60_000;
 export const DAY_MS = 24 * 3_600_000;
-const ACTOR = { name: 'shop', role: 'merchant' };
+const ALONE = { actor: { name: 'shop', role: 'merchant' }, approves: null, body: {} };
 
 export type Action = 'new_number' | 'dismiss' | 'retry' | 'accept';
 
 /** Profit sharing on a database of its own, with what its runs would do. */
 export interface TestSharing {
+  /** Of the database, for another process on it. */
+  readonly url: string;
   readonly sql: Pool;
   readonly database: Database;
   /** An order of 300 fen, paid ten minutes ago. */
@@ -91,8 +94,7 @@ export async function startTestSharing(): Promise<TestSharing> {
   const sql = new Pool({ connectionString: own.url, max: 3 });
   const sharing = { ratioPercent: 30, delayMs: MINUTE_MS, unfreezeAfterMs: 29 * DAY_MS };
   const database = openDatabase({ url: own.url, ...secrets, webhooks: false, sharing });
-  const any = { value: 'any', expectedVersion: null, actor: ACTOR } as const;
-  await database.settings.put('sharing_receivers', any);
+  await putSetting(database, 'sharing_receivers', 'any');
   let made = 0;
   const turn = (outOrderNo: string, nowMs = Date.now()) =>
     database.sharings.turn(outOrderNo, LIFE_MS, nowMs);
@@ -100,10 +102,11 @@ export async function startTestSharing(): Promise<TestSharing> {
     made += 1;
     const number = numbered(`s-${made}`);
     const asked = { outTradeNo, receivers, number, guard: null, unfreezeRest: false, ...more };
-    return database.sharings.request(asked, ACTOR, Date.now());
+    return database.sharings.request(asked, ALONE, Date.now());
   };
   return {
     ...readers(sql),
+    url: own.url,
     sql,
     database,
     request,
@@ -190,7 +193,7 @@ async function resolve(
     note: 'x',
     params: {},
     actor: { name: 'ops', role: 'operator' },
-    twoPersonFen: 100_000,
+    approves: null,
     nowMs: Date.now(),
   });
   if (submitted.kind === 'refused') return submitted.code;

@@ -90,6 +90,7 @@ async function planOf(filter: OrderFilter): Promise<{ nodes: Plan[]; found: numb
     webhooks: false,
     notifyUrl: secrets.notifyUrl,
     sharing: DEFAULT_SHARING,
+    twoPersonFen: 100_000,
   });
   const found = await reading.list(filter);
   await prisma.$disconnect();

@@ -1,37 +1,10 @@
 // The reasons of interventions, and the actions that resolve them.
 import {
   actionsFor,
-  INTERVENTION_ACTIONS,
   INTERVENTION_REASONS,
   INTERVENTIONS,
-  movesMoney,
-  needsSecondKey,
   type InterventionAction,
 } from '../../../domain/interventions/reasons';
-
-const LIMIT_FEN = 100_000;
-
-test('exactly these four actions move money', () => {
-  expect(INTERVENTION_ACTIONS.filter(movesMoney)).toEqual([
-    'refund',
-    'accept',
-    'new_number',
-    'to_bank_card',
-  ]);
-});
-
-test.each<[string, number | null, boolean]>([
-  ['nothing', 0, false],
-  ['the limit itself', LIMIT_FEN, false],
-  ['one fen more', LIMIT_FEN + 1, true],
-  ['an unknown amount', null, true],
-])('a resolution about %s needs one API key or two', (_what, amountFen, two) => {
-  expect(needsSecondKey(amountFen, LIMIT_FEN)).toBe(two);
-});
-
-test('a resolution about an unknown amount needs two API keys whatever the limit', () => {
-  expect(needsSecondKey(null, Number.MAX_SAFE_INTEGER)).toBe(true);
-});
 
 describe('the actions of an intervention', () => {
   test.each(INTERVENTION_REASONS)(

@@ -169,11 +169,11 @@ test('Web UI shows intervention, actions and call while it is open, not after', 
   expect(after.details).not.toMatch(/a person must decide|actions to choose from|resolution/);
 });
 
-test('many interventions are counted first, then resolved, and never with money', async () => {
-  const numbers = await Promise.all([1, 2, 3].map(() => mismatchedIdentity()));
+test('many are counted first, then resolved, and never with money or its explanation', async () => {
+  const numbers = await Promise.all([1, 2, 3].map((n) => undeliveredTo(n)));
   const since = new Date(Date.now() - 60_000).toISOString();
   const path = '/v1/interventions/resolve';
-  const body = { reason: 'identity_mismatch', since, action: 'dismiss', note: 'a test of theirs' };
+  const body = { reason: 'undeliverable', since, action: 'dismiss', note: 'a test of theirs' };
   const counted = await oncepay.call('POST', path, { body: { ...body, dry_run: true } });
   expect(counted).toMatchObject({ status: 200, body: { answered: 0, dry_run: true } });
   expect((counted.body as { count: number }).count).toBeGreaterThanOrEqual(3);
@@ -190,25 +190,38 @@ test('many interventions are counted first, then resolved, and never with money'
   expect(await oncepay.call('POST', path, { body: money })).toMatchObject({
     status: 400,
     body: {
-      errors: [{ field: 'action', message: expect.stringContaining('moves money') as string }],
+      errors: [
+        { field: 'action', message: expect.stringContaining('moves or explains money') as string },
+      ],
     },
   });
+  for (const reason of ['invariant', 'unknown_order', 'identity_mismatch', 'reconciliation']) {
+    const unexplained = { ...body, reason, dry_run: true };
+    expect(await oncepay.call('POST', path, { body: unexplained })).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'action' }] },
+    });
+  }
   for (const reason of [undefined, 'boredom']) {
     expect(await oncepay.call('POST', path, { body: { ...body, reason } })).toMatchObject({
       status: 400,
       body: { code: 'VALIDATION_ERROR', errors: [{ field: 'reason' }] },
     });
   }
-  const wrong = { ...body, action: 'retry' };
+  const wrong = { ...body, action: 'skip' };
   expect(await oncepay.call('POST', path, { body: wrong })).toMatchObject({
     status: 409,
     body: { code: 'ACTION_NOT_ALLOWED' },
   });
 });
 
-async function mismatchedIdentity(): Promise<string> {
+/** An order with a webhook that could not be delivered. */
+async function undeliveredTo(n: number): Promise<string> {
   const no = await oncepay.newOrder({ user_id: someUser() });
-  await oncepay.simulator.pay({ outTradeNo: no, appId: 'wx0000000000000000' });
-  await untilOpened(oncepay, no, 'identity_mismatch');
+  await oncepay.sql.query(
+    `INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence)
+     VALUES (gen_random_uuid(), $1, $1, 'undeliverable', $2, '{}')`,
+    [no, `webhook:${no}:order.paid-${n}`],
+  );
   return no;
 }

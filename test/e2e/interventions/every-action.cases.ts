@@ -5,6 +5,7 @@ import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import {
   resolve,
+  resolveByTwo,
   lateOrder,
   orderOf,
   interventionsOf,
@@ -373,7 +374,7 @@ test.each(ROWS)('$reason is resolved with $action', async ({ action, provoke, ho
   expect(actions).toContain(action);
   if (action === 'retry') await one.mend?.();
   const params = action === 'to_user' ? { params: given } : {};
-  const replied = await resolve(oncepay, id, action, params);
+  const replied = await resolveByTwo(oncepay, id, action, params);
   expect([replied.status, replied.body]).toEqual([200, expect.anything()]);
   await holds(one);
   // A second click changes nothing.

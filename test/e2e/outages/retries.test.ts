@@ -1,6 +1,7 @@
 // Retries by policy: changed limits, spent budgets, outages.
 import { orderBody, someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
+import { putByTwo } from '../support/interventions';
 
 const ORDERS = 12;
 
@@ -20,10 +21,7 @@ jest.setTimeout(120_000);
 async function setPolicy(operation: string, change: Record<string, unknown>): Promise<void> {
   const path = `/v1/retry-policies/${operation}`;
   const { body: policy } = await oncepay.call('GET', path);
-  const { status } = await oncepay.call('PUT', path, {
-    body: { ...(policy as object), ...change },
-  });
-  expect(status).toBe(200);
+  await putByTwo(oncepay, path, { ...(policy as object), ...change });
 }
 const steady = (ms: number) => ({ base_delay_ms: ms, max_delay_ms: ms, factor: 1, jitter: 0 });
 

@@ -4,6 +4,7 @@ import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import {
   resolve,
+  resolveByTwo,
   lateOrder,
   interventionsOf,
   setPolicy,
@@ -73,7 +74,9 @@ describe('an abnormal refund was redirected, and WeChat’s response to that was
     const { no, question } = await abnormal();
     oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut_after', times: 1 });
     oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
-    expect((await resolve(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
+    expect((await resolveByTwo(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(
+      200,
+    );
     await oncepay.untilOrder(no, 'it is known to be under way', isProcessing);
     expect(since(no)).toEqual(['abnormal_refund', 'refund_query']);
     await succeeds(no);
@@ -86,7 +89,7 @@ describe('an abnormal refund was redirected, and WeChat’s response to that was
       const { no, question } = await abnormal();
       oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut_after', times: 1 });
       oncepay.simulator.setRefundOutcome({ status, inAnswer: true, callbacks: 0, times: 1 });
-      expect((await resolve(oncepay, question.id, 'to_bank_card')).status).toBe(200);
+      expect((await resolveByTwo(oncepay, question.id, 'to_bank_card')).status).toBe(200);
       if (status === 'SUCCESS') await oncepay.untilStatus(no, 'refunded');
       else await untilOpened(oncepay, no, 'refund_closed');
       expect(since(no)).toEqual(['abnormal_refund', 'refund_query']);
@@ -96,7 +99,7 @@ describe('an abnormal refund was redirected, and WeChat’s response to that was
   test('a redirect whose response is lost is sent again if it is still ABNORMAL', async () => {
     const { no, question } = await abnormal();
     oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'cut', times: 1 });
-    expect((await resolve(oncepay, question.id, 'to_bank_card')).status).toBe(200);
+    expect((await resolveByTwo(oncepay, question.id, 'to_bank_card')).status).toBe(200);
     await oncepay.untilStatus(no, 'refunded');
     const heard = since(no);
     expect(heard.slice(0, 3)).toEqual(['abnormal_refund', 'refund_query', 'abnormal_refund']);
@@ -109,7 +112,7 @@ describe('an abnormal refund was redirected, and WeChat’s response to that was
     const { no, question } = await abnormal();
     oncepay.simulator.setFault({ operation: 'abnormal_refund', kind: 'timeout_after', times: 1 });
     oncepay.simulator.setRefundOutcome({ status: 'PROCESSING', times: 1 });
-    expect((await resolve(oncepay, question.id, 'to_bank_card')).status).toBe(200);
+    expect((await resolveByTwo(oncepay, question.id, 'to_bank_card')).status).toBe(200);
     await until('WeChat has it', () => {
       const [refund] = oncepay.simulator.refundsOf(no);
       return Promise.resolve(refund?.status === 'PROCESSING' ? true : null);
@@ -130,7 +133,9 @@ test.each([
   async (_when, how) => {
     const { no, question } = await abnormal();
     oncepay.simulator.setRefundOutcome({ status: 'ABNORMAL', callbacks: 0, times: 1, ...how });
-    expect((await resolve(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
+    expect((await resolveByTwo(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(
+      200,
+    );
     const next = await untilOpenedAgain(no, question);
     expect(next).toMatchObject({
       previous_id: question.id,
@@ -139,7 +144,7 @@ test.each([
     });
     expect(await keptTarget(no)).toBeNull();
     expect(requestsOf(no, 'abnormal_refund')).toHaveLength(1);
-    expect((await resolve(oncepay, next.id, 'to_bank_card')).status).toBe(200);
+    expect((await resolveByTwo(oncepay, next.id, 'to_bank_card')).status).toBe(200);
     const order = await oncepay.untilStatus(no, 'refunded');
     expect(order.attention).toBeNull();
     expect(requestsOf(no, 'abnormal_refund')).toHaveLength(2);
@@ -156,12 +161,12 @@ test('a redirect that WeChat refuses opens a new intervention, which can be reso
     message: 'no such bank',
     times: 1,
   });
-  expect((await resolve(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
+  expect((await resolveByTwo(oncepay, question.id, 'to_user', { params: CARD })).status).toBe(200);
   const next = await untilOpenedAgain(no, question);
   expect(next).toMatchObject({ previous_id: question.id, subject: question.subject, amount: 300 });
   expect(next.evidence).toMatchObject({ wechat_code: 'PARAM_ERROR', message: 'no such bank' });
   expect(await keptTarget(no)).toBeNull();
-  expect((await resolve(oncepay, next.id, 'to_bank_card')).status).toBe(200);
+  expect((await resolveByTwo(oncepay, next.id, 'to_bank_card')).status).toBe(200);
   const order = await oncepay.untilStatus(no, 'refunded');
   expect(order).toMatchObject({ attention: null, amount: { refunded: 300 } });
 });
@@ -215,7 +220,7 @@ describe('an abnormal refund that a person handles on WeChat’s merchant platfo
     await aDayLater(no);
     const next = await untilOpenedAgain(no, question);
     expect(next).toMatchObject({ previous_id: question.id, subject: question.subject });
-    expect((await resolve(oncepay, next.id, 'to_bank_card')).status).toBe(200);
+    expect((await resolveByTwo(oncepay, next.id, 'to_bank_card')).status).toBe(200);
     expect(await oncepay.untilStatus(no, 'refunded')).toMatchObject({ attention: null });
   });
 });

@@ -4,6 +4,7 @@ import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import {
   resolve,
+  resolveByTwo,
   lateOrder,
   orderOf,
   setPolicy,
@@ -251,7 +252,7 @@ describe('the reports of WeChat on a refund', () => {
     await refund(no, { out_refund_no: `${no}-1`, amount: 100 });
     const intervention = await untilOpened(oncepay, no, 'refund_abnormal');
     const params = { bank_type: 'ICBC_DEBIT', bank_account: '6222', real_name: '张三' };
-    expect((await resolve(oncepay, intervention.id, 'to_user', { params })).status).toBe(200);
+    expect((await resolveByTwo(oncepay, intervention.id, 'to_user', { params })).status).toBe(200);
     expect((await untilRefunds(no, ['succeeded'])).amount.refunded).toBe(100);
   });
 

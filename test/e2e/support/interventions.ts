@@ -65,6 +65,20 @@ export function untilResolved(oncepay: TestOncepay, id: string): Promise<void> {
   }).then(() => undefined);
 }
 
+/** Resolves an intervention as the operator; where that needs two persons, with an admin. */
+export async function resolveByTwo(
+  oncepay: TestOncepay,
+  id: string,
+  action: string,
+  more: { params?: object } = {},
+): Promise<Reply> {
+  const first = await resolve(oncepay, id, action, more);
+  const { resolution } = first.body as { resolution?: { status: string } };
+  return resolution?.status === 'proposed'
+    ? resolve(oncepay, id, action, { ...more, as: 'admin' })
+    : first;
+}
+
 /** Resolves an intervention as the operator. */
 export function resolve(
   oncepay: TestOncepay,
@@ -79,6 +93,14 @@ export function resolve(
   });
 }
 
+/** Puts as the admin; where that needs two persons, the deputy is the second. */
+export async function putByTwo(oncepay: TestOncepay, path: string, body: object): Promise<void> {
+  const first = await oncepay.call('PUT', path, { body });
+  const { status, body: reply } =
+    first.status === 202 ? await oncepay.call('PUT', path, { body, as: 'deputy' }) : first;
+  if (status !== 200) throw new Error(JSON.stringify(reply));
+}
+
 /** Sets a field of a retry policy. */
 export async function setPolicy(
   oncepay: TestOncepay,
@@ -87,8 +109,7 @@ export async function setPolicy(
 ): Promise<void> {
   const path = `/v1/retry-policies/${operation}`;
   const { body } = await oncepay.call('GET', path);
-  const changed = await oncepay.call('PUT', path, { body: { ...(body as object), ...fields } });
-  if (changed.status !== 200) throw new Error(JSON.stringify(changed.body));
+  await putByTwo(oncepay, path, { ...(body as object), ...fields });
 }
 
 export async function setSetting(
@@ -96,8 +117,7 @@ export async function setSetting(
   name: string,
   value: string | null,
 ): Promise<void> {
-  const changed = await oncepay.call('PUT', `/v1/settings/${name}`, { body: { value } });
-  if (changed.status !== 200) throw new Error(JSON.stringify(changed.body));
+  await putByTwo(oncepay, `/v1/settings/${name}`, { value });
 }
 
 /** An order of a product of this test alone. */

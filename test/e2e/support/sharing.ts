@@ -43,10 +43,11 @@ export const receiver = (amount: number, account = FIRST) => ({
 export async function makeReceiversKnown(oncepay: TestOncepay): Promise<void> {
   for (const account of [FIRST, SECOND, PERSON]) {
     const { type } = receiver(1, account);
-    const { status, body } = await oncepay.call('POST', '/v1/receivers', {
-      body: { type, account },
-    });
-    if (status > 201) throw new Error(`${status} ${JSON.stringify(body)}`);
+    for (const as of ['admin', 'deputy'] as const) {
+      const body = { type, account };
+      const reply = await oncepay.call('POST', '/v1/receivers', { as, body });
+      if (reply.status > 202) throw new Error(`${reply.status} ${JSON.stringify(reply.body)}`);
+    }
   }
 }
 

@@ -11,7 +11,7 @@ import { parseNotice } from '../../../providers/wechatpay/notices/notice-parser'
 import { call } from '../../simulator/wechatpay/support/merchant-client';
 import type { RefundEnd } from '../../../simulator/wechatpay/refunds/refund-store';
 import { createProcess, type Interruption } from './interruption';
-import { ACTOR, SPACING_MS, type World } from './world';
+import { ACTOR, SPACING_MS, SUBMISSION, type World } from './world';
 
 /** The ordered items: tracked goods, codes from a pool, and an item without a product here. */
 export interface Shape {
@@ -131,7 +131,7 @@ export async function createOrderDriver(world: World, shape: Shape) {
     },
     ask: ({ amountFen, ...request }: RequestedRefund): Promise<RefundRequestResult> => {
       const asked = { ...request, outTradeNo: no, amountFen: fen(amountFen) };
-      return database.refundRequests.request(asked, null, ACTOR, world.now());
+      return database.refundRequests.request(asked, SUBMISSION, world.now());
     },
 
     /**
@@ -178,15 +178,19 @@ export async function createOrderDriver(world: World, shape: Shape) {
     },
     /** An operator resolves an intervention; the run carries it out later. */
     async resolve(interventionId: string, action: InterventionAction): Promise<void> {
-      await database.resolutions.submit({
-        to: { interventionId },
-        action,
-        note: '',
-        params: action === 'to_user' ? CARD : {},
-        actor: ACTOR,
-        twoPersonFen: Number.MAX_SAFE_INTEGER,
-        nowMs: world.now(),
-      });
+      // The second one approves what two persons have to decide.
+      for (const name of ['first', 'second']) {
+        const submitted = await database.resolutions.submit({
+          to: { interventionId },
+          action,
+          note: '',
+          params: action === 'to_user' ? CARD : {},
+          actor: { name, role: 'operator' },
+          approves: null,
+          nowMs: world.now(),
+        });
+        if (submitted.kind !== 'proposed') return;
+      }
     },
     async refunds(): Promise<{ number: string; status: string }[]> {
       const { rows } = await sql.query<{ number: string; status: string }>(

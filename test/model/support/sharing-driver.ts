@@ -5,7 +5,7 @@ import { createSharingActivities } from '../../../activities/sharing/activities'
 import { fen } from '../../../domain/money';
 import { createProcess, type Interruption } from './interruption';
 import { judgeIn, type OrderDriver } from './order-driver';
-import { ACTOR } from './world';
+import { SUBMISSION } from './world';
 
 /** Merchants that receive shares, which can be taken back. */
 export const RECEIVERS = ['1900000109', '1900000110'] as const;
@@ -35,7 +35,7 @@ export function createSharingDriver(driver: OrderDriver) {
       }));
       const number = { kind: 'given', outOrderNo: `${no}-s${label}` } as const;
       const request = { outTradeNo: no, number, guard: null, receivers, unfreezeRest };
-      return database.sharings.request(request, ACTOR, world.now());
+      return database.sharings.request(request, SUBMISSION, world.now());
     },
     async open(): Promise<OpenSharing[]> {
       const { rows } = await sql.query<OpenSharing>(

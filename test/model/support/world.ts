@@ -1,4 +1,5 @@
 // The database, WeChat's simulator and the clock that the model tests run on.
+import { putPolicy, putSetting } from '../../database/support/two-persons';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
@@ -17,6 +18,9 @@ import { createTestDatabase } from '../../support/test-database';
 import type { Interrupted } from './interruption';
 
 export const ACTOR = { name: 'shop', role: 'merchant' };
+
+/** A request of the shop. */
+export const SUBMISSION = { actor: ACTOR, guard: null, approves: null, body: {} };
 /** The least time between two refunds of one payment. */
 export const SPACING_MS = 1_000;
 /** The failed attempts before an intervention is opened. */
@@ -45,8 +49,7 @@ export async function startWorld(): Promise<World> {
   const sql = new Pool({ connectionString: own.url, max: 2 });
   const mail = await startReceiver();
   const database = openDatabase({ url: own.url, ...secrets, notifyUrl: mail.url, webhooks: false });
-  const any = { value: 'any', expectedVersion: null, actor: ACTOR } as const;
-  await database.settings.put('sharing_receivers', any);
+  await putSetting(database, 'sharing_receivers', 'any');
   const inbox = createInboxWriter({ url: own.url, ...secrets });
   const { simulator, credentials } = await start();
   const key = simulator.publicKeyOf();
@@ -73,11 +76,7 @@ export async function startWorld(): Promise<World> {
     'wechat.return',
   ] as const) {
     const policy = { ...DEFAULT_POLICIES[operation], maxAttempts: MAX_ATTEMPTS };
-    await database.policies.put(operation, {
-      policy,
-      expectedVersion: null,
-      actor: ACTOR,
-    });
+    await putPolicy(database, operation, policy);
   }
   let laterMs = 0;
   return {
