@@ -76,7 +76,7 @@ module.exports = {
     only('activities', ['domain', 'database', 'providers', 'workflows']),
     only('api', ['domain', 'config', 'database', 'providers', 'workflows']),
     only('cli', ['domain', 'config', 'database']),
-    only('simulator', ['domain']),
+    only('simulator', ['domain', 'config']),
     only('stack', []),
     only('workers', [
       'activities',
@@ -121,6 +121,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^api/' },
       to: { path: '^workflows/', pathNot: '^workflows/messages\\.ts$' },
+    },
+    {
+      name: 'simulator-sees-stop-signals-of-config-only',
+      severity: 'error',
+      from: { path: '^simulator/' },
+      to: { path: '^config/', pathNot: '^config/stop-signals\\.ts$' },
     },
     {
       name: 'prisma-stays-in-database',

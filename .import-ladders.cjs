@@ -7,7 +7,7 @@ module.exports = {
   domain: {
     files: ['money', 'error-catalogue', 'uuid'],
     rungs: [
-      ['orders', 'fulfilment'],
+      ['clients', 'orders', 'fulfilment'],
       ['interventions'],
       ['payments', 'refunds', 'sharing', 'patrol', 'retries', 'settings', 'temporal', 'outbound'],
       ['proposals'],
@@ -50,7 +50,7 @@ module.exports = {
     files: [],
     rungs: [
       ['http'],
-      ['temporal', 'proposals'],
+      ['admission', 'temporal', 'proposals'],
       ['health'],
       ['refunds', 'sharing'],
       ['orders'],
@@ -76,7 +76,7 @@ module.exports = {
     files: ['statistics'],
     rungs: [
       ['bare', 'ground'],
-      ['callbacks', 'orders', 'outage'],
+      ['callbacks', 'orders', 'outage', 'floods'],
     ],
   },
 };

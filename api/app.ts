@@ -1,27 +1,35 @@
 // Puts the HTTP side of the api together: routes, checks and error handling.
 import express, { type Express, type Request, type Response } from 'express';
 import type { Logger } from '../config/logger';
-import { isUnavailable } from '../database/core/classify-errors';
+import { isRowHeld, isUnavailable } from '../database/core/classify-errors';
+import { CALLBACK_PATH } from './admission/admission';
+import { holdPlace } from './admission/places';
 import type { createAuthentication } from './http/auth';
 import { requireRole } from './http/auth';
 import { readJsonBody } from './http/json-body';
 import { ApiError, sendProblem } from './http/problem';
 import type { Metrics } from './health/metrics';
+import { sharedNext } from './health/readings';
 import { createOpenApi } from './openapi';
 import type { Operation, Reply } from './http/operations';
 import type { createCallbackHandler } from './callbacks/callback-handler';
 
 export interface AppDeps {
-  readonly operations: readonly Operation[];
+  /** Null in a process without the role api. */
+  readonly operations: readonly Operation[] | null;
   readonly authenticate: ReturnType<typeof createAuthentication>;
-  readonly callback: ReturnType<typeof createCallbackHandler>;
+  /** Null in a process without the role callbacks. */
+  readonly callback: ReturnType<typeof createCallbackHandler> | null;
   /** The checks of `/readyz`; ready means that callbacks can be accepted. */
   readonly readiness: () => Promise<{ readonly ready: boolean; readonly checks: object }>;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-const READ_ONLY = ['/healthz', '/readyz', '/metrics', '/openapi.json'];
+const HEALTH = ['/healthz', '/readyz', '/metrics'];
+const OPENAPI = '/openapi.json';
+/** Scrapes of the metrics take milliseconds: so many of them begin in a second at most. */
+const SCRAPE_GAP_MS = 100;
 
 /**
  * Makes the Express app. No body parser runs before the callback handler, because that one needs
@@ -32,26 +40,9 @@ export function createApp(deps: AppDeps): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
-  app.all('/callbacks/wechat', deps.callback);
-  app.get('/healthz', (_request, response) =>
-    send(response, { status: 200, body: { status: 'ok' } }),
-  );
-  app.get('/readyz', async (_request, response) => {
-    const { ready, checks } = await deps.readiness();
-    send(response, {
-      status: ready ? 200 : 503,
-      body: { status: ready ? 'ok' : 'not ready', checks },
-    });
-  });
-  app.get('/metrics', async (_request, response) => {
-    const { registry } = deps.metrics;
-    response.setHeader('content-type', registry.contentType);
-    response.end(await registry.metrics());
-  });
-  const document = createOpenApi(deps.operations);
-  app.get('/openapi.json', (_request, response) => send(response, { status: 200, body: document }));
-  for (const operation of deps.operations) register(app, deps, operation);
-  refuseOtherMethods(app, deps.operations);
+  if (deps.callback) app.all(CALLBACK_PATH, deps.callback);
+  registerHealth(app, deps);
+  if (deps.operations) registerOperations(app, deps, deps.operations);
   app.use(() => {
     throw new ApiError('NOT_FOUND', 'This path does not exist; GET /openapi.json lists all paths');
   });
@@ -61,12 +52,42 @@ export function createApp(deps: AppDeps): Express {
   return app;
 }
 
-/** Refuses other methods of a path that exists: 405 with `Allow` (RFC 9110, 15.5.6). */
-function refuseOtherMethods(app: Express, operations: readonly Operation[]): void {
-  const methods = new Map(READ_ONLY.map((path) => [path, ['GET']]));
-  for (const { path, method } of operations) {
+/** Registers the routes that each process has. Their replies are shared. */
+function registerHealth(app: Express, { readiness, metrics: { registry } }: AppDeps): void {
+  const scrape = sharedNext(SCRAPE_GAP_MS, () => registry.metrics());
+  app.get('/healthz', (_request, response) =>
+    send(response, { status: 200, body: { status: 'ok' } }),
+  );
+  app.get('/readyz', async (_request, response) => {
+    const { ready, checks } = await readiness();
+    send(response, {
+      status: ready ? 200 : 503,
+      body: { status: ready ? 'ok' : 'not ready', checks },
+    });
+  });
+  app.get('/metrics', async (_request, response) => {
+    const text = await scrape();
+    response.setHeader('content-type', registry.contentType);
+    response.end(text);
+  });
+  refuseOtherMethods(app, new Map(HEALTH.map((path) => [path, ['GET']])));
+}
+
+/** Registers the operations and the document about them. */
+function registerOperations(app: Express, deps: AppDeps, operations: readonly Operation[]): void {
+  const document = createOpenApi(operations);
+  app.get(OPENAPI, (_request, response) => send(response, { status: 200, body: document }));
+  const methods = new Map([[OPENAPI, ['GET']]]);
+  for (const operation of operations) {
+    register(app, deps, operation);
+    const { path, method } = operation;
     methods.set(path, [...(methods.get(path) ?? []), method.toUpperCase()]);
   }
+  refuseOtherMethods(app, methods);
+}
+
+/** Refuses other methods of a path that exists: 405 with `Allow` (RFC 9110, 15.5.6). */
+function refuseOtherMethods(app: Express, methods: ReadonlyMap<string, readonly string[]>): void {
   for (const [path, offered] of methods) {
     const allow = offered
       .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
@@ -82,7 +103,7 @@ function refuseOtherMethods(app: Express, operations: readonly Operation[]): voi
 function register(app: Express, deps: AppDeps, operation: Operation): void {
   const count = (status: number) =>
     deps.metrics.requests.inc({ operation: operation.id, status: String(status) });
-  app[operation.method](operation.path, async (request: Request, response: Response) => {
+  const handle = async (request: Request, response: Response) => {
     response.on('finish', () => count(response.statusCode));
     const caller = deps.authenticate(request);
     requireRole(caller, operation.roles);
@@ -94,7 +115,10 @@ function register(app: Express, deps: AppDeps, operation: Operation): void {
       header: (name) => request.get(name),
     });
     send(response, reply);
-  });
+  };
+  app[operation.method](operation.path, (request, response) =>
+    holdPlace(() => handle(request, response)),
+  );
 }
 
 /** Reads the body. A call that may leave out the body may leave out its content type too. */
@@ -105,9 +129,8 @@ function bodyOf(request: Request, operation: Operation): Promise<unknown> {
 }
 
 function send(response: Response, { status, body }: Reply): void {
-  if (body === undefined) {
-    response.writeHead(status, { 'cache-control': 'no-store' });
-    response.end();
+  if (status === 204) {
+    response.writeHead(status, { 'cache-control': 'no-store' }).end();
     return;
   }
   const text = JSON.stringify(body);
@@ -140,6 +163,13 @@ function toApiError(deps: AppDeps, error: unknown, request: Request): ApiError {
     return new ApiError(
       'VALIDATION_ERROR',
       'The path or query of the request is not well-formed; check its percent-encoding',
+    );
+  }
+  if (isRowHeld(error)) {
+    deps.logger.warn({ err: error, method: request.method }, 'api.row_held');
+    return new ApiError(
+      'TEMPORARY_FAILURE',
+      'Another change of the same order or product takes too long; send the same request again',
     );
   }
   if (isUnavailable(error)) {

@@ -1,21 +1,27 @@
 // The api's composition root: makes its parts, starts the server and stops it.
+import type { IncomingMessage } from 'node:http';
 import { createLogger, type Logger } from '../config/logger';
 import { migrationsDir } from '../config/paths';
 import { ConfigurationError, loadSettings, type Settings } from '../config/settings';
-import { openDatabase, type Database } from '../database/database';
+import { onStopSignals } from '../config/stop-signals';
+import { LOCK_TIMEOUT_MS } from '../database/connections/limit-row-waits';
+import type { Database } from '../database/database';
 import { createHourlyAlerts } from '../database/interventions/hourly-alerts';
 import { createLoggedAlerts } from '../domain/interventions/alert';
 import { createInboxWriter } from '../database/inbox/inbox-writer';
 import { createSettingsProvider } from '../database/settings/runtime-settings';
 import { createWechatPayClient, type WechatPayClient } from '../providers/wechatpay/client';
+import { createAdmission } from './admission/admission';
+import { outsidePlace } from './admission/places';
 import { createApp } from './app';
 import { createCallbackHandler } from './callbacks/callback-handler';
 import { createDeliveryLog } from './callbacks/delivery-log';
 import { createBreaker } from './dispatcher/breaker';
 import { createDispatcher } from './dispatcher/dispatcher';
+import { createBacklogFollower } from './dispatcher/follow-backlog';
 import { createSweep } from './dispatcher/sweep';
 import { createAuthentication } from './http/auth';
-import { createBesideDatabase } from './http/deadline';
+import { createBesideDatabase, type BesideDatabase } from './http/deadline';
 import { createMetrics, type Metrics } from './health/metrics';
 import { createOutages } from '../database/retries/report-outages';
 import { createPatrolMetrics } from './patrol/metrics';
@@ -23,6 +29,7 @@ import { createPatrolWatch } from './patrol/watch-patrol';
 import type { Operation } from './http/operations';
 import { createPayments } from './orders/pay-parameters';
 import { createReadiness } from './health/readiness';
+import { checkStart, isCheck, logFindings } from './health/start-findings';
 import { callbackDeliveryOperations } from './callbacks/routes';
 import { orderOperations } from './orders/routes';
 import { interventionOperations, resolutionApproval } from './interventions/routes';
@@ -30,12 +37,15 @@ import { patrolOperations } from './patrol/routes';
 import { pointsOperations } from './products/points-routes';
 import { productOperations } from './products/routes';
 import { proposalOperations } from './proposals/routes';
+import { receiverOperations } from './sharing/receiver-routes';
 import { sharingApproval, sharingOperations } from './sharing/routes';
 import { refundApproval, refundOperations } from './refunds/routes';
 import { retryPolicyApproval, retryPolicyOperations } from './retries/routes';
 import { settingApproval, settingOperations } from './settings/routes';
+import { ApiError } from './http/problem';
 import { listen, stopListening } from './http/server';
 import { connectTemporal } from './temporal/connection';
+import { openConfigured } from './open-database';
 import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
 import { createPatrolSchedule } from './temporal/patrol-schedule';
 import { createWakeOrLeaveToSweep } from './temporal/wake-later';
@@ -43,27 +53,17 @@ import { createWakeOrLeaveToSweep } from './temporal/wake-later';
 /** WeChat's platform certificates change every few years; the new ones are in the list before. */
 const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
 
-/** Opens the database, and the pool of the inbox beside it. */
-function composeStores(settings: Settings, logger: Logger) {
-  const stores = {
-    url: settings.databaseUrl,
-    encryptionKeys: settings.encryptionKeys,
-    hashKey: settings.hashKey,
-    onIdleError: (error: Error) => logger.warn({ err: error }, 'database.connection_lost'),
-  };
-  const { notifyUrl } = settings.wechatpay;
-  const { sharing, twoPersonFen } = settings;
-  const webhooks = settings.webhook !== null;
-  return {
-    database: openDatabase({ ...stores, webhooks, notifyUrl, sharing, twoPersonFen }),
-    inbox: createInboxWriter(stores),
-  };
-}
-
 /** Makes the parts of the api; `end` stops them. */
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
-  const { database, inbox } = composeStores(settings, logger);
+  const onIdleError = (error: Error) => logger.warn({ err: error }, 'database.connection_lost');
+  const database = openConfigured(settings, { onIdleError, lockTimeoutMs: LOCK_TIMEOUT_MS });
+  const inbox = createInboxWriter({
+    url: settings.databaseUrl,
+    encryptionKeys: settings.encryptionKeys,
+    hashKey: settings.hashKey,
+    onIdleError,
+  });
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,
     publicKey: settings.wechatpay.publicKey ?? undefined,
@@ -76,50 +76,69 @@ function compose(settings: Settings, logger: Logger) {
     onFailure: (error, outTradeNo) => logger.warn({ err: error, outTradeNo }, 'temporal.no_answer'),
     claimRunToEnd: database.resolutions.claimRunToEnd,
   });
-  const { metrics, sweep, dispatcher, deliveries, temporalIsUp } = composeAfterReply({
-    database,
-    temporal,
-    runs,
-    logger,
-    now,
-  });
+  const roles = settings.apiRoles;
+  const afterReply = composeAfterReply({ roles, database, temporal, runs, logger, now });
+  const { metrics, sweep, dispatcher, deliveries, temporalIsUp } = afterReply;
   const { registry } = metrics;
   const watched = { settings, database, temporal, temporalIsUp, registry, logger, now };
   const patrolWatch = composePatrol(watched);
   const app = createApp({
-    operations: composeOperations({ settings, database, runs, wechatpay, metrics, now }),
+    operations: roles.has('api')
+      ? composeOperations({ settings, database, runs, wechatpay, metrics, now })
+      : null,
     authenticate: createAuthentication(settings.apiKeys),
-    callback: createCallbackHandler({
-      wechatpay,
-      inbox,
-      merchantId: settings.wechatpay.merchantId,
-      wakeOrder: (id, outTradeNo) => dispatcher.wakeOrder(id, outTradeNo),
-      wakeSharing: (outOrderNo) => dispatcher.wakeSharing(outOrderNo),
-      hourlyAlerts: hourlyAlerts(database, logger, now),
-      deliveries,
-      metrics,
-      logger,
-      now,
-    }),
-    readiness: createReadiness({
-      health: database.health,
-      migrationsDir: migrationsDir(),
-      temporal: () => temporal.health(),
-      now,
-    }),
+    callback: roles.has('callbacks')
+      ? createCallbackHandler({
+          ...dispatcher,
+          wechatpay,
+          inbox,
+          merchantId: settings.wechatpay.merchantId,
+          hourlyAlerts: hourlyAlerts(database, logger, now),
+          deliveries,
+          metrics,
+          logger,
+          now,
+        })
+      : null,
+    readiness: composeReadiness({ settings, database, temporal, now }),
     metrics,
     logger,
   });
+  const stopFindings = logFindings(settings, database, logger);
   return {
     app,
-    sweep,
-    patrolWatch,
     wechatpay,
+    /** Starts what runs beside the requests. */
+    start(): void {
+      if (!roles.has('ops')) return;
+      sweep.start();
+      patrolWatch.start();
+    },
     async end(): Promise<void> {
+      stopFindings();
+      afterReply.follower.stop();
       await Promise.all([sweep.stop(), patrolWatch.stop(), dispatcher.stop(), deliveries.stop()]);
       await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
     },
   };
+}
+
+/** Makes the checks of `/readyz`. */
+function composeReadiness(deps: {
+  settings: Settings;
+  database: Database;
+  temporal: ReturnType<typeof connectTemporal>;
+  now: () => number;
+}) {
+  const { settings, database, temporal, now } = deps;
+  return createReadiness({
+    health: database.health,
+    migrationsDir: migrationsDir(),
+    temporal: () => temporal.health(),
+    marks: database.alertMarks,
+    wechatpayHost: new URL(settings.wechatpay.baseUrl).host,
+    now,
+  });
 }
 
 function hourlyAlerts({ alertMarks: marks }: Database, logger: Logger, now: () => number) {
@@ -164,7 +183,8 @@ function composeOperations(deps: {
 }): Operation[] {
   const { settings, database, runs, now } = deps;
   const overrides = createSettingsProvider(database.settings, now);
-  const besideDatabase = createBesideDatabase(() => database.health.ping());
+  const waitBeside = createBesideDatabase(() => database.health.ping());
+  const besideDatabase: BesideDatabase = (work) => outsidePlace(waitBeside(work));
   const payments = createPayments({ ...deps, besideDatabase });
   const wakeOrLeaveToSweep = createWakeOrLeaveToSweep(deps.metrics.signals);
   const movements = { database, runs, wakeOrLeaveToSweep, now };
@@ -174,6 +194,7 @@ function composeOperations(deps: {
     ...orderOperations({ database, payments, runs, besideDatabase, settings, overrides, now }),
     ...refundOperations(movements),
     ...sharingOperations(movements),
+    ...receiverOperations({ database, now }),
     ...productOperations(database),
     ...pointsOperations(database),
     ...interventionOperations(interventions),
@@ -199,13 +220,14 @@ function composeOperations(deps: {
  * Makes the parts that work after the reply to a callback: they wake its run, log it and count it.
  */
 function composeAfterReply(deps: {
+  roles: Settings['apiRoles'];
   database: Database;
   temporal: ReturnType<typeof connectTemporal>;
   runs: OrderRuns;
   logger: Logger;
   now: () => number;
 }) {
-  const { database, temporal, runs, logger, now } = deps;
+  const { roles, database, temporal, runs, logger, now } = deps;
   const alerts = createLoggedAlerts(logger);
   const { dependencies, overdue } = database;
   const outages = createOutages({ alerts, dependencies, logger, now });
@@ -226,12 +248,16 @@ function composeAfterReply(deps: {
     temporalUp: async () => breaker.state() === 'closed' && (await ping().then(() => true)),
     now,
   });
-  const sweep = createSweep({ overdue, runs, breaker, outages, ping, logger, now });
+  const marks = database.alertMarks;
+  const sweep = createSweep({ overdue, runs, breaker, outages, marks, ping, logger, now });
+  const follower = createBacklogFollower({ overdue, breaker, ping, logger, now });
+  const backlog = roles.has('ops') ? sweep : follower;
   return {
     metrics,
     sweep,
     temporalIsUp: () => breaker.state() === 'closed',
-    dispatcher: createDispatcher({ runs, breaker, sweep, metrics, logger }),
+    follower,
+    dispatcher: createDispatcher({ runs, breaker, sweep: backlog, metrics, logger }),
     deliveries: createDeliveryLog({
       append: (batch) => database.callbackDeliveries.append(batch),
       metrics,
@@ -241,17 +267,33 @@ function composeAfterReply(deps: {
   };
 }
 
+/** The name of the API key that a request was sent with; null without a valid one. */
+function nameOfKey(
+  authenticate: ReturnType<typeof createAuthentication>,
+  request: IncomingMessage,
+): string | null {
+  try {
+    return authenticate(request).name;
+  } catch (error) {
+    if (error instanceof ApiError) return null;
+    throw error;
+  }
+}
+
 async function main(): Promise<void> {
+  if (isCheck()) process.exit(await checkStart(openConfigured));
   const settings = loadSettings();
   const logger = createLogger({ level: settings.logLevel, service: 'api' });
   const parts = compose(settings, logger);
-  const { app, sweep, patrolWatch, wechatpay } = parts;
-  const server = await listen(app, settings.port);
-  logger.info({ port: settings.port }, 'api.listening');
+  const { app, wechatpay } = parts;
+  const authenticate = createAuthentication(settings.apiKeys);
+  const admission = createAdmission((request) => nameOfKey(authenticate, request));
+  const server = await listen(admission.wrap(app), settings.port);
+  admission.takeOver(server);
+  logger.info({ port: settings.port, roles: [...settings.apiRoles] }, 'api.listening');
   void wechatpay.warmUp();
   const refresh = setInterval(() => void wechatpay.refreshCertificates(), CERTIFICATE_REFRESH_MS);
-  sweep.start();
-  patrolWatch.start();
+  parts.start();
 
   const stop = async () => {
     logger.info('api.stopping');
@@ -260,14 +302,16 @@ async function main(): Promise<void> {
     await parts.end();
     logger.info('api.stopped');
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
+  onStopSignals({
+    signals: ['SIGTERM', 'SIGINT'],
+    stop: () => {
       stop().then(
         () => process.exit(0),
         () => process.exit(1),
       );
-    });
-  }
+    },
+    onOverdue: () => logger.error('api.stop_overdue'),
+  });
 }
 
 main().catch((error: unknown) => {

@@ -118,14 +118,9 @@ function propertiesOf(schema: z.ZodType): [string, object][] {
 function responses(operation: Operation): object {
   const good = Object.entries(operation.replies).map(([status, description]) => [
     status,
-    Number(status) === 204
-      ? { description }
-      : Number(status) < 300
-        ? {
-            description,
-            content: { 'application/json': { schema: toSchema(operation.reply, 'output') } },
-          }
-        : { description, content: problemContent() },
+    Number(status) < 300
+      ? { description, ...contentOf(Number(status) === 204 ? undefined : operation.reply) }
+      : { description, content: problemContent() },
   ]);
   const bad = Object.entries(PROBLEMS).map(([status, description]) => [
     status,
@@ -133,6 +128,9 @@ function responses(operation: Operation): object {
   ]);
   return Object.fromEntries([...bad, ...good]) as object;
 }
+
+const contentOf = (reply: z.ZodType | undefined) =>
+  reply && { content: { 'application/json': { schema: toSchema(reply, 'output') } } };
 
 const problemContent = () => ({
   'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },

@@ -1,6 +1,7 @@
 // `npm run bench`: measures the cost of Oncepay, as ratios, in turns in one run.
 import { parseArgs } from 'node:util';
 import { measureCallbacks } from './callbacks/measure-callbacks';
+import { measureFloods } from './floods/measure-floods';
 import { startGround, type Ground } from './ground/ground';
 import { measureMemory, MEMORY_ORDERS } from './measure-memory';
 import { measureOrders } from './orders/measure-orders';
@@ -12,13 +13,14 @@ import {
 } from './outage/measure-outage';
 import {
   renderCallbacks,
+  renderFloods,
   renderMemory,
   renderOrders,
   renderOutage,
   type Report,
 } from './render-reports';
 
-const HELP = `npm run bench [-- callbacks|orders|memory|outage]
+const HELP = `npm run bench [-- callbacks|orders|memory|outage|floods]
 
 Measures on this machine, in turns and as ratios: the callback path against a bare floor (G1), an
 order against a bare workflow (G5). Takes about four minutes. The exit code is 1 only when a
@@ -29,6 +31,7 @@ target is printed, but is no failure.
   outage          takes WeChat away for ${OUTAGE_MINUTES} minutes over ${OUTAGE_ORDERS} open orders
   --orders <n>    n orders instead
   --minutes <n>   takes WeChat away for n minutes instead, at most ${MAX_OUTAGE_MINUTES}
+  floods          sends good callbacks while others flood the api
   --only <name>   the same as the name alone
 `;
 
@@ -49,6 +52,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
     renderMemory(await measureMemory(ground, log, orders ?? MEMORY_ORDERS)),
   outage: async (ground, log, { orders, minutes }) =>
     renderOutage(await measureOutage(ground, log, { orders: orders ?? OUTAGE_ORDERS, minutes })),
+  floods: async (ground, log) => renderFloods(await measureFloods(ground, log)),
 };
 const BY_DEFAULT = ['callbacks', 'orders'];
 

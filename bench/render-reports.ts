@@ -1,5 +1,6 @@
 // Renders the results of the measurements as lines and tables.
 import { CALLERS, type CallbackKind, type CallbackResult } from './callbacks/measure-callbacks';
+import type { LayoutResult, Waits } from './floods/measure-floods';
 import type { MemoryResult } from './measure-memory';
 import type { OrderResult } from './orders/measure-orders';
 import type { OutageResult } from './outage/measure-outage';
@@ -155,5 +156,32 @@ export function renderOutage(result: OutageResult): Report {
       ].join('\n'),
     ].join('\n\n'),
     problems: musts.filter(({ held }) => !held).map(({ what, seen }) => `${what}: ${seen}`),
+  };
+}
+
+export function renderFloods(layouts: readonly LayoutResult[]): Report {
+  const waits = ({ p50, p99, worst }: Waits) => [show(p50), show(p99), show(worst)];
+  const worstOf = ({ floods }: LayoutResult) =>
+    Math.max(...floods.flatMap(({ onNew, onKept }) => [onNew.p99, onKept.p99]));
+  const tables = layouts.map(({ layout, floods }) =>
+    table([
+      [layout, 'conns', 'per s', 'new p50', 'p99', 'max', 'kept p50', 'p99', 'max', 'replies'],
+      ...floods.map(({ name, connections, perSecond, onNew, onKept, tally }) => [
+        name,
+        show(connections),
+        show(perSecond),
+        ...waits(onNew),
+        ...waits(onKept),
+        Object.entries(tally?.statuses ?? {})
+          .map(([status, count]) => `${count} × ${status}`)
+          .join(', '),
+      ]),
+    ]),
+  );
+  const summary = layouts.map((one) => `${one.layout} ${show(worstOf(one))} ms`).join(', ');
+  return {
+    line: `Floods: the highest p99 of good callbacks: ${summary} (targets 500 and 200)`,
+    table: tables.join('\n\n'),
+    problems: layouts.flatMap(({ problems }) => problems),
   };
 }

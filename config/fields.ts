@@ -10,8 +10,10 @@ import { formatDuration, MAX_DURATION_MS, parseDurationMs } from './durations';
 export const ROLES = ['merchant', 'operator', 'admin', 'viewer'] as const;
 export type Role = (typeof ROLES)[number];
 
+/** One secret of a client. A client that changes its secret has two for a while. */
 export interface ApiKey {
-  readonly name: string;
+  /** Name of the client. */
+  readonly client: string;
   readonly role: Role;
   /** SHA-256 of the secret. The api compares it in constant time. */
   readonly secretHash: Buffer;
@@ -32,6 +34,9 @@ export const port = z
   .refine((value) => value <= 65_535, 'must be a port number, 0 to 65535');
 
 export const text = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected);
+
+/** An IPv4 or IPv6 address, or a name of this host. */
+export const host = text(/^[\w.:%-]{1,255}$/, 'must be an address of this host, like 127.0.0.1');
 
 export const temporalAddress = text(
   /^(\[[\da-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?$/,
@@ -104,26 +109,52 @@ export const databaseUrl = z.string().superRefine((value, context) => {
   }
 });
 
+/** A client needs two secrets to change from one to the other without a gap, and never more. */
+const MAX_SECRETS = 2;
+
 export const apiKeys = z.string().transform((value, context): ApiKey[] => {
   const keys: ApiKey[] = [];
+  const refuse = (message: string) => context.addIssue({ code: 'custom', message });
   for (const entry of value.split(',').map((part) => part.trim())) {
-    const [, name = '', role = '', secret = ''] = /^([^:]+):([^:]+):(.+)$/.exec(entry) ?? [];
+    const [, client = '', role = '', secret = ''] = /^([^:]+):([^:]+):(.+)$/.exec(entry) ?? [];
     const known = ROLES.find((candidate) => candidate === role);
-    if (!known || !/^[\w.-]{1,64}$/.test(name)) {
-      context.addIssue({
-        code: 'custom',
-        message: `must be name:role:secret,… with a role of ${ROLES.join(', ')}`,
-      });
+    if (!known || !/^[\w.-]{1,64}$/.test(client)) {
+      refuse(`must be name:role:secret,… with a role of ${ROLES.join(', ')}`);
       return z.NEVER;
     }
-    keys.push({ name, role: known, secretHash: createHash('sha256').update(secret).digest() });
+    keys.push({ client, role: known, secretHash: createHash('sha256').update(secret).digest() });
   }
-  const repeated =
-    new Set(keys.map((entry) => entry.name)).size < keys.length ||
-    new Set(keys.map((entry) => entry.secretHash.toString('hex'))).size < keys.length;
-  if (repeated) context.addIssue({ code: 'custom', message: 'must not repeat a name or a secret' });
+  clientProblems(keys).forEach(refuse);
   return keys;
 });
+
+interface Entry extends ApiKey {
+  /** In the list, from 1. A message names an entry by it, and so quotes no part of a key. */
+  readonly place: number;
+}
+
+function clientProblems(keys: readonly ApiKey[]): string[] {
+  const entries = keys.map((one, index): Entry => ({ ...one, place: index + 1 }));
+  const places = (group: readonly Entry[]) => group.map(({ place }) => place).join(', ');
+  const clients = grouped(entries, ({ client }) => client);
+  return [
+    ...grouped(entries, ({ secretHash }) => secretHash.toString('hex'))
+      .filter((group) => group.length > 1)
+      .map((group) => `must not repeat a secret: entries ${places(group)}`),
+    ...clients
+      .filter((group) => new Set(group.map(({ role }) => role)).size > 1)
+      .map((group) => `must not give one name two roles: entries ${places(group)}`),
+    ...clients
+      .filter((group) => group.length > MAX_SECRETS)
+      .map((group) => `must not give one name more than two secrets: entries ${places(group)}`),
+  ];
+}
+
+function grouped(entries: readonly Entry[], by: (entry: Entry) => string): Entry[][] {
+  const groups = new Map<string, Entry[]>();
+  for (const entry of entries) groups.set(by(entry), [...(groups.get(by(entry)) ?? []), entry]);
+  return [...groups.values()];
+}
 
 export const encryptionKeys = z.string().transform((value, context): EncryptionKey[] => {
   const keys = value.split(',').map((entry) => {
@@ -193,6 +224,19 @@ export const durations = z.string().transform((value, context): number[] => {
   const list = value.split(',').map((part) => parseDurationMs(part) ?? 0);
   if (list.length <= 100 && list.every((ms) => ms > 0 && ms <= MAX_DURATION_MS)) return list;
   context.addIssue({ code: 'custom', message: 'must be times like 30s,1m,2m, each up to 7d' });
+  return z.NEVER;
+});
+
+/** The parts of the api that a process can run. */
+export const API_ROLES = ['callbacks', 'api', 'ops'] as const;
+export type ApiRole = (typeof API_ROLES)[number];
+
+export const apiRoles = z.string().transform((value, context): ReadonlySet<ApiRole> => {
+  const names = value.split(',').map((part) => part.trim());
+  const known = API_ROLES.filter((role) => names.includes(role));
+  if (known.length === new Set(names).size) return new Set(known);
+  const message = `must be one or more of ${API_ROLES.join(', ')}`;
+  context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });
 

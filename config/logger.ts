@@ -19,9 +19,9 @@ const REDACTED = '[redacted]';
 const MAX_DEPTH = 6;
 
 /**
- * Makes a logger of JSON lines: event name and ids. An error keeps its type, message, stack and
- * code; its other properties are dropped. The bindings of a child logger are not checked, because
- * pino formats them itself: give it ids alone.
+ * Makes a logger of JSON lines: event name and ids. An error keeps its type, message, code and the
+ * frames of its stack; its other properties are dropped. The bindings of a child logger are not
+ * checked, because pino formats them itself: give it ids alone.
  * @param options.destination where the lines go; stdout by default
  */
 export function createLogger(options: {
@@ -71,7 +71,20 @@ function redactValue(value: unknown, depth: number): unknown {
 }
 
 function serializeError(error: Error): object {
-  const { name, message, stack } = error;
+  const { name, message } = error;
   const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
-  return { type: name, message: message.slice(0, 1_000), stack, ...code };
+  return { type: name, message: message.slice(0, 1_000), stack: framesOf(error), ...code };
+}
+
+/**
+ * The stack without the message, which begins it: the message stands beside it, and is cut there. A
+ * message may have lines that look like frames.
+ */
+function framesOf({ message, stack = '' }: Error): string {
+  const start = stack.indexOf(message);
+  const rest = start < 0 ? stack : stack.slice(start + message.length);
+  return rest
+    .split('\n')
+    .filter((line) => /^ +at /.test(line))
+    .join('\n');
 }

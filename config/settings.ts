@@ -1,6 +1,5 @@
 // Reads the environment, checks it, and makes the settings of a process.
 import type { KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 import { fen, type Fen } from '../domain/money';
@@ -11,8 +10,11 @@ import {
   type RuntimeSettingName,
 } from '../domain/settings/runtime-settings';
 import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues';
+import { checkNames } from './check-names';
+import { findUnsafe, findWeak } from './check-safety';
 import * as field from './fields';
-import type { ApiKey, EncryptionKey } from './fields';
+import type { ApiKey, ApiRole, EncryptionKey } from './fields';
+import { readValues, type Environment } from './read-values';
 
 export type Profile = 'development' | 'test' | 'production';
 
@@ -21,6 +23,8 @@ export interface Settings {
   readonly profile: Profile;
   readonly logLevel: string;
   readonly port: number;
+  /** The address that the HTTP server listens at; null: every address of this host. */
+  readonly host: string | null;
   readonly databaseUrl: string;
   readonly temporal: TemporalSettings;
   readonly wechatpay: WechatPaySettings;
@@ -49,7 +53,11 @@ export interface Settings {
   readonly given: readonly RuntimeSettingName[];
   /** The task queues that a worker process serves. */
   readonly taskQueues: readonly TaskQueue[];
+  /** The parts of the api that an api process runs. */
+  readonly apiRoles: ReadonlySet<ApiRole>;
   readonly buildId: string | null;
+  /** What the environment has that is accepted and still wrong or weak. No line quotes a secret. */
+  readonly warnings: readonly string[];
 }
 
 export interface TemporalSettings {
@@ -74,15 +82,6 @@ export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-interface FilledEnvironment {
-  readonly values: Record<string, string>;
-  /** Variables whose `_FILE` can't be read. That is reported once, not also as missing. */
-  readonly unreadable: ReadonlySet<string>;
-}
-
-const SECRET = /^(WECHATPAY|ONCEPAY|FEISHU)_|^DATABASE_URL_FILE$|^TEMPORAL_API_KEY_FILE$/;
 /** Names of `@temporalio/envconfig` that lead to files, or to a profile in one of them. */
 const OF_TEMPORAL_FILES = /^TEMPORAL_(PROFILE|CONFIG_FILE|TLS_.+_(PATH|DATA))$/;
 const DEFAULT_LOG_LEVEL = { development: 'info', test: 'warn', production: 'info' } as const;
@@ -97,9 +96,11 @@ function schema(production: boolean) {
       )
       .optional(),
     PORT: field.port,
+    ONCEPAY_HOST: field.host.optional(),
     DATABASE_URL: field.databaseUrl,
     TEMPORAL_ADDRESS: field.temporalAddress,
     WECHATPAY_BASE_URL: address.default('https://api.mch.weixin.qq.com'),
+    ONCEPAY_ALLOW_BASE_URL: z.enum(['off', 'on'], 'must be off or on').default('off'),
     WECHATPAY_APP_ID: field.text(/^\w{1,32}$/, 'must be 1–32 letters, digits or underscores'),
     WECHATPAY_MERCHANT_ID: field.text(/^\d{1,32}$/, 'must be 1–32 digits'),
     WECHATPAY_MERCHANT_SERIAL: field.text(
@@ -128,6 +129,7 @@ function schema(production: boolean) {
     ONCEPAY_UNFREEZE_AFTER: field.unfreezeAfter.default(DEFAULT_SHARING.unfreezeAfterMs),
     ONCEPAY_TWO_PERSON_FEN: field.fenLimit.default(fen(DEFAULT_TWO_PERSON_FEN)),
     ONCEPAY_TASK_QUEUES: field.taskQueues.default(TASK_QUEUE_NAMES),
+    ONCEPAY_API_ROLES: field.apiRoles.default(new Set(field.API_ROLES)),
     ONCEPAY_BUILD_ID: field
       .text(/^[\w.-]{1,128}$/, 'must be 1–128 letters, digits, hyphens, dots or underscores')
       .optional(),
@@ -140,15 +142,27 @@ export const ENVIRONMENT_NAMES: readonly string[] = [
   ...Object.keys(schema(false).shape),
 ];
 
+/** All that is known about an environment. */
+export interface EnvironmentFindings {
+  /** Null when there are problems. */
+  readonly settings: Settings | null;
+  /** They stop the start. No line quotes a value. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 /**
- * Reads the settings. A secret may also be given as the path of a file in `<NAME>_FILE`.
- * @throws ConfigurationError that names every missing or bad variable and quotes no value
+ * Reads and checks an environment. A secret may also be given as the path of a file in
+ * `<NAME>_FILE`. In production, whatever is unsafe is a problem; elsewhere it is a warning.
  */
-export function loadSettings(env: Environment = process.env): Settings {
+export function checkEnvironment(env: Environment = process.env): EnvironmentFindings {
   const problems: string[] = [];
-  const { values, unreadable } = withFiles(env, problems);
+  const { values, names, unreadable, openToAll } = readValues(env, problems);
+  const named = checkNames(names, ENVIRONMENT_NAMES);
+  problems.push(...named.problems);
   const profile = readProfile(values, problems);
-  const parsed = schema(profile === 'production').safeParse(values);
+  const isProduction = profile === 'production';
+  const parsed = schema(isProduction).safeParse(values);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
       const name = issue.path.join('.');
@@ -157,13 +171,39 @@ export function loadSettings(env: Environment = process.env): Settings {
     }
   }
   problems.push(...pairProblems(values, unreadable));
+  // Empty must not mean "all": a process that was meant to have no role would take callbacks.
+  if (env['ONCEPAY_API_ROLES'] === '') {
+    problems.push('ONCEPAY_API_ROLES is empty: name its roles, or leave it out for all of them');
+  }
   const temporal = readTemporal(values, problems);
+  const unsafe = findUnsafe(values).filter((line) => !isReported(line, problems));
+  if (isProduction) problems.push(...unsafe);
+  const temporalHasTls = Boolean(temporal?.connection.tls);
+  const weak = findWeak({ values, openToAll, temporalHasTls });
+  const warnings = [...named.warnings, ...(isProduction ? [] : unsafe), ...weak];
   if (!parsed.success || temporal === null || problems.length > 0) {
-    const list = [...new Set(problems)].map((problem) => `  ${problem}`).join('\n');
-    throw new ConfigurationError(`Correct these environment variables, then start again:\n${list}`);
+    return { settings: null, problems: [...new Set(problems)], warnings };
   }
   const given = OVERRIDABLE.filter((name) => values[variableOf(name)] !== undefined);
-  return toSettings(profile, parsed.data, temporal, given);
+  const settings = toSettings(profile, parsed.data, temporal, given);
+  return { settings: { ...settings, warnings }, problems: [], warnings };
+}
+
+/**
+ * Reads the settings, like {@link checkEnvironment}.
+ * @throws ConfigurationError that names every missing or bad variable and quotes no value
+ */
+export function loadSettings(env: Environment = process.env): Settings {
+  const { settings, problems } = checkEnvironment(env);
+  if (settings) return settings;
+  const list = problems.map((problem) => `  ${problem}`).join('\n');
+  throw new ConfigurationError(`Correct these environment variables, then start again:\n${list}`);
+}
+
+/** True when the variable that a line begins with has a problem already. */
+function isReported(line: string, problems: readonly string[]): boolean {
+  const [name = ''] = line.split(' ');
+  return problems.some((problem) => problem.startsWith(`${name} `));
 }
 
 const variableOf = (name: RuntimeSettingName) => `ONCEPAY_${name.toUpperCase()}`;
@@ -179,7 +219,7 @@ const OVERRIDABLE: readonly RuntimeSettingName[] = RUNTIME_SETTING_NAMES.filter(
  */
 export function loadDatabaseUrl(env: Environment = process.env): string {
   const problems: string[] = [];
-  const { values } = withFiles(pick(env, 'DATABASE_URL'), problems);
+  const { values } = readValues(pick(env, 'DATABASE_URL'), problems);
   const parsed = field.databaseUrl.safeParse(values['DATABASE_URL']);
   if (parsed.success && problems.length === 0) return parsed.data;
   const problem = parsed.error?.issues[0]?.message;
@@ -191,38 +231,12 @@ function pick(env: Environment, name: string): Environment {
   return { [name]: env[name], [`${name}_FILE`]: env[`${name}_FILE`] };
 }
 
+/** Not said means production: development and test have to be said. */
 function readProfile(env: Environment, problems: string[]): Profile {
-  const value = env['NODE_ENV'] ?? 'development';
+  const value = env['NODE_ENV'] ?? 'production';
   if (value === 'development' || value === 'test' || value === 'production') return value;
   problems.push('NODE_ENV must be development, test or production');
   return 'production';
-}
-
-/**
- * Drops empty variables, which count as missing, and fills X from `X_FILE` with the file's text
- * without its last line break.
- */
-function withFiles(env: Environment, problems: string[]): FilledEnvironment {
-  const values: Record<string, string> = {};
-  const unreadable = new Set<string>();
-  for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && value !== '') values[name] = value;
-  }
-  for (const [fileName, path] of Object.entries(values)) {
-    if (!fileName.endsWith('_FILE') || !SECRET.test(fileName)) continue;
-    const name = fileName.slice(0, -'_FILE'.length);
-    if (values[name] !== undefined)
-      problems.push(`${name} and ${fileName} are both set: remove one of them`);
-    else {
-      try {
-        values[name] = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-      } catch {
-        problems.push(`${fileName} names a file that can't be read`);
-        unreadable.add(name);
-      }
-    }
-  }
-  return { values, unreadable };
 }
 
 function pairProblems(values: Environment, unreadable: ReadonlySet<string>): string[] {
@@ -258,11 +272,12 @@ function toSettings(
   env: z.output<ReturnType<typeof schema>>,
   temporal: TemporalSettings,
   given: readonly RuntimeSettingName[],
-): Settings {
+): Omit<Settings, 'warnings'> {
   return {
     profile,
     logLevel: env.ONCEPAY_LOG_LEVEL ?? DEFAULT_LOG_LEVEL[profile],
     port: env.PORT,
+    host: env.ONCEPAY_HOST ?? null,
     databaseUrl: env.DATABASE_URL,
     temporal,
     wechatpay: wechatPaySettings(env),
@@ -285,6 +300,7 @@ function toSettings(
     queryGapsMs: env.ONCEPAY_QUERY_SCHEDULE,
     given,
     taskQueues: env.ONCEPAY_TASK_QUEUES,
+    apiRoles: env.ONCEPAY_API_ROLES,
     buildId: env.ONCEPAY_BUILD_ID ?? null,
   };
 }

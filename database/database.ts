@@ -1,6 +1,7 @@
 // Opens the database and wires the functions of all its rooms.
 import { DEFAULT_SHARING, DEFAULT_TWO_PERSON_FEN } from '../domain/settings/runtime-settings';
 import { PrismaClient } from '../generated/prisma/client';
+import { createRowLimit } from './connections/limit-row-waits';
 import { modelAdapter } from './connections/model-adapter';
 import { openPool } from './connections/open-connections';
 import { createResolutions } from './resolutions/resolutions';
@@ -36,6 +37,7 @@ import { createRunViews } from './core/read-run-view';
 import { createSettingChanges } from './settings/change-setting';
 import { createRuntimeSettings } from './settings/runtime-settings';
 import { createShareReturns } from './refunds/record-share-return';
+import { createKnownReceivers } from './sharing/keep-known-receivers';
 import { createSharingRequests } from './sharing/request-sharing';
 import { createSharings } from './sharing/run-sharing';
 
@@ -46,6 +48,11 @@ export interface DatabaseOptions {
   readonly hashKey: Buffer;
   /** The size of the pool; 16 when left out. */
   readonly maxConnections?: number;
+  /**
+   * A statement waits this long for a row that another transaction holds. When left out, it waits
+   * until its own time limit.
+   */
+  readonly lockTimeoutMs?: number;
   /** True when a webhook of the shop is configured: only then webhook deliveries are written. */
   readonly webhooks: boolean;
   /** WeChat calls this URL about refunds of payments that belong to no order of ours. */
@@ -69,6 +76,8 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 const TRANSACTION_WAIT_MS = 4_000;
 const TRANSACTION_TIMEOUT_MS = 8_000;
 const DEFAULT_CONNECTIONS = 16;
+/** Work on one order or product takes at most this part of the pool. */
+const PART_OF_ONE_ROW = 1 / 4;
 /** All functions of the database, by room. */
 export type Database = ReturnType<typeof openDatabase>;
 
@@ -78,15 +87,18 @@ export type Database = ReturnType<typeof openDatabase>;
  * @throws DatabaseUrlError when the URL can't be used
  */
 export function openDatabase(options: DatabaseOptions) {
+  const maxConnections = options.maxConnections ?? DEFAULT_CONNECTIONS;
+  const { lockTimeoutMs } = options;
   const pool = openPool({
     url: options.url,
     applicationName: 'oncepay',
-    maxConnections: options.maxConnections ?? DEFAULT_CONNECTIONS,
+    maxConnections,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     queryTimeoutMs: QUERY_TIMEOUT_MS,
     settings: {
       statement_timeout: String(STATEMENT_TIMEOUT_MS),
       idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+      ...(lockTimeoutMs === undefined ? {} : { lock_timeout: String(lockTimeoutMs) }),
     },
     onIdleError: options.onIdleError,
   });
@@ -96,6 +108,7 @@ export function openDatabase(options: DatabaseOptions) {
   });
   const context: DatabaseContext = {
     prisma,
+    limitRows: createRowLimit(Math.max(1, Math.floor(maxConnections * PART_OF_ONE_ROW))),
     cipher: createFieldCipher(options.encryptionKeys),
     hash: createKeyedHash(options.hashKey),
     webhooks: options.webhooks,
@@ -126,6 +139,7 @@ export function openDatabase(options: DatabaseOptions) {
     refundRequests: createRefundRequests(context),
     shareReturns: createShareReturns(context),
     sharings: { ...createSharings(context), ...createSharingRequests(context) },
+    receivers: createKnownReceivers(context),
     policies: createRetryPolicies(context),
     settings: { ...createRuntimeSettings(context), ...createSettingChanges(context) },
     budgets: createRetryBudgets(context),

@@ -1,5 +1,6 @@
 // `npm run demo`: starts everything on this machine, plays the scenarios, prints a table.
 import { parseArgs } from 'node:util';
+import { onStopSignals, SIGNAL_EXIT_CODES, type StopSignal } from '../config/stop-signals';
 import { isNpmScript } from '../stack/processes/system-environment';
 import { playScenarios, type Result } from './play-scenarios';
 import { allScenarios } from './scenarios/all';
@@ -19,9 +20,6 @@ const PARENT_CHECK_MS = 250;
 const LEGEND = `ms: the time from a scenario’s first request until its result was seen. The first
 scenario takes longer because it warms everything up. The lost callback and the unpaid order run
 beside the others.`;
-/** The exit code that a shell sees of a program that a signal ended. */
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-type StopSignal = keyof typeof EXIT_CODES;
 
 const startedAt = performance.now();
 const out = { silent: false, isUp: false };
@@ -63,24 +61,16 @@ async function run(demo: Demo, once: boolean): Promise<number> {
 }
 
 /**
- * Resolves with the first signal that ends the demo; a second signal ends it at once. A signal to
- * npm ends npm and its shell but isn't passed on, so a parent process that is gone counts as
- * SIGTERM.
+ * Resolves with the first signal that ends the demo. A signal to npm ends npm and its shell but
+ * isn't passed on, so a parent process that is gone counts as SIGTERM. When this process ends
+ * early, the stack's guardian stops the rest.
  */
 function nextSignal(): Promise<StopSignal> {
   return new Promise((resolve) => {
     const parent = process.ppid;
     const watch = () => (process.ppid === parent ? undefined : resolve('SIGTERM'));
     if (isNpmScript()) setInterval(watch, PARENT_CHECK_MS).unref();
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      let again = false;
-      process.on(signal, () => {
-        // The stack's guardian stops the rest as soon as this process has ended.
-        if (again) process.exit(EXIT_CODES[signal]);
-        again = true;
-        resolve(signal);
-      });
-    }
+    onStopSignals({ signals: ['SIGINT', 'SIGTERM', 'SIGHUP'], stop: resolve });
   });
 }
 
@@ -100,7 +90,7 @@ async function main(): Promise<number> {
       signalled.then((signal) => {
         print(`\n${signal}: stopping …`);
         out.silent = true;
-        return out.isUp ? 0 : EXIT_CODES[signal];
+        return out.isUp ? 0 : SIGNAL_EXIT_CODES[signal];
       }),
     ]);
   } finally {

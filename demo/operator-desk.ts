@@ -5,6 +5,7 @@ import type { Oncepay } from '../stack/oncepay';
 import {
   patrolList,
   policyReply,
+  receiverReply,
   interventionList,
   resolutionReply,
   type PatrolReply,
@@ -35,6 +36,8 @@ export interface OperatorDesk {
   policy(operation: RetryOperation): Promise<PolicyReply>;
   /** Replaces the current policy, whatever its version. */
   putPolicy(operation: RetryOperation, policy: PolicyReply): Promise<void>;
+  /** The admin makes a merchant known, so that payments can be shared with it. */
+  addReceiver(merchantId: string): Promise<void>;
   /** The patrol's runs, the newest first. */
   patrols(): Promise<PatrolReply[]>;
 }
@@ -70,6 +73,10 @@ export function createOperatorDesk(oncepay: Pick<Oncepay, 'call'>): OperatorDesk
       const { version: _replaced, ...body } = policy;
       const path = `/v1/retry-policies/${operation}`;
       await call(policyReply, 'PUT', path, { as: 'admin', body });
+    },
+    async addReceiver(account) {
+      const body = { type: 'MERCHANT_ID', account };
+      await call(receiverReply, 'POST', '/v1/receivers', { as: 'admin', body });
     },
     patrols: async () => (await call(patrolList, 'GET', '/v1/patrol/runs?limit=200')).data,
   };

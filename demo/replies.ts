@@ -76,6 +76,8 @@ export const resolutionReply = z.object({
 export const policyReply = z.looseObject({ version: z.int(), max_attempts: z.int() });
 export type PolicyReply = z.infer<typeof policyReply>;
 
+export const receiverReply = z.object({ id: z.string() });
+
 export const patrolList = z.object({
   data: z.array(
     z.object({

@@ -30,6 +30,11 @@ export const ERRORS = {
     retry: false,
     title: 'The Idempotency-Key was used with another body',
   },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    retry: true,
+    title: 'Too many requests are under way',
+  },
   ORDER_NOT_PAYABLE: { status: 409, retry: false, title: 'The order can no longer be paid' },
   ORDER_ALREADY_PAID: { status: 409, retry: false, title: 'The order is already paid' },
   OUT_OF_STOCK: { status: 409, retry: false, title: 'There is not enough stock' },
@@ -101,6 +106,11 @@ export const ERRORS = {
     title: 'The sharing exceeds what is left to share',
   },
   SHARING_LIMIT: { status: 409, retry: false, title: 'The order has too many profit sharings' },
+  RECEIVER_UNKNOWN: {
+    status: 409,
+    retry: false,
+    title: 'The sharing names a receiver that is not known',
+  },
   SHARING_RESERVED: {
     status: 409,
     retry: false,

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { onStopSignals } from '../config/stop-signals';
 import {
   createMerchantCredentials,
   merchantFor,
@@ -114,9 +115,7 @@ async function main(): Promise<void> {
     return;
   }
   const simulator = await start(flags);
-  const stop = (): void => void simulator.close();
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  onStopSignals({ signals: ['SIGTERM', 'SIGINT'], stop: () => void simulator.close() });
 }
 
 main().catch((error: unknown) => {

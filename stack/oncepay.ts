@@ -18,6 +18,8 @@ export interface OncepayOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Node's arguments instead of those of `npm run start:api` and `start:worker`. */
   readonly nodeArgs?: readonly string[];
+  /** A second API key for the client of these roles, as while it changes its secret. */
+  readonly secondKeys?: Partial<Readonly<Record<RoleName, string>>>;
 }
 
 export type RoleName = 'merchant' | 'operator' | 'admin' | 'viewer';
@@ -98,8 +100,8 @@ function environment(
     TEMPORAL_ADDRESS: options.temporalAddress,
     TEMPORAL_NAMESPACE: options.temporalNamespace ?? 'default',
     ...options.wechatpay(notifyUrl),
-    ONCEPAY_API_KEYS: Object.entries(keys)
-      .map(([name, key]) => `${name}:${name === 'deputy' ? 'admin' : name}:${key}`)
+    ONCEPAY_API_KEYS: [...Object.entries(keys), ...Object.entries(options.secondKeys ?? {})]
+      .map(([role, key]) => `${role}:${role === 'deputy' ? 'admin' : role}:${key}`)
       .join(','),
     ONCEPAY_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
     ONCEPAY_HASH_KEY: randomBytes(32).toString('base64'),

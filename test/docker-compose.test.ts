@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ENVIRONMENT_NAMES } from '../config/settings';
+import { STOP_GRACE_MS } from '../config/stop-signals';
 
 const root = join(__dirname, '..');
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
@@ -38,7 +39,7 @@ const { scripts } = z
 
 const services = Object.entries(compose.services);
 const ours = services.filter(([, service]) => service.build !== undefined);
-const OURS_THAT_STAY = ['api', 'worker'] as const;
+const OURS_THAT_STAY = ['api', 'callbacks', 'worker'] as const;
 
 /**
  * The required settings (docs/operate/configuration.md). Optional ones may be set too; any other
@@ -63,6 +64,8 @@ const OPTIONAL = [
   'TEMPORAL_NAMESPACE',
   'TEMPORAL_API_KEY',
   'WECHATPAY_BASE_URL',
+  'ONCEPAY_ALLOW_BASE_URL',
+  'ONCEPAY_HOST',
   'WECHATPAY_API_V3_KEY_PREVIOUS',
   'WECHATPAY_PUBLIC_KEY_ID',
   'WECHATPAY_PUBLIC_KEY',
@@ -70,6 +73,7 @@ const OPTIONAL = [
   'ONCEPAY_WEBHOOK_SECRET',
   'ONCEPAY_CALLBACK_ALLOWED_IPS',
   'ONCEPAY_TWO_PERSON_FEN',
+  'ONCEPAY_API_ROLES',
   'ONCEPAY_TASK_QUEUES',
   'ONCEPAY_BUILD_ID',
   'ONCEPAY_LOG_LEVEL',
@@ -115,7 +119,7 @@ test('each variable that Oncepay reads is in one of the two lists above', () => 
 
 test('the compose file has the services of the production shape', () => {
   expect(Object.keys(compose.services).sort()).toEqual(
-    ['api', 'migrate', 'postgres', 'temporal', 'temporal-ui', 'worker'].sort(),
+    ['api', 'callbacks', 'migrate', 'postgres', 'temporal', 'temporal-ui', 'worker'].sort(),
   );
 });
 
@@ -152,13 +156,19 @@ test.each(services)(
   },
 );
 
-test('the api does not wait for Temporal: it takes callbacks without it', () => {
-  expect(Object.keys(service('api').depends_on)).not.toContain('temporal');
+test.each(['api', 'callbacks'])('the service %s does not wait for Temporal', (name) => {
+  expect(Object.keys(service(name).depends_on)).not.toContain('temporal');
+});
+
+test('the callbacks have a process of their own, and each role of the api has one', () => {
+  const roles = ['callbacks', 'api'].map((name) => service(name).environment['ONCEPAY_API_ROLES']);
+  expect(roles).toEqual(['callbacks', 'api,ops']);
 });
 
 test.each([
   ['migrate', 'db:migrate'],
   ['api', 'start:api'],
+  ['callbacks', 'start:api'],
   ['worker', 'start:worker'],
 ])('the service %s runs the command of `npm run %s`', (name, script) => {
   // The image sets the variables that the npm script sets for its shell.
@@ -217,11 +227,11 @@ test('only the proxy listens to other machines', () => {
   }
 });
 
-test('the worker gets more time to stop than it gives its activities', () => {
-  const [, graceMs] = /SHUTDOWN_GRACE_MS = ([\d_]+)/.exec(read('workers/create-workers.ts')) ?? [];
-  const graceSeconds = Number(graceMs?.replaceAll('_', '')) / 1_000;
+test('api and worker get more time to stop than they take, and give their work less', () => {
+  const [, graceMs] = /SHUTDOWN_FORCE_MS = ([\d_]+)/.exec(read('workers/create-workers.ts')) ?? [];
+  expect(Number(graceMs?.replaceAll('_', ''))).toBeLessThan(STOP_GRACE_MS);
   for (const name of OURS_THAT_STAY) {
     const seconds = Number.parseInt(service(name).stop_grace_period ?? '', 10);
-    expect(seconds).toBeGreaterThanOrEqual(graceSeconds + 5);
+    expect(seconds * 1_000).toBeGreaterThan(STOP_GRACE_MS);
   }
 });

@@ -1,13 +1,15 @@
 // The worker process: its composition root, and its life from start to stop.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { checkStart, isCheck, logFindings } from '../api/health/start-findings';
+import { openConfigured } from '../api/open-database';
 import { createRetryControl } from '../activities/retries/control';
 import { createRetryDecider } from '../activities/retries/decide-retry';
 import { createOutages } from '../database/retries/report-outages';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
+import { onStopSignals } from '../config/stop-signals';
 import type { Cached } from '../database/core/cache-value';
-import { openDatabase } from '../database/database';
 import { createSettingsProvider } from '../database/settings/runtime-settings';
 import { createLoggedAlerts } from '../domain/interventions/alert';
 import type { RuntimeOverrides } from '../domain/settings/runtime-settings';
@@ -30,13 +32,7 @@ const SEARCH_ATTRIBUTE_CHECK_MS = 10_000;
 /** Makes everything that the task queues need: the worker's composition root. */
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
-  const database = openDatabase({
-    url: settings.databaseUrl,
-    encryptionKeys: settings.encryptionKeys,
-    hashKey: settings.hashKey,
-    webhooks: settings.webhook !== null,
-    notifyUrl: settings.wechatpay.notifyUrl,
-    sharing: settings.sharing,
+  const database = openConfigured(settings, {
     onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
   });
   const alerts = createLoggedAlerts(logger);
@@ -63,7 +59,10 @@ function compose(settings: Settings, logger: Logger) {
   const decideRetry = createRetryDecider({
     database,
     control,
-    onDatabaseAway: () => databaseWatch.failed(),
+    onDatabaseAway: () => {
+      databaseWatch.failed();
+      return databaseWatch.isDown();
+    },
     log: (event, ids) => logger.warn(ids, event),
     now,
     random: Math.random,
@@ -82,17 +81,21 @@ function compose(settings: Settings, logger: Logger) {
 }
 
 async function main(): Promise<void> {
+  if (isCheck()) process.exit(await checkStart(openConfigured));
   const settings = loadSettings();
   const logger = createLogger({ level: settings.logLevel, service: 'worker' });
   Runtime.install({ logger: createTemporalLogger(logger), shutdownSignals: [] });
   const stopping = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
+  onStopSignals({
+    signals: ['SIGTERM', 'SIGINT'],
+    stop: (signal) => {
       logger.info({ signal }, 'worker.stopping');
       stopping.abort();
-    });
-  }
+    },
+    onOverdue: () => logger.error('worker.stop_overdue'),
+  });
   const { database, wechatpay, announcer, metrics, ...parts } = compose(settings, logger);
+  const stopFindings = logFindings(settings, database, logger);
   let running: Worker[] = [];
   const health = await startHealthServer(
     settings.port,
@@ -122,6 +125,7 @@ async function main(): Promise<void> {
     running = [];
     await sleep(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => 'stopped');
   }
+  stopFindings();
   health.close();
   await announcing;
   await Promise.all([wechatpay.end(), database.end()]);

@@ -1,5 +1,5 @@
 // Decides how a failed attempt of an activity ends: with another attempt, or with an intervention.
-import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { Database } from '../../database/database';
 import { isUnavailable } from '../../database/core/classify-errors';
 import {
@@ -16,8 +16,11 @@ import type { RetryControl } from './control';
 export interface RetryDeciderDeps {
   readonly database: Pick<Database, 'budgets' | 'escalations'>;
   readonly control: Pick<RetryControl, 'policy' | 'wechatIsDown'>;
-  /** Called when the database could not be reached. */
-  readonly onDatabaseAway: () => void;
+  /**
+   * Called when the database could not be reached.
+   * @returns true while that is known already
+   */
+  readonly onDatabaseAway: () => boolean;
   readonly log: (event: string, ids: Readonly<Record<string, unknown>>) => void;
   readonly now: () => number;
   /** Returns 0 ≤ random < 1. */
@@ -37,9 +40,9 @@ export type RetryDecider = ReturnType<typeof createRetryDecider>;
  */
 export function createRetryDecider(deps: RetryDeciderDeps) {
   const away = (activity: string) => {
-    deps.onDatabaseAway();
+    const isKnown = deps.onDatabaseAway();
     const delayMs = DATABASE_RETRY_MS.base + DATABASE_RETRY_MS.spread * deps.random();
-    return again(`${activity}: TEMPORARY_FAILURE`, 'TEMPORARY_FAILURE', delayMs);
+    return again(`${activity}: TEMPORARY_FAILURE`, 'TEMPORARY_FAILURE', { delayMs, isKnown });
   };
 
   /** @returns the error that the attempt has to end with */
@@ -78,7 +81,8 @@ async function decideAll(
     return ApplicationFailure.nonRetryable(failed.message, BUDGET_SPENT);
   }
   const code = failed.failures[0]?.code ?? 'INTERNAL_ERROR';
-  return again(failed.message, code, Math.min(delayMs, failed.withinMs));
+  const isKnown = decisions.every((one) => one.kind === 'again' && one.inOutage === true);
+  return again(failed.message, code, { delayMs: Math.min(delayMs, failed.withinMs), isKnown });
 }
 
 async function decideOne(
@@ -90,7 +94,8 @@ async function decideOne(
   const { control, database, now, random } = deps;
   const policy = await control.policy(operation);
   if (operation.startsWith('wechat.') && isOutageCode(code) && (await control.wechatIsDown())) {
-    return { kind: 'again', delayMs: delayInOutage(policy, attempt, random()), attempts: 0 };
+    const delayMs = delayInOutage(policy, attempt, random());
+    return { kind: 'again', delayMs, attempts: 0, inOutage: true };
   }
   const series = { code, seriesEndsAfterMs: seriesEndsAfterMs(policy) };
   const key = { operation, number, subject };
@@ -110,7 +115,16 @@ async function decideOne(
   return { kind: 'spent', hasOpened: result === 'opened', attempts };
 }
 
-function again(message: string, type: string, delayMs: number): ApplicationFailure {
+/**
+ * A failure that a known outage explains stays out of the worker's log: ten thousand open orders
+ * would write one with its stack for each try. The outage has its alert.
+ */
+function again(
+  message: string,
+  type: string,
+  { delayMs, isKnown }: { readonly delayMs: number; readonly isKnown: boolean },
+): ApplicationFailure {
   const nextRetryDelay = Math.max(1, Math.round(delayMs));
-  return ApplicationFailure.create({ message, type, nextRetryDelay });
+  const quiet = isKnown ? { category: ApplicationFailureCategory.BENIGN } : {};
+  return ApplicationFailure.create({ message, type, nextRetryDelay, ...quiet });
 }

@@ -6,8 +6,13 @@ import type { RetryOperation } from '../../domain/retries/retry-policy';
 
 /** The decision about a failed operation. */
 export type RetryDecision =
-  /** It is tried again after `delayMs`. */
-  | { readonly kind: 'again'; readonly delayMs: number; readonly attempts: number }
+  /** It is tried again after `delayMs`. `inOutage`: WeChat is known to be down. */
+  | {
+      readonly kind: 'again';
+      readonly delayMs: number;
+      readonly attempts: number;
+      readonly inOutage?: true;
+    }
   /** Its budget is spent. `hasOpened` says whether this failure has opened the intervention. */
   | { readonly kind: 'spent'; readonly hasOpened: boolean; readonly attempts: number };
 

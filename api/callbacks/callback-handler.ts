@@ -1,6 +1,7 @@
 // Handles a callback of WeChat: verify, decrypt, parse, store, reply.
 import type { AlertPort } from '../../domain/interventions/alert';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { finished } from 'node:stream';
 import type { Logger } from '../../config/logger';
 import type { InboxWriter } from '../../database/inbox/inbox-writer';
 import type { WechatPayClient } from '../../providers/wechatpay/client';
@@ -30,6 +31,9 @@ export interface CallbackDeps {
 const MAX_CALLBACK_BYTES = 64 * 1024;
 /** WeChat waits 5 s for a reply; this one deadline covers everything before the reply (P2). */
 const DEADLINE_MS = 4_000;
+
+/** A refused callback has this long to arrive as a whole. */
+const LINGER_MS = 1_000;
 
 /** One callback, as far as it is known when it is replied to. */
 interface Delivery {
@@ -64,7 +68,6 @@ export function createCallbackHandler(deps: CallbackDeps) {
       const tooSlow = request.complete
         ? { status: 503, outcome: 'unavailable' }
         : { status: 408, outcome: 'too_slow' };
-      response.shouldKeepAlive = false;
       reply(deps, response, delivery, tooSlow);
     }, DEADLINE_MS);
     void handle(deps, request, delivery)
@@ -158,13 +161,29 @@ function reply(
   deps.deliveries.record({ ...known, outcome, httpStatus: status, durationMs });
 }
 
-/** Replies in the form that WeChat documents for failures. */
+/**
+ * Replies in the form that WeChat documents for failures. The connection ends, so that it can't
+ * send the next request that will be refused.
+ */
 function refuse(response: ServerResponse, status: number, outcome: string): void {
   const body = JSON.stringify({ code: 'FAIL', message: outcome });
   response.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
+    connection: 'close',
     ...(status === 405 ? { allow: 'POST' } : {}),
   });
-  response.end(body);
+  const { req: request } = response;
+  if (request.complete) {
+    response.end(body);
+    return;
+  }
+  // A connection that ends while its sender still sends can lose the reply on the way.
+  response.write(body);
+  request.resume();
+  const timer = setTimeout(() => response.end(), LINGER_MS);
+  finished(request, () => {
+    clearTimeout(timer);
+    response.end();
+  });
 }

@@ -1,6 +1,6 @@
 // Writes the callback log in batches, apart from the replies to WeChat.
 import type { Logger } from '../../config/logger';
-import type { CallbackDelivery } from '../../database/inbox/callback-log';
+import { LOGGED_DUPLICATES, type CallbackDelivery } from '../../database/inbox/callback-log';
 import type { Metrics } from '../health/metrics';
 
 /** Rows of one statement: the callbacks of half a second of the fastest burst. */
@@ -15,22 +15,26 @@ const MAX_WAITING = 10_000;
  */
 const REFUSALS_PER_SECOND = 20;
 
+/** A callback with its reply. */
+export type Replied = Omit<CallbackDelivery, 'repeats'>;
+
 /** The callback log. */
 export interface DeliveryLog {
   /** Logs a callback after the reply; never waits, never throws. */
-  record(delivery: CallbackDelivery): void;
+  record(delivery: Replied): void;
   /** Writes the rows that wait, and ends. */
   stop(): Promise<void>;
 }
 
 /**
  * Makes the callback log. Rows wait in memory and are written in batches, so that the hot path does
- * not wait for them. All accepted callbacks are logged, and a sample of the refused ones. The log
- * can lose rows: those of the last second when the process is killed, and a batch that the database
- * refuses, which is counted.
+ * not wait for them. All accepted callbacks are logged, of the duplicates of one notification the
+ * first ones in an hour, and of the refused ones a sample. The log can lose rows: those of the last
+ * second when the process is killed, and a batch that the database refuses, which is counted.
  */
 export function createDeliveryLog(deps: {
-  append: (batch: readonly CallbackDelivery[]) => Promise<void>;
+  /** Returns the number of rows that were added; the rest are counted in rows that exist. */
+  append: (batch: readonly CallbackDelivery[]) => Promise<number>;
   metrics: Pick<Metrics, 'deliveryLog'>;
   logger: Logger;
   now: () => number;
@@ -38,20 +42,22 @@ export function createDeliveryLog(deps: {
   const { metrics, logger } = deps;
   const isSample = createSampler(deps.now);
   const count = (outcome: string, rows = 1) => metrics.deliveryLog.inc({ outcome }, rows);
-  const waiting: CallbackDelivery[] = [];
+  const waiting = createWaitingRows();
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> | null = null;
   /** True after a dropped batch, until one is written: each change is one line in the log. */
   let failing = false;
 
   async function write(batch: readonly CallbackDelivery[]): Promise<void> {
+    const callbacks = batch.reduce((sum, { repeats }) => sum + 1 + repeats, 0);
     try {
-      await deps.append(batch);
-      count('written', batch.length);
+      const rows = await deps.append(batch);
+      count('written', rows);
+      if (rows < callbacks) count('repeated', callbacks - rows);
       if (failing) logger.info('callback_log.written_again');
       failing = false;
     } catch (error) {
-      count('dropped', batch.length);
+      count('dropped', callbacks);
       if (!failing) logger.warn({ err: error, rows: batch.length }, 'callback_log.dropped');
       failing = true;
     }
@@ -61,33 +67,72 @@ export function createDeliveryLog(deps: {
   function flush(): void {
     if (timer) clearTimeout(timer);
     timer = null;
-    if (writing || waiting.length === 0) return;
-    writing = write(waiting.splice(0, MAX_BATCH)).finally(() => {
+    if (writing || waiting.length() === 0) return;
+    writing = write(waiting.take(MAX_BATCH)).finally(() => {
       writing = null;
-      if (waiting.length >= MAX_BATCH) flush();
-      else if (waiting.length > 0) timer ??= setTimeout(flush, FLUSH_MS);
+      if (waiting.length() >= MAX_BATCH) flush();
+      else if (waiting.length() > 0) timer ??= setTimeout(flush, FLUSH_MS);
     });
   }
 
   return {
     record(delivery) {
       if (delivery.httpStatus !== 204 && !isSample(delivery.outcome)) count('sampled_out');
-      else if (waiting.length >= MAX_WAITING) count('overflowed');
+      else if (waiting.count(delivery)) return;
+      else if (waiting.length() >= MAX_WAITING) count('overflowed');
       else {
         waiting.push(delivery);
-        if (waiting.length >= MAX_BATCH) flush();
+        if (waiting.length() >= MAX_BATCH) flush();
         else if (!writing) timer ??= setTimeout(flush, FLUSH_MS);
       }
     },
     async stop() {
-      while (writing || waiting.length > 0) {
+      while (writing || waiting.length() > 0) {
         flush();
         await writing;
         // After one failure the rest is dropped, because the process must not wait for the
         // database.
-        if (failing) count('dropped', waiting.splice(0).length);
+        if (failing) count('dropped', waiting.take(MAX_WAITING).length);
       }
       if (timer) clearTimeout(timer);
+    },
+  };
+}
+
+/** A row that waits; repeats are added to it until it is taken. */
+type Waiting = Replied & { repeats: number };
+
+/** Keeps rows in order, of the duplicates of one notification no more than get a row each. */
+function createWaitingRows() {
+  const waiting: Waiting[] = [];
+  /** By notification: the duplicates that wait. */
+  const duplicates = new Map<string, { readonly rows: number; readonly last: Waiting }>();
+  const idOf = ({ outcome, notificationId }: Replied) =>
+    outcome === 'duplicate' ? notificationId : null;
+  return {
+    length: () => waiting.length,
+
+    /** Counts a duplicate in a row that waits. @returns false when it needs a row of its own */
+    count(delivery: Replied): boolean {
+      const known = duplicates.get(idOf(delivery) ?? '');
+      if (known === undefined || known.rows < LOGGED_DUPLICATES) return false;
+      known.last.repeats += 1;
+      return true;
+    },
+
+    push(delivery: Replied): void {
+      const row = { ...delivery, repeats: 0 };
+      waiting.push(row);
+      const id = idOf(row);
+      if (id !== null) {
+        duplicates.set(id, { rows: (duplicates.get(id)?.rows ?? 0) + 1, last: row });
+      }
+    },
+
+    /** Takes the oldest rows, at most `most`. */
+    take(most: number): CallbackDelivery[] {
+      duplicates.clear();
+      return waiting.splice(0, most);
     },
   };
 }

@@ -14,6 +14,9 @@ export const callbackDeliveryListReply = z.object({
       outcome: z.string(),
       http_status: z.int(),
       duration_ms: z.number(),
+      repeats: z
+        .int()
+        .describe('further deliveries of this duplicate in the same hour that have no row'),
     }),
   ),
   next_cursor: z.string().nullable(),
@@ -29,5 +32,6 @@ export function renderCallbackDelivery(delivery: CallbackDeliveryView) {
     outcome: delivery.outcome,
     http_status: delivery.httpStatus,
     duration_ms: Math.round(delivery.durationMs * 100) / 100,
+    repeats: delivery.repeats,
   };
 }

@@ -16,7 +16,9 @@ export function callbackDeliveryOperations({
       id: 'listCallbackDeliveries',
       method: 'get',
       path: '/v1/callback-deliveries',
-      summary: 'Lists the callbacks of WeChat Pay, newest first; of refused ones only a sample',
+      summary:
+        'Lists the callbacks of WeChat Pay, newest first; of refused ones a sample, of repeated ' +
+        'ones the first of an hour',
       roles: ALL_ROLES,
       query: callbackDeliveryListQuery,
       reply: callbackDeliveryListReply,

@@ -1,4 +1,5 @@
 // Wakes or starts the runs of rows that nothing else has woken; runs every ten seconds.
+import type { Database } from '../../database/database';
 import { createBacklog, type Backlog } from './backlog';
 import { createSweepBatches, type Batch, type SweepBatches, type SweepDeps } from './sweep-batches';
 
@@ -23,7 +24,12 @@ export interface Sweep {
   stop(): Promise<void>;
 }
 
+/** Shorter than the time after which `/readyz` says that no sweep runs. */
+const MARK_MS = 5_000;
+
 type Deps = SweepDeps & {
+  /** Notes for all processes that a sweep ran. */
+  readonly marks: Pick<Database['alertMarks'], 'take'>;
   /** A small request to Temporal, for a probe without any row. */
   readonly ping: () => Promise<unknown>;
 };
@@ -45,6 +51,7 @@ export function createSweep(deps: Deps): Sweep {
     let nextMs = SWEEP_INTERVAL_MS;
     try {
       nextMs = await sweep(deps, batches, backlog);
+      await deps.marks.take('sweep', deps.now(), MARK_MS);
     } catch (error) {
       deps.logger.error({ err: error }, 'sweep.failed');
     }

@@ -36,7 +36,7 @@ export function createMetrics(sources: MetricSources) {
     }),
     deliveryLog: new Counter({
       name: 'oncepay_callback_log_total',
-      help: 'Rows of the callback log: written, dropped, overflowed, sampled_out',
+      help: 'Callbacks in the log: written, repeated, dropped, overflowed, sampled_out',
       labelNames: ['outcome'],
       registers,
     }),

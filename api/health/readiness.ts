@@ -12,6 +12,11 @@ const NO_RESPONSE = {
   pendingMigrations: null,
 };
 
+/** No process has swept for so long: each one with the role ops sweeps every ten seconds. */
+const SWEEP_SILENCE_MS = 60_000;
+/** WeChat refuses requests, and Oncepay callbacks, whose time is more than 300 s away. */
+const MAX_SKEW_MS = 30_000;
+
 /** Whether callbacks can be accepted, and the state of each dependency. */
 export interface Readiness {
   readonly ready: boolean;
@@ -26,13 +31,20 @@ export function createReadiness(deps: {
   health: Database['health'];
   migrationsDir: string;
   temporal: () => Promise<TemporalHealth>;
+  marks: Pick<Database['alertMarks'], 'takenAt'>;
+  /** The host of WeChat Pay in use. */
+  wechatpayHost: string;
   now: () => number;
 }): () => Promise<Readiness> {
+  const { health, marks, now } = deps;
   async function check(): Promise<Readiness> {
-    const [database, temporal] = await Promise.all([
-      orElse(deps.health.check(deps.migrationsDir), DATABASE_TIMEOUT_MS, NO_RESPONSE),
+    const [database, temporal, sweptAt, skewMs] = await Promise.all([
+      orElse(health.check(deps.migrationsDir), DATABASE_TIMEOUT_MS, NO_RESPONSE),
       deps.temporal(),
+      orElse(marks.takenAt('sweep'), DATABASE_TIMEOUT_MS, null),
+      orElse(measureSkewMs(deps), DATABASE_TIMEOUT_MS, null),
     ]);
+    const sweeps = sweptAt !== null && now() - sweptAt.getTime() <= SWEEP_SILENCE_MS;
     const pending = database.pendingMigrations;
     const migrations =
       pending === null
@@ -48,9 +60,30 @@ export function createReadiness(deps: {
         migrations,
         temporal: temporal.temporal,
         search_attributes: temporal.searchAttributes,
+        sweep: sweeps ? 'up' : 'stopped',
+        clock: describeClock(skewMs),
+        wechatpay: deps.wechatpayHost,
       },
     };
   }
 
   return shared(CACHE_MS, deps.now, check);
+}
+
+/** How far our clock is ahead of the database server's, which all processes share, in ms. */
+async function measureSkewMs({
+  health,
+  now,
+}: {
+  health: Pick<Database['health'], 'nowMs'>;
+  now: () => number;
+}): Promise<number> {
+  const sentMs = now();
+  const theirMs = await health.nowMs();
+  return (sentMs + now()) / 2 - theirMs;
+}
+
+function describeClock(skewMs: number | null): string {
+  if (skewMs === null) return 'unknown';
+  return Math.abs(skewMs) > MAX_SKEW_MS ? `skewed: ${Math.round(skewMs / 1_000)}` : 'ok';
 }

@@ -6,6 +6,12 @@ import { ApiError } from './problem';
 
 /** The owner of the API key that a request was sent with. */
 export interface Caller {
+  /**
+   * The scope of Idempotency-Keys, and of the numbers that are made from them. Both secrets of a
+   * client have it in common, so that a repeat with the other one is still a repeat.
+   */
+  readonly client: string;
+  /** The name in the audit log. */
   readonly name: string;
   readonly role: Role;
 }
@@ -16,7 +22,7 @@ export interface Caller {
  * The function throws ApiError 401 without a known key.
  */
 export function createAuthentication(keys: readonly ApiKey[]) {
-  return (request: IncomingMessage): Caller => {
+  return (request: Pick<IncomingMessage, 'headers'>): Caller => {
     const [, secret] =
       /^Bearer +([\x21-\x7e]{1,512})$/i.exec(request.headers.authorization ?? '') ?? [];
     if (secret === undefined) {
@@ -34,7 +40,7 @@ export function createAuthentication(keys: readonly ApiKey[]) {
         'This API key is unknown; check it, or ask the operator of Oncepay for a key',
       );
     }
-    return { name: key.name, role: key.role };
+    return { client: key.client, name: key.client, role: key.role };
   };
 }
 

@@ -40,7 +40,7 @@ export function guardOf(
   const header = call.header('idempotency-key');
   if (header === undefined) return null;
   const { 'Idempotency-Key': key } = parse(idempotencyKeyHeader, { 'Idempotency-Key': header });
-  return { apiKeyName: call.caller.name, route, key, body: canonical(body) };
+  return { client: call.caller.client, route, key, body: canonical(body) };
 }
 
 /** Writes a body as text: the same text for the same content, in whatever order its keys are. */

@@ -33,8 +33,8 @@ export interface UncheckedCall {
 
 export interface Reply {
   readonly status: number;
-  /** undefined for 204, which has no body. */
-  readonly body: unknown;
+  /** A reply with the status 204 has none. */
+  readonly body?: unknown;
 }
 
 interface Description {
@@ -49,7 +49,8 @@ interface Description {
   readonly headers?: readonly { readonly name: string; readonly description: string }[];
   /** A description of each status that the operation replies with. */
   readonly replies: Readonly<Record<number, string>>;
-  readonly reply: z.ZodType;
+  /** The body of a success; an operation that only replies 204 has none. */
+  readonly reply?: z.ZodType;
 }
 
 /** One call of the API, as the app registers it and `/openapi.json` describes it. */

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, ServerResponse, type RequestListener, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { STOP_GRACE_MS } from '../../config/stop-signals';
 import { ApiError, invalidField, PROBLEM_TYPE, problemBody, sendProblem } from './problem';
 
 /** Longer than any reply takes (close: 20 s). A request that arrives slower is cut off. */
@@ -12,8 +13,11 @@ const TIMEOUT_CHECK_MS = 2_000;
 /** Longer than the idle time of common load balancers, so that they close a connection first. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const MAX_HEADER_BYTES = 16 * 1024;
-/** Requests that are being handled when the process has to stop may take this long. */
-const STOP_TIMEOUT_MS = 25_000;
+/**
+ * Requests that are being handled when the process has to stop may take this long. The rest of the
+ * grace time is for the log of callbacks and the connections.
+ */
+const STOP_TIMEOUT_MS = STOP_GRACE_MS - 3_000;
 
 /** Starts the server on a port. It refuses requests without a `Host` or with an `Expect`. */
 export async function listen(handler: RequestListener, port: number): Promise<Server> {

@@ -248,7 +248,7 @@ async function subjectOf(
   { outTradeNo, interventionId }: Accepted['intervention'],
 ): Promise<object> {
   const order = await inTime(database.orders.findOrder(outTradeNo, false));
-  if (order) return renderOrder(order, false);
+  if (order) return renderOrder(order, 'operator');
   const view = await inTime(database.interventions.find(interventionId));
   return { out_trade_no: outTradeNo, intervention: view && renderIntervention(view) };
 }

@@ -5,7 +5,9 @@ import { DATABASE_EFFECTS, EFFECT_STATUSES } from '../../domain/fulfilment/effec
 import type { OrderDetails } from '../../database/views/read-order-details';
 import type { Attention, OrderSummary, PayableOrder } from '../../database/views/read-orders';
 import type { ClientPayParameters } from '../../providers/wechatpay/calls/pay-parameters';
+import type { Role } from '../../config/fields';
 import { fen, json } from '../http/fields';
+import { SHOP_ROLES } from '../http/operations';
 import { amount, amountOf, iso, status, time } from '../http/reply-fields';
 import { refundReply, renderRefund } from '../refunds/replies';
 import { renderSharing, sharingReply } from '../sharing/replies';
@@ -32,7 +34,7 @@ const summaryShape = {
   out_trade_no: z.string(),
   status,
   channel: z.enum(CHANNEL_NAMES),
-  user_id: z.string(),
+  user_id: z.string().describe('a viewer sees its first two characters and ***'),
   shop_order_no: z.string().nullable(),
   description: z.string(),
   amount,
@@ -52,7 +54,7 @@ export const orderListReply = z.object({
 export const orderReply = z.object({
   ...summaryShape,
   profit_sharing: z.boolean(),
-  metadata: json.nullable(),
+  metadata: json.nullable().describe('null for a viewer'),
   fulfilled_at: time.nullable(),
   closed_at: time.nullable(),
   transaction_id: z.string().nullable(),
@@ -137,13 +139,19 @@ export function renderPayment(order: PayableOrder, payment: ClientPayParameters 
   };
 }
 
-/** Renders an order for a list. */
-export function renderSummary(order: OrderSummary) {
+/** Characters of a user's id that a viewer sees. */
+const SHOWN_OF_USER = 2;
+
+/** A viewer only watches: it sees no data of the shop's users. */
+const maskUser = (userId: string) => `${Array.from(userId).slice(0, SHOWN_OF_USER).join('')}***`;
+
+/** Renders an order for a list, as the role may see it. */
+export function renderSummary(order: OrderSummary, role: Role) {
   return {
     out_trade_no: order.outTradeNo,
     status: order.status,
     channel: order.channel,
-    user_id: order.userId,
+    user_id: role === 'viewer' ? maskUser(order.userId) : order.userId,
     shop_order_no: order.shopOrderNo,
     description: order.description,
     amount: amountOf(order),
@@ -154,15 +162,12 @@ export function renderSummary(order: OrderSummary) {
   };
 }
 
-/**
- * Renders an order with everything that belongs to it.
- * @param withOpenids shows the openids of receivers of profit sharings in full
- */
-export function renderOrder(order: OrderDetails, withOpenids: boolean) {
+/** Renders an order with everything that belongs to it, as the role may see it. */
+export function renderOrder(order: OrderDetails, role: Role) {
   return {
-    ...renderSummary(order),
+    ...renderSummary(order, role),
     profit_sharing: order.profitSharing,
-    metadata: order.metadata,
+    metadata: role === 'viewer' ? null : order.metadata,
     fulfilled_at: iso(order.fulfilledAt),
     closed_at: iso(order.closedAt),
     transaction_id: order.transactionId,
@@ -192,7 +197,9 @@ export function renderOrder(order: OrderDetails, withOpenids: boolean) {
       created_at: transaction.createdAt.toISOString(),
     })),
     refunds: order.refunds.map(renderRefund),
-    profit_sharings: order.profitSharings.map((one) => renderSharing(one, withOpenids)),
+    profit_sharings: order.profitSharings.map((one) =>
+      renderSharing(one, SHOP_ROLES.includes(role)),
+    ),
     ...(order.codes && {
       codes: order.codes.map(({ sku, code, deliveredAt, usedAt, revokedAt }) => ({
         sku,

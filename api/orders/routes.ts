@@ -222,7 +222,7 @@ function shanghaiTime(ms: number): string {
 
 function listOrders(
   { database }: OrderRouteDeps,
-  { query }: Call<{ query: z.output<typeof orderListQuery> }>,
+  { query, caller }: Call<{ query: z.output<typeof orderListQuery> }>,
 ): Promise<Reply> {
   return page({
     query,
@@ -237,7 +237,7 @@ function listOrders(
         limit,
       }),
     placeOf: ({ createdAt, outTradeNo }) => ({ at: createdAt, id: outTradeNo }),
-    render: renderSummary,
+    render: (order) => renderSummary(order, caller.role),
   });
 }
 
@@ -248,7 +248,7 @@ async function getOrder(
   const isShop = SHOP_ROLES.includes(caller.role);
   const order = await inTime(deps.database.orders.findOrder(params.no, isShop));
   if (!order) throw noSuchOrder(params.no);
-  return { status: 200, body: renderOrder(order, isShop) };
+  return { status: 200, body: renderOrder(order, caller.role) };
 }
 
 async function createPayment(

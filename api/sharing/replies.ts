@@ -1,6 +1,8 @@
-// Schema and rendering of a profit sharing in replies.
+// Schemas and renderings of profit sharings and of known receivers in replies.
 import { z } from 'zod';
 import type { SharingView } from '../../database/sharing/view-sharing';
+import type { KnownReceiver } from '../../database/sharing/find-known-receivers';
+import { maskAccount } from '../../domain/sharing/mask-account';
 import {
   RECEIVER_RESULTS,
   RECEIVER_TYPES,
@@ -47,6 +49,20 @@ export const sharingReply = z.object({
   finished_at: time.nullable(),
 });
 
+/** A receiver that payments may be shared with. */
+export const receiverReply = z.object({
+  id: z.string(),
+  type: z.enum(RECEIVER_TYPES),
+  account: z.string().describe('masked: its first and its last characters'),
+  created_at: time,
+});
+
+/** A page of known receivers. */
+export const receiverListReply = z.object({
+  data: z.array(receiverReply),
+  next_cursor: z.string().nullable(),
+});
+
 /**
  * Renders a profit sharing.
  * @param withOpenids shows the openids of its receivers in full
@@ -73,4 +89,9 @@ export function renderSharing(sharing: SharingView, withOpenids: boolean) {
     created_at: sharing.createdAt.toISOString(),
     finished_at: iso(sharing.finishedAt),
   };
+}
+
+/** Renders a known receiver; no role sees its whole account. */
+export function renderReceiver({ id, type, account, createdAt }: KnownReceiver) {
+  return { id, type, account: maskAccount(account), created_at: createdAt.toISOString() };
 }

@@ -3,7 +3,6 @@ import type { Database } from '../../database/database';
 import type { SharingView } from '../../database/sharing/view-sharing';
 import type { SharingRequest, SharingSubmission } from '../../database/sharing/request-sharing';
 import { fen } from '../../domain/money';
-import { DEFAULT_RELATION } from '../../domain/sharing/profit-sharing';
 import { numberInPath } from '../http/fields';
 import { inTime } from '../http/deadline';
 import { guardOf, KEY_FOR_NUMBER } from '../http/idempotency';
@@ -56,7 +55,7 @@ export function sharingOperations(deps: SharingRouteDeps): Operation[] {
         200: 'The sharing of an earlier request with the same content; it is settled',
         202: 'The sharing is in progress, or it is a proposal that a second person has to approve',
         404: 'There is no order with this number',
-        409: 'Created without profit sharing, not paid, or more than is allowed or left',
+        409: 'Created without profit sharing, not paid, too much, or an unknown receiver',
         422: 'An earlier request had this number or Idempotency-Key with other content',
       },
       handle: (call) => share(deps, call),
@@ -159,7 +158,7 @@ function toRequest(
       type: one.type,
       account: one.account,
       name: one.name ?? null,
-      relationType: one.relation_type ?? DEFAULT_RELATION,
+      relationType: one.relation_type ?? null,
       amountFen: fen(one.amount),
       description: one.description,
     })),

@@ -27,6 +27,8 @@ export const OUTAGE_MINUTES = 10;
 export const MAX_OUTAGE_MINUTES = 30;
 
 const CALLERS = 32;
+/** A busy machine may refuse an order with 503 for a while; the same request is repeated for so long. */
+const PATIENCE_MS = 120_000;
 /** Every so many orders one is paid while WeChat is away, and its callback is lost. */
 const PAID_EVERY = 4;
 const POLL_MS = 500;
@@ -89,7 +91,7 @@ async function openOrders(oncepay: Oncepay, orders: number, log: Log): Promise<s
   const caller = async () => {
     while (begun < orders) {
       begun += 1;
-      numbers.push(await placeOrder(oncepay, `user-${begun}`));
+      numbers.push(await placeOrder(oncepay, `user-${begun}`, PATIENCE_MS));
       if (numbers.length % 1_000 === 0) log(`outage: ${numbers.length} orders are made …`);
     }
   };

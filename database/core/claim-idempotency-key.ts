@@ -3,7 +3,7 @@ import type { DatabaseContext, Tx } from './context';
 
 /** The caller's Idempotency-Key. Without one, the order's fingerprint finds repeated requests. */
 export interface IdempotencyGuard {
-  readonly apiKeyName: string;
+  readonly client: string;
   readonly route: string;
   readonly key: string;
   /** The canonical text of the request's body. */
@@ -27,7 +27,7 @@ export async function claimKey(
 ): Promise<KeyClaim> {
   const [row] = await tx.$queryRaw<{ bodyHash: string; outTradeNo: string | null }[]>`
     INSERT INTO idempotency_keys (api_key_name, route, key, body_hash)
-    VALUES (${guard.apiKeyName}, ${guard.route}, ${guard.key}, ${bodyHash})
+    VALUES (${guard.client}, ${guard.route}, ${guard.key}, ${bodyHash})
     ON CONFLICT (api_key_name, route, key) DO UPDATE SET key = excluded.key
     RETURNING body_hash AS "bodyHash", out_trade_no AS "outTradeNo"`;
   if (!row || row.outTradeNo === null) return { kind: 'new' };
@@ -42,11 +42,11 @@ export async function claimKey(
 export async function recordKey(
   { hash }: DatabaseContext,
   tx: Tx,
-  { apiKeyName, route, key, body }: IdempotencyGuard,
+  { client, route, key, body }: IdempotencyGuard,
   outTradeNo: string,
 ): Promise<void> {
   await tx.idempotencyKey.updateMany({
-    where: { apiKeyName, route, key },
+    where: { client, route, key },
     data: { outTradeNo, bodyHash: hash.hex('body', body) },
   });
 }

@@ -102,6 +102,11 @@ function constraintOf({ originalCode, originalMessage, constraint }: Record<stri
   return constraint;
 }
 
+/** True when another transaction held a row for too long (lock_not_available). */
+export function isRowHeld(error: unknown): boolean {
+  return sqlStateOf(error) === '55P03';
+}
+
 /** True when the database could not be reached; false when it refused the statement. */
 export function isUnavailable(error: unknown): boolean {
   for (const record of chain(error)) {

@@ -1,12 +1,14 @@
 // The context that the functions of database/ share: client, cipher, hash and settings.
 import type { Prisma, PrismaClient } from '../../generated/prisma/client';
-import type { KeyOwner } from '../../domain/proposals/person';
+import type { RowLimit } from '../connections/limit-row-waits';
 import type { FieldCipher } from '../encryption/field-encryption';
 import type { KeyedHash } from '../encryption/keyed-hash';
 
 /** The functions of database/ share this; it never leaves database/ (S16). */
 export interface DatabaseContext {
   readonly prisma: PrismaClient;
+  /** Limits how many connections work on one row at once; for what locks an order or products. */
+  readonly limitRows: RowLimit;
   readonly cipher: FieldCipher;
   readonly hash: KeyedHash;
   /** True when a webhook of the shop is configured: only then webhook deliveries are written. */
@@ -33,6 +35,9 @@ export interface SharingRules {
 export type Tx = Prisma.TransactionClient;
 
 /** The API key that requested a change. */
-export interface Actor extends KeyOwner {
+export interface Actor {
+  readonly name: string;
+  /** The person who uses the key; null or left out where the key names none. */
+  readonly operator?: string | null;
   readonly role: string;
 }

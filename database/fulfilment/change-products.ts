@@ -60,25 +60,28 @@ interface StockChange {
 
 /** Products with their stock and codes, and the points that users earned with orders. */
 export function createProducts(context: DatabaseContext) {
+  const limit = (sku: string, change: () => Promise<ProductChange>) =>
+    context.limitRows([`sku:${sku}`], change);
   return {
     find: (sku: string) => readProduct(context.prisma, sku),
 
     /** Creates a product, or renames it. `stock` counts at creation only; `kind` never changes. */
-    put: (product: NewProduct, actor: Actor) => putProduct(context, product, actor),
+    put: (product: NewProduct, actor: Actor) =>
+      limit(product.sku, () => putProduct(context, product, actor)),
 
     /** Adds stock (`delta` > 0) or removes it, never below the reserved units. */
     changeStock: (sku: string, change: StockChange, actor: Actor) =>
-      changeStock(context, sku, change, actor),
+      limit(sku, () => changeStock(context, sku, change, actor)),
 
     /**
      * Adds codes to the pool, all or none. A code that the product has already is left as it is.
      */
     addCodes: (sku: string, codes: readonly string[], actor: Actor) =>
-      addCodes(context, sku, codes, actor),
+      limit(sku, () => addCodes(context, sku, codes, actor)),
 
     /** Marks codes as redeemed, all or none. A repeated call changes nothing. */
     useCodes: (sku: string, codes: readonly string[], actor: Actor) =>
-      useCodes(context, sku, codes, actor),
+      limit(sku, () => useCodes(context, sku, codes, actor)),
 
     /** A user's points; 0 for an unknown user, below 0 after refunds. */
     pointsBalance: (userId: string) => readPointsBalance(context, userId),

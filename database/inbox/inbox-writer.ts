@@ -4,8 +4,8 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Notice } from '../../domain/payments/notices';
 import { openPool } from '../connections/open-connections';
 import { sqlStateOf } from '../core/classify-errors';
-import { createFieldCipher } from '../encryption/field-encryption';
-import { createKeyedHash } from '../encryption/keyed-hash';
+import { createFieldCipher, type FieldCipher } from '../encryption/field-encryption';
+import { createKeyedHash, type KeyedHash } from '../encryption/keyed-hash';
 import { FIRST_SWEEP_MS } from '../core/due-times';
 
 /** A callback that passed signature and decryption. */
@@ -112,6 +112,7 @@ FROM input LEFT JOIN added USING (id) LEFT JOIN known USING (id)`,
 /**
  * Creates the writer of the callbacks' path. Callbacks that arrive while a statement is under way
  * form the next batch; the queue is bounded; each caller's promise settles after its row's commit.
+ * Repeats of one notification share its look-up: a flood of them takes one place in the queue.
  */
 export function createInboxWriter(options: {
   url: string;
@@ -128,8 +129,6 @@ export function createInboxWriter(options: {
     settings: PLAN_EACH_CALL,
     onIdleError: options.onIdleError,
   });
-  const cipher = createFieldCipher(options.encryptionKeys);
-  const hash = createKeyedHash(options.hashKey);
   const waiting: Waiting[] = [];
   let inFlight = 0;
 
@@ -152,7 +151,54 @@ export function createInboxWriter(options: {
     });
   }
 
-  function toRow(notification: IncomingNotification): Row {
+  async function store(row: Row): Promise<StoredNotification> {
+    const stored = await enqueue(row);
+    if (stored.kind !== 'conflicting') return stored;
+    // The same id with another content: both are kept, this one under an id made of both.
+    const suffix = row.contentHash.slice(0, 16);
+    const again = await enqueue({ ...row, notificationId: `${row.notificationId}#${suffix}` });
+    return again.kind === 'added' ? { kind: 'conflicting', id: again.id } : { kind: 'duplicate' };
+  }
+
+  const toRow = createRows(createFieldCipher(options.encryptionKeys));
+  return {
+    add: shareLookUps(createKeyedHash(options.hashKey), (notification, contentHash) =>
+      store(toRow(notification, contentHash)),
+    ),
+    end: () => pool.end(),
+  };
+}
+
+/**
+ * Lets repeats of one notification wait for the look-up of the first: they need no row, no
+ * statement and no place in the queue of their own.
+ */
+function shareLookUps(
+  hash: KeyedHash,
+  store: (notification: IncomingNotification, contentHash: string) => Promise<StoredNotification>,
+): InboxWriter['add'] {
+  const underWay = new Map<string, Promise<StoredNotification>>();
+  return async (notification) => {
+    const contentHash = hash.hex('notice', notification.resource);
+    const { merchantId, notificationId } = notification;
+    const key = JSON.stringify([merchantId, notificationId, contentHash]);
+    const same = underWay.get(key);
+    if (same) {
+      await same;
+      return { kind: 'duplicate' };
+    }
+    const stored = store(notification, contentHash);
+    underWay.set(key, stored);
+    try {
+      return await stored;
+    } finally {
+      underWay.delete(key);
+    }
+  };
+}
+
+function createRows(cipher: FieldCipher) {
+  return (notification: IncomingNotification, contentHash: string): Row => {
     const id = uuidv7();
     const place = { table: 'notification_inbox', column: 'resource', row: id };
     const { kind } = notification;
@@ -163,27 +209,14 @@ export function createInboxWriter(options: {
       kind,
       eventType: notification.eventType,
       outTradeNo: notification.outTradeNo,
-      contentHash: hash.hex('notice', notification.resource),
+      contentHash,
       resourceEncrypted: cipher.encrypt(place, notification.resource),
       verdict: kind === 'unknown' || kind === 'profit_sharing' ? 'ignored' : null,
     };
-  }
-
-  return {
-    async add(notification) {
-      const row = toRow(notification);
-      const stored = await enqueue(row);
-      if (stored.kind !== 'conflicting') return stored;
-      // The same id with another content: both are kept, this one under an id made of both.
-      const suffix = row.contentHash.slice(0, 16);
-      const again = await enqueue({ ...row, notificationId: `${row.notificationId}#${suffix}` });
-      return again.kind === 'added' ? { kind: 'conflicting', id: again.id } : { kind: 'duplicate' };
-    },
-    end: () => pool.end(),
   };
 }
 
-/** Takes the next rows, one of each notification: a repeat waits for the next batch. */
+/** Takes the next rows, one of each id: the same id with other content waits for the next batch. */
 function takeBatch(waiting: Waiting[]): Waiting[] {
   const batch: Waiting[] = [];
   const later: Waiting[] = [];
@@ -211,9 +244,12 @@ async function write(pool: Pool, batch: readonly Waiting[]): Promise<void> {
       else resolve(await outcomeOf(pool, row, result));
     }
   } catch (error) {
-    // One bad value must not fail the other rows (SQLSTATE classes 22 and 23): one by one.
+    // One bad value must not fail the other rows (SQLSTATE classes 22 and 23). Halves find it in
+    // a few statements, so that the good ones among 64 don't wait for 64.
     if (batch.length > 1 && /^2[23]/.test(sqlStateOf(error) ?? '')) {
-      for (const one of batch) await write(pool, [one]);
+      const middle = Math.ceil(batch.length / 2);
+      await write(pool, batch.slice(0, middle));
+      await write(pool, batch.slice(middle));
       return;
     }
     for (const { reject } of batch) reject(error);

@@ -4,6 +4,8 @@ import type { DatabaseContext } from '../core/context';
 
 const HOUR_MS = 3_600_000;
 
+type MarkKind = Alert['kind'] | 'patrol_schedule' | 'sweep';
+
 /** The marks by which the processes know who sends an alert. */
 export function createAlertMarks({ prisma }: DatabaseContext) {
   return {
@@ -11,16 +13,21 @@ export function createAlertMarks({ prisma }: DatabaseContext) {
      * @param everyMs the least time between two alerts of this kind; an hour when left out
      * @returns true for the one caller that sends an alert of this kind, or acts, now
      */
-    async take(
-      kind: Alert['kind'] | 'patrol_schedule',
-      nowMs: number,
-      everyMs = HOUR_MS,
-    ): Promise<boolean> {
+    async take(kind: MarkKind, nowMs: number, everyMs = HOUR_MS): Promise<boolean> {
       const taken = await prisma.$queryRaw<unknown[]>`
         INSERT INTO alert_marks (kind, alerted_at) VALUES (${kind}, ${new Date(nowMs)})
         ON CONFLICT (kind) DO UPDATE SET alerted_at = excluded.alerted_at
         WHERE alert_marks.alerted_at <= ${new Date(nowMs - everyMs)} RETURNING 1`;
       return taken.length > 0;
+    },
+
+    /** When the mark was last taken, by any process; null before the first time. */
+    async takenAt(kind: MarkKind): Promise<Date | null> {
+      const mark = await prisma.alertMark.findUnique({
+        where: { kind },
+        select: { alertedAt: true },
+      });
+      return mark?.alertedAt ?? null;
     },
   };
 }

@@ -28,6 +28,22 @@ export function createHealth(pool: Pool) {
     /** Sends the database one small statement. @throws when it does not respond */
     ping: (): Promise<unknown> => pool.query('SELECT 1'),
 
+    /** True when the role of `DATABASE_URL` may do everything. @throws when it is not reachable */
+    async isSuperuser(): Promise<boolean> {
+      const { rows } = await pool.query<{ rolsuper: boolean }>(
+        'SELECT rolsuper FROM pg_roles WHERE rolname = current_user',
+      );
+      return rows[0]?.rolsuper === true;
+    },
+
+    /** The database server's time, in ms since 1970. @throws when it does not respond */
+    async nowMs(): Promise<number> {
+      const { rows } = await pool.query<{ ms: string }>(
+        'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS ms',
+      );
+      return Number(rows[0]?.ms);
+    },
+
     /** Never throws: a database that can't be used counts as unreachable. */
     async check(migrationsDir: string): Promise<DatabaseHealth> {
       try {

@@ -62,27 +62,29 @@ export function createClosing(context: DatabaseContext) {
 }
 
 function requestClose(
-  { prisma }: DatabaseContext,
+  { prisma, limitRows }: DatabaseContext,
   outTradeNo: string,
   actor: Actor,
   nowMs: number,
 ): Promise<OrderStatus | null> {
   const now = new Date(nowMs);
-  return prisma.$transaction(async (tx) => {
-    const order = await lockOrder(tx, outTradeNo);
-    if (!order || !canBePaid(order.status) || order.closeRequestedAt) {
-      return order?.status ?? null;
-    }
-    const dueAt = new Date(nowMs + DUE_GRACE_MS);
-    await tx.order.updateMany({
-      where: { outTradeNo },
-      data: { closeRequestedAt: now, dueAt },
-    });
-    await tx.auditEntry.createMany({
-      data: [{ actor: actor.name, role: actor.role, action: 'order.close', subject: outTradeNo }],
-    });
-    return order.status;
-  });
+  return limitRows([`order:${outTradeNo}`], () =>
+    prisma.$transaction(async (tx) => {
+      const order = await lockOrder(tx, outTradeNo);
+      if (!order || !canBePaid(order.status) || order.closeRequestedAt) {
+        return order?.status ?? null;
+      }
+      const dueAt = new Date(nowMs + DUE_GRACE_MS);
+      await tx.order.updateMany({
+        where: { outTradeNo },
+        data: { closeRequestedAt: now, dueAt },
+      });
+      await tx.auditEntry.createMany({
+        data: [{ actor: actor.name, role: actor.role, action: 'order.close', subject: outTradeNo }],
+      });
+      return order.status;
+    }),
+  );
 }
 
 function beginClose(

@@ -80,7 +80,7 @@ class Refusal extends Error {
  * wait for the row lock of the first one, and then find its order.
  */
 export function createOrderCreation(context: DatabaseContext) {
-  const { prisma, hash } = context;
+  const { prisma, hash, limitRows } = context;
   const numbers = createOrderNumbers(context);
 
   return {
@@ -104,37 +104,40 @@ export function createOrderCreation(context: DatabaseContext) {
       // Taken outside the transaction, because a new block of numbers costs a round trip.
       const first = await numbers.next({ ...order, nowMs });
       try {
-        return await prisma.$transaction(async (tx) => {
-          const existing = guard
-            ? await claimGuard(tx, guard, hash.hex('body', guard.body))
-            : await claimFingerprints(tx, fingerprints, order, nowMs);
-          if (existing) return existing;
-          const reserved = await reserveStock(tx, order.items);
-          if (reserved.kind !== 'reserved') throw new Refusal(reserved);
-          let outTradeNo = first;
-          for (let tries = 1; !(await insertOrder(outTradeNo)); tries += 1) {
-            if (tries >= MAX_NUMBER_TRIES)
-              throw new Error(`No free order number after ${MAX_NUMBER_TRIES} tries`);
-            outTradeNo = await numbers.next({ ...order, nowMs });
-          }
-          return { kind: 'created', outTradeNo };
-
-          function insertOrder(number: OrderNumber): Promise<boolean> {
-            return insert(context, tx, {
-              number,
-              order,
-              items: reserved.kind === 'reserved' ? reserved.items : [],
-              reservations: reserved.kind === 'reserved' ? reserved.reservations : [],
-              actor,
-              nowMs,
-              guard,
-              fingerprints,
-            });
-          }
-        });
+        const skus = order.items.map(({ sku }) => `sku:${sku}` as const);
+        return await limitRows(skus, () => prisma.$transaction(create));
       } catch (error) {
         if (error instanceof Refusal) return error.result;
         throw error;
+      }
+
+      async function create(tx: Tx): Promise<CreationResult> {
+        const existing = guard
+          ? await claimGuard(tx, guard, hash.hex('body', guard.body))
+          : await claimFingerprints(tx, fingerprints, order, nowMs);
+        if (existing) return existing;
+        const reserved = await reserveStock(tx, order.items);
+        if (reserved.kind !== 'reserved') throw new Refusal(reserved);
+        let outTradeNo = first;
+        for (let tries = 1; !(await insertOrder(outTradeNo)); tries += 1) {
+          if (tries >= MAX_NUMBER_TRIES)
+            throw new Error(`No free order number after ${MAX_NUMBER_TRIES} tries`);
+          outTradeNo = await numbers.next({ ...order, nowMs });
+        }
+        return { kind: 'created', outTradeNo };
+
+        function insertOrder(number: OrderNumber): Promise<boolean> {
+          return insert(context, tx, {
+            number,
+            order,
+            items: reserved.kind === 'reserved' ? reserved.items : [],
+            reservations: reserved.kind === 'reserved' ? reserved.reservations : [],
+            actor,
+            nowMs,
+            guard,
+            fingerprints,
+          });
+        }
       }
     },
   };
@@ -235,7 +238,7 @@ async function insert(
     text === null ? null : cipher.encrypt({ table: 'orders', column, row: number }, text);
   const remember = guard
     ? Prisma.sql`UPDATE idempotency_keys SET out_trade_no = o.out_trade_no FROM o
-        WHERE api_key_name = ${guard.apiKeyName} AND route = ${guard.route} AND key = ${guard.key}`
+        WHERE api_key_name = ${guard.client} AND route = ${guard.route} AND key = ${guard.key}`
     : Prisma.sql`UPDATE order_fingerprints SET out_trade_no = o.out_trade_no,
           expires_at = ${new Date(nowMs + FINGERPRINT_WINDOW_MS)} FROM o
         WHERE fingerprint = ${fingerprints.own} OR fingerprint = ${fingerprints.former}

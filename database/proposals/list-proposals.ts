@@ -1,6 +1,6 @@
 // Lists proposals, withdraws them, announces new ones and ends those whose time is over.
 import { MOVED_WITHIN_MS, PROPOSAL_LIFE_MS } from '../../domain/proposals/limits';
-import { personOf } from '../../domain/proposals/person';
+import { personOf } from '../../domain/clients/person';
 import type { ProposalAction, ProposalStatus } from '../../domain/proposals/proposal';
 import { Prisma } from '../../generated/prisma/client';
 import type { Actor, DatabaseContext } from '../core/context';

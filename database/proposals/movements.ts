@@ -6,7 +6,7 @@ import {
   needsSecondPerson,
   type MoneyLimits,
 } from '../../domain/proposals/limits';
-import { personOf } from '../../domain/proposals/person';
+import { personOf } from '../../domain/clients/person';
 import type { Actor } from '../core/context';
 import type { TxScope } from '../core/tx-scope';
 

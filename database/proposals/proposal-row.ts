@@ -1,6 +1,6 @@
 // Locks, reads and ends the one open proposal of a subject.
 import type { ProposalAction } from '../../domain/proposals/proposal';
-import { personOf } from '../../domain/proposals/person';
+import { personOf } from '../../domain/clients/person';
 import { audit } from '../core/write-audit';
 import type { IdempotencyGuard } from '../core/claim-idempotency-key';
 import type { Actor, DatabaseContext, Tx } from '../core/context';

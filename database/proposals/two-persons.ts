@@ -1,7 +1,8 @@
 // Finds the proposal that a request repeats or approves, or proposes what one person may not do.
 import { v7 as uuidv7 } from 'uuid';
 import { PROPOSAL_LIFE_MS } from '../../domain/proposals/limits';
-import { isMachine, personOf } from '../../domain/proposals/person';
+import { personOf } from '../../domain/clients/person';
+import { isMachine } from '../../domain/proposals/person';
 import type { ProposalAction } from '../../domain/proposals/proposal';
 import type { Prisma } from '../../generated/prisma/client';
 import type { Actor, DatabaseContext, Tx } from '../core/context';

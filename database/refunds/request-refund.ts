@@ -81,8 +81,10 @@ export function createRefundRequests(context: DatabaseContext) {
       nowMs: number,
     ): Promise<RefundRequestResult> {
       const attempt = () =>
-        context.prisma.$transaction((tx) =>
-          requestRefund(context, { tx, now: new Date(nowMs) }, { ...request, ...submission }),
+        context.limitRows([`order:${request.outTradeNo}`], () =>
+          context.prisma.$transaction((tx) =>
+            requestRefund(context, { tx, now: new Date(nowMs) }, { ...request, ...submission }),
+          ),
         );
       try {
         return await attempt();
@@ -245,8 +247,8 @@ function numberOf(
   if (approves !== null) return null;
   if (outRefundNo !== null) return outRefundNo;
   if (!guard) throw new TypeError('A refund needs a number or an Idempotency-Key');
-  const { apiKeyName, route, key } = guard;
-  return refundNumberFromKey(hash.hex('refund', JSON.stringify([apiKeyName, route, key])));
+  const { client, route, key } = guard;
+  return refundNumberFromKey(hash.hex('refund', JSON.stringify([client, route, key])));
 }
 
 /** Finds the refund that has the number: one number means one refund of one order at all times. */

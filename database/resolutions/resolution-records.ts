@@ -1,7 +1,7 @@
 // Hashes a resolution's params, writes its entries of the audit log, and withdraws a proposed one.
 import { audit } from '../core/write-audit';
 import { PROPOSAL_LIFE_MS } from '../../domain/proposals/limits';
-import { personOf } from '../../domain/proposals/person';
+import { personOf } from '../../domain/clients/person';
 import type { InterventionAction } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import type { Withdrawal } from '../proposals/list-proposals';

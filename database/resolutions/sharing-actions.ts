@@ -105,6 +105,8 @@ async function replaceClosed(resolution: ResolutionScope, row: LockedSharing): P
         relationType,
         amountFen,
         description,
+        // It was, when the sharing that this one replaces was requested.
+        known: true,
       })),
     unfreezeRest: row.unfreezeRest,
     origin: 'resolution',

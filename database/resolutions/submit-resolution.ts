@@ -4,7 +4,7 @@ import { Prisma } from '../../generated/prisma/client';
 import type { ErrorCode } from '../../domain/error-catalogue';
 import { actionsFor, type InterventionAction } from '../../domain/interventions/reasons';
 import { PROPOSAL_LIFE_MS } from '../../domain/proposals/limits';
-import { personOf } from '../../domain/proposals/person';
+import { personOf } from '../../domain/clients/person';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
 import { FIRST_SWEEP_MS } from '../core/due-times';
 import { openScope, type Scope } from '../core/scope';
@@ -69,10 +69,10 @@ export async function submitResolution(
   context: DatabaseContext,
   request: ResolutionRequest,
 ): Promise<SubmittedResolution> {
-  return context.prisma.$transaction(async (tx) => {
+  const outTradeNo = await numberOf(context.prisma, request.to);
+  if (outTradeNo === null) return { kind: 'not_found' };
+  const submit = async (tx: Tx): Promise<SubmittedResolution> => {
     const now = new Date(request.nowMs);
-    const outTradeNo = await numberOf(tx, request.to);
-    if (outTradeNo === null) return { kind: 'not_found' };
     const scope = await openScope(tx, outTradeNo, now);
     const found = await lockIntervention(tx, request.to);
     if (request.approves !== null && ('kind' in found || found.status !== 'open')) {
@@ -85,10 +85,14 @@ export async function submitResolution(
     }
     if (found.status !== 'open') return resolvedBefore(context, tx, found, request);
     return resolveOpen(context, scope, found, request);
-  });
+  };
+  return context.limitRows([`order:${outTradeNo}`], () => context.prisma.$transaction(submit));
 }
 
-async function numberOf(tx: Tx, to: ResolutionRequest['to']): Promise<string | null> {
+async function numberOf(
+  tx: Pick<Tx, 'intervention' | 'order'>,
+  to: ResolutionRequest['to'],
+): Promise<string | null> {
   if ('interventionId' in to) {
     const row = await tx.intervention.findUnique({
       where: { id: to.interventionId },

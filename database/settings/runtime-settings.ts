@@ -2,11 +2,13 @@
 import { limitsAmong, type MoneyLimits } from '../../domain/proposals/limits';
 import {
   DEFAULT_LATE_PAYMENT,
+  DEFAULT_SHARING_RECEIVERS,
   effectiveLimits,
   isRuntimeSettingName,
   type LatePaymentPolicy,
   type RuntimeOverrides,
   type RuntimeSettingName,
+  type SharingReceivers,
 } from '../../domain/settings/runtime-settings';
 import { createCached, type Cached } from '../core/cache-value';
 import type { DatabaseContext, SharingRules, Tx } from '../core/context';
@@ -53,9 +55,10 @@ export async function latePaymentPolicy(tx: Tx): Promise<LatePaymentPolicy> {
 export async function sharingRules(
   { sharing }: Pick<DatabaseContext, 'sharing'>,
   tx: Tx,
-): Promise<SharingRules> {
+): Promise<SharingRules & { readonly receivers: SharingReceivers }> {
   const set = await readOverrides(tx);
   return {
+    receivers: set.sharing_receivers ?? DEFAULT_SHARING_RECEIVERS,
     ratioPercent: set.sharing_ratio ?? sharing.ratioPercent,
     delayMs: set.sharing_delay ?? sharing.delayMs,
     unfreezeAfterMs: set.unfreeze_after ?? sharing.unfreezeAfterMs,

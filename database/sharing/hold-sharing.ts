@@ -23,6 +23,8 @@ export interface NewReceiver {
   readonly relationType: RelationType;
   readonly amountFen: Fen;
   readonly description: string;
+  /** False: a sharing with it is refused, unless payments may be shared with any receiver. */
+  readonly known: boolean;
 }
 
 export interface NewSharing {
@@ -79,7 +81,9 @@ export async function holdSharing(
     return refused('ORDER_NOT_PAID', `Order ${outTradeNo} is ${order.status}`);
   }
   const rules = await sharingRules(context, tx);
-  const refusal = await refusalOf(tx, paid, sharing, rules.ratioPercent);
+  const refusal =
+    (await refusalOf(tx, paid, sharing, rules.ratioPercent)) ??
+    (rules.receivers === 'known' ? unknownReceivers(sharing) : null);
   if (refusal) return refusal;
   const notBefore = new Date(Math.max(sharing.now.getTime(), paidAt.getTime() + rules.delayMs));
   await insertSharing(context, tx, { ...sharing, order, paid, notBefore });
@@ -119,6 +123,18 @@ async function refusalOf(
     return refused('SHARING_OVER_CAP', detail, { allowed });
   }
   return null;
+}
+
+/** Names each receiver that is not known; null when all are. */
+function unknownReceivers({ receivers }: NewSharing): SharingRefusal | null {
+  const errors = receivers.flatMap(({ known }, index) =>
+    known ? [] : [{ field: `receivers[${index}].account`, message: 'is not a known receiver' }],
+  );
+  if (errors.length === 0) return null;
+  const detail =
+    `These receivers are not known: ${errors.map(({ field }) => field).join(', ')}; nothing was ` +
+    'done. An admin adds a receiver with POST /v1/receivers, then send the request again';
+  return refused('RECEIVER_UNKNOWN', detail, { errors });
 }
 
 /** Shares that were taken back: they count for the ratio, and are not frozen any more. */
@@ -189,7 +205,7 @@ function sealed(
   line: number,
 ) {
   const id = uuidv7();
-  const { account, name, ...open } = receiver;
+  const { account, name, known: _, ...open } = receiver;
   return {
     ...open,
     id,

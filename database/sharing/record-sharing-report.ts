@@ -135,7 +135,9 @@ async function recordResults(
   decided: readonly ReceiverPair[],
 ): Promise<void> {
   let closedFen = 0;
-  for (const { ours, reported } of decided) {
+  // Each paid receiver becomes known. All write these rows in one order, so that none deadlocks.
+  const inOrder = decided.toSorted((a, b) => (a.ours.account < b.ours.account ? -1 : 1));
+  for (const { ours, reported } of inOrder) {
     const { result, failReason, detailId } = reported;
     await tx.profitSharingReceiver.updateMany({
       where: { id: ours.id, result: 'PENDING' },

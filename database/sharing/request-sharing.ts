@@ -1,7 +1,12 @@
 // Takes the shop's request for a sharing: a repeat finds the same one, a new one holds its amounts.
 import type { ErrorCode } from '../../domain/error-catalogue';
 import { isMachine } from '../../domain/proposals/person';
-import { isSharingSettled, shownAccount } from '../../domain/sharing/profit-sharing';
+import {
+  DEFAULT_RELATION,
+  isSharingSettled,
+  shownAccount,
+  type RelationType,
+} from '../../domain/sharing/profit-sharing';
 import { audit } from '../core/write-audit';
 import type { DatabaseContext, Tx } from '../core/context';
 import { claimKey, recordKey, type IdempotencyGuard } from '../core/claim-idempotency-key';
@@ -17,9 +22,16 @@ import {
   type ApprovalRefusal,
 } from '../proposals/two-persons';
 import { moneyLimits } from '../settings/runtime-settings';
+import { findKnownReceivers } from './find-known-receivers';
 import { holdSharing, type NewReceiver, type SharingRefusal } from './hold-sharing';
 import { makeOwnNumber } from './make-own-number';
 import { findSharing, type SharingView } from './view-sharing';
+
+/** A receiver as the shop names it. */
+export interface RequestedReceiver extends Omit<NewReceiver, 'known' | 'relationType'> {
+  /** null: that of the known receiver, else the default. */
+  readonly relationType: RelationType | null;
+}
 
 export interface SharingRequest {
   readonly outTradeNo: string;
@@ -29,7 +41,7 @@ export interface SharingRequest {
   /** The caller's Idempotency-Key, also beside a number of its own; null without one. */
   readonly guard: IdempotencyGuard | null;
   /** None: the request only unfreezes what is left. */
-  readonly receivers: readonly NewReceiver[];
+  readonly receivers: readonly RequestedReceiver[];
   readonly unfreezeRest: boolean;
 }
 
@@ -61,8 +73,10 @@ export function createSharingRequests(context: DatabaseContext) {
       submission: SharingSubmission,
       nowMs: number,
     ): Promise<SharingRequestResult> =>
-      context.prisma.$transaction((tx) =>
-        requestSharing(context, { tx, now: new Date(nowMs) }, { ...request, ...submission }),
+      context.limitRows([`order:${request.outTradeNo}`], () =>
+        context.prisma.$transaction((tx) =>
+          requestSharing(context, { tx, now: new Date(nowMs) }, { ...request, ...submission }),
+        ),
       ),
 
     /** A sharing of an order; null when the order has none with this number. */
@@ -183,7 +197,7 @@ async function holdRequested(
   if (since > 0) return numberTaken(number.kind);
   const hold = await holdSharing(context, tx, request.order, {
     outOrderNo,
-    receivers,
+    receivers: await withWhatIsKnown(context, tx, receivers),
     unfreezeRest,
     origin: 'api',
     replaces: null,
@@ -199,6 +213,24 @@ async function holdRequested(
   const sharing = await findSharing(context, tx, { outOrderNo, outTradeNo });
   if (!sharing) throw new Error(`Sharing ${outOrderNo} was not written`);
   return { kind: 'created', sharing, startsNow: hold.startsNow };
+}
+
+/** A known receiver has the name and relation that are known, where the request names none. */
+async function withWhatIsKnown(
+  context: DatabaseContext,
+  tx: Tx,
+  receivers: readonly RequestedReceiver[],
+): Promise<NewReceiver[]> {
+  const known = await findKnownReceivers(context, tx, receivers);
+  return receivers.map((requested, index): NewReceiver => {
+    const found = known[index] ?? null;
+    return {
+      ...requested,
+      name: requested.name ?? found?.name ?? null,
+      relationType: requested.relationType ?? found?.relationType ?? DEFAULT_RELATION,
+      known: found !== null,
+    };
+  });
 }
 
 function refused(code: ErrorCode, detail: string): SharingRequestResult {
@@ -245,8 +277,8 @@ function numberOf(
   if (approves !== null) return null;
   if (number.kind === 'given') return number.outOrderNo;
   if (!guard) throw new TypeError('A sharing needs a number or an Idempotency-Key');
-  const { apiKeyName, route, key } = guard;
-  return makeOwnNumber(context, [apiKeyName, route, key]);
+  const { client, route, key } = guard;
+  return makeOwnNumber(context, [client, route, key]);
 }
 
 /** The hash of a request's content. Receivers in another order are the same content. */
@@ -259,7 +291,7 @@ function contentOf({ hash }: DatabaseContext, request: SharingRequest): string {
       one.amountFen,
       one.description,
       one.name,
-      one.relationType,
+      one.relationType ?? DEFAULT_RELATION,
     ]),
   );
   return hash.hex('body', JSON.stringify([outTradeNo, unfreezeRest, texts.sort()]));

@@ -90,6 +90,15 @@ function noticeLeases(context: DatabaseContext) {
         SELECT id::text, out_trade_no AS "outTradeNo" FROM leased ORDER BY received_at, id`;
     },
 
+    /** True while a row is due whose run nobody has woken yet. */
+    async hasDueNotices(nowMs: number): Promise<boolean> {
+      const rows = await prisma.$queryRaw<unknown[]>`
+        SELECT 1 FROM notification_inbox
+        WHERE verdict IS NULL AND undeliverable_at IS NULL AND out_trade_no IS NOT NULL
+          AND attempts = 0 AND next_attempt_at <= ${new Date(nowMs)} LIMIT 1`;
+      return rows.length > 0;
+    },
+
     /**
      * Returns rows whose runs could not be woken because Temporal is down. The try does not count,
      * and the rows keep their place in the queue.

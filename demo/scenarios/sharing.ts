@@ -5,8 +5,12 @@ import type { Scenario, Seen, World } from '../world';
 const SHOP = '1900000109';
 const CLOSED_ACCOUNT = '1900000110';
 
-/** Buys goods for 100 元, frozen for sharing, and waits until the order is fulfilled. */
-async function buyFrozen({ shop, simulator }: World, user: string): Promise<string> {
+/**
+ * Buys goods for 100 元, frozen for sharing, and waits until the order is fulfilled. The admin has
+ * made the receivers known.
+ */
+async function buyFrozen({ shop, simulator, desk }: World, user: string): Promise<string> {
+  for (const merchantId of [SHOP, CLOSED_ACCOUNT]) await desk.addReceiver(merchantId);
   const wish = { user, sku: `craft-of-${user}`, unitFen: 10_000, profitSharing: true };
   const { out_trade_no: outTradeNo } = await shop.order(wish);
   await simulator.pay({ outTradeNo });

@@ -26,6 +26,8 @@ export const OPERATIONS: Readonly<Record<string, WhoDecides>> = {
   createRefund: 'two persons, machines bound',
   // Machines are bound by `sharing_ratio`, which only two persons raise.
   shareProfit: 'two persons, machines bound',
+  addReceiver: 'one person',
+  removeReceiver: 'one person',
   putProduct: 'one person',
   changeStock: 'one person',
   addCodes: 'one person',
@@ -122,6 +124,7 @@ export const SETTINGS: Readonly<Record<RuntimeSettingName, ChangeRule>> = {
   refund_spacing: 'free',
   patrol_interval: 'widening',
   sharing_ratio: 'widening',
+  sharing_receivers: 'widening',
   sharing_delay: 'free',
   unfreeze_after: 'free',
   late_payment: 'any change',

@@ -25,6 +25,7 @@ const WIDENS: Widens = {
     after.some((ms) => ms < SHORTEST_GAP_MS) && after.join() !== before.join(),
   patrol_interval: isMore,
   sharing_ratio: isMore,
+  sharing_receivers: (before, after) => after === 'any' && before !== 'any',
   keep_callback_bodies: isLess,
   keep_idempotency_keys: isLess,
   keep_delivery_logs: isLess,

@@ -11,6 +11,7 @@ export interface RuntimeOverrides {
   readonly sharing_ratio?: number;
   readonly sharing_delay?: number;
   readonly unfreeze_after?: number;
+  readonly sharing_receivers?: SharingReceivers;
   readonly late_payment?: LatePaymentPolicy;
   readonly keep_callback_bodies?: number;
   readonly keep_idempotency_keys?: number;
@@ -34,6 +35,7 @@ export const RUNTIME_SETTING_NAMES = [
   'sharing_ratio',
   'sharing_delay',
   'unfreeze_after',
+  'sharing_receivers',
   'late_payment',
   'keep_callback_bodies',
   'keep_idempotency_keys',
@@ -48,6 +50,14 @@ export const RUNTIME_SETTING_NAMES = [
 export const LATE_PAYMENT_POLICIES = ['refund', 'ask'] as const;
 export type LatePaymentPolicy = (typeof LATE_PAYMENT_POLICIES)[number];
 export const DEFAULT_LATE_PAYMENT: LatePaymentPolicy = 'refund';
+
+/**
+ * With whom payments may be shared: with receivers that an admin added or that WeChat has paid a
+ * share before, or with any.
+ */
+export const SHARING_RECEIVERS = ['known', 'any'] as const;
+export type SharingReceivers = (typeof SHARING_RECEIVERS)[number];
+export const DEFAULT_SHARING_RECEIVERS: SharingReceivers = 'known';
 
 const DAY_MS = 24 * 3_600_000;
 

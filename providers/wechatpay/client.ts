@@ -126,6 +126,7 @@ export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
     prepay: (request) =>
       perform({
         subject: { operation: 'prepay', outTradeNo: request.outTradeNo },
+        personal: [request.openid, request.clientIp],
         make: (send) => calls.prepay(request.api, prepayBody(request), request.merchantId, send),
         read: (status, text) => readToken(request.api, status, text),
       }),

@@ -111,6 +111,15 @@ async function expectReply(
   return reply.body;
 }
 
+/** The same for a reply that has no body. */
+async function expectNoBody(method: string, path: string): Promise<void> {
+  const reply = await oncepay.call(method, path);
+  expect([path, reply.status, reply.body]).toEqual([path, 204, '']);
+  const documented = operationAt(document, method, path);
+  expect(documented?.responses['204']).toEqual({ description: expect.any(String) as string });
+  compared.add(documented?.operationId ?? '');
+}
+
 test('replies for orders, products and points have exactly the documented fields', async () => {
   const fresh = orderBody();
   await expectReply(201, 'POST', '/v1/orders', fresh);
@@ -144,6 +153,10 @@ test('replies for refunds and profit sharings have exactly the documented fields
   await expectReply(200, 'POST', `/v1/orders/${no}/refunds`, refund);
   await expectReply(200, 'GET', `/v1/orders/${no}/refunds/r-${no}`);
 
+  const { type, account } = receiver(1);
+  const known = await expectReply(201, 'POST', '/v1/receivers', { type, account });
+  await expectReply(200, 'POST', '/v1/receivers', { type, account });
+  await expectReply(200, 'GET', '/v1/receivers');
   const share = { out_order_no: `s-${no}`, receivers: [receiver(40)] };
   await expectReply(202, 'POST', `/v1/orders/${no}/profit-sharing`, share);
   await untilSharing(oncepay, no, `s-${no}`, 'finished');
@@ -154,6 +167,7 @@ test('replies for refunds and profit sharings have exactly the documented fields
   await untilSharing(oncepay, no, `t-${no}`, 'finished');
   const seen = await expectReply(200, 'GET', `/v1/orders/${no}/profit-sharing/t-${no}`);
   expect(seen).toMatchObject({ receivers: [{ line: 1, result: 'CLOSED' }] });
+  await expectNoBody('DELETE', `/v1/receivers/${z.object({ id: z.string() }).parse(known).id}`);
 
   const order = await expectReply(200, 'GET', `/v1/orders/${no}`);
   expect(order).toMatchObject({
@@ -298,6 +312,19 @@ test('a paid order shows its metadata, codes, notices, transactions and effects'
   expect(order.effects.map(({ effect }) => effect)).toEqual(
     expect.arrayContaining(['points', 'sales', 'stock', 'delivery']),
   );
+});
+
+test('a viewer sees no metadata, and of a user id two characters, also in lists', async () => {
+  const paths = [`/v1/orders/${no}`, `/v1/orders?user_id=${user}`];
+  for (const path of paths) {
+    const { body } = await oncepay.call('GET', path, { as: 'viewer' });
+    expect(JSON.stringify(body)).not.toContain(user);
+    expect(JSON.stringify(body)).toContain(`"user_id":"${user.slice(0, 2)}***"`);
+    const whole = await oncepay.call('GET', path, { as: 'operator' });
+    expect(JSON.stringify(whole.body)).toContain(`"user_id":"${user}"`);
+  }
+  const { body } = await oncepay.call('GET', `/v1/orders/${no}`, { as: 'viewer' });
+  expect(body).toMatchObject({ metadata: null });
 });
 
 test.each([

@@ -10,7 +10,13 @@ shareOncepay(
     settings: () => jest.requireActual('./settings/routes.cases'),
     'retry policies': () => jest.requireActual('./retries/routes.cases'),
     proposals: () => jest.requireActual('./proposals/routes.cases'),
+    receivers: () => jest.requireActual('./sharing/receivers.cases'),
     products: () => jest.requireActual('./products/routes.cases'),
+    points: () => jest.requireActual('./products/points.cases'),
+    'findings at the start': () => jest.requireActual('./health/start-findings.cases'),
+    'held rows': () => jest.requireActual('./products/held-rows.cases'),
     'bodies and raw requests': () => jest.requireActual('./http/requests.cases'),
+    // Its callbacks leave errors in the log.
+    floods: () => jest.requireActual('./callbacks/floods.cases'),
   },
 );

@@ -122,9 +122,7 @@ describe('an error in a log entry', () => {
     (_where, log) => {
       const written = JSON.stringify(linesOf(log));
       expect(written).not.toContain(SECRET);
-      expect(written).toContain(
-        '"type":"TypeError","message":"it broke","stack":"TypeError: it broke',
-      );
+      expect(written).toContain('"type":"TypeError","message":"it broke","stack":"    at ');
       expect(written).toContain('"code":"ECONNRESET"');
     },
   );
@@ -134,6 +132,20 @@ describe('an error in a log entry', () => {
     expect(linesOf((logger) => logger.error({ err }, 'x'))).toMatchObject([
       { err: { message: 'x'.repeat(1_000) } },
     ]);
+  });
+
+  test.each<[string, string]>([
+    ['a long message', `${'x'.repeat(5_000)}${SECRET}`],
+    ['a message of several lines', `it broke\nbecause of ${SECRET}`],
+    ['a message with a line like a frame', `it broke\n    at ${SECRET} (file.ts:1:1)`],
+  ])('the stack of an error with %s has frames only', (_, message) => {
+    const [line] = linesOf((logger) => logger.error({ err: new Error(message) }, 'x'));
+    const { stack = '' } = line?.['err'] as { stack?: string };
+    expect(stack).not.toContain(SECRET);
+    expect(stack.split('\n')).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^ +at .*logger\.test\.ts:\d+:\d+/)]),
+    );
+    expect(stack.split('\n').every((frame) => /^ +at /.test(frame))).toBe(true);
   });
 
   test('a thrown value that is not an Error is not shown', () => {

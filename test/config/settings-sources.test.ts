@@ -1,17 +1,18 @@
 // Tests the forms in which the environment gives values: files, PEM text, addresses, times.
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatDuration, parseDurationMs } from '../../config/durations';
 import { ConfigurationError, loadDatabaseUrl, loadSettings } from '../../config/settings';
-import { REQUIRED, RSA, type Variables } from './support/environment';
+import { REQUIRED, RSA, WECHAT_RSA, type Variables } from './support/environment';
 
 const folder = mkdtempSync(join(tmpdir(), 'oncepay-settings-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function file(name: string, text: string): string {
   const path = join(folder, name);
-  writeFileSync(path, text);
+  writeFileSync(path, text, { mode: 0o600 });
   return path;
 }
 
@@ -25,6 +26,7 @@ function message(load: () => unknown): string {
   }
 }
 
+const SECRET = randomBytes(24).toString('base64');
 const PUBLIC_KEY_ID = 'PUB_KEY_ID_0119000000012026112300447200000301';
 const SECRETS = [
   'DATABASE_URL',
@@ -50,27 +52,27 @@ describe('a secret in a file', () => {
   });
 
   test('a secret from a file keeps every character but the last line break', () => {
-    const path = file('hash-key', ' a key with white space \n\n');
+    const path = file('hash-key', ' a key of 32 characters with white space \n\n');
     const { hashKey } = loadSettings({
       ...REQUIRED,
       ONCEPAY_HASH_KEY: undefined,
       ONCEPAY_HASH_KEY_FILE: path,
     });
-    expect(hashKey.toString()).toBe(' a key with white space \n');
+    expect(hashKey.toString()).toBe(' a key of 32 characters with white space \n');
   });
 
   test("WeChat's public key, the webhook secret and Temporal's key can be files too", () => {
     const settings = loadSettings({
       ...REQUIRED,
       WECHATPAY_PUBLIC_KEY_ID: PUBLIC_KEY_ID,
-      WECHATPAY_PUBLIC_KEY_FILE: file('public-key', RSA.publicKey),
+      WECHATPAY_PUBLIC_KEY_FILE: file('public-key', WECHAT_RSA.publicKey),
       ONCEPAY_WEBHOOK_URL: 'https://shop.example/hooks',
-      ONCEPAY_WEBHOOK_SECRET_FILE: file('webhook', `whsec_${'A'.repeat(32)}\n`),
+      ONCEPAY_WEBHOOK_SECRET_FILE: file('webhook', `whsec_${SECRET}\n`),
       TEMPORAL_API_KEY_FILE: file('temporal', 'temporal-key\n'),
       FEISHU_APP_SECRET_FILE: file('feishu', 'x'),
     });
     expect(settings.wechatpay.publicKey?.id).toBe(PUBLIC_KEY_ID);
-    expect(settings.webhook?.secret).toBe(`whsec_${'A'.repeat(32)}`);
+    expect(settings.webhook?.secret).toBe(`whsec_${SECRET}`);
     expect(settings.temporal.connection).toMatchObject({ apiKey: 'temporal-key' });
   });
 
@@ -137,7 +139,12 @@ describe('the scheme of an address', () => {
     (address, outside, inside) => {
       const names = ['WECHATPAY_BASE_URL', 'WECHATPAY_NOTIFY_URL', 'ONCEPAY_WEBHOOK_URL'];
       const addresses = Object.fromEntries(names.map((name) => [name, address]));
-      const env = { ...REQUIRED, ...addresses, ONCEPAY_WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}` };
+      const env = {
+        ...REQUIRED,
+        ...addresses,
+        ONCEPAY_ALLOW_BASE_URL: 'on',
+        ONCEPAY_WEBHOOK_SECRET: `whsec_${SECRET}`,
+      };
       for (const [NODE_ENV, expected] of [
         ['development', outside],
         ['test', outside],

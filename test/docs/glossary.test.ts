@@ -51,6 +51,7 @@ const TECHNICAL = [
   'postgres',
   'bare',
   'ground',
+  'floods',
 ];
 
 test('each term has a Chinese word and at most three sentences', () => {

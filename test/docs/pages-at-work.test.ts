@@ -1,5 +1,5 @@
 // The pages' calls, tables and shell lines hold in one running Oncepay.
-import { SHARING_ENV } from '../e2e/support/sharing';
+import { makeReceiversKnown, SHARING_ENV } from '../e2e/support/sharing';
 import { shareOncepay } from '../support/share-oncepay';
 
 shareOncepay(
@@ -8,5 +8,8 @@ shareOncepay(
     'README and reference': () => jest.requireActual('./readme.cases'),
     'lines of the runbook': () => jest.requireActual('./runbook-shell.cases'),
   },
-  ({ simulator }) => simulator.setSharingRules({ shareableAfterMs: 0 }),
+  async (oncepay) => {
+    oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+    await makeReceiversKnown(oncepay);
+  },
 );

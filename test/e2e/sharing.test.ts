@@ -1,6 +1,6 @@
 // Profit sharing, refunds of shared payments and every resolution, in one Oncepay that may share.
 import { shareOncepay } from '../support/share-oncepay';
-import { SHARING_ENV } from './support/sharing';
+import { makeReceiversKnown, SHARING_ENV } from './support/sharing';
 
 shareOncepay(
   { env: SHARING_ENV },
@@ -10,5 +10,8 @@ shareOncepay(
     'refunds of shared payments': () => jest.requireActual('./refunds/refund-of-shared.cases'),
     'odd responses': () => jest.requireActual('./refunds/odd-responses.cases'),
   },
-  ({ simulator }) => simulator.setSharingRules({ shareableAfterMs: 0 }),
+  async (oncepay) => {
+    oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+    await makeReceiversKnown(oncepay);
+  },
 );

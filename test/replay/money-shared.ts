@@ -3,6 +3,7 @@ import { refundWorkflowId, sharingWorkflowId } from '../../domain/temporal/workf
 import { untilOpened } from '../e2e/support/interventions';
 import {
   FIRST,
+  makeReceiversKnown,
   receiver,
   refundOf,
   sharableOrder,
@@ -19,6 +20,7 @@ const RECOVERY_MS = 60_000;
 /** Skips WeChat's minute after a payment, which would only make the scenario slow. */
 async function sharable(oncepay: TestOncepay): Promise<string> {
   oncepay.simulator.setSharingRules({ shareableAfterMs: 0 });
+  await makeReceiversKnown(oncepay);
   return sharableOrder(oncepay);
 }
 

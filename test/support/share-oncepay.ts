@@ -24,11 +24,11 @@ export function sharedOncepay(): TestOncepay {
 export function shareOncepay(
   options: TestOptions,
   files: Readonly<Record<string, () => unknown>>,
-  prepare: (oncepay: TestOncepay) => void = () => undefined,
+  prepare: (oncepay: TestOncepay) => void | Promise<void> = () => undefined,
 ): void {
   beforeAll(async () => {
     running = await startTestOncepay(options);
-    prepare(running);
+    await prepare(running);
   });
   afterAll(() => running?.stop());
   for (const [name, load] of Object.entries(files)) {

@@ -7,7 +7,7 @@ module.exports = {
   rootDir: '../..',
   testMatch: ['<rootDir>/test/upgrade/*.scenarios.ts'],
   globalSetup: '<rootDir>/test/upgrade/support/global-setup.ts',
-  testTimeout: 150_000,
+  testTimeout: 240_000,
   // Each file runs up to five processes and thirty orders at once.
   maxWorkers: 2,
 };

@@ -39,6 +39,8 @@ export type CallEvent = CallSubject & {
 export interface Call<T> {
   readonly subject: CallSubject;
   readonly signal?: AbortSignal | undefined;
+  /** Personal values of the request; null and undefined for those that it does not have. */
+  readonly personal?: readonly (string | null | undefined)[];
   /** Signs and sends once. */
   readonly make: (send: Send) => Promise<TransportResponse>;
   /** The value in a 2xx response; null when the response does not fit the request. */
@@ -63,10 +65,11 @@ export function createPerform(deps: {
   readonly onEvent?: ((event: CallEvent) => void) | undefined;
 }): Perform {
   const { keys, now, onEvent, requestTimeoutMs: timeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = deps;
-  return async ({ subject, signal, make, read }) => {
+  return async ({ subject, signal, personal: values = [], make, read }) => {
     const startedMs = performance.now();
     const response = await make(deps.sendWithin(timeoutMs, signal));
-    const outcome = await readOutcome(response, { keys, now, read });
+    const personal = values.filter((value) => typeof value === 'string');
+    const outcome = await readOutcome(response, { keys, now, read, personal });
     onEvent?.({
       event: 'wechat.called',
       ...subject,

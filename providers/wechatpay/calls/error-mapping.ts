@@ -68,8 +68,21 @@ export function undecidedCode(status: number, wechatCode: string | null): ErrorC
   return status >= 300 ? 'NETWORK_ERROR' : 'NOT_YET';
 }
 
-/** Shortens WeChat's message to one line of at most 256 characters, without control characters. */
-export function cleanMessage(message: string): string {
+/** A shorter value, like a name of one letter, would be found in other words too. */
+const MIN_MASKED_LENGTH = 2;
+
+/**
+ * Shortens WeChat's message to one line of at most 256 characters, without control characters. The
+ * message is kept and shown, and WeChat likes to quote the field that it refuses.
+ *
+ * @param personal values of the request that it must not quote: openids, names, addresses, cards.
+ */
+export function cleanMessage(message: string, personal: readonly string[] = []): string {
   const line = message.slice(0, 4 * MAX_MESSAGE_LENGTH).replaceAll(UNPRINTABLE, '');
-  return line.slice(0, MAX_MESSAGE_LENGTH).replace(LONE_HALF_AT_END, '');
+  // The longest first: one value may be a part of another.
+  const masked = personal
+    .filter((value) => value.length >= MIN_MASKED_LENGTH)
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((text, value) => text.replaceAll(value, '***'), line);
+  return masked.slice(0, MAX_MESSAGE_LENGTH).replace(LONE_HALF_AT_END, '');
 }

@@ -20,7 +20,7 @@ export type WechatOutcome<T> =
       readonly code: ErrorCode;
       /** WeChat's own code. */
       readonly wechatCode: string;
-      /** One line for people, at most 256 characters. */
+      /** One line for people, at most 256 characters, without personal values of the request. */
       readonly message: string;
       readonly requestId: string | null;
     }
@@ -42,7 +42,8 @@ type Responded = Extract<TransportResponse, { kind: 'responded' }>;
  * definite, and so is a 4xx with WeChat's error body, unsigned or validly signed. Everything else
  * is `unknown`. Never throws.
  *
- * @param read returns the value in a 2xx response, or null when it does not fit the request.
+ * @param context.read returns the value in a 2xx response; null when it does not fit the request.
+ * @param context.personal see {@link cleanMessage}
  */
 export async function readOutcome<T>(
   response: TransportResponse,
@@ -50,6 +51,7 @@ export async function readOutcome<T>(
     readonly keys: Pick<PlatformKeys, 'known' | 'keyFor'>;
     readonly now: () => number;
     readonly read: (status: number, text: string) => { readonly value: T } | null;
+    readonly personal?: readonly string[];
   },
 ): Promise<WechatOutcome<T>> {
   if (response.kind === 'failed') {
@@ -58,7 +60,7 @@ export async function readOutcome<T>(
   }
   const { status } = response;
   const requestId = readRequestId(response.headers);
-  const error = readError(response);
+  const error = readError(response, context.personal);
   const unknown = (code: ErrorCode, detail: string): WechatOutcome<T> => ({
     kind: 'unknown',
     code,
@@ -90,11 +92,14 @@ export async function readOutcome<T>(
   return unknown(undecidedCode(status, error?.code ?? null), describe(status, error));
 }
 
-function readError(response: Responded): { code: string; message: string } | null {
+function readError(
+  response: Responded,
+  personal: readonly string[] | undefined,
+): { code: string; message: string } | null {
   if (response.status === 200 || !isUtf8(response.body)) return null;
   const seen = errorResponse.safeParse(parseObject(response.body.toString()));
   return seen.success
-    ? { code: seen.data.code, message: cleanMessage(seen.data.message ?? '') }
+    ? { code: seen.data.code, message: cleanMessage(seen.data.message ?? '', personal) }
     : null;
 }
 

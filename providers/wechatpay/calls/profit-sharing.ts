@@ -193,6 +193,7 @@ function createSharingCalls({
     addReceiver: (request) =>
       perform({
         subject: { operation: 'receiver_add', outOrderNo: request.outOrderNo },
+        personal: personalOf(request),
         make: async (send) => {
           const sealed = await sealNames([request.name], keys, ([name]) =>
             receiverBody(request, name),
@@ -205,6 +206,7 @@ function createSharingCalls({
     share: (request) =>
       perform({
         subject: { operation: 'share', outOrderNo: request.outOrderNo },
+        personal: request.receivers.flatMap(personalOf),
         make: async (send) => {
           const names = request.receivers.map(({ name }) => name);
           const sealed = await sealNames(names, keys, (hidden) => sharingBody(request, hidden));
@@ -230,6 +232,15 @@ function createSharingCalls({
         read: readSharing,
       }),
   };
+}
+
+/** The name and the openid of a receiver; the number of a merchant is public. */
+function personalOf({
+  type,
+  account,
+  name,
+}: Pick<SharingReceiver, 'type' | 'account' | 'name'>): (string | null)[] {
+  return [name, type === 'PERSONAL_OPENID' ? account : null];
 }
 
 function createReturnCalls({

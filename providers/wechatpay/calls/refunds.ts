@@ -111,6 +111,10 @@ export function createRefundCalls(deps: {
     applyAbnormalRefund: (request) =>
       perform({
         subject: { operation: 'abnormal_refund', outRefundNo: request.outRefundNo },
+        personal:
+          request.to.kind === 'merchant_bank_card'
+            ? []
+            : [request.to.bankAccount, request.to.realName],
         make: async (send) => {
           const sealed = await abnormalRefundBody(request, keys);
           if (sealed === null) return NO_ENCRYPTION_KEY;

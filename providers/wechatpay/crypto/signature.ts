@@ -131,6 +131,8 @@ function isSignedBy(message: MessageSignature, rawBody: Buffer, key: KeyObject):
   // Node skips what is not Base64 and the spare bits of the last character; WeChat never writes
   // either, so one signature has one spelling.
   if (signature.toString('base64') !== message.signature) return false;
+  // An RSA signature is as long as its key; another length needs no hash of the body.
+  if (signature.length * 8 !== key.asymmetricKeyDetails?.modulusLength) return false;
   return feed(createVerify('RSA-SHA256'), message, rawBody).verify(key, signature);
 }
 

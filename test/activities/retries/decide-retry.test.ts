@@ -25,12 +25,15 @@ import { fen } from '../../../domain/money';
 const ACTOR = { name: 'ops', role: 'admin' };
 const START_MS = Date.parse('2026-01-01T12:00:00+08:00');
 const MINUTE_MS = 60_000;
+/** The worker doesn't log a failure of this category. */
+const BENIGN = 'BENIGN';
 
 let stored: TestDatabase;
 let sql: Pool;
 let database: Database;
 let nowMs = START_MS;
 let awayCount = 0;
+let awayIsKnown = false;
 let orders = 0;
 beforeAll(async () => {
   stored = await createTestDatabase();
@@ -55,6 +58,7 @@ function newJudge() {
     control: createRetryControl({ database, now: () => nowMs }),
     onDatabaseAway: () => {
       awayCount += 1;
+      return awayIsKnown;
     },
     log: () => undefined,
     now: () => nowMs,
@@ -215,7 +219,10 @@ describe('while WeChat is known to be down', () => {
     expect(await database.dependencies.mark('wechatpay', 'down', {}, nowMs)).toBe(true);
     expect(await database.dependencies.mark('wechatpay', 'down', {}, nowMs)).toBe(false);
     for (const code of ['SYSTEM_ERROR', 'NETWORK_ERROR', 'TIMEOUT'] as const) {
-      expect(await end(newJudge(), failed(no, { code }))).toMatchObject(again(30_000, code));
+      expect(await end(newJudge(), failed(no, { code }))).toMatchObject({
+        ...again(30_000, code),
+        category: BENIGN,
+      });
     }
     const { rows } = await sql.query(`SELECT 1 FROM retry_budgets WHERE number = $1`, [no]);
     expect(rows).toEqual([]);
@@ -226,7 +233,10 @@ describe('while WeChat is known to be down', () => {
     const no = await newOrder();
     await database.dependencies.mark('wechatpay', 'down', {}, nowMs);
     const step = { operation: 'database.write', subject: 'rest', code: 'INTERNAL_ERROR' } as const;
-    expect(await end(newJudge(), failed(no, step))).toMatchObject(again(1_000, 'INTERNAL_ERROR'));
+    expect(await end(newJudge(), failed(no, step))).toMatchObject({
+      ...again(1_000, 'INTERNAL_ERROR'),
+      category: undefined,
+    });
     const { rows } = await sql.query(`SELECT attempts FROM retry_budgets WHERE number = $1`, [no]);
     expect(rows).toEqual([{ attempts: 1 }]);
   });
@@ -323,6 +333,16 @@ test('an attempt without the database spends no budget and is repeated in second
   expect(awayCount).toBe(before + 1);
 });
 
+test.each([
+  ['the first tries without the database are logged', false, undefined],
+  ['tries in a known outage of the database are not logged', true, BENIGN],
+] as const)('%s', async (_, isKnown, category) => {
+  const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+  awayIsKnown = isKnown;
+  expect(await newJudge()(away, at('x', 'loadRun'))).toMatchObject({ category });
+  awayIsKnown = false;
+});
+
 test('a decision without any database ends in the same short retry', async () => {
   const gone = openDatabase({
     url: 'postgresql://oncepay:x@127.0.0.1:1/none',
@@ -333,7 +353,7 @@ test('a decision without any database ends in the same short retry', async () =>
     const judge = createRetryDecider({
       database: gone,
       control: createRetryControl({ database: gone, now: () => nowMs }),
-      onDatabaseAway: () => undefined,
+      onDatabaseAway: () => false,
       log: () => undefined,
       now: () => nowMs,
       random: () => 0,

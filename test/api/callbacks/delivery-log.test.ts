@@ -1,9 +1,8 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 // The callback log: batches, samples, limits and failures of the database.
 import { Client, Pool } from 'pg';
-import { createDeliveryLog } from '../../../api/callbacks/delivery-log';
+import { createDeliveryLog, type Replied } from '../../../api/callbacks/delivery-log';
 import { createMetrics } from '../../../api/health/metrics';
-import type { CallbackDelivery } from '../../../database/inbox/callback-log';
 import type { Database } from '../../../database/database';
 import { openDatabase } from '../../database/support/built';
 import { secrets } from '../../database/support/secrets';
@@ -46,7 +45,7 @@ function start(now: () => number = Date.now) {
   return { ...deliveries, counted, events: log.events };
 }
 
-const delivery = (index: number, change: Partial<CallbackDelivery> = {}): CallbackDelivery => ({
+const delivery = (index: number, change: Partial<Replied> = {}): Replied => ({
   receivedAtMs: Date.parse('2026-01-01T12:00:00Z') + index,
   notificationId: `n${index}`,
   outTradeNo: index % 2 === 0 ? `NO${index}` : null,
@@ -128,6 +127,61 @@ test('refused callbacks are sampled by kind and second, accepted ones are all lo
   );
 });
 
+/** A repeat of one notification, `afterMs` after the first. */
+const repeat = (afterMs: number, notificationId = 'replayed') =>
+  delivery(0, {
+    receivedAtMs: Date.parse('2026-01-01T12:00:00Z') + afterMs,
+    outcome: 'duplicate',
+    notificationId,
+  });
+
+/** Of one notification: how many rows, and what each counts besides itself, oldest first. */
+async function repeatsOf(notificationId = 'replayed'): Promise<number[]> {
+  const { rows } = await sql.query<{ repeats: number }>(
+    `SELECT repeats FROM callback_deliveries WHERE notification_id = $1 ORDER BY received_at, id`,
+    [notificationId],
+  );
+  return rows.map(({ repeats }) => repeats);
+}
+
+const twenty = (last: number) => [...Array.from({ length: 19 }, () => 0), last];
+
+test('a flood of one duplicate fills no table: 20 rows, the last counts the rest', async () => {
+  const log = start();
+  for (let index = 0; index < 20_000; index += 1) {
+    log.record(repeat(index));
+    if (index % 100 === 0) log.record(delivery(index));
+  }
+  log.record(repeat(20_000, 'another'));
+  await log.stop();
+  expect(await repeatsOf()).toEqual(twenty(19_980));
+  expect(await repeatsOf('another')).toEqual([0]);
+  expect((await written()).rows).toBe(221);
+  expect(await log.counted()).toEqual(
+    new Map([
+      ['written', 221],
+      ['repeated', 19_980],
+    ]),
+  );
+});
+
+test('the first 20 duplicates of an hour count over batches and processes', async () => {
+  const logs = [start(), start()];
+  for (const [n, log] of logs.entries()) {
+    for (let index = 0; index < 15; index += 1) log.record(repeat(n * 1_000 + index));
+    await log.stop();
+  }
+  expect(await repeatsOf()).toEqual(twenty(10));
+  const next = start();
+  next.record(repeat(2_000));
+  await next.stop();
+  expect(await repeatsOf()).toEqual(twenty(11));
+  const nextHour = start();
+  for (let index = 0; index < 3; index += 1) nextHour.record(repeat(3_602_500 + index));
+  await nextHour.stop();
+  expect(await repeatsOf()).toEqual([...twenty(11), 0, 0, 0]);
+});
+
 describe('with the table locked', () => {
   let holder: Client;
   beforeEach(async () => {
@@ -150,6 +204,18 @@ describe('with the table locked', () => {
       ]),
     );
     expect((await written()).rows).toBe(10_500);
+  });
+
+  test('a flood of one duplicate leaves room for the rows of other callbacks', async () => {
+    const log = start();
+    log.record(delivery(0));
+    for (let index = 0; index < 12_000; index += 1) log.record(repeat(index));
+    for (let index = 1; index < 9_000; index += 1) log.record(delivery(index));
+    await holder.query('ROLLBACK');
+    await log.stop();
+    expect((await log.counted()).get('overflowed')).toBeUndefined();
+    expect((await written()).rows).toBe(9_020);
+    expect((await repeatsOf()).reduce((sum, repeats) => sum + 1 + repeats, 0)).toBe(12_000);
   });
 
   test('a batch that the database refuses is dropped with one line in the log', async () => {

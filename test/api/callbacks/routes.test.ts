@@ -1,4 +1,5 @@
 // The list of callbacks with the replies to them.
+import { Client } from 'pg';
 import { callbackDeliveryListReply } from '../../../api/callbacks/replies';
 import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -33,12 +34,28 @@ test('a list of the callbacks of an order shows each with its reply, newest firs
       out_trade_no: no,
       notification_id: notices[0]?.id,
       http_status: 204,
+      repeats: 0,
     });
     expect(row.duration_ms).toBeGreaterThan(0);
     expect(row.duration_ms).toBeLessThan(4_000);
   }
   const times = rows.map(({ received_at }) => received_at);
   expect(times).toEqual([...times].sort().reverse());
+});
+
+test('a callback that comes 31 times again: 20 rows, the newest counts the others', async () => {
+  const no = await oncepay.newOrder();
+  await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.simulator.notify({ outTradeNo: no, count: 31 });
+  const { notices } = await oncepay.order(no);
+  await until('all are counted', async () => {
+    const { data } = await list(`?out_trade_no=${no}&outcome=duplicate`);
+    const repeats = data.map((row) => row.repeats);
+    return repeats.reduce((sum, one) => sum + 1 + one, 0) === 31 ? true : null;
+  });
+  const rows = await untilLogged(`?out_trade_no=${no}&outcome=duplicate`, 20);
+  expect(rows.map(({ repeats }) => repeats)).toEqual([11, ...Array.from({ length: 19 }, () => 0)]);
+  expect(notices).toHaveLength(1);
 });
 
 test('a list of callbacks by outcome shows those refused for that reason', async () => {
@@ -72,12 +89,39 @@ test.each(['?limit=0', '?cursor=x', '?nobody=1', '?outcome=', '?out_trade_no='])
   },
 );
 
-test('an api that stops writes the callback log first', async () => {
+test('SIGTERM twice: the request under way gets its reply, then the log is written', async () => {
   const no = await oncepay.newOrder();
   await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.call('PUT', '/v1/products/held', {
+    body: { name: 'Held', kind: 'physical', stock: 1 },
+  });
   const [api] = oncepay.apis;
-  await api?.kill('SIGTERM');
-  expect(await api?.exited).toBe(0);
+  if (!api) throw new Error('no api');
+  const holder = new Client({ connectionString: oncepay.databaseUrl });
+  await holder.connect();
+  await holder.query(`BEGIN; SELECT 1 FROM products WHERE sku = 'held' FOR UPDATE`);
+  const change = oncepay.call('POST', '/v1/products/held/stock', {
+    body: { delta: 1, reason: 'found' },
+  });
+  await until('the request waits for the row', async () => {
+    const { rows } = await holder.query<{ waits: boolean }>(
+      `SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
+         AND wait_event_type = 'Lock') AS waits`,
+    );
+    return rows[0]?.waits === true ? true : null;
+  });
+  const stopped = api.kill('SIGTERM');
+  await until('it takes no connection', () =>
+    fetch(`http://127.0.0.1:${api.port}/healthz`).then(
+      () => null,
+      () => true,
+    ),
+  );
+  const again = api.kill('SIGTERM');
+  await holder.query('COMMIT');
+  expect((await change).status).toBe(200);
+  await Promise.all([stopped, again, holder.end()]);
+  expect(await api.exited).toBe(0);
   const { rows } = await oncepay.sql.query(
     `SELECT outcome FROM callback_deliveries WHERE out_trade_no = $1`,
     [no],

@@ -72,6 +72,7 @@ function start(take: (id: string) => Promise<void>) {
     runs,
     breaker,
     outages,
+    marks: database.alertMarks,
     ping,
     logger,
     now,

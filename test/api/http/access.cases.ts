@@ -44,6 +44,9 @@ const OPERATIONS: [string, string, RoleName[], number][] = [
     ['merchant', 'operator', 'admin', 'viewer'],
     400,
   ],
+  ['POST', '/v1/receivers', ['admin'], 400],
+  ['GET', '/v1/receivers', ['merchant', 'operator', 'admin', 'viewer'], 200],
+  ['DELETE', '/v1/receivers/nothing', ['admin'], 400],
   ['GET', '/v1/patrol/runs', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/retry-policies', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/retry-policies/wechat.prepay', ['merchant', 'operator', 'admin', 'viewer'], 200],
@@ -95,6 +98,7 @@ test('every documented operation is in the table of roles', async () => {
       .replace('/profit-sharing/nothing', '/profit-sharing/{out_order_no}')
       .replace('/interventions/nothing', '/interventions/{id}')
       .replace('/proposals/nothing', '/proposals/{id}')
+      .replace('/receivers/nothing', '/receivers/{id}')
       .replace('/nothing', '/{sku}')
       .replace('/nobody', '/{user_id}')
       .replace('/wechat.prepay', '/{operation}')
@@ -234,6 +238,8 @@ test.each([
   ['/v1/products/shirt/codes', 'POST'],
   ['/v1/users/nobody/points', 'GET, HEAD'],
   ['/v1/interventions', 'GET, HEAD'],
+  ['/v1/receivers', 'POST, GET, HEAD'],
+  ['/v1/receivers/nothing', 'DELETE'],
   ['/healthz', 'GET, HEAD'],
   ['/readyz', 'GET, HEAD'],
   ['/metrics', 'GET, HEAD'],

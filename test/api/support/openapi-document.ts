@@ -35,7 +35,7 @@ export const openApi = z.strictObject({
   security: z.array(z.record(z.string(), z.array(z.string()))),
   paths: z.record(
     z.string().startsWith('/'),
-    z.partialRecord(z.enum(['get', 'put', 'post']), operation),
+    z.partialRecord(z.enum(['get', 'put', 'post', 'delete']), operation),
   ),
   webhooks: z.record(z.string(), z.strictObject({ post: operation })),
   components: z.strictObject({

@@ -18,6 +18,7 @@ const TABLES = [
   'audit_log',
   'profit_sharings',
   'profit_sharing_receivers',
+  'known_receivers',
 ];
 
 /** How many rows each table holds. */

@@ -103,6 +103,7 @@ const BOUNDED: Readonly<Record<string, readonly string[]>> = {
     'OrderSequence.nextValue',
     'CallbackDelivery.httpStatus',
   ],
+  'the callbacks that one hour can bring': ['CallbackDelivery.repeats'],
   'settings within a range, and how often people changed them': [
     'RetryPolicy.baseDelayMs',
     'RetryPolicy.maxDelayMs',

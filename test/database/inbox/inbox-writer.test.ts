@@ -17,7 +17,7 @@ let inbox: InboxWriter;
 beforeAll(async () => {
   database = await createTestDatabase();
   sql = new Pool({ connectionString: database.url, max: 3 });
-  inbox = createInboxWriter({ url: database.url, ...secrets });
+  inbox = await connectedWriter();
 });
 afterAll(async () => {
   await Promise.all([inbox.end(), sql.end()]);
@@ -219,6 +219,51 @@ describe('with the table locked', () => {
     const failed = outcomes.filter((outcome) => !['refused', 'added'].includes(outcome));
     expect(failed.filter((outcome) => !/timeout/i.test(outcome))).toEqual([]);
     expect(failed.length).toBeLessThanOrEqual(2);
+  });
+
+  test('a flood of one callback takes one place: every good one is stored', async () => {
+    const replayed = notice();
+    const good = Array.from({ length: 3_900 }, () => notice());
+    const flood = Array.from({ length: 2_500 }, () => own.add(replayed));
+    const adds = good.map((one) => own.add(one));
+    const more = Array.from({ length: 2_500 }, () => own.add(replayed));
+    await holder.query('ROLLBACK');
+    const kinds = (await Promise.all([...flood, ...more])).map(({ kind }) => kind);
+    expect(kinds[0]).toBe('added');
+    expect(new Set(kinds.slice(1))).toEqual(new Set(['duplicate']));
+    const added = await Promise.all(adds);
+    expect(new Set(added.map(({ kind }) => kind))).toEqual(new Set(['added']));
+    expect(await own.add(replayed)).toEqual({ kind: 'duplicate' });
+  });
+
+  test('a look-up that fails fails for all who share it, and the next one is anew', async () => {
+    const replayed = notice();
+    const adds = Array.from({ length: 5 }, () => own.add(replayed));
+    const results = await Promise.allSettled(adds);
+    expect(new Set(results.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    await holder.query('ROLLBACK');
+    await until('it is stored', async () => {
+      const { kind } = await own.add(replayed);
+      return kind === 'added' || kind === 'duplicate' ? true : null;
+    });
+    expect(await stored([replayed.notificationId])).toBe(1);
+  });
+
+  test('a bad value among 63 good ones is set apart by halves, in few statements', async () => {
+    const waiting = [own.add(notice()), own.add(notice())];
+    const bad = notice({ notificationId: `bad\0${randomUUID()}` });
+    const good = Array.from({ length: 63 }, () => notice());
+    const adds = [...good.slice(0, 40), bad, ...good.slice(40)].map((one) => own.add(one));
+    await holder.query('ROLLBACK');
+    await Promise.all(waiting);
+    const results = await Promise.allSettled(adds);
+    expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(1);
+    const { rows } = await sql.query<{ rows: number; transactions: number }>(
+      `SELECT count(*)::int AS rows, count(DISTINCT xmin::text)::int AS transactions
+       FROM notification_inbox WHERE notification_id = ANY($1)`,
+      [good.map(({ notificationId }) => notificationId)],
+    );
+    expect(rows).toEqual([{ rows: 63, transactions: 6 }]);
   });
 
   test('a statement that hangs ends within 2.5 s, and the writer goes on after it', async () => {

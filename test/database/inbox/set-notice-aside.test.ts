@@ -132,6 +132,19 @@ test('a bad notice of a payment that the query shows counts as applied before', 
   ]);
 });
 
+test('a bad notice of other money than the query shows ends in a reconciliation', async () => {
+  const no = await orderThatIs('awaiting_payment');
+  await money.pays(no, { ...BAD, transactionId: `other-${no}` });
+  await money.resolves(no, 'undeliverable', 'dismiss');
+  await applyAll(no);
+  await findsPayment(no);
+  await queried(no, true);
+  expect([await money.openReasons(no), await noticesOf(no)]).toEqual([
+    ['reconciliation'],
+    ['conflict', 'applied'],
+  ]);
+});
+
 test('a query that brings only the bad notice again ends in a reconciliation', async () => {
   const no = await orderThatIs('awaiting_payment');
   await money.pays(no, BAD);

@@ -57,7 +57,7 @@ function newOrder(change: Partial<NewOrder> = {}): NewOrder {
   };
 }
 const guard = (key: string, body = 'body'): IdempotencyGuard => ({
-  apiKeyName: 'shop',
+  client: 'shop',
   route: 'POST /v1/orders',
   key,
   body,
@@ -249,7 +249,7 @@ describe('an Idempotency-Key', () => {
   test('an Idempotency-Key counts only for its API key and route', async () => {
     const order = newOrder();
     const mine = await create(order, guard('scoped'));
-    const theirs = await create(order, { ...guard('scoped'), apiKeyName: 'other' });
+    const theirs = await create(order, { ...guard('scoped'), client: 'other' });
     const there = await create(order, { ...guard('scoped'), route: 'POST /v1/other' });
     expect(new Set([mine, theirs, there].map(numberOf)).size).toBe(3);
   });

@@ -2,6 +2,7 @@
 // Tests that the patrol reads few rows, however many orders there are.
 import { DEFAULT_SHARING } from '../../../domain/settings/runtime-settings';
 import { z } from 'zod';
+import { createRowLimit } from '../../../database/connections/limit-row-waits';
 import { createFieldCipher } from '../../../database/encryption/field-encryption';
 import { createKeyedHash } from '../../../database/encryption/keyed-hash';
 import { createPatrol, inUtc, PrismaClient, PrismaPg } from '../support/built';
@@ -168,6 +169,7 @@ async function readsOf(
   await work(
     createPatrol({
       prisma,
+      limitRows: createRowLimit(1),
       cipher: createFieldCipher(secrets.encryptionKeys),
       hash: createKeyedHash(secrets.hashKey),
       webhooks: false,

@@ -37,7 +37,7 @@ const paid = () => someOrder(world.sql, { status: 'fulfilled' });
 
 let keys = 0;
 function guardOf(name: string, key: string, body: string): IdempotencyGuard {
-  return { apiKeyName: name, route: 'POST refunds', key, body };
+  return { client: name, route: 'POST refunds', key, body };
 }
 
 interface By {

@@ -1,5 +1,5 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
-import type { NewReceiver } from '../../../database/sharing/hold-sharing';
+import type { RequestedReceiver } from '../../../database/sharing/request-sharing';
 import { someRefund } from '../support/patrol';
 import {
   MINUTE_MS,
@@ -17,7 +17,7 @@ afterAll(() => sharing.end());
 
 const keyed = (key: string) => ({
   number: { kind: 'key' } as const,
-  guard: { apiKeyName: 'shop', route: 'POST /x', key, body: 'the same' },
+  guard: { client: 'shop', route: 'POST /x', key, body: 'the same' },
 });
 
 describe('a sharing request', () => {
@@ -31,7 +31,7 @@ describe('a sharing request', () => {
     expect(await sharing.money(no)).toEqual({ held: 0, shared: 60, refunded: 0 });
   });
 
-  test.each<[string, (no: string) => Promise<[string, readonly NewReceiver[], boolean]>]>([
+  test.each<[string, (no: string) => Promise<[string, readonly RequestedReceiver[], boolean]>]>([
     ['another amount', (no) => Promise.resolve([no, [receiver(41)], false])],
     ['another account', (no) => Promise.resolve([no, [receiver(40, '1900000110')], false])],
     ['unfreeze_rest', (no) => Promise.resolve([no, [receiver(40)], true])],

@@ -1,9 +1,10 @@
 // Prepares shared payments for tests of the database.
+import { putSetting } from './two-persons';
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
 import type { AcceptedAttempt } from '../../../database/requests/numbered-attempts';
-import type { NewReceiver } from '../../../database/sharing/hold-sharing';
 import type {
+  RequestedReceiver,
   SharingRequestResult,
   SharingRequest,
 } from '../../../database/sharing/request-sharing';
@@ -35,13 +36,13 @@ export interface TestSharing {
   paidOrder(order?: { forSharing?: boolean; status?: string }): Promise<string>;
   request(
     outTradeNo: string,
-    receivers: readonly NewReceiver[],
+    receivers: readonly RequestedReceiver[],
     more?: Partial<SharingRequest>,
   ): Promise<SharingRequestResult>;
   /** The number of a sharing that is taken. */
   shared(
     no: string,
-    receivers: readonly NewReceiver[],
+    receivers: readonly RequestedReceiver[],
     more?: Partial<SharingRequest>,
   ): Promise<string>;
   money(no: string): Promise<{ held: number; shared: number; refunded: number }>;
@@ -64,7 +65,7 @@ export interface TestSharing {
   end(): Promise<void>;
 }
 
-export const receiver = (amountFen: number, account = '1900000109'): NewReceiver => ({
+export const receiver = (amountFen: number, account = '1900000109'): RequestedReceiver => ({
   type: /^\d+$/.test(account) ? 'MERCHANT_ID' : 'PERSONAL_OPENID',
   account,
   name: null,
@@ -93,6 +94,7 @@ export async function startTestSharing(): Promise<TestSharing> {
   const sql = new Pool({ connectionString: own.url, max: 3 });
   const sharing = { ratioPercent: 30, delayMs: MINUTE_MS, unfreezeAfterMs: 29 * DAY_MS };
   const database = openDatabase({ url: own.url, ...secrets, webhooks: false, sharing });
+  await putSetting(database, 'sharing_receivers', 'any');
   let made = 0;
   const turn = (outOrderNo: string, nowMs = Date.now()) =>
     database.sharings.turn(outOrderNo, LIFE_MS, nowMs);

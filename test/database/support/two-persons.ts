@@ -18,6 +18,7 @@ export const INHERITED: InheritedSettings = {
   sharing_ratio: 30,
   sharing_delay: 60_000,
   unfreeze_after: 29 * 24 * 3_600_000,
+  sharing_receivers: 'known',
   late_payment: DEFAULT_LATE_PAYMENT,
   ...DEFAULT_KEPT_MS,
   two_person_fen: 100_000,

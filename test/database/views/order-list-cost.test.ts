@@ -4,6 +4,7 @@ import { DEFAULT_SHARING } from '../../../domain/settings/runtime-settings';
 import { Pool } from 'pg';
 import { z } from 'zod';
 import type { OrderFilter } from '../../../database/views/read-orders';
+import { createRowLimit } from '../../../database/connections/limit-row-waits';
 import { createFieldCipher } from '../../../database/encryption/field-encryption';
 import { createKeyedHash } from '../../../database/encryption/keyed-hash';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';
@@ -83,6 +84,7 @@ async function planOf(filter: OrderFilter): Promise<{ nodes: Plan[]; found: numb
   prisma.$on('query', (event) => sent.push(event));
   const reading = createOrderReading({
     prisma,
+    limitRows: createRowLimit(1),
     cipher: createFieldCipher(secrets.encryptionKeys),
     hash: createKeyedHash(secrets.hashKey),
     webhooks: false,

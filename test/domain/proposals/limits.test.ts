@@ -1,6 +1,6 @@
 // The limits of persons and machines, and the person that a key belongs to.
 import { leftForMachine, needsSecondPerson, type Movement } from '../../../domain/proposals/limits';
-import { personOf } from '../../../domain/proposals/person';
+import { personOf } from '../../../domain/clients/person';
 import { effectiveLimits } from '../../../domain/settings/runtime-settings';
 
 const LIMITS = { personFen: 1_000, personDayFen: 2_500 };
@@ -49,7 +49,7 @@ test.each([
   [{ name: 'ops', operator: null }, { name: 'OPS' }],
   [
     { name: 'one', operator: 'Zhang Wei' },
-    { name: 'two', operator: ' zhang wei' },
+    { name: 'two', operator: 'zhang wei' },
   ],
   [{ name: 'zhang' }, { name: 'two', operator: 'Zhang' }],
 ])('the keys %p and %p belong to one person', (a, b) => {

@@ -64,6 +64,7 @@ test('what the design lists needs two persons, and nothing else does', () => {
     'query_schedule',
     'patrol_interval',
     'sharing_ratio',
+    'sharing_receivers',
     'late_payment',
     'keep_callback_bodies',
     'keep_idempotency_keys',

@@ -17,6 +17,7 @@ const INHERITED: InheritedSettings = {
   sharing_ratio: 30,
   sharing_delay: 60_000,
   unfreeze_after: 29 * DAY_MS,
+  sharing_receivers: 'known',
   late_payment: 'refund',
   ...DEFAULT_KEPT_MS,
   two_person_fen: 100_000,

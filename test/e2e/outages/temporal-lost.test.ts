@@ -5,7 +5,14 @@ import { countEffects, orderBody, startTestOncepay, type TestOncepay } from '../
 import { ifThere } from '../../support/if-there';
 import { until } from '../../support/until';
 import { resolve, lateOrder, orderOf, untilOpened, untilRefund } from '../support/interventions';
-import { FIRST, receiver, sharableOrder, shared, untilSharing } from '../support/sharing';
+import {
+  FIRST,
+  makeReceiversKnown,
+  receiver,
+  sharableOrder,
+  shared,
+  untilSharing,
+} from '../support/sharing';
 
 /** Open work goes on within 60 s of being due; the rest is for a busy machine. */
 const RECOVERY_MS = 120_000;
@@ -128,6 +135,7 @@ async function openRefunds() {
 async function openSharings() {
   const { simulator } = oncepay;
   simulator.setSharingRules({ shareableAfterMs: 0 });
+  await makeReceiversKnown(oncepay);
   const [one, other] = [await sharableOrder(oncepay), await sharableOrder(oncepay)];
   simulator.setSharingOutcome({ result: 'PENDING', outTradeNo: one, times: 1 });
   const sharing = { no: one, outOrderNo: await shared(oncepay, one, [receiver(40)]) };

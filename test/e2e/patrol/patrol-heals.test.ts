@@ -10,7 +10,13 @@ import {
   untilResolved,
   untilOpened,
 } from '../support/interventions';
-import { receiver, sharableOrder, shared, untilSharing } from '../support/sharing';
+import {
+  makeReceiversKnown,
+  receiver,
+  sharableOrder,
+  shared,
+  untilSharing,
+} from '../support/sharing';
 
 jest.setTimeout(180_000);
 
@@ -120,6 +126,7 @@ async function untilRefundedOnce(no: string, outRefundNo: string): Promise<void>
 
 /** A sharing that WeChat could not accept and that waits for its retry. @returns both numbers */
 async function heldSharing(): Promise<{ no: string; held: string }> {
+  await makeReceiversKnown(oncepay);
   const no = await sharableOrder(oncepay);
   oncepay.simulator.setFault({ operation: 'share', kind: 'error', status: 500, outTradeNo: no });
   const held = await shared(oncepay, no, [receiver(40)]);

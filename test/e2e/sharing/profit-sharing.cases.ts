@@ -209,6 +209,24 @@ test('the rest is unfrozen on request, also after a lost response', async () => 
   ]);
 });
 
+test('a sharing with an unknown receiver is refused until an admin adds it', async () => {
+  const no = await sharableOrder(oncepay);
+  const body = { out_order_no: `new-${no}`, receivers: [receiver(40), receiver(10, 'o-nobody')] };
+  expect(await share(oncepay, no, body)).toMatchObject({
+    status: 409,
+    body: {
+      code: 'RECEIVER_UNKNOWN',
+      errors: [{ field: 'receivers[1].account', message: 'is not a known receiver' }],
+    },
+  });
+  const added = { type: 'PERSONAL_OPENID', account: 'o-nobody' };
+  expect(await oncepay.call('POST', '/v1/receivers', { body: added })).toMatchObject({
+    status: 201,
+  });
+  expect((await share(oncepay, no, body)).status).toBe(202);
+  await untilSharing(oncepay, no, `new-${no}`, 'finished');
+});
+
 test('at its deadline the rest is unfrozen by itself', async () => {
   await setSetting(oncepay, 'unfreeze_after', '3s');
   const no = await sharableOrder(oncepay);

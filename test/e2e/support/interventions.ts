@@ -1,4 +1,5 @@
 // Helps tests of interventions: opens, reads and resolves them.
+import { ScheduleOverlapPolicy } from '@temporalio/client';
 import type { Reply } from '../../../stack/oncepay';
 import { someUser, type OrderView, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -45,10 +46,13 @@ export function untilOpened(
   );
 }
 
-/** Starts a patrol now. The minute in which it opens nothing after an outage is over. */
+/**
+ * Starts a patrol now, or when the one that runs has ended. The minute in which it opens nothing
+ * after an outage is over.
+ */
 export async function startPatrol({ sql, temporal }: TestOncepay): Promise<void> {
   await sql.query(`UPDATE dependencies SET since = now() - interval '1 hour'`);
-  await temporal.schedule.getHandle('oncepay-patrol').trigger();
+  await temporal.schedule.getHandle('oncepay-patrol').trigger(ScheduleOverlapPolicy.BUFFER_ONE);
 }
 
 export function untilResolved(oncepay: TestOncepay, id: string): Promise<void> {

@@ -2,6 +2,9 @@
 import type { Reply } from '../../../stack/oncepay';
 import type { OrderView, TestOncepay } from '../../support/oncepay';
 
+/** The merchant's second API key, where a test starts Oncepay with one. */
+export const SECOND_KEY = 'the-second-key-of-the-merchant';
+
 /** An order of 300 fen that is paid and fulfilled. @returns its number */
 export async function paidOrder(
   oncepay: TestOncepay,

@@ -39,6 +39,17 @@ export const receiver = (amount: number, account = FIRST) => ({
   description: 'commission',
 });
 
+/** Makes the receivers known that payments of a test are shared with. */
+export async function makeReceiversKnown(oncepay: TestOncepay): Promise<void> {
+  for (const account of [FIRST, SECOND, PERSON]) {
+    const { type } = receiver(1, account);
+    const { status, body } = await oncepay.call('POST', '/v1/receivers', {
+      body: { type, account },
+    });
+    if (status > 201) throw new Error(`${status} ${JSON.stringify(body)}`);
+  }
+}
+
 /** An order of 300 fen that can be shared, paid and fulfilled. @returns its number */
 export async function sharableOrder(oncepay: TestOncepay): Promise<string> {
   const no = await oncepay.newOrder({ profit_sharing: true });

@@ -1,5 +1,5 @@
 // The database, WeChat's simulator and the clock that the model tests run on.
-import { putPolicy } from '../../database/support/two-persons';
+import { putPolicy, putSetting } from '../../database/support/two-persons';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { Pool } from 'pg';
 import type { Database } from '../../../database/database';
@@ -49,6 +49,7 @@ export async function startWorld(): Promise<World> {
   const sql = new Pool({ connectionString: own.url, max: 2 });
   const mail = await startReceiver();
   const database = openDatabase({ url: own.url, ...secrets, notifyUrl: mail.url, webhooks: false });
+  await putSetting(database, 'sharing_receivers', 'any');
   const inbox = createInboxWriter({ url: own.url, ...secrets });
   const { simulator, credentials } = await start();
   const key = simulator.publicKeyOf();

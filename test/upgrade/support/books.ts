@@ -1,4 +1,5 @@
 // Compares, after an upgrade, the orders with WeChat's books and the runs with their histories.
+import { ScheduleOverlapPolicy } from '@temporalio/client';
 import { failedTasks } from '../../support/failed-tasks';
 import { countEffects, type OrderView, type TestOncepay } from '../../support/oncepay';
 import { until } from '../../support/until';
@@ -6,6 +7,8 @@ import type { OpenState } from './open-orders';
 
 /** Runs end soon after their order; the sweep finds those that were left. */
 const RUNS_END_MS = 75_000;
+/** A section whose worker was killed is tried again after 15 s without a heartbeat. */
+const PATROL_MS = 90_000;
 
 /** Waits until the shop knows all, then checks status, effects, webhooks, and money at WeChat. */
 export async function checkOrder(
@@ -93,11 +96,18 @@ async function latestPatrol(oncepay: TestOncepay): Promise<PatrolRun | undefined
 /** Starts a patrol and waits for its report. */
 async function patrolNow(oncepay: TestOncepay): Promise<PatrolRun> {
   const before = await latestPatrol(oncepay);
-  await oncepay.temporal.schedule.getHandle('oncepay-patrol').trigger();
-  return until('a patrol has ended', async () => {
-    const newest = await latestPatrol(oncepay);
-    return newest && newest.id !== before?.id && newest.status !== 'running' ? newest : null;
-  });
+  // A patrol that runs now ends first: the schedule would skip another beside it.
+  await oncepay.temporal.schedule
+    .getHandle('oncepay-patrol')
+    .trigger(ScheduleOverlapPolicy.BUFFER_ONE);
+  return until(
+    'a patrol has ended',
+    async () => {
+      const newest = await latestPatrol(oncepay);
+      return newest && newest.id !== before?.id && newest.status !== 'running' ? newest : null;
+    },
+    PATROL_MS,
+  );
 }
 
 /** Nothing is open, and nothing was left to the patrol or to a person. */

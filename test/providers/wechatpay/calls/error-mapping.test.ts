@@ -74,4 +74,15 @@ describe('WeChat’s error codes', () => {
   ])('the message %j becomes one short line', (message, expected) => {
     expect(cleanMessage(message)).toBe(expected);
   });
+
+  test.each<[string, string[], string]>([
+    ['openid o-1 和 o-1 不匹配', ['o-1'], 'openid *** 和 *** 不匹配'],
+    ['姓名王小明不正确', ['王小明', 'o-1'], '姓名***不正确'],
+    ['o-123 is wrong', ['o-1', 'o-123'], '*** is wrong'],
+    ['o\u0000-1 is wrong', ['o-1'], '*** is wrong'],
+    [`${'x'.repeat(250)} o-12345678`, ['o-12345678'], `${'x'.repeat(250)} ***`],
+    ['a name is missing', ['a', ''], 'a name is missing'],
+  ])('the message %j does not quote %j', (message, personal, expected) => {
+    expect(cleanMessage(message, personal)).toBe(expected);
+  });
 });

@@ -1,7 +1,8 @@
 // Resolutions that a run carries out: retry, close, and notices that no run took.
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { SEARCH_ATTRIBUTES } from '../../../domain/temporal/task-queues';
-import { countEffects, someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { countEffects, someUser, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import {
   resolve,
@@ -12,10 +13,9 @@ import {
 } from '../support/interventions';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ env: { ONCEPAY_QUERY_SCHEDULE: '1s,1h' } });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 jest.setTimeout(120_000);

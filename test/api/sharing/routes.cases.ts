@@ -1,5 +1,6 @@
 // Requests for profit sharing that are refused.
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { countRows, expectProblem } from '../support/refusals';
 
 let oncepay: TestOncepay;
@@ -7,10 +8,9 @@ let oncepay: TestOncepay;
 let no: string;
 let before: Record<string, number>;
 beforeAll(async () => {
-  oncepay = await startTestOncepay();
+  oncepay = sharedOncepay();
   no = await oncepay.newOrder({ profit_sharing: true });
 });
-afterAll(() => oncepay.stop());
 beforeEach(async () => {
   before = await countRows(oncepay.sql);
 });

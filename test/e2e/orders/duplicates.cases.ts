@@ -1,11 +1,11 @@
 // Repeated order requests, at once and later: one order, one reservation, one prepay.
-import { orderBody, someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { orderBody, someUser, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ apis: 2, workers: 2 });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 
 /** Sends the same request `times` times at once, spread over both api processes. */
 function atOnce(times: number, body: unknown, headers: Record<string, string> = {}) {

@@ -2,16 +2,16 @@
 import { temporal } from '@temporalio/proto';
 import { TASK_QUEUES } from '../../../domain/temporal/task-queues';
 import { refundWorkflowId } from '../../../domain/temporal/workflow-ids';
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import { resolve, interventionsOf, untilOpened } from '../support/interventions';
 import { requestRefund, atWechat, externalRefund, paidOrder } from '../support/refunds';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ env: { ONCEPAY_REFUND_SPACING: '0s' } });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 
 const { PendingActivityState, RateLimitSource, TaskQueueType } = temporal.api.enums.v1;
 const WECHAT_REFUNDS_PER_SECOND = 150;

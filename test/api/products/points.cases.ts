@@ -1,11 +1,11 @@
 // Pages of a user's points, and the notices that an order's view shows.
-import { orderBody, someUser, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { orderBody, someUser, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ workers: 0 });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 
 interface PointsPage {
   readonly balance: number;

@@ -1,13 +1,13 @@
 // Requests for a payment or a close after a person resolved a failure at WeChat, in the same run.
-import { orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { orderBody, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { resolve, untilOpened } from '../support/interventions';
 import { until } from '../../support/until';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ env: { ONCEPAY_QUERY_SCHEDULE: '1s,1s,1h' } });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 afterEach(() => oncepay.simulator.clearFaults());
 
 const LONG = { expires_in_seconds: 3600 };

@@ -1,13 +1,13 @@
 // Resolutions wake, start or replace the run of an order.
 import { createOrderRuns } from '../../../api/temporal/order-runs';
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay();
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 
 /** By resolution: the run that its first report has ended. */
 const ended = new Map<string, string>();

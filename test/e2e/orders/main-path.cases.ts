@@ -1,21 +1,15 @@
 // The way of a payment end to end: created, paid, fulfilled, announced.
 import { temporal as proto } from '@temporalio/proto';
-import {
-  countEffects,
-  orderBody,
-  someUser,
-  startTestOncepay,
-  type TestOncepay,
-} from '../../support/oncepay';
+import { countEffects, orderBody, someUser, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 
 const { EventType } = proto.api.enums.v1;
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay();
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 
 const CHANNELS = [
   [

@@ -1,16 +1,16 @@
 // A resolution of `stuck` ends one run, however often it is reported.
 import { randomUUID } from 'node:crypto';
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import { resolve, untilResolved } from '../support/interventions';
 
 jest.setTimeout(120_000);
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay();
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 
 const latest = async (no: string) => {
   const { runId, status } = await oncepay.temporal.workflow.getHandle(no).describe();
@@ -46,6 +46,6 @@ test('the sweep reports a resolution again: the run that it started goes on', as
     return ends ? true : null;
   });
   expect(await latest(no)).toEqual({ runId: next.runId, status: 'RUNNING' });
-  await oncepay.startWorker();
+  oncepay.workers.push(await oncepay.startWorker());
   await untilResolved(oncepay, id);
 });

@@ -1,14 +1,14 @@
 // Requests for new orders: which are refused, and at which field.
 import fc from 'fast-check';
-import { orderBody, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { orderBody, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { countRows, expectProblem } from '../support/refusals';
 
 let oncepay: TestOncepay;
 let before: Record<string, number>;
-beforeAll(async () => {
-  oncepay = await startTestOncepay();
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 beforeEach(async () => {
   before = await countRows(oncepay.sql);
 });

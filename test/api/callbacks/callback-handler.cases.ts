@@ -1,6 +1,7 @@
 // Callbacks that are refused, with their status and metric, or stored.
 import { randomBytes } from 'node:crypto';
-import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import type { TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 import { exchange } from '../support/raw-http';
 import { countRows } from '../support/refusals';
@@ -10,11 +11,10 @@ const LIMIT = 64 * 1024;
 let oncepay: TestOncepay;
 let before: Record<string, number>;
 let port: number;
-beforeAll(async () => {
-  oncepay = await startTestOncepay();
+beforeAll(() => {
+  oncepay = sharedOncepay();
   port = oncepay.apis[0]?.port ?? 0;
 });
-afterAll(() => oncepay.stop());
 beforeEach(async () => {
   before = await countRows(oncepay.sql);
 });

@@ -1,13 +1,13 @@
 // Second payments for one order: refunded once.
 import type { PoolClient } from 'pg';
-import { countEffects, startTestOncepay, type TestOncepay } from '../../support/oncepay';
+import { countEffects, type TestOncepay } from '../../support/oncepay';
+import { sharedOncepay } from '../../support/share-oncepay';
 import { until } from '../../support/until';
 
 let oncepay: TestOncepay;
-beforeAll(async () => {
-  oncepay = await startTestOncepay({ apis: 2, workers: 2 });
+beforeAll(() => {
+  oncepay = sharedOncepay();
 });
-afterAll(() => oncepay.stop());
 
 /** Temporal notices a dead worker within this time. */
 const RECOVERY_MS = 90_000;
@@ -85,7 +85,7 @@ test('workers die before a reserved surplus refund is sent: it is sent once', as
   expect(oncepay.simulator.requestsOf(no).map(({ operation }) => operation)).not.toContain(
     'refund',
   );
-  await oncepay.startWorker();
+  oncepay.workers.push(await oncepay.startWorker());
   await expectOnePaidOneBack(no, [first.transactionId, second.transactionId]);
   const sent = oncepay.simulator.requestsOf(no).filter(({ operation }) => operation === 'refund');
   expect(sent).toHaveLength(1);

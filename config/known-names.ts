@@ -1,0 +1,46 @@
+// Names of environment variables that Oncepay knows besides those that its schema reads.
+
+/** Names of the design that this version accepts and does not use yet. */
+export const LATER_NAMES: readonly string[] = [
+  'DATABASE_MIGRATION_URL',
+  'ONCEPAY_API_KEY',
+  'ONCEPAY_API_ROLES',
+  'ONCEPAY_API_URL',
+  'ONCEPAY_CALLBACK_ALLOWED_IPS',
+  'ONCEPAY_CONSOLE',
+  'ONCEPAY_FEISHU_LOG',
+  'ONCEPAY_FEISHU_MONTHLY_CALLS',
+  'ONCEPAY_FEISHU_POLL',
+  'ONCEPAY_HASH_KEY_PREVIOUS',
+  'ONCEPAY_OPS_PORT',
+  'ONCEPAY_PUBLIC_URL',
+  'ONCEPAY_RECONCILE_AT',
+  'ONCEPAY_SIMULATOR_URL',
+  'ONCEPAY_TEMPORAL_UI_URL',
+  'ONCEPAY_TRUSTED_PROXIES',
+  'ONCEPAY_WEBHOOK_SECRET_PREVIOUS',
+  'FEISHU_APP_ID',
+  'FEISHU_APP_SECRET',
+  'FEISHU_BASE_URL',
+  'FEISHU_BITABLE_APP_TOKEN',
+  'FEISHU_BOT_SECRET',
+  'FEISHU_BOT_WEBHOOK',
+  'FEISHU_CHAT_ID',
+  'FEISHU_ENCRYPT_KEY',
+  'FEISHU_LOG_TABLE_ID',
+  'FEISHU_OPERATORS',
+  'FEISHU_RETRY_TABLE_ID',
+  'FEISHU_VERIFICATION_TOKEN',
+  'WECHAT_API_BASE_URL',
+  'WECHAT_MESSAGE_AES_KEY',
+  'WECHAT_MESSAGE_TOKEN',
+  'WECHAT_MINIPROGRAM_SECRET',
+  'WECHAT_SHIPPING',
+];
+
+/** Names that only docker-compose.yml reads; a shell that runs it may pass them on. */
+export const COMPOSE_NAMES: readonly string[] = [
+  'ONCEPAY_PUBLIC_PORT',
+  'ONCEPAY_SECRETS_DIR',
+  'ONCEPAY_VERSION',
+];
