@@ -111,7 +111,7 @@ test('a refund of 20,000 元 by one person is a proposal; a second one carries i
   });
 });
 
-test('the shop’s key refunds until its bounds are set, and the reply says what is left', async () => {
+test('the shop’s key refunds until bounds are set, and the reply says what is left', async () => {
   const no = await paidOrder();
   expect((await put('merchant_refund_max_fen', '150000')).status).toBe(200);
   expect((await refund(no, 150_001, 'merchant', `m1-${no}`)).body).toMatchObject({

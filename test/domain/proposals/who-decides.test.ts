@@ -54,6 +54,7 @@ test('what the design lists needs two persons, and nothing else does', () => {
   expect(two(OPERATIONS, 'one person')).toEqual([
     'createRefund',
     'shareProfit',
+    'addReceiver',
     'resolveIntervention',
     'resolveOrder',
     'putRetryPolicy',
@@ -64,6 +65,7 @@ test('what the design lists needs two persons, and nothing else does', () => {
     'query_schedule',
     'patrol_interval',
     'sharing_ratio',
+    'sharing_receivers',
     'late_payment',
     'keep_callback_bodies',
     'keep_idempotency_keys',
