@@ -100,7 +100,7 @@ export function closeAfter(response: ServerResponse): void {
 function refuse(request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   const detail =
-    'Too many requests of this API key are under way; send the request again a little later';
+    'Too many requests of this caller are under way; send the request again a little later';
   const headers = { 'retry-after': String(RETRY_AFTER_SECONDS) };
   sendProblem(response, new ApiError('TOO_MANY_REQUESTS', detail, { headers }));
 }

@@ -11,6 +11,9 @@ export const ENCRYPTED_COLUMNS: readonly (readonly [table: string, id: string, c
     ['refunds', 'out_refund_no', 'abnormal_encrypted'],
     ['profit_sharing_receivers', 'id', 'account_encrypted'],
     ['profit_sharing_receivers', 'id', 'name_encrypted'],
+    ['known_receivers', 'id', 'account_encrypted'],
+    ['known_receivers', 'id', 'name_encrypted'],
+    ['proposals', 'id', 'request_encrypted'],
     ['product_codes', 'id', 'code_encrypted'],
   ];
 /** Read from each end of a table: a key is in use for months, so that one of the ends shows it. */

@@ -154,7 +154,9 @@ test('replies for refunds and profit sharings have exactly the documented fields
   await expectReply(200, 'GET', `/v1/orders/${no}/refunds/r-${no}`);
 
   const { type, account } = receiver(1);
-  const known = await expectReply(201, 'POST', '/v1/receivers', { type, account });
+  await expectReply(202, 'POST', '/v1/receivers', { type, account });
+  const by = { as: 'deputy' } as const;
+  const known = await expectReply(201, 'POST', '/v1/receivers', { type, account }, by);
   await expectReply(200, 'POST', '/v1/receivers', { type, account });
   await expectReply(200, 'GET', '/v1/receivers');
   const share = { out_order_no: `s-${no}`, receivers: [receiver(40)] };

@@ -70,7 +70,7 @@ function callsIn(page: string): string[] {
     const isRow = line.startsWith('|');
     let first = '';
     return named(line).flatMap((name) => {
-      const [, method, address = ''] = /^(GET|POST|PUT) ([/…].*)$/.exec(name) ?? [];
+      const [, method, address = ''] = /^(GET|POST|PUT|DELETE) ([/…].*)$/.exec(name) ?? [];
       if (method === undefined || (!isRow && address.includes('…'))) return [];
       const [path = '', query = ''] = address.replace('…', first).split('?');
       first ||= path;

@@ -108,7 +108,10 @@ test('policies and settings are read and changed with the lines of their pages',
   const settings = shellOf(readPage('docs/operate/runtime-settings.md'));
   expect(await run(settings, '')).toEqual([
     expect.objectContaining({ data: expect.any(Array) as unknown }),
-    expect.objectContaining({ name: 'late_payment', value: 'ask' }),
+    // Two persons change this one: the page's line proposes it.
+    {
+      proposal: expect.objectContaining({ action: 'setting', subject: 'late_payment' }) as unknown,
+    },
   ]);
 });
 

@@ -179,7 +179,8 @@ test.each([
 
 test('an order with deep JSON that does not end is refused', async () => {
   const rawBody = '['.repeat(120_000);
-  expectProblem(await oncepay.call('POST', '/v1/orders', { rawBody }), 400, 'body');
+  const refused = await oncepay.call('POST', '/v1/orders', { rawBody });
+  expectProblem(refused, 400, '[0]'.repeat(16));
 });
 
 test.each([
