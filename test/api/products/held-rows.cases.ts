@@ -12,16 +12,21 @@ const REPLY_WITHIN_MS = 5_000;
 let oncepay: TestOncepay;
 let holder: Client;
 let numbers: readonly string[];
+const order = (sku: string) =>
+  oncepay.call('POST', '/v1/orders', {
+    body: orderBody({ items: [{ sku, quantity: 2, unit_price: 150 }] }),
+  });
 beforeAll(async () => {
   oncepay = sharedOncepay();
   for (const sku of ['held', 'free']) {
     const body = { name: sku, kind: 'physical', stock: 5 };
     expect((await oncepay.call('PUT', `/v1/products/${sku}`, { body })).status).toBe(200);
   }
-  const orders = [0, 1].map(() => oncepay.call('POST', '/v1/orders', { body: orderBody() }));
-  numbers = (await Promise.all(orders)).map(
-    ({ body }) => (body as { out_trade_no: string }).out_trade_no,
-  );
+  const orders = ['held-1', 'held-2'].map(order);
+  numbers = (await Promise.all(orders)).map(({ status, body }) => {
+    expect([status, body]).toEqual([201, expect.anything()]);
+    return (body as { out_trade_no: string }).out_trade_no;
+  });
   holder = new Client({ connectionString: oncepay.databaseUrl });
   await holder.connect();
 });
@@ -29,10 +34,6 @@ afterAll(() => holder.end());
 
 const changeStock = (sku: string) =>
   oncepay.call('POST', `/v1/products/${sku}/stock`, { body: { delta: 1, reason: 'found' } });
-const order = (sku: string) =>
-  oncepay.call('POST', '/v1/orders', {
-    body: orderBody({ items: [{ sku, quantity: 2, unit_price: 150 }] }),
-  });
 const refund = (n: 0 | 1) =>
   oncepay.call('POST', `/v1/orders/${numbers[n]}/refunds`, {
     body: { out_refund_no: `held-${n}`, amount: 1 },
