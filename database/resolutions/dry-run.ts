@@ -54,9 +54,12 @@ export async function measuredFen(
     case 'payment': {
       if (!isAboutMoney(intervention.reason, intervention.subject)) return movedFen;
       const payment = await disputedPayment(resolution);
-      const paymentFen = payment?.totalFen ?? openedFen;
+      const orderFen = scope.order?.totalFen ?? null;
+      // An invariant is about the rows of an order; any other payment may be of any amount.
+      const otherwise = intervention.reason === 'invariant' ? orderFen : null;
+      const paymentFen = payment?.totalFen ?? openedFen ?? otherwise;
       if (paymentFen === null) return null;
-      return Math.max(paymentFen, openedFen ?? 0, scope.order?.totalFen ?? 0, movedFen);
+      return Math.max(paymentFen, openedFen ?? 0, orderFen ?? 0, movedFen);
     }
   }
 }
