@@ -23,6 +23,6 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/jest/global-teardown.ts',
   testTimeout: 60_000,
   testSequencer: '<rootDir>/test/support/jest/longest-first.cjs',
-  // One more than CI has cores: half of the files wait for time-outs most of the time.
-  maxWorkers: 3,
+  // Twice as many as CI has cores: half of the files wait for time-outs most of the time.
+  maxWorkers: 4,
 };

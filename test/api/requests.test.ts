@@ -15,7 +15,6 @@ shareOncepay(
     points: () => jest.requireActual('./products/points.cases'),
     'findings at the start': () => jest.requireActual('./health/start-findings.cases'),
     'held rows': () => jest.requireActual('./products/held-rows.cases'),
-    'evil bodies': () => jest.requireActual('./body/evil-bodies.cases'),
     'bodies and raw requests': () => jest.requireActual('./http/requests.cases'),
     // Its callbacks leave errors in the log.
     floods: () => jest.requireActual('./callbacks/floods.cases'),

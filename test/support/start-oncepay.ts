@@ -92,6 +92,8 @@ export interface TestOptions {
   /** See OncepayOptions. */
   readonly secondKeys?: OncepayOptions['secondKeys'];
   readonly apis?: number;
+  /** Node runs as `npm run start:api` starts it: for tests that measure times. */
+  readonly asInProduction?: true;
   readonly workers?: number;
   /** A Temporal server of its own, that the test may stop; `persistent` keeps its data then. */
   readonly ownTemporal?: { readonly persistent: boolean };
@@ -141,7 +143,7 @@ export async function startTestOncepay(options: TestOptions = {}): Promise<TestO
     databaseUrl,
     temporalAddress: address,
     temporalNamespace: namespace,
-    nodeArgs: SHORT_LIVED,
+    ...(options.asInProduction ? {} : { nodeArgs: SHORT_LIVED }),
     ...(options.secondKeys && { secondKeys: options.secondKeys }),
     wechatpay: (notifyUrl) => wechatpayEnvironment(simulator, credentials, notifyUrl),
     env: {

@@ -1,7 +1,8 @@
 // Bodies that are made to keep the api busy: each is refused, and no callback waits for it.
-import type { TestOncepay } from '../../support/oncepay';
-import { sharedOncepay } from '../../support/share-oncepay';
+import { startTestOncepay, type TestOncepay } from '../../support/oncepay';
 import { openApi, operationsOf } from '../support/openapi-document';
+
+jest.setTimeout(120_000);
 
 /** Longer than the event loop of an idle process is late in the same seconds. */
 const LIMIT_MS = 20;
@@ -14,7 +15,7 @@ let idlePort: number;
 /** Every call with a body, with values for its path. */
 let calls: { readonly method: string; readonly path: string }[];
 beforeAll(async () => {
-  oncepay = sharedOncepay();
+  oncepay = await startTestOncepay({ workers: 0, asInProduction: true });
   idlePort = (await oncepay.startApi()).port;
   const { body } = await oncepay.call('GET', '/openapi.json');
   calls = operationsOf(openApi.parse(body))
@@ -25,6 +26,8 @@ beforeAll(async () => {
     }));
   expect(calls.length).toBeGreaterThan(12);
 });
+
+afterAll(() => oncepay.stop());
 
 const repeat = (count: number, entry: string) => Array<string>(count).fill(entry).join(',');
 const fields = (count: number) =>
