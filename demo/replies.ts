@@ -76,10 +76,7 @@ export const resolutionReply = z.object({
 export const policyReply = z.looseObject({ version: z.int(), max_attempts: z.int() });
 export type PolicyReply = z.infer<typeof policyReply>;
 
-export const receiverReply = z.union([
-  z.object({ id: z.string() }),
-  z.object({ proposal: z.object({ id: z.string() }) }),
-]);
+export const receiverReply = z.object({ id: z.string() });
 
 export const patrolList = z.object({
   data: z.array(
