@@ -30,7 +30,7 @@ test('a resolution and a report about a foreign number wait for each other', asy
   const given = { ...failed, code: 'WECHAT_REFUSED', attempts: 1, evidence: {} } as const;
   await world.database.escalations.escalate(given, Date.now());
 
-  // Somebody reads the question under its lock: both stand behind that, the answer first.
+  // A reader locks the intervention first: both stand behind it, the resolution before the report.
   const reader = await world.sql.connect();
   await reader.query('BEGIN');
   await reader.query('SELECT 1 FROM interventions WHERE out_trade_no = $1 FOR NO KEY UPDATE', [no]);
