@@ -43,7 +43,7 @@ import { refundApproval, refundOperations } from './refunds/routes';
 import { retryPolicyApproval, retryPolicyOperations } from './retries/routes';
 import { settingApproval, settingOperations } from './settings/routes';
 import { ApiError } from './http/problem';
-import { listen, stopListening } from './http/server';
+import { listen } from './http/server';
 import { connectTemporal } from './temporal/connection';
 import { openConfigured } from './open-database';
 import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
@@ -290,8 +290,7 @@ async function main(): Promise<void> {
   const { app, wechatpay } = parts;
   const authenticate = createAuthentication(settings.apiKeys);
   const admission = createAdmission((request) => nameOfKey(authenticate, request));
-  const server = await listen(admission.wrap(app), settings);
-  admission.takeOver(server);
+  const listening = await listen(app, settings, admission);
   logger.info({ port: settings.port, roles: [...settings.apiRoles] }, 'api.listening');
   void wechatpay.warmUp();
   const refresh = setInterval(() => void wechatpay.refreshCertificates(), CERTIFICATE_REFRESH_MS);
@@ -300,7 +299,7 @@ async function main(): Promise<void> {
   const stop = async () => {
     logger.info('api.stopping');
     clearInterval(refresh);
-    await stopListening(server);
+    await listening.stop();
     await parts.end();
     logger.info('api.stopped');
   };

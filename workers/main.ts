@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { checkStart, isCheck, logFindings } from '../api/health/start-findings';
-import { stopListening } from '../api/http/server';
 import { openConfigured } from '../api/open-database';
 import { createRetryControl } from '../activities/retries/control';
 import { createRetryDecider } from '../activities/retries/decide-retry';
@@ -127,7 +126,7 @@ async function main(): Promise<void> {
     await sleep(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => 'stopped');
   }
   stopFindings();
-  await stopListening(health);
+  await health.stop();
   await announcing;
   await Promise.all([wechatpay.end(), database.end()]);
   logger.info('worker.stopped');

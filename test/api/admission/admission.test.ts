@@ -22,11 +22,8 @@ beforeEach(async () => {
   held = [];
   serve = (_request, response) => response.end('ok');
   const admission = createAdmission(({ headers }) => headers.authorization ?? null);
-  server = await listen(
-    admission.wrap((request, response) => serve(request, response)),
-    { port: 0, host: '127.0.0.1' },
-  );
-  admission.takeOver(server);
+  const address = { port: 0, host: '127.0.0.1' };
+  ({ server } = await listen((...both) => serve(...both), address, admission));
   ({ port } = server.address() as AddressInfo);
 });
 afterEach(async () => {
@@ -85,6 +82,37 @@ test.each([
   },
 );
 
+test.each([
+  ['without a Host', 'GET /v1/orders HTTP/1.1\r\n'],
+  ['with a bad Expect', 'GET /v1/orders HTTP/1.1\r\nhost: x\r\nexpect: x\r\n'],
+])(
+  'a request %s passes the admission: 400, and without a key the connection ends',
+  async (...row) => {
+    const [, head] = row;
+    const keyless = await open();
+    keyless.send(`${head}\r\n`.repeat(20));
+    await until(() => keyless.isClosed());
+    expect(keyless.replies()).toEqual([400]);
+    const withKey = await open();
+    withKey.send(`${head}authorization: shop\r\n\r\n`.repeat(20));
+    await until(() => withKey.replies().length === 20);
+    expect(new Set(withKey.replies())).toEqual(new Set([400]));
+    expect(withKey.isClosed()).toBe(false);
+  },
+);
+
+test('a full line refuses a request with a bad Expect like any other', async () => {
+  serve = hold;
+  const places = KEYLESS_LIMITS.atWork + KEYLESS_LIMITS.waiting;
+  const all = await Promise.all(Array.from({ length: places + 1 }, open));
+  for (const connection of all) connection.send(get('/v1/orders'));
+  await until(() => all.some(({ replies }) => replies()[0] === 429));
+  const next = await open();
+  next.send('GET /v1/orders HTTP/1.1\r\nhost: x\r\nexpect: x\r\n\r\n');
+  await until(() => next.isClosed());
+  expect(next.replies()).toEqual([429]);
+});
+
 test('pipelined requests are served one after the other, in their order', async () => {
   serve = hold;
   const count = 500;
@@ -117,6 +145,25 @@ test('bodies of pipelined requests arrive whole, also large ones', async () => {
   }
   await until(() => connection.replies().length === bodies.length);
   expect(seen).toEqual(bodies);
+});
+
+test('a large reply before the body has ended, read late, holds the next request', async () => {
+  const large = 'x'.repeat(8_000_000);
+  serve = (request, response) => {
+    request.resume();
+    response.end(request.url === '/v1/early' ? large : 'ok');
+  };
+  const connection = await open();
+  const [socket] = sockets.slice(-1);
+  socket?.pause();
+  const head = 'POST /v1/early HTTP/1.1\r\nhost: x\r\nauthorization: shop\r\n';
+  connection.send(`${head}content-length: 5\r\n\r\nab`);
+  for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+  connection.send(`cde${get('/v1/next', 'shop').repeat(3)}`);
+  for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+  socket?.resume();
+  await until(() => connection.replies().length === 4);
+  expect(connection.replies()).toEqual([200, 200, 200, 200]);
 });
 
 test('a full line gives 429 with Retry-After, but not to callbacks and health checks', async () => {
