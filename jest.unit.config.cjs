@@ -25,6 +25,7 @@ const ROOMS = [
   'config',
   'database/connections/describe-failure',
   'database/connections/limit-row-waits',
+  'database/encryption/decrypting-places',
   'database/encryption/field-encryption',
   'database/encryption/keyed-hash',
   'docker-compose',

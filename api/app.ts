@@ -2,6 +2,10 @@
 import express, { type Express, type Request, type Response } from 'express';
 import type { Logger } from '../config/logger';
 import { isRowHeld, isUnavailable } from '../database/core/classify-errors';
+import {
+  UnreadableValueError,
+  type UnreadableValues,
+} from '../database/encryption/unreadable-value';
 import { CALLBACK_PATH } from './admission/admission';
 import { holdPlace } from './admission/places';
 import type { createAuthentication } from './http/auth';
@@ -23,6 +27,8 @@ export interface AppDeps {
   /** The checks of `/readyz`; ready means that callbacks can be accepted. */
   readonly readiness: () => Promise<{ readonly ready: boolean; readonly checks: object }>;
   readonly metrics: Metrics;
+  /** Takes notice of a value that no encryption key decrypts. */
+  readonly unreadable: Pick<UnreadableValues, 'report'>;
   readonly logger: Logger;
 }
 
@@ -165,6 +171,14 @@ function toApiError(deps: AppDeps, error: unknown, request: Request): ApiError {
     return new ApiError(
       'VALIDATION_ERROR',
       'The path or query of the request is not well-formed; check its percent-encoding',
+    );
+  }
+  if (error instanceof UnreadableValueError) {
+    deps.unreadable.report(error);
+    return new ApiError(
+      'TEMPORARY_FAILURE',
+      'Oncepay lacks the key of a stored value that this request needs, and nothing was done; an ' +
+        'intervention names the key. Send the same request again once the operator has added it',
     );
   }
   if (isRowHeld(error)) {

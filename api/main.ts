@@ -45,7 +45,7 @@ import { settingApproval, settingOperations } from './settings/routes';
 import { ApiError } from './http/problem';
 import { listen } from './http/server';
 import { connectTemporal } from './temporal/connection';
-import { openConfigured } from './open-database';
+import { loggedEvents, openConfigured } from './open-database';
 import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
 import { createPatrolSchedule } from './temporal/patrol-schedule';
 import { createWakeOrLeaveToSweep } from './temporal/wake-later';
@@ -56,13 +56,13 @@ const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
 /** Makes the parts of the api; `end` stops them. */
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
-  const onIdleError = (error: Error) => logger.warn({ err: error }, 'database.connection_lost');
-  const database = openConfigured(settings, { onIdleError, lockTimeoutMs: LOCK_TIMEOUT_MS });
+  const events = loggedEvents(logger);
+  const database = openConfigured(settings, { ...events, lockTimeoutMs: LOCK_TIMEOUT_MS });
   const inbox = createInboxWriter({
     url: settings.databaseUrl,
     encryptionKeys: settings.encryptionKeys,
     hashKey: settings.hashKey,
-    onIdleError,
+    onIdleError: events.onIdleError,
   });
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,
@@ -102,6 +102,7 @@ function compose(settings: Settings, logger: Logger) {
       : null,
     readiness: composeReadiness({ settings, database, temporal, now }),
     metrics,
+    unreadable: database.unreadable,
     logger,
   });
   const stopFindings = logFindings(settings, database, logger);

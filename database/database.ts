@@ -17,6 +17,7 @@ import { findMissingKeys } from './encryption/find-missing-keys';
 import { createEscalations } from './retries/escalate-operations';
 import { createHealth } from './migrations/check-health';
 import { createInbox } from './inbox/inbox-lag';
+import { createUnreadableReports, type LogUnreadable } from './interventions/report-unreadable';
 import { createInterventionList } from './interventions/list-interventions';
 import { createKeyedHash } from './encryption/keyed-hash';
 import { createNoticeApplication } from './inbox/apply-notices';
@@ -64,6 +65,8 @@ export interface DatabaseOptions {
   readonly twoPersonFen?: number;
   /** Called when an idle connection is lost; the pool replaces it. */
   readonly onIdleError?: (error: Error) => void;
+  /** Called once for each kind of value that no encryption key decrypts. */
+  readonly logUnreadable?: LogUnreadable;
 }
 
 /** Shorter than the 5 s after which the api replies that the database hangs. */
@@ -107,16 +110,9 @@ export function openDatabase(options: DatabaseOptions) {
     adapter: modelAdapter(pool, options.url),
     transactionOptions: { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_TIMEOUT_MS },
   });
-  const context: DatabaseContext = {
-    prisma,
-    limitRows: createRowLimit(Math.max(1, Math.floor(maxConnections * PART_OF_ONE_ROW))),
-    cipher: createFieldCipher(options.encryptionKeys),
-    hash: createKeyedHash(options.hashKey),
-    webhooks: options.webhooks,
-    notifyUrl: options.notifyUrl,
-    sharing: options.sharing ?? DEFAULT_SHARING,
-    twoPersonFen: options.twoPersonFen ?? DEFAULT_TWO_PERSON_FEN,
-  };
+  const logError = options.logUnreadable ?? (() => undefined);
+  const unreadable = createUnreadableReports({ prisma, logError, now: Date.now });
+  const context = createContext(options, { prisma, unreadable, maxConnections });
   return {
     orders: { ...createOrderCreation(context), ...createOrderReading(context) },
     runs: createRunViews(context),
@@ -149,9 +145,30 @@ export function openDatabase(options: DatabaseOptions) {
     announcements: createAnnouncements(context),
     health: createHealth(pool),
     missingKeys: () => findMissingKeys(pool, options.encryptionKeys),
+    unreadable,
     async end(): Promise<void> {
+      await unreadable.settled();
       await prisma.$disconnect();
       if (!pool.ended) await pool.end();
     },
+  };
+}
+
+/** Makes the context that all rooms share. */
+function createContext(
+  options: DatabaseOptions,
+  parts: Pick<DatabaseContext, 'prisma' | 'unreadable'> & { readonly maxConnections: number },
+): DatabaseContext {
+  const { prisma, unreadable, maxConnections } = parts;
+  return {
+    prisma,
+    limitRows: createRowLimit(Math.max(1, Math.floor(maxConnections * PART_OF_ONE_ROW))),
+    cipher: createFieldCipher(options.encryptionKeys, unreadable.report),
+    unreadable,
+    hash: createKeyedHash(options.hashKey),
+    webhooks: options.webhooks,
+    notifyUrl: options.notifyUrl,
+    sharing: options.sharing ?? DEFAULT_SHARING,
+    twoPersonFen: options.twoPersonFen ?? DEFAULT_TWO_PERSON_FEN,
   };
 }

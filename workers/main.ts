@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { checkStart, isCheck, logFindings } from '../api/health/start-findings';
-import { openConfigured } from '../api/open-database';
+import { loggedEvents, openConfigured } from '../api/open-database';
 import { createRetryControl } from '../activities/retries/control';
 import { createRetryDecider } from '../activities/retries/decide-retry';
 import { createOutages } from '../database/retries/report-outages';
@@ -33,7 +33,7 @@ const SEARCH_ATTRIBUTE_CHECK_MS = 10_000;
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
   const database = openConfigured(settings, {
-    onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
+    ...loggedEvents(logger),
   });
   const alerts = createLoggedAlerts(logger);
   const watched = { alerts, logger, now };

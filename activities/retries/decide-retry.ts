@@ -90,7 +90,7 @@ async function decideOne(
   failure: FailedOperation,
   { attempt }: Attempt,
 ): Promise<RetryDecision> {
-  const { operation, number, subject, code, evidence, afterSpent } = failure;
+  const { operation, number, subject, code, evidence, unreadable, afterSpent } = failure;
   const { control, database, now, random } = deps;
   const policy = await control.policy(operation);
   if (operation.startsWith('wechat.') && isOutageCode(code) && (await control.wechatIsDown())) {
@@ -107,7 +107,8 @@ async function decideOne(
     deps.log('retry.given_up', { operation, number, subject, code, attempts });
     return { kind: 'spent', hasOpened: true, attempts };
   }
-  const result = await database.escalations.escalate({ ...key, code, attempts, evidence }, now());
+  const escalation = { ...key, code, attempts, evidence, unreadable };
+  const result = await database.escalations.escalate(escalation, now());
   deps.log('retry.spent', { operation, number, subject, code, attempts, result });
   if (result === 'open' && afterSpent) {
     return { kind: 'again', delayMs: afterSpent.delayMs, attempts };

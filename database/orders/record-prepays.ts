@@ -73,6 +73,7 @@ export function createPrepays(context: DatabaseContext) {
      * Records the next attempt of a prepay round, if it may still be sent: the order can be paid,
      * no close is requested, and the round is open. The attempt counts as unknown until it is
      * settled.
+     * @throws UnreadableValueError when the request can't be decrypted; the attempt is settled then
      */
     start: (outTradeNo: string, round: number, timeoutMs: number, nowMs: number) =>
       startPrepay(context, outTradeNo, { round, timeoutMs, nowMs }),
@@ -126,18 +127,27 @@ async function startPrepay(
     FROM o`;
   if (!row || row.attemptId === null) return { kind: 'settled' };
   const { attemptId, channel, openidEncrypted, clientIpEncrypted, ...request } = row;
-  return {
-    kind: 'send',
-    attemptId,
-    request: {
-      ...request,
-      api: CHANNELS[channel].api,
-      outTradeNo,
-      openid: decrypt('openid', openidEncrypted),
-      clientIp: decrypt('client_ip', clientIpEncrypted),
-    },
-  };
+  try {
+    return {
+      kind: 'send',
+      attemptId,
+      request: {
+        ...request,
+        api: CHANNELS[channel].api,
+        outTradeNo,
+        openid: decrypt('openid', openidEncrypted),
+        clientIp: decrypt('client_ip', clientIpEncrypted),
+      },
+    };
+  } catch (error) {
+    // Nothing was sent, so WeChat can't have the order.
+    await settleAttempt(prisma, attemptId, UNSENT, now);
+    throw error;
+  }
 }
+
+/** The end of an attempt whose request could not be read. */
+const UNSENT = { outcome: 'refused', code: 'CONFIGURATION_ERROR', requestId: null } as const;
 
 function acceptPrepay(
   { prisma }: DatabaseContext,

@@ -171,6 +171,7 @@ async function readsOf(
       prisma,
       limitRows: createRowLimit(1),
       cipher: createFieldCipher(secrets.encryptionKeys),
+      unreadable: { report: () => undefined, log: () => undefined },
       hash: createKeyedHash(secrets.hashKey),
       webhooks: false,
       notifyUrl: secrets.notifyUrl,

@@ -86,6 +86,7 @@ async function planOf(filter: OrderFilter): Promise<{ nodes: Plan[]; found: numb
     prisma,
     limitRows: createRowLimit(1),
     cipher: createFieldCipher(secrets.encryptionKeys),
+    unreadable: { report: () => undefined, log: () => undefined },
     hash: createKeyedHash(secrets.hashKey),
     webhooks: false,
     notifyUrl: secrets.notifyUrl,
