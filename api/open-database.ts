@@ -9,7 +9,7 @@ import { openDatabase, type Database, type DatabaseOptions } from '../database/d
  */
 export function openConfigured(
   settings: Settings,
-  own: Pick<DatabaseOptions, 'onIdleError' | 'logUnreadable' | 'lockTimeoutMs'> = {},
+  own: Pick<DatabaseOptions, 'onIdleError' | 'logUnreadable' | 'lockTimeoutMs' | 'onHeldRow'> = {},
 ): Database {
   return openDatabase({
     url: settings.databaseUrl,

@@ -1,13 +1,14 @@
 // Opens the database and wires the functions of all its rooms.
 import { DEFAULT_SHARING, DEFAULT_TWO_PERSON_FEN } from '../domain/settings/runtime-settings';
 import { PrismaClient } from '../generated/prisma/client';
-import { createRowLimit } from './connections/limit-row-waits';
+import { createRowLimit, type RowLimitOptions } from './connections/limit-row-waits';
 import { modelAdapter } from './connections/model-adapter';
 import { openPool } from './connections/open-connections';
 import { createResolutions } from './resolutions/resolutions';
 import { createCallbackDeliveries } from './inbox/callback-log';
 import { createAnnouncements } from './interventions/announcements';
 import { createClosing } from './orders/close-order';
+import { isRowHeld } from './core/classify-errors';
 import type { DatabaseContext, SharingRules } from './core/context';
 import { createDeliveries } from './outbound/record-delivery-results';
 import { createDependencies } from './retries/mark-dependencies';
@@ -55,6 +56,8 @@ export interface DatabaseOptions {
    * until its own time limit.
    */
   readonly lockTimeoutMs?: number;
+  /** What work does that finds no room on a row that others hold; `wait` when left out. */
+  readonly onHeldRow?: RowLimitOptions['onHeldRow'];
   /** True when a webhook of the shop is configured: only then webhook deliveries are written. */
   readonly webhooks: boolean;
   /** WeChat calls this URL about refunds of payments that belong to no order of ours. */
@@ -162,7 +165,11 @@ function createContext(
   const { prisma, unreadable, maxConnections } = parts;
   return {
     prisma,
-    limitRows: createRowLimit(Math.max(1, Math.floor(maxConnections * PART_OF_ONE_ROW))),
+    limitRows: createRowLimit({
+      most: Math.max(1, Math.floor(maxConnections * PART_OF_ONE_ROW)),
+      isRowHeld,
+      onHeldRow: options.onHeldRow ?? 'wait',
+    }),
     cipher: createFieldCipher(options.encryptionKeys, unreadable.report),
     unreadable,
     hash: createKeyedHash(options.hashKey),

@@ -5,6 +5,7 @@ import { checkStart, isCheck, logFindings } from '../api/health/start-findings';
 import { loggedEvents, openConfigured } from '../api/open-database';
 import { createRetryControl } from '../activities/retries/control';
 import { createRetryDecider } from '../activities/retries/decide-retry';
+import { WORKER_LOCK_TIMEOUT_MS } from '../database/connections/limit-row-waits';
 import { createOutages } from '../database/retries/report-outages';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
@@ -34,6 +35,8 @@ function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
   const database = openConfigured(settings, {
     ...loggedEvents(logger),
+    lockTimeoutMs: WORKER_LOCK_TIMEOUT_MS,
+    onHeldRow: 'fail',
   });
   const alerts = createLoggedAlerts(logger);
   const watched = { alerts, logger, now };

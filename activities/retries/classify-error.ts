@@ -18,8 +18,8 @@ export interface Attempt {
 export type Classified =
   /** The activity decided itself how to end: a delayed retry, a cancellation, an end on purpose. */
   | { readonly kind: 'as_it_is' }
-  /** The database could not be reached. */
-  | { readonly kind: 'database_away' }
+  /** The database could not be reached, or others held a row for too long. */
+  | { readonly kind: 'unavailable' }
   | { readonly kind: 'failed'; readonly failures: OperationFailures };
 
 /** Activities that only read. */
@@ -42,7 +42,7 @@ export function classify(error: unknown, { activity, number }: Attempt): Classif
   if (error instanceof UnreadableValueError) {
     return { kind: 'failed', failures: unreadable(error, activity, number) };
   }
-  if (isUnavailable(error)) return { kind: 'database_away' };
+  if (isUnavailable(error)) return { kind: 'unavailable' };
   const failures = new OperationFailure({
     operation: READING.includes(activity) ? 'database.read' : 'database.write',
     number,

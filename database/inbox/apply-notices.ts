@@ -8,6 +8,7 @@ import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
 import { lockNumbers } from '../core/lock-order';
 import { UnreadableValueError } from '../encryption/unreadable-value';
+import { withProductsToResolve } from '../fulfilment/limit-products';
 import { endInterventions } from '../interventions/open-intervention';
 import type { InboxRow, Scope, ReportedRefund, Verdict } from '../core/scope';
 import { applyIsolated, isOfOneRow } from './apply-isolated';
@@ -94,7 +95,7 @@ async function applyInOne(
   { outTradeNo, parse, nowMs }: ApplicationInput,
   applyOne: typeof applyIsolated,
 ): Promise<Application & Pick<Scope, 'undecrypted'>> {
-  return context.prisma.$transaction(async (tx) => {
+  return withProductsToResolve(context, outTradeNo, async (tx) => {
     const scope = await openScope(tx, outTradeNo, new Date(nowMs));
     const waiting = await tx.inboxNotification.findMany({
       where: {

@@ -6,6 +6,7 @@ import { mayExistAtWechat, settleAttempt, type AttemptResult } from './record-at
 import { DUE_GRACE_MS } from '../core/due-times';
 import { PAUSING_REASONS } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
+import { withProducts } from '../fulfilment/limit-products';
 import { closeLocked } from './close-locked-order';
 import { readRunView } from '../core/read-run-view';
 import { lockOrder } from '../core/lock-order';
@@ -94,7 +95,7 @@ function beginClose(
   nowMs: number,
 ): Promise<CloseStart> {
   const now = new Date(nowMs);
-  return context.prisma.$transaction(async (tx): Promise<CloseStart> => {
+  return withProducts(context, outTradeNo, async (tx): Promise<CloseStart> => {
     const order = await lockOrder(tx, outTradeNo);
     if (!order || !canBePaid(order.status)) return { kind: 'decided' };
     const isReported = cause === 'closed_at_wechat';
@@ -160,7 +161,7 @@ function finishClose(
   cause: CloseCause,
   nowMs: number,
 ): Promise<RunView | null> {
-  return context.prisma.$transaction(async (tx) => {
+  return withProducts(context, outTradeNo, async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
     if (order && canBePaid(order.status)) {
       await closeLocked(context, tx, order, { cause, now: new Date(nowMs) });

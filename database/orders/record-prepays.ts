@@ -13,6 +13,7 @@ import type { RunView } from '../../domain/orders/run-view';
 import { mayExistAtWechat, settleAttempt, type Refusal } from './record-attempts';
 import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
+import { withProducts } from '../fulfilment/limit-products';
 import { closeLocked } from './close-locked-order';
 import { readRunView } from '../core/read-run-view';
 import { changeStatus } from '../core/change-order-status';
@@ -188,7 +189,7 @@ function refusePrepay(
 ): Promise<RunView | null> {
   const { attemptId, refusal, ofSettings } = result;
   const now = new Date(result.nowMs);
-  return context.prisma.$transaction(async (tx) => {
+  return withProducts(context, outTradeNo, async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
     // The refusal "already paid" shows that WeChat has the order.
     const outcome = refusal.code === 'ORDER_PAID' ? 'unknown' : 'refused';
