@@ -82,7 +82,7 @@ export function createSharingDriver(driver: OrderDriver) {
       }
       return settled;
     },
-    /** A sharing with both receivers goes its whole way, so that a refund has to take shares back. */
+    /** A sharing goes its whole way, so that a large refund has to take shares back. */
     async shareAndSettle(label: number, parts: readonly number[]): Promise<void> {
       await this.share(label, parts, false);
       for (let turn = 0; turn < MOST_TURNS; turn += 1) {
