@@ -152,8 +152,10 @@ test('a full line gives 429 with Retry-After, but not to callbacks and health ch
 });
 
 test('bodies of two keys that never end leave places to the requests of a third', async () => {
+  let begun = 0;
   serve = (request, response) => {
     void holdPlace(async () => {
+      begun += 1;
       if (request.method === 'POST') await awaitBody(once(request.resume(), 'end'));
       response.end('ok');
     }).catch(() => response.destroy());
@@ -166,6 +168,7 @@ test('bodies of two keys that never end leave places to the requests of a third'
       return connection;
     }),
   );
+  await until(() => begun === slow.length);
   const connection = await open();
   connection.send(get('/v1/x', 'shop'));
   await until(() => connection.text().endsWith('ok'));
