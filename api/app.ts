@@ -7,7 +7,7 @@ import {
   type UnreadableValues,
 } from '../database/encryption/unreadable-value';
 import { CALLBACK_PATH } from './admission/admission';
-import { holdPlace } from './admission/places';
+import { awaitBody, holdPlace } from './admission/places';
 import type { createAuthentication } from './http/auth';
 import { requireRole } from './http/auth';
 import { readJsonBody } from './body/json-body';
@@ -120,7 +120,7 @@ function register(app: Express, deps: AppDeps, operation: Operation): void {
       caller,
       params: request.params,
       query: request.query,
-      readBody: () => bodyOf(request, operation),
+      readBody: () => awaitBody(bodyOf(request, operation)),
       header: (name) => request.get(name),
     });
     send(response, reply);
