@@ -56,7 +56,7 @@ export interface DatabaseOptions {
    * until its own time limit.
    */
   readonly lockTimeoutMs?: number;
-  /** What work does that finds no room on a row that others hold; `wait` when left out. */
+  /** How work ends that finds no room on a row that others hold; `wait` when left out. */
   readonly onHeldRow?: RowLimitOptions['onHeldRow'];
   /** True when a webhook of the shop is configured: only then webhook deliveries are written. */
   readonly webhooks: boolean;

@@ -75,8 +75,9 @@ function beginService(
 }
 
 /**
- * Hands the data of a socket to Node's parser in slices, while no complete request is served. Node's
- * own listener for `data` does that; the tests of the admission fail on a Node that reads otherwise.
+ * Hands the data of a socket to Node's parser in slices, while no complete request is served.
+ * Node's own listener for `data` does that; on a Node that reads otherwise the tests of the
+ * admission fail.
  * The socket is also paused while the reader of a body, or of a reply, is behind.
  */
 function sliceData(socket: Socket, connection: Connection): void {

@@ -21,7 +21,7 @@ export const WORKER_LOCK_TIMEOUT_MS = 1_500;
 export const ROW_WAIT_MS = 4_000;
 /** More than the sockets of one process; beyond it the wait would take longer than allowed. */
 const MAX_WAITING = 1_024;
-/** A row counts as held for so long after PostgreSQL gave up on it, or until work succeeds on it. */
+/** So long a row counts as held after PostgreSQL gave up on it, or until work succeeds on it. */
 const HELD_FOR_MS = 10_000;
 /** Rows that are remembered as held; beyond it all are forgotten. */
 const MAX_HELD = 1_024;
@@ -49,7 +49,7 @@ export interface RowLimitOptions {
   /** True for an error which says that others held a row for too long. */
   readonly isRowHeld: (error: unknown) => boolean;
   /**
-   * What work does that finds no room on a row which counts as held. `wait`: the same as on any
+   * How work ends that finds no room on a row which counts as held. `wait`: the same as on any
    * other row; a caller is better off with a late reply than with none. `fail`: it fails at once,
    * and one at a time tries the row. A worker tries its work again, and what waits there fills one
    * of its slots.

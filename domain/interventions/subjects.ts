@@ -62,7 +62,7 @@ export function paymentSubject(
   return notice.source === 'query' ? WECHAT_SUBJECTS.query : notice.notificationId;
 }
 
-/** An encrypted value can't be decrypted (`invariant`); its key is the column. No patrol finds it. */
+/** A value can't be decrypted (`invariant`); the key is its column. No patrol finds it. */
 export const UNREADABLE_VALUE = 'unreadable_value';
 
 /**

@@ -323,7 +323,7 @@ test('a delayed retry and a cancellation pass through the decider unchanged', as
   expect(rows).toEqual([]);
 });
 
-test('a row that others hold is tried again in seconds, and is no outage of the database', async () => {
+test('a row that others hold is tried again in seconds, and is no outage', async () => {
   const held = Object.assign(new Error('lock timeout'), { code: '55P03' });
   const before = awayCount;
   for (let n = 0; n < 30; n += 1) {

@@ -188,7 +188,7 @@ test('work that was refused for a held row leaves the slots of the worker at onc
       }),
     );
   await run();
-  // Who comes next finds a row that is known as held: one tries it, and nobody waits in memory.
+  // The next work finds a row that is known as held: one tries it, and nobody waits in memory.
   const times = (await run()).sort((a, b) => a - b);
   expect(times.at(-2)).toBeLessThan(WORKER_LOCK_TIMEOUT_MS / 2);
 });

@@ -36,8 +36,8 @@ const DONE = {
 
 /** Says for a person who adds a place: what it is, and where its test goes. */
 const ADVICE =
-  'show() a value that is only shown; decrypt() it where something is done with it, let the error ' +
-  'pass, and add the place with its test';
+  'show() a value that is only shown; decrypt() it where something is done with it, let the ' +
+  'error pass, and add the place with its test';
 
 test('every place that shows an encrypted value is known', () => {
   expect({ ADVICE, places: callsOf(/cipher\.show\(/) }).toEqual({

@@ -56,7 +56,7 @@ const proposalOf = (result: RefundRequestResult) => {
   return result.proposal;
 };
 
-test('a proposal without its key is not carried out by either way; with the key it is', async () => {
+test('a proposal without its key is not carried out; with the key it is', async () => {
   await world.sql.query(
     `INSERT INTO runtime_settings (name, value, updated_by)
      VALUES ('two_person_fen', '100', 'test')`,

@@ -47,7 +47,7 @@ beforeEach(async () => {
   await world.sql.query('UPDATE rate_limits SET tokens = 3');
 });
 
-/** What the log says of a value of this column. */
+/** The entry of the log about a value of this column. */
 const entry = (outTradeNo: string, column: string) => ({
   event: 'database.value_unreadable',
   out_trade_no: outTradeNo,
@@ -114,7 +114,7 @@ async function orderWithCodes(codes: string[]): Promise<string> {
   return no;
 }
 
-test('codes without their key are shown as null, with one entry in the log and one case', async () => {
+test('codes without their key are null, with one entry in the log and one case', async () => {
   const no = await orderWithCodes(['A-1', 'A-2', 'A-3']);
   const look = (database: Database) => database.orders.findOrder(no, true);
   const seen = await Promise.all([look(keyless), look(second), look(keyless), look(second)]);
@@ -136,7 +136,8 @@ test('codes without their key are shown as null, with one entry in the log and o
       key_id: 'k1',
       why: 'no_key',
       message:
-        "A value of product_codes.code can't be decrypted: ONCEPAY_ENCRYPTION_KEYS lacks the key k1",
+        "A value of product_codes.code can't be decrypted: " +
+        'ONCEPAY_ENCRYPTION_KEYS lacks the key k1',
     },
   ]);
   expect(logged).toEqual([entry(no, 'product_codes.code')]);
@@ -325,7 +326,7 @@ test('an abnormal refund without its card stops: a person names the card again',
   expect(logged).toEqual([entry(no, 'refunds.abnormal')]);
 });
 
-test('a resolution without its params is refused, and the notices beside it are applied', async () => {
+test('a resolution without its params is refused; notices beside it are applied', async () => {
   const no = await someOrder(world.sql, { status: 'awaiting_payment' });
   await world.sql.query(
     `WITH i AS (INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence)

@@ -30,7 +30,7 @@ const proposalOf = (change: SettingChange): string => {
 };
 const ratio = async () => (await world.database.settings.read()).sharing_ratio;
 
-test('a proposal for a version that is gone is approved in neither way, and stays open', async () => {
+test('a proposal for a version that is gone is not approved, and stays open', async () => {
   const first = await put(20, 'first');
   if (first.kind !== 'ok') throw new Error(first.kind);
   const { version } = first.setting;
