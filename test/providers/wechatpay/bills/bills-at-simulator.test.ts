@@ -89,7 +89,7 @@ test('a bill is requested, downloaded packed, and read', async () => {
 });
 
 describe('a fault of a request', () => {
-  test('creating is played so many times, and then the bill is ready', async () => {
+  test('the fault creating is played so many times, and then the bill is ready', async () => {
     await paid(fixture, at('10:15:30'));
     await play('creating', { times: 2 });
     const kinds = [];
@@ -99,20 +99,20 @@ describe('a fault of a request', () => {
     expect(kinds).toEqual(['creating', 'creating', 'ready']);
   });
 
-  test('no_auth, and a day without trades', async () => {
+  test('the fault no_auth and a day without trades have outcomes of their own', async () => {
     expect(await client.requestTradeBill(request())).toEqual({ kind: 'none' });
     await play('no_auth');
     expect(await client.requestTradeBill(request())).toMatchObject({ kind: 'no_auth' });
   });
 
-  test('wrong_hash makes a file that is not the one WeChat signed for', async () => {
+  test('the fault wrong_hash makes a file that is not the one WeChat signed for', async () => {
     await paid(fixture, at('10:15:30'));
     await play('wrong_hash');
     expect((await readTrades()).isWhole).toBe(false);
     expect((await readTrades()).isWhole).toBe(true);
   });
 
-  test('other_origin makes a URL that gets no header', async () => {
+  test('the fault other_origin makes a URL that gets no header', async () => {
     await paid(fixture, at('10:15:30'));
     await play('other_origin');
     const { downloadUrl } = fileIn(await client.requestTradeBill(request()));
@@ -120,7 +120,7 @@ describe('a fault of a request', () => {
     expect(await downloadOf(downloadUrl)).toEqual({ kind: 'other_origin' });
   });
 
-  test('of the fund-flow bill, or of another day, leaves the trade bill as it is', async () => {
+  test('a fault of the fund-flow bill or of another day spares the trade bill', async () => {
     await paid(fixture, at('10:15:30'));
     await play('creating', { bill: 'fund_flow' });
     await play('creating', { bill_date: '2026-11-27' });
@@ -130,14 +130,14 @@ describe('a fault of a request', () => {
 });
 
 describe('a fault of a download', () => {
-  test('cut breaks within the file, and the next one is whole', async () => {
+  test('the fault cut breaks within the file, and the next one is whole', async () => {
     await paid(fixture, at('10:15:30'));
     await play('cut');
     await expect(readTrades()).rejects.toThrow(BrokenDownload);
     expect((await readTrades()).isWhole).toBe(true);
   });
 
-  test('expired is the end of a URL, and so are five minutes', async () => {
+  test('the fault expired is the end of a URL, and so are five minutes', async () => {
     await paid(fixture, at('10:15:30'));
     await play('expired');
     const { downloadUrl } = fileIn(await client.requestTradeBill(request()));
@@ -147,13 +147,13 @@ describe('a fault of a download', () => {
     expect(await downloadOf(downloadUrl)).toEqual({ kind: 'expired' });
   });
 
-  test('html is an error page, which is no bill', async () => {
+  test('the fault html sends an error page, which is no bill', async () => {
     await paid(fixture, at('10:15:30'));
     await play('html');
     await expect(readTrades()).rejects.toThrow(UnreadableBill);
   });
 
-  test('plain is read like a packed file', async () => {
+  test('the fault plain sends a file that reads like a packed one', async () => {
     await paid(fixture, at('10:15:30'));
     await play('plain');
     expect(await readTrades()).toMatchObject({ isWhole: true, end: { lines: 1 } });
@@ -163,7 +163,7 @@ describe('a fault of a download', () => {
 describe('a fault of a file', () => {
   const SECOND = at('11:00:00');
 
-  test('missing_line leaves out the line of an order, in each file until the reset', async () => {
+  test('the fault missing_line leaves out an order’s line until the reset', async () => {
     const first = await paid(fixture, at('10:15:30'));
     const second = await paid(fixture, SECOND);
     await play('missing_line', { out_trade_no: second.outTradeNo });
@@ -174,14 +174,14 @@ describe('a fault of a file', () => {
     }
   });
 
-  test('missing_line makes an empty day of the only line', async () => {
+  test('the fault missing_line makes an empty day where there is one line', async () => {
     await paid(fixture, at('10:15:30'));
     await play('missing_line', { times: 1 });
     expect(await client.requestTradeBill(request())).toEqual({ kind: 'none' });
     expect(await client.requestTradeBill(request())).toMatchObject({ kind: 'ready' });
   });
 
-  test('foreign_line adds a payment of another system, also to an empty day', async () => {
+  test('the fault foreign_line adds a payment of another system to any day', async () => {
     await play('foreign_line', { total: 500 });
     const { lines, end, isWhole } = await readTrades();
     const outTradeNo = 'OTHER-SHOP-000001';
@@ -189,7 +189,7 @@ describe('a fault of a file', () => {
     expect([end.differences, isWhole]).toEqual([[], true]);
   });
 
-  test('changed_amount changes a payment or a refund, and the summary with it', async () => {
+  test('the fault changed_amount changes an amount, and the summary with it', async () => {
     const { outTradeNo } = await paid(fixture, at('10:15:30'));
     const refund = { outTradeNo, outRefundNo: 'changed-1', refundFen: 30 };
     fixture.simulator.refundElsewhere({ ...refund, requestedAt: SECOND });
@@ -202,7 +202,7 @@ describe('a fault of a file', () => {
     expect(end.differences).toEqual([]);
   });
 
-  test('changed_status changes what a refund’s line says', async () => {
+  test('the fault changed_status changes the status in a refund’s line', async () => {
     const { outTradeNo } = await paid(fixture, at('10:15:30'));
     const refund = { outTradeNo, outRefundNo: 'changed-2', refundFen: 30 };
     fixture.simulator.refundElsewhere({ ...refund, requestedAt: SECOND });
@@ -211,7 +211,7 @@ describe('a fault of a file', () => {
     expect(lines).toContainEqual(expect.objectContaining({ refundStatus: 'PROCESSING' }));
   });
 
-  test('duplicate_line has the same line twice', async () => {
+  test('the fault duplicate_line writes the same line twice', async () => {
     const { transactionId } = await paid(fixture, at('10:15:30'));
     await play('duplicate_line');
     const { lines, end } = await readTrades();
@@ -219,7 +219,7 @@ describe('a fault of a file', () => {
     expect(end.differences).toEqual([]);
   });
 
-  test('broken_line can’t be read, and the others can', async () => {
+  test('the fault broken_line makes a line that can’t be read beside others that can', async () => {
     const { outTradeNo } = await paid(fixture, at('10:15:30'));
     await paid(fixture, SECOND);
     await play('broken_line', { out_trade_no: outTradeNo });
@@ -228,7 +228,7 @@ describe('a fault of a file', () => {
     expect(end).toMatchObject({ lines: 2, unreadable: 1, differences: [] });
   });
 
-  test('wrong_summary contradicts the lines in each column', async () => {
+  test('the fault wrong_summary contradicts the lines in each column', async () => {
     await paid(fixture, at('10:15:30'));
     await play('wrong_summary');
     const { end, isWhole } = await readTrades();

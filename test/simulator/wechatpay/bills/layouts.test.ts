@@ -92,7 +92,7 @@ function withoutPlaces(lines: readonly object[]): object[] {
   return placed.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
 
-test('ALL has a line for each payment and each refund of the day', async () => {
+test('an ALL bill has a line for each payment and each refund of the day', async () => {
   const { lines, end } = await read(`${TRADE}&tar_type=GZIP`);
   const expected = [...expectedPayments(), ...expectedRefunds(() => at('15:30:00'))];
   expect(withoutPlaces(lines)).toEqual(
@@ -110,14 +110,14 @@ test('ALL has a line for each payment and each refund of the day', async () => {
   });
 });
 
-test('SUCCESS has the payments alone, and four sums', async () => {
+test('a SUCCESS bill has the payments alone, and four sums', async () => {
   const { lines, end } = await read(`${TRADE}&bill_type=SUCCESS`);
   expect(withoutPlaces(lines)).toEqual(withoutPlaces(expectedPayments()));
   expect(end).toMatchObject({ lines: 2, unreadable: 0, differences: [] });
   expect(end.summary).toMatchObject({ orderFen: 11_229, refundFen: null, refundAskedFen: null });
 });
 
-test('REFUND has the refunds alone, at the time of their payments', async () => {
+test('a REFUND bill has the refunds alone, at the time of their payments', async () => {
   const { lines, end } = await read(`${TRADE}&bill_type=REFUND`);
   const paidAt = ({ outTradeNo }: RefundView): string =>
     outTradeNo === earlier.outTradeNo ? at('23:58:10', '2026-11-27') : at('12:00:00');
@@ -127,7 +127,7 @@ test('REFUND has the refunds alone, at the time of their payments', async () => 
   expect(header?.split(',')).toHaveLength(29);
 });
 
-test('the older layout has 24 columns under older names, and five sums', async () => {
+test('a bill in the older layout has 24 columns under older names, and five sums', async () => {
   expect(await control(fixture, 'bill-rules', { older: true })).toMatchObject({ status: 200 });
   const { lines, end } = await read(TRADE);
   const expected = [...expectedPayments(), ...expectedRefunds(() => at('15:30:00'))];
@@ -139,7 +139,7 @@ test('the older layout has 24 columns under older names, and five sums', async (
   expect(end.summary).toMatchObject({ settlementFen: 11_229, orderFen: null });
 });
 
-test('each style of file reads the same', async () => {
+test('a file without BOM, with LF, without a last line end reads the same', async () => {
   const usual = await read(TRADE);
   const rules = { bom: false, newline: 'lf', ends_last_line: false };
   expect(await control(fixture, 'bill-rules', rules)).toMatchObject({ status: 200 });
@@ -150,7 +150,7 @@ test('each style of file reads the same', async () => {
   fixture.simulator.setBillRules({ bom: true, newline: 'crlf', endsLastLine: true });
 });
 
-test('the rows are in no order of time', async () => {
+test('the rows of a trade bill are in no order of time', async () => {
   for (let minute = 10; minute < 30; minute++) await paid(fixture, at(`13:${minute}:00`));
   const { lines } = await read(`${TRADE}&bill_type=SUCCESS`);
   const times = lines.map((line) => ('tradedAt' in line ? line.tradedAt : ''));
@@ -171,7 +171,7 @@ test('a payment taken back at the till has a second line without refund numbers'
 });
 
 describe('the fund-flow bill', () => {
-  test('has each movement in its order with the balance after it', async () => {
+  test('a fund-flow bill has each movement in its order with the balance after it', async () => {
     const one = await startWithClock();
     const { outTradeNo } = await paid(one, at('00:00:12'));
     await paid(one, at('22:00:00', '2026-11-27'));
@@ -218,7 +218,7 @@ describe('the fund-flow bill', () => {
     await one.simulator.close();
   });
 
-  test('of a merchant that shares has what went to receivers and came back', async () => {
+  test('a fund-flow bill has what went to receivers and came back', async () => {
     const started = await start('public_key', { shareableAfterMs: 0, billReadyHour: 0 });
     const clock = {
       get nowMs() {

@@ -51,11 +51,11 @@ describe('the request of a bill', () => {
     ['fundflowbill?bill_date=2026-11-29', 'INVALID_REQUEST'],
     [TRADE, 'NO_STATEMENT_EXIST'],
     [FUND_FLOW, 'NO_STATEMENT_EXIST'],
-  ])('%s is refused with %s, where there was no trade', async (query, code) => {
+  ])('the request %s is refused with %s, where there was no trade', async (query, code) => {
     expect(await requestBill(fixture, query)).toMatchObject({ status: 400, json: { code } });
   });
 
-  test('before ten in the morning waits, also for an empty day', async () => {
+  test('a bill is still being made before ten in the morning, also of an empty day', async () => {
     fixture.clock.nowMs = MORNING_MS - 1;
     const creating = { status: 400, json: { code: 'STATEMENT_CREATING' } };
     expect(await requestBill(fixture, TRADE)).toMatchObject(creating);
@@ -66,7 +66,7 @@ describe('the request of a bill', () => {
     });
   });
 
-  test('comes earlier where a control call says so, until the reset', async () => {
+  test('a bill is made earlier where a control call says so, until the reset', async () => {
     fixture.clock.nowMs = MORNING_MS - 10 * HOUR_MS;
     expect(await control(fixture, 'bill-rules', { ready_hour: 0 })).toMatchObject({ status: 200 });
     const none = { json: { code: 'NO_STATEMENT_EXIST' } };
@@ -76,7 +76,7 @@ describe('the request of a bill', () => {
     expect(await requestBill(fixture, TRADE)).toMatchObject(creating);
   });
 
-  test('that is ready has a signed response, and the SHA-1 of the unpacked file', async () => {
+  test('a signed response names the SHA-1 of the unpacked file', async () => {
     await paid(fixture, at('10:15:30'));
     const response = await requestBill(fixture, `${TRADE}&tar_type=GZIP`);
     const key = fixture.simulator.publicKeyOf()?.pem ?? '';
@@ -86,13 +86,13 @@ describe('the request of a bill', () => {
     expect(await fileOf(fixture, `${TRADE}&bill_type=ALL`)).toEqual(packed);
   });
 
-  test('of the same books gives the same bytes', async () => {
+  test('the same books make the same bytes', async () => {
     for (const minute of ['10', '11', '12', '13']) await paid(fixture, at(`10:${minute}:00`));
     expect(await fileOf(fixture, TRADE)).toEqual(await fileOf(fixture, TRADE));
     expect(await fileOf(fixture, FUND_FLOW)).toEqual(await fileOf(fixture, FUND_FLOW));
   });
 
-  test('of a day without trades gives a file where the account is of that kind', async () => {
+  test('a day without trades has a file where the account is of that kind', async () => {
     fixture.simulator.setBillRules({ emptyFile: true });
     const text = (await fileOf(fixture, TRADE)).toString();
     expect(text).toMatch(/^\ufeff交易时间,.*\r\n总交易单数,.*\r\n`0,`0\.00,.*\r\n$/);
@@ -131,7 +131,7 @@ describe('the days of bills are Beijing’s', () => {
 });
 
 describe('the download', () => {
-  test('is unsigned and packed as the request wished', async () => {
+  test('a file is unsigned, and packed as the request wished', async () => {
     await paid(fixture, at('10:15:30'));
     const plain = await readyBill(fixture, TRADE);
     const packed = await readyBill(fixture, `${TRADE}&tar_type=GZIP`);
@@ -146,7 +146,7 @@ describe('the download', () => {
     );
   });
 
-  test('needs a signed request', async () => {
+  test('a download needs a signed request', async () => {
     await paid(fixture, at('10:15:30'));
     const { url } = await readyBill(fixture, TRADE);
     const response = await fetch(url);
@@ -154,7 +154,7 @@ describe('the download', () => {
     expect(await response.json()).toMatchObject({ code: 'SIGN_ERROR' });
   });
 
-  test('works for five minutes, and then the URL is too old', async () => {
+  test('a URL works for five minutes, and is too old then', async () => {
     await paid(fixture, at('10:15:30'));
     const { url } = await readyBill(fixture, TRADE);
     fixture.clock.nowMs += 5 * 60_000;
@@ -165,7 +165,7 @@ describe('the download', () => {
     expect(JSON.parse(late.bytes.toString())).toMatchObject({ code: 'INVALID_REQUEST' });
   });
 
-  test('of an invented token is as of an old one', async () => {
+  test('an invented token is refused like an old one', async () => {
     expect(await get(fixture, '/v3/billdownload/file?token=x')).toMatchObject({
       status: 400,
       json: { code: 'INVALID_REQUEST' },
