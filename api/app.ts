@@ -3,7 +3,7 @@ import express, { type Express, type Request, type Response } from 'express';
 import type { Logger } from '../config/logger';
 import { isRowHeld, isUnavailable } from '../database/core/classify-errors';
 import { CALLBACK_PATH } from './admission/admission';
-import { holdPlace } from './admission/places';
+import { awaitBody, holdPlace } from './admission/places';
 import type { createAuthentication } from './http/auth';
 import { requireRole } from './http/auth';
 import { readJsonBody } from './body/json-body';
@@ -114,7 +114,7 @@ function register(app: Express, deps: AppDeps, operation: Operation): void {
       caller,
       params: request.params,
       query: request.query,
-      readBody: () => bodyOf(request, operation),
+      readBody: () => awaitBody(bodyOf(request, operation)),
       header: (name) => request.get(name),
     });
     send(response, reply);

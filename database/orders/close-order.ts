@@ -20,6 +20,7 @@ export type CloseStart =
   | {
       readonly kind: 'query_wechat';
       readonly merchantId: string;
+      readonly appId: string;
       /**
        * From this time (Unix ms) on, an order that is unknown to WeChat can't appear there any
        * more.
@@ -118,6 +119,7 @@ function beginClose(
     return {
       kind: 'query_wechat',
       merchantId: order.merchantId,
+      appId: order.appId,
       absentMeansClosedAtMs: Math.max(
         Date.parse(order.timeExpire),
         _max.deadlineAt?.getTime() ?? 0,

@@ -4,7 +4,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createAdmission } from '../../../api/admission/admission';
-import { KEYLESS_LIMITS } from '../../../api/admission/lines';
+import { KEY_LIMITS, KEYLESS_LIMITS } from '../../../api/admission/lines';
+import { awaitBody, holdPlace } from '../../../api/admission/places';
 import { listen } from '../../../api/http/server';
 
 interface Held {
@@ -148,6 +149,31 @@ test('a full line gives 429 with Retry-After, but not to callbacks and health ch
   for (const { response } of held) response.end('ok');
   const others = all.filter((connection) => !isRefused(connection));
   await until(() => others.every(({ replies }) => replies()[0] === 200));
+});
+
+test('bodies of two keys that never end leave places to the requests of a third', async () => {
+  let begun = 0;
+  serve = (request, response) => {
+    void holdPlace(async () => {
+      begun += 1;
+      if (request.method === 'POST') await awaitBody(once(request.resume(), 'end'));
+      response.end('ok');
+    }).catch(() => response.destroy());
+  };
+  const slow = await Promise.all(
+    Array.from({ length: 2 * KEY_LIMITS.atWork }, async (_, n) => {
+      const connection = await open();
+      const headers = `host: x\r\nauthorization: key${n % 2}\r\ncontent-length: 2\r\n`;
+      connection.send(`POST /v1/orders HTTP/1.1\r\n${headers}\r\n{`);
+      return connection;
+    }),
+  );
+  await until(() => begun === slow.length);
+  const connection = await open();
+  connection.send(get('/v1/x', 'shop'));
+  await until(() => connection.text().endsWith('ok'));
+  for (const one of slow) one.send('}');
+  await until(() => slow.every((one) => one.text().endsWith('ok')));
 });
 
 test('of one address 256 connections are kept, and one more is served and closed', async () => {
