@@ -6,6 +6,7 @@ import { stopListening } from '../api/http/server';
 import { openConfigured } from '../api/open-database';
 import { createRetryControl } from '../activities/retries/control';
 import { createRetryDecider } from '../activities/retries/decide-retry';
+import { canReachDatabase } from '../database/connections/reach-database';
 import { createOutages } from '../database/retries/report-outages';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
@@ -41,7 +42,8 @@ function compose(settings: Settings, logger: Logger) {
   const { announcements, dependencies, proposals } = database;
   const outages = createOutages({ ...watched, dependencies });
   const control = createRetryControl({ database, now });
-  const databaseWatch = createDatabaseWatch(watched);
+  const isReachable = () => canReachDatabase(settings.databaseUrl);
+  const databaseWatch = createDatabaseWatch({ ...watched, isReachable });
   const metrics = createWorkerMetrics({
     wechatpay: () => control.wechatIsDown(),
     database: () => Promise.resolve(databaseWatch.isDown()),

@@ -223,7 +223,7 @@ test.each([
   },
 );
 
-test('a payment dismissed as foreign that the close finds with our appid pays the order', async () => {
+test('a payment dismissed as foreign that the close finds as ours pays the order', async () => {
   const no = await oncepay.newOrder();
   const { transactionId } = await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
   await report(no, { appid: 'wx0000000000000000' });
