@@ -9,7 +9,17 @@ module.exports = {
     rungs: [
       ['orders', 'fulfilment'],
       ['interventions'],
-      ['payments', 'refunds', 'sharing', 'patrol', 'retries', 'settings', 'temporal', 'outbound'],
+      [
+        'payments',
+        'refunds',
+        'sharing',
+        'patrol',
+        'retries',
+        'settings',
+        'temporal',
+        'outbound',
+        'reconciliation',
+      ],
       ['proposals'],
     ],
   },
@@ -35,7 +45,7 @@ module.exports = {
   },
   'providers/wechatpay': {
     files: [],
-    rungs: [['crypto'], ['fields'], ['transport'], ['keys'], ['notices'], ['calls']],
+    rungs: [['crypto'], ['fields'], ['transport'], ['keys'], ['notices'], ['calls'], ['bills']],
   },
   activities: {
     files: [],
@@ -69,6 +79,7 @@ module.exports = {
       ['payments'],
       ['refunds'],
       ['sharing'],
+      ['bills'],
       ['control'],
     ],
   },
