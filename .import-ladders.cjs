@@ -9,7 +9,17 @@ module.exports = {
     rungs: [
       ['orders', 'fulfilment'],
       ['interventions'],
-      ['payments', 'refunds', 'sharing', 'patrol', 'retries', 'settings', 'temporal', 'outbound'],
+      [
+        'payments',
+        'refunds',
+        'sharing',
+        'patrol',
+        'retries',
+        'settings',
+        'temporal',
+        'outbound',
+        'reconciliation',
+      ],
       ['proposals'],
     ],
   },
