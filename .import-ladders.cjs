@@ -45,7 +45,7 @@ module.exports = {
   },
   'providers/wechatpay': {
     files: [],
-    rungs: [['crypto'], ['fields'], ['transport'], ['keys'], ['notices'], ['calls']],
+    rungs: [['crypto'], ['fields'], ['transport'], ['keys'], ['notices'], ['calls'], ['bills']],
   },
   activities: {
     files: [],

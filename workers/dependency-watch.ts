@@ -52,6 +52,7 @@ export function createWechatWatch({
 
 function numberOf(call: CallSubject): string {
   if ('outTradeNo' in call) return call.outTradeNo;
+  if ('billDate' in call) return call.billDate;
   return 'outRefundNo' in call ? call.outRefundNo : call.outOrderNo;
 }
 

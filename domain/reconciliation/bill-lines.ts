@@ -19,7 +19,7 @@ export interface TradeLine {
   readonly currency: string;
   /** A payment's 订单金额 (older layout: 总金额) in fen; 0 on a refund's line of newer layouts. */
   readonly orderFen: number;
-  /** A refund's 申请退款金额 in fen; where the layout lacks it, 退款金额 plus the coupon's part. */
+  /** A refund's 申请退款金额 in fen; where the layout lacks it, 退款金额. 0 on a payment's line. */
   readonly refundFen: number;
   /** 退款状态 as it was when the bill was made: SUCCESS, PROCESSING, FAIL or CHANGE. */
   readonly refundStatus: string | null;
@@ -56,4 +56,22 @@ export interface TradeSummary {
   readonly feeE5: number | null;
   readonly orderFen: number | null;
   readonly refundAskedFen: number | null;
+}
+
+/** The summary of a fund-flow bill. Money in fen. */
+export interface FundSummary {
+  readonly count: number;
+  readonly inCount: number;
+  readonly inFen: number;
+  readonly outCount: number;
+  readonly outFen: number;
+}
+
+/** A column of a summary that its lines contradict. Units as the column's name says. */
+export interface SummaryDifference<Column extends string> {
+  readonly column: Column;
+  /** Null: the summary is missing, or its value can't be read. */
+  readonly summary: number | null;
+  /** The sum over the lines. */
+  readonly lines: number;
 }

@@ -8,6 +8,7 @@ import {
   type OpenedCallback,
   type RejectedCallback,
 } from './notices/callback';
+import { createBillCalls, type BillCalls } from './bills/bill-calls';
 import { createPerform, createSendWithin, type CallEvent } from './calls/calls';
 import { parseNotice } from './notices/notice-parser';
 import { parseObject } from './fields/parse-object';
@@ -24,6 +25,7 @@ import type { PrepayBody } from './calls/request-bodies';
 import { createSignedCalls } from './calls/request-signing';
 import { readApiV3Keys } from './crypto/resource-cipher';
 import { prepayResponses } from './fields/response-schemas';
+import { createDownloads } from './transport/downloads';
 import { createTransport } from './transport/transport';
 
 export type WechatPayEvent = PlatformKeysEvent | CallEvent;
@@ -73,7 +75,7 @@ export interface OrderReference {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface WechatPayClient extends RefundCalls, ProfitSharingCalls {
+export interface WechatPayClient extends RefundCalls, ProfitSharingCalls, BillCalls {
   /** `token` is the `prepay_id`, `h5_url` or `code_url`. */
   prepay(request: PrepayRequest): Promise<WechatOutcome<{ readonly token: string }>>;
   /** `raw` is WeChat's response as it came. It holds personal data, so it is stored encrypted. */
@@ -95,7 +97,7 @@ export interface WechatPayClient extends RefundCalls, ProfitSharingCalls {
   warmUp(): Promise<void>;
   /** Fetches new platform certificates. The caller calls it every 12 h. Never throws. */
   refreshCertificates(): Promise<void>;
-  /** Waits for the calls under way, then closes the connections. */
+  /** Waits for the calls under way, ends downloads, then closes the connections. */
   end(): Promise<void>;
 }
 
@@ -109,6 +111,7 @@ export interface WechatPayClient extends RefundCalls, ProfitSharingCalls {
  */
 export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
   const transport = createTransport(deps.baseUrl);
+  const downloads = createDownloads(deps.baseUrl);
   const apiV3Keys = readApiV3Keys(deps.apiV3Keys);
   const calls = createSignedCalls(deps);
   const sendWithin = createSendWithin(transport, deps.publicKey?.id);
@@ -146,6 +149,15 @@ export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
       }),
     ...createRefundCalls({ perform, calls, keys }),
     ...createProfitSharingCalls({ perform, calls, keys }),
+    ...createBillCalls({
+      perform,
+      calls,
+      downloads,
+      keys,
+      publicKeyId: deps.publicKey?.id,
+      now,
+      onEvent,
+    }),
     openCallback: (input) => openCallback(input, { keys, apiV3Keys }),
     payParameters: (order) =>
       makePayParameters(
@@ -154,7 +166,9 @@ export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
       ),
     warmUp: () => keys.warmUp(),
     refreshCertificates: () => keys.refresh(),
-    end: () => transport.end(),
+    end: async () => {
+      await Promise.all([transport.end(), downloads.end()]);
+    },
   };
 }
 

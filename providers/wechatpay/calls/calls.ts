@@ -22,6 +22,11 @@ export type CallSubject =
       readonly operation:
         'receiver_add' | 'share' | 'share_query' | 'unfreeze' | 'return' | 'return_query';
       readonly outOrderNo: string;
+    }
+  | {
+      readonly operation: 'trade_bill' | 'fund_flow_bill' | 'bill_download';
+      /** `YYYY-MM-DD`, a day in Beijing. */
+      readonly billDate: string;
     };
 
 export type CallEvent = CallSubject & {
@@ -70,17 +75,26 @@ export function createPerform(deps: {
     const response = await make(deps.sendWithin(timeoutMs, signal));
     const personal = values.filter((value) => typeof value === 'string');
     const outcome = await readOutcome(response, { keys, now, read, personal });
-    onEvent?.({
-      event: 'wechat.called',
-      ...subject,
-      outcome: outcome.kind,
-      status: outcome.kind === 'ok' ? null : outcome.status,
-      code: outcome.kind === 'ok' ? null : outcome.code,
-      wechatCode: outcome.kind === 'ok' ? null : outcome.wechatCode,
-      requestId: outcome.requestId,
-      durationMs: Math.round(performance.now() - startedMs),
-    });
+    onEvent?.(eventOf(subject, outcome, startedMs));
     return outcome;
+  };
+}
+
+/** @param startedMs of `performance.now()` */
+export function eventOf(
+  subject: CallSubject,
+  outcome: WechatOutcome<unknown>,
+  startedMs: number,
+): CallEvent {
+  return {
+    event: 'wechat.called',
+    ...subject,
+    outcome: outcome.kind,
+    status: outcome.kind === 'ok' ? null : outcome.status,
+    code: outcome.kind === 'ok' ? null : outcome.code,
+    wechatCode: outcome.kind === 'ok' ? null : outcome.wechatCode,
+    requestId: outcome.requestId,
+    durationMs: Math.round(performance.now() - startedMs),
   };
 }
 
@@ -91,13 +105,17 @@ export function createSendWithin(
   transport: Transport,
   publicKeyId: string | undefined,
 ): SendWithin {
-  const fixedHeaders = {
+  const fixed = fixedHeaders(publicKeyId);
+  return (timeoutMs, signal) => (request) => {
+    const headers = { ...request.headers, ...fixed };
+    return transport.send({ ...request, headers, timeoutMs, signal });
+  };
+}
+
+export function fixedHeaders(publicKeyId: string | undefined): Readonly<Record<string, string>> {
+  return {
     'User-Agent': USER_AGENT,
     // Names the key that WeChat shall sign with, and the key that encrypted our fields.
     ...(publicKeyId === undefined ? {} : { 'Wechatpay-Serial': publicKeyId }),
-  };
-  return (timeoutMs, signal) => (request) => {
-    const headers = { ...request.headers, ...fixedHeaders };
-    return transport.send({ ...request, headers, timeoutMs, signal });
   };
 }

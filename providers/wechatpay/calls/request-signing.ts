@@ -89,6 +89,11 @@ class RequestSigner extends Pay {
     await this.httpService.get(url, this.getHeaders(this.buildAuthorization('GET', url)));
   }
 
+  /** The library's own call takes the whole file into memory, so we use only its signing. */
+  headersOfDownload(path: string): object {
+    return this.getHeaders(this.buildAuthorization('GET', `${LIBRARY_ORIGIN}${path}`));
+  }
+
   /**
    * Makes a call that the library lacks, or whose encrypted fields it names wrongly. Where nothing
    * is encrypted the library sends the merchant's serial as if it were WeChat's.
@@ -138,6 +143,11 @@ export interface SignedCalls {
     merchantId: string,
     send: Send,
   ): Promise<TransportResponse>;
+  /** @param billDate `YYYY-MM-DD`, a day in Beijing */
+  requestTradeBill(billDate: string, merchantId: string, send: Send): Promise<TransportResponse>;
+  requestFundFlowBill(billDate: string, merchantId: string, send: Send): Promise<TransportResponse>;
+  /** The headers of a signed GET of a file, which is a stream and takes no `send`. */
+  downloadHeaders(path: string, merchantId: string): Readonly<Record<string, string>>;
   certificates(merchantId: string, send: Send): Promise<TransportResponse>;
 }
 
@@ -178,6 +188,9 @@ export function createSignedCalls(signer: Signer): SignedCalls {
       return run(merchantId, send, (library) => library.postSealed(path, sealed));
     },
     ...createSharingCalls(run),
+    ...createBillCalls(run),
+    downloadHeaders: (path, merchantId) =>
+      pickHeaders(new RequestSigner(signer, merchantId).headersOfDownload(path)),
     certificates: (merchantId, send) => run(merchantId, send, (library) => library.certificates()),
   };
 }
@@ -205,6 +218,21 @@ function createSharingCalls(
     queryReturn: ({ outReturnNo, outOrderNo }, merchantId, send) =>
       run(merchantId, send, (library) =>
         library.query_profitsharing_return_orders(encodeURIComponent(outReturnNo), outOrderNo),
+      ),
+  };
+}
+
+/** All trades of a day, and the movements of the account from which refunds are paid. */
+function createBillCalls(run: Run): Pick<SignedCalls, 'requestTradeBill' | 'requestFundFlowBill'> {
+  const packed = { tar_type: 'GZIP' };
+  return {
+    requestTradeBill: (billDate, merchantId, send) =>
+      run(merchantId, send, (library) =>
+        library.tradebill({ bill_date: billDate, bill_type: 'ALL', ...packed }),
+      ),
+    requestFundFlowBill: (billDate, merchantId, send) =>
+      run(merchantId, send, (library) =>
+        library.fundflowbill({ bill_date: billDate, account_type: 'BASIC', ...packed }),
       ),
   };
 }

@@ -131,6 +131,18 @@ export const sharingReturnResponse = z
     failReason: seen.fail_reason,
   }));
 
+/** A bill that is ready. Older pages show the URL behind a space. */
+export const billResponse = z
+  .object({
+    hash_type: z.literal('SHA1'),
+    hash_value: z.string().regex(/^[0-9A-Fa-f]{40}$/),
+    download_url: z.string().trim().pipe(visible(2048)),
+  })
+  .transform((response) => ({
+    sha1: response.hash_value.toLowerCase(),
+    downloadUrl: response.download_url,
+  }));
+
 /** WeChat's error body. The page of a proxy, or JSON of another program, has another shape. */
 export const errorResponse = z.object({
   code: z.string().regex(/^[A-Za-z0-9_]{1,64}$/),

@@ -3,7 +3,7 @@ import { Pool } from 'undici';
 import type { HeaderBag } from '../crypto/signature';
 
 /** A host that takes longer than this to accept a connection counts as away. */
-const CONNECT_TIMEOUT_MS = 3_000;
+export const CONNECT_TIMEOUT_MS = 3_000;
 
 /** The largest response to our calls is the list of certificates, some 10 KB. */
 const MAX_RESPONSE_BYTES = 1024 * 1024;
@@ -133,15 +133,17 @@ function describeFailure(
 }
 
 /**
- * The code alone (`ECONNREFUSED`, `UND_ERR_SOCKET`, …), because a message may quote the request.
+ * The code of a failure alone (`ECONNREFUSED`, `UND_ERR_SOCKET`, …), because a message may quote
+ * the request.
  */
-function errorName(error: unknown): string {
+export function errorName(error: unknown): string {
   if (typeof error !== 'object' || error === null) return 'unknown failure';
   if ('code' in error && typeof error.code === 'string') return error.code;
   return 'name' in error && typeof error.name === 'string' ? error.name : 'unknown failure';
 }
 
-function readOrigin(baseUrl: string): string {
+/** @throws TypeError */
+export function readOrigin(baseUrl: string): string {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null;
   const isHttp = url?.protocol === 'https:' || url?.protocol === 'http:';
   const isBare = url?.pathname === '/' && url.search === '' && url.hash === '';
