@@ -79,6 +79,7 @@ module.exports = {
       ['payments'],
       ['refunds'],
       ['sharing'],
+      ['bills'],
       ['control'],
     ],
   },

@@ -54,6 +54,7 @@ const configSchema = z.strictObject({
   failingRefundsPerSecond: z.int().min(0).optional(),
   shareableAfterMs: z.int().min(0).optional(),
   maxSharingPercent: z.number().min(0).max(100).optional(),
+  billReadyHour: z.int().min(0).max(23).optional(),
 });
 const flagsSchema = z.object({
   port: z.coerce.number().int().min(0).max(65_535).optional(),

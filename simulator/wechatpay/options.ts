@@ -54,6 +54,11 @@ export interface SimulatorOptions {
   readonly shareableAfterMs?: number | undefined;
   /** The share of a payment that can be shared, in percent. Default 30. */
   readonly maxSharingPercent?: number | undefined;
+  /**
+   * The hour of the next day, in Beijing, from which the bill of a day is there. Default WeChat's
+   * 10.
+   */
+  readonly billReadyHour?: number | undefined;
   /** Wall clock, in ms since 1970; default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }

@@ -5,6 +5,8 @@ import type { PrepayApi } from '../../domain/orders/channels';
 import { paramError, refuse, type Reply } from './http/reply';
 import { beijingTime } from './time/beijing-time';
 import { encryptResource } from './keys/crypto';
+import { createBillEndpoints } from './bills/bill-endpoints';
+import type { Bills } from './bills/bills';
 import { handler, pathNumber, type Endpoint, type EndpointDeps } from './http/endpoint';
 import type { Merchant } from './keys/merchants';
 import { parsePrepay } from './payments/prepay-schemas';
@@ -15,7 +17,9 @@ import { createSharingEndpoints, type SharingEndpointsDeps } from './sharing/sha
 import { transactionBody } from './payments/transaction-body';
 import type { Transactions } from './payments/transactions';
 
-export type WechatRoutesDeps = EndpointDeps & RefundEndpointsDeps & SharingEndpointsDeps;
+export type WechatRoutesDeps = EndpointDeps &
+  RefundEndpointsDeps &
+  SharingEndpointsDeps & { readonly bills: Bills };
 
 const BODY_LIMIT = '64kb';
 
@@ -153,6 +157,10 @@ export function createWechatRoutes(deps: WechatRoutesDeps): Router {
   router.get(`${refunds}/:no`, handler(deps, query));
   router.post(`${refunds}/:no/apply-abnormal-refund`, handler(deps, applyAbnormal));
   addSharing(router, deps);
+  const { tradeBill, fundFlowBill, download } = createBillEndpoints(deps.bills);
+  router.get('/bill/tradebill', handler(deps, tradeBill));
+  router.get('/bill/fundflowbill', handler(deps, fundFlowBill));
+  router.get('/billdownload/file', handler(deps, download));
   router.get('/certificates', handler(deps, certificatesEndpoint));
   router.use(handler(deps, unknownEndpoint));
   return router;

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { refuse } from './http/reply';
+import { createBills } from './bills/bills';
+import { createBooks } from './bills/books';
 import { createCallbackSender } from './callbacks/callbacks';
 import { createCallbackRetries } from './callbacks/repeat-callbacks';
 import { createCallbackSchedule } from './callbacks/disturb-callbacks';
@@ -18,6 +20,7 @@ import { createRequestRecords } from './http/records';
 import { createRefundLimits } from './refunds/refund-limits';
 import { createRefundSettlement } from './refunds/refund-settlement';
 import { createRefundStore, type RefundStore } from './refunds/refund-store';
+import { createElsewhereRefunds } from './refunds/refunds-elsewhere';
 import { createRefunds } from './refunds/refunds';
 import { createReturnSettlement } from './sharing/return-settlement';
 import { createNonceMemory, createRequestVerifier } from './http/request-verification';
@@ -115,6 +118,11 @@ async function createParts(options: SimulatorOptions) {
   const settlement = createRefundSettlement({ ...deps, store, timers });
   const sharing = createSharingParts(options, { ...deps, refunds: store, timers });
   const { balanceOf, sharings, returns } = sharing;
+  const bills = createBills({
+    books: createBooks({ transactions, refunds: store, sharings: sharing.store }),
+    now,
+    readyHour: options.billReadyHour,
+  });
   const { refundSpacingMs, refundsPerSecond, failingRefundsPerSecond } = options;
   const refundRules = { refundSpacingMs, refundsPerSecond, failingRefundsPerSecond };
   const limits = createRefundLimits(refundRules, realNow);
@@ -134,6 +142,7 @@ async function createParts(options: SimulatorOptions) {
     sharingStore: sharing.store,
     sharings,
     returns,
+    bills,
     faults,
     requests,
     timers,
@@ -142,7 +151,7 @@ async function createParts(options: SimulatorOptions) {
   });
   const refunds = { store, settlement, limits };
   const kept = { deliveries, retries, timers, sender, nonces, faults, requests };
-  return { deps, clock, refunds, sharing, ...kept, routes };
+  return { deps, clock, refunds, sharing, bills, ...kept, routes };
 }
 
 type Parts = Awaited<ReturnType<typeof createParts>>;
@@ -225,6 +234,23 @@ function sharingMethods({
   };
 }
 
+function billMethods({
+  deps,
+  refunds: { store },
+  bills,
+}: Parts): Pick<
+  Simulator,
+  'refundElsewhere' | 'setBillRules' | 'addBillFault' | 'clearBillFaults'
+> {
+  const refundElsewhere = createElsewhereRefunds({ ...deps, store });
+  return {
+    refundElsewhere: (request) => viewOfRefund(refundElsewhere(request)),
+    setBillRules: bills.setRules,
+    addBillFault: bills.addFault,
+    clearBillFaults: bills.clearFaults,
+  };
+}
+
 function createSimulator(parts: Parts, server: Server, url: string, port: number): Simulator {
   const { deps, deliveries, retries, faults, requests } = parts;
   const { transactions, schedule } = deps;
@@ -235,6 +261,7 @@ function createSimulator(parts: Parts, server: Server, url: string, port: number
     ...keyMethods(deps.merchants),
     ...refundMethods(parts),
     ...sharingMethods(parts),
+    ...billMethods(parts),
     sendRaw: (request) => sendRaw(deps, request),
     setCallbackBehaviour: schedule.setBehaviour,
     setFault: faults.add,
@@ -260,6 +287,7 @@ function createSimulator(parts: Parts, server: Server, url: string, port: number
       parts.sharing.store.clear();
       parts.sharing.settlement.clear();
       parts.sharing.returnSettlement.clear();
+      parts.bills.clear();
       parts.clock.reset();
       schedule.clear();
       retries.clear();

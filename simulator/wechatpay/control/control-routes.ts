@@ -4,9 +4,12 @@ import { z } from 'zod';
 import { ControlRefusal } from '../http/reply';
 import {
   behaviourSchema,
+  billFaultSchema,
+  billRulesSchema,
   clockSchema,
   closeRuleSchema,
   contentsQuery,
+  elsewhereRefundSchema,
   faultSchema,
   notifySchema,
   paySchema,
@@ -132,6 +135,13 @@ function addSharingReads(router: Router, simulator: Simulator): void {
   });
 }
 
+function addBills(router: Router, simulator: Simulator): void {
+  router.post('/elsewhere-refund', action(elsewhereRefundSchema, simulator.refundElsewhere));
+  router.post('/bill-rules', action(billRulesSchema, simulator.setBillRules));
+  router.post('/bill-faults', action(billFaultSchema, simulator.addBillFault));
+  router.delete('/bill-faults', action(z.unknown(), simulator.clearBillFaults));
+}
+
 /** `/_control/…`: the simulator's methods over HTTP, for callers on this machine only. */
 export function createControlRoutes(simulator: Simulator): Router {
   const router = express.Router();
@@ -181,6 +191,7 @@ export function createControlRoutes(simulator: Simulator): Router {
     action(rotationSchema, ({ merchantId }) => simulator.rotateCertificate(merchantId)),
   );
   router.post('/reset', action(z.unknown(), simulator.reset));
+  addBills(router, simulator);
   addReads(router, simulator);
   addSharingReads(router, simulator);
   router.use(onError);

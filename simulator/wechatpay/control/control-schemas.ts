@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { MAX_FEN } from '../../../domain/money';
 import { TRADE_STATES } from '../../../domain/payments/notices';
+import { BILL_FAULT_KINDS, BILL_KINDS } from '../bills/bill-faults';
 import { TAMPERS } from '../callbacks/callbacks';
 import { FAULT_KINDS } from '../http/faults';
 import { RAW_KINDS } from './raw-callbacks';
@@ -23,6 +24,7 @@ const number = z.string().min(1).max(64);
 const fen = z.int().min(0).max(MAX_FEN);
 const copies = z.int().min(0).max(MAX_COPIES);
 const delayMs = z.int().min(0).max(MAX_DELAY_MS);
+const time = z.iso.datetime({ offset: true });
 const tamper = z.strictObject({
   kind: z.enum(TAMPERS),
   staleSeconds: z.int().optional(),
@@ -41,6 +43,7 @@ export const paySchema = z.strictObject({
   callbacks: copies.optional(),
   tradeState: z.enum(TRADE_STATES).optional(),
   wait: z.boolean().optional(),
+  successTime: time.optional(),
   notifyUrl: z.url().optional(),
 });
 
@@ -145,6 +148,37 @@ export const settleReturnSchema = z.strictObject({
   outReturnNo: number,
   result: z.enum(RETURN_ENDS),
   failReason: failReason.optional(),
+});
+
+export const elsewhereRefundSchema = z.strictObject({
+  outTradeNo: number,
+  transactionId: number.optional(),
+  outRefundNo: number.optional(),
+  refundFen: z.int().min(1).max(MAX_FEN),
+  status: z.enum(REFUND_STATUSES).optional(),
+  requestedAt: time.optional(),
+  successTime: time.optional(),
+});
+
+export const billRulesSchema = z.strictObject({
+  readyHour: z.int().min(0).max(23).optional(),
+  older: z.boolean().optional(),
+  emptyFile: z.boolean().optional(),
+  withToday: z.boolean().optional(),
+  bom: z.boolean().optional(),
+  newline: z.enum(['crlf', 'lf']).optional(),
+  endsLastLine: z.boolean().optional(),
+});
+
+export const billFaultSchema = z.strictObject({
+  kind: z.enum(BILL_FAULT_KINDS),
+  bill: z.enum(BILL_KINDS).optional(),
+  billDate: z.iso.date().optional(),
+  times: z.int().min(1).optional(),
+  outTradeNo: number.optional(),
+  outRefundNo: number.optional(),
+  totalFen: fen.optional(),
+  status: number.optional(),
 });
 
 export const refundRulesSchema = z.strictObject({

@@ -6,12 +6,15 @@ import type { Fault } from '../http/faults';
 import type { NotifyRequest, Payments } from '../payments/payments';
 import type { SendRawRequest } from './raw-callbacks';
 import type { Numbered, Operation, RequestRecord } from '../http/records';
+import type { BillFault } from '../bills/bill-faults';
+import type { BillRules } from '../bills/bills';
 import type { RefundRules } from '../refunds/refund-limits';
 import type {
   RefundOutcome,
   SettledRefund,
   SettleRefundRequest,
 } from '../refunds/refund-settlement';
+import type { ElsewhereRefund } from '../refunds/refunds-elsewhere';
 import type { RefundStatus, SimulatedRefund } from '../refunds/refund-store';
 import type { ReturnOutcome, SettleReturnRequest } from '../sharing/return-settlement';
 import type { PaymentBalance } from '../payments/balance';
@@ -125,6 +128,21 @@ export interface Simulator {
    * @throws ControlRefusal when there is none, or it ended otherwise.
    */
   readonly settleReturn: (request: SettleReturnRequest) => void;
+  /**
+   * Makes a refund that the merchant began elsewhere: WeChat sends no callback. A payment made
+   * elsewhere is `pay` with `force`, no callbacks and a `successTime`.
+   *
+   * @throws ControlRefusal when there is no such payment, or less is left of it.
+   */
+  readonly refundElsewhere: (request: ElsewhereRefund) => RefundView;
+  /**
+   * Changes the given rules of bills. `withToday` puts the trades of today into the bill of
+   * yesterday, because nobody gets a bill of today.
+   */
+  readonly setBillRules: (rules: BillRules) => void;
+  /** Plays a fault on the requests, files or downloads of bills that follow. */
+  readonly addBillFault: (fault: BillFault) => void;
+  readonly clearBillFaults: () => void;
   /** Changes the given limits of WeChat on profit sharing. */
   readonly setSharingRules: (rules: SharingRules) => void;
   /** The sharings and unfreezings of one order, or all, the oldest first. */
@@ -168,8 +186,9 @@ export interface Simulator {
   /** How many callbacks wait for another try. */
   readonly pendingCallbacks: () => number;
   /**
-   * Forgets orders, refunds, sharings, receivers, faults, records, behaviour and everything that
-   * waits, and sets the clock right. Keys, merchants, speeds and limits stay.
+   * Forgets orders, refunds, sharings, receivers, bills, faults, records, behaviour and everything
+   * that waits, and sets the clock right. Keys, merchants, speeds and limits stay; the rules of
+   * bills are as at the start.
    */
   readonly reset: () => void;
   /** Stops every timer and closes every socket. */

@@ -2,7 +2,7 @@
 // reply.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { refuse, type Reply } from './reply';
+import { refuse, type Reply, type SentFile } from './reply';
 import { sha256 } from '../keys/crypto';
 import type { Fault, Faults } from './faults';
 import { oddReply } from './odd-replies';
@@ -70,6 +70,10 @@ function send(
   },
 ): void {
   const { signing, merchant, nowMs } = by;
+  if (reply.file !== undefined) {
+    sendFile(res, reply.file);
+    return;
+  }
   const body = reply.body === null ? '' : JSON.stringify(reply.body);
   res.status(reply.status);
   if (body !== '') res.set('Content-Type', 'application/json; charset=utf-8');
@@ -81,6 +85,15 @@ function send(
     }
   }
   res.end(body);
+}
+
+function sendFile(res: Response, { bytes, type, isCut }: SentFile): void {
+  res.status(200).set({ 'Content-Type': type, 'Content-Length': String(bytes.length) });
+  if (isCut === true) {
+    res.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => res.destroy());
+  } else {
+    res.end(bytes);
+  }
 }
 
 function signingFor(fault: Fault | null): 'signed' | 'unsigned' | 'forged' {

@@ -4,6 +4,16 @@ export interface Reply {
   readonly status: number;
   /** Null: no body (204). */
   readonly body: unknown;
+  /** Sent instead of the body, and unsigned, as WeChat sends the files of bills. */
+  readonly file?: SentFile | undefined;
+}
+
+export interface SentFile {
+  readonly bytes: Buffer;
+  /** Its media type. */
+  readonly type: string;
+  /** True: the connection breaks within the file. */
+  readonly isCut?: boolean | undefined;
 }
 
 export interface ErrorDetail {

@@ -38,6 +38,8 @@ export interface PayRequest {
   readonly tradeState?: TradeState | undefined;
   /** False: does not wait for the reply to the first callback. */
   readonly wait?: boolean | undefined;
+  /** RFC 3339. Default now; an earlier time puts the payment into an earlier bill. */
+  readonly successTime?: string | undefined;
   /** The address of the callback; default the order's own notify_url. */
   readonly notifyUrl?: string | undefined;
 }
@@ -141,7 +143,7 @@ function newPayment(deps: PaymentsDeps, order: SimulatedOrder, request: PayReque
     payerTotalFen: request.payerTotalFen ?? totalFen,
     currency: request.currency ?? 'CNY',
     openid: order.openid,
-    successTimeMs: deps.now(),
+    successTimeMs: request.successTime === undefined ? deps.now() : Date.parse(request.successTime),
     refundRequested: false,
   };
 }

@@ -4,7 +4,7 @@ import type { TradeState } from '../../../domain/payments/notices';
 import { beijingTime } from '../time/beijing-time';
 import type { Payment, SimulatedOrder } from './transactions';
 
-const TRADE_TYPES: Readonly<Record<PrepayApi, string>> = {
+export const TRADE_TYPES: Readonly<Record<PrepayApi, string>> = {
   jsapi: 'JSAPI',
   h5: 'MWEB',
   app: 'APP',

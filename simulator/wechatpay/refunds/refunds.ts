@@ -45,6 +45,11 @@ interface Paid {
 const invalid = (message: string): Reply => refuse(400, 'INVALID_REQUEST', message);
 const replyOf = (refund: SimulatedRefund): Reply => ({ status: 200, body: refundBody(refund) });
 
+/** 28 digits, as WeChat's: 503, 7 random ones, the Beijing day, 10 random ones. */
+export function newRefundId(nowMs: number): string {
+  return `503${randomDigits(7)}${beijingDay(nowMs)}${randomDigits(10)}`;
+}
+
 function findPaid(transactions: Transactions, merchant: Merchant, body: RefundBody): Paid | Reply {
   const unknown = refuse(404, 'RESOURCE_NOT_EXISTS', '订单不存在');
   const { transaction_id: transactionId, out_trade_no: outTradeNo } = body;
@@ -80,8 +85,6 @@ function checkAmount(
 /** The rules of WeChat's refunds (https://pay.weixin.qq.com/doc/v3/merchant/4012791903). */
 export function createRefunds(deps: RefundsDeps): Refunds {
   const { transactions, store, balanceOf, limits, now, begin } = deps;
-  // 28 digits: 503 + 7 random + the Beijing day + 10 random, as WeChat's.
-  const newRefundId = (): string => `503${randomDigits(7)}${beijingDay(now())}${randomDigits(10)}`;
   return {
     ask: (merchant, body) => {
       const known = store.find(merchant.merchantId, body.out_refund_no);
@@ -103,7 +106,7 @@ export function createRefunds(deps: RefundsDeps): Refunds {
       const refund: SimulatedRefund = {
         ...paid,
         outRefundNo: body.out_refund_no,
-        refundId: newRefundId(),
+        refundId: newRefundId(now()),
         refundFen: body.amount.refund,
         createdAtMs: now(),
         body,

@@ -41,7 +41,7 @@ const ready = (more: object = {}): string =>
   });
 
 describe('the request for a bill', () => {
-  test('that is ready gives its SHA-1 and its URL, from the signed path of each kind', async () => {
+  test('a bill that is ready gives its SHA-1 and its URL, for the path of each kind', async () => {
     plan({ status: 200, body: ready() }, { status: 200, body: ready() });
     const file = { sha1: SHA1, downloadUrl: `${bench.fake.baseUrl}${PATH}` };
     const expected = { kind: 'ready', file, requestId: '08F78BB4A5' };
@@ -94,12 +94,12 @@ describe('the request for a bill', () => {
       { raw: (response) => response.destroy() },
       { kind: 'unknown', code: 'NETWORK_ERROR' },
     ],
-  ])('that %s has its own outcome', async (_name, response, expected) => {
+  ])('the request for a bill that %s has its own outcome', async (_name, response, expected) => {
     plan(response);
     expect(await bench.client.requestTradeBill(REQUEST)).toMatchObject(expected);
   });
 
-  test('counts for nothing where the response is unsigned, forged or unreadable', async () => {
+  test('a bill named in an unsigned or unreadable response counts for nothing', async () => {
     plan(
       { status: 200, body: ready(), signedBy: null },
       { status: 200, body: ready({ hash_type: 'MD5' }) },
@@ -145,7 +145,7 @@ describe('the download of a bill', () => {
       'packed in two parts',
       Buffer.concat([gzipSync(PLAIN.subarray(0, 9)), gzipSync(PLAIN.subarray(9))]),
     ],
-  ])('that is %s is unpacked on its way and read', async (_name, bytes) => {
+  ])('a file that is %s is unpacked on its way and read', async (_name, bytes) => {
     plan(whole(bytes));
     const { lines, end } = await readAll(readTradeBill(bytesOf(await download())));
     expect(lines).toHaveLength(9);
@@ -185,7 +185,7 @@ describe('the download of a bill', () => {
       { raw: (response) => response.destroy() },
       { kind: 'broken', code: 'NETWORK_ERROR' },
     ],
-  ])('that gets %s has its own outcome', async (_name, response, expected) => {
+  ])('a download that gets %s has its own outcome', async (_name, response, expected) => {
     plan(response);
     expect(await download()).toMatchObject(expected);
   });
@@ -197,13 +197,13 @@ describe('the download of a bill', () => {
     '//127.0.0.1/file',
     'file:///etc/passwd',
     '',
-  ])('from %p sends no header to anybody', async (downloadUrl) => {
+  ])('a download from %p sends no header to anybody', async (downloadUrl) => {
     expect(await download({ downloadUrl })).toEqual({ kind: 'other_origin' });
     expect(bench.fake.seen).toEqual([]);
     expect(bench.events).toEqual([]);
   });
 
-  test('from a URL that only looks like WeChat’s origin sends no header', async () => {
+  test('a download from a URL that only looks like WeChat’s origin sends no header', async () => {
     const { baseUrl } = bench.fake;
     for (const downloadUrl of [
       `${baseUrl}@elsewhere.example/file`,
@@ -223,7 +223,7 @@ describe('the download of a bill', () => {
     ['cut', gzipSync(PLAIN).subarray(0, 200)],
     ['cut before its second byte', gzipSync(PLAIN).subarray(0, 1)],
     ['damaged', Buffer.concat([gzipSync(PLAIN).subarray(0, 50), Buffer.alloc(500, 0xff)])],
-  ])('that is %s breaks while it is read, and is never a shorter bill', async (_name, bytes) => {
+  ])('a file that is %s breaks, and is never a shorter bill', async (_name, bytes) => {
     plan({ raw: fileOf(bytes, (response) => response.destroy()) });
     const opened = await download();
     const reading = readAll(readTradeBill(bytesOf(opened)));
@@ -231,13 +231,13 @@ describe('the download of a bill', () => {
     await expect(reading).rejects.toMatchObject({ code: 'NETWORK_ERROR' });
   });
 
-  test('whose gzip ends too early in a whole response breaks too', async () => {
+  test('a gzip that ends too early in a whole response breaks while it is read', async () => {
     plan(whole(gzipSync(PLAIN).subarray(0, 200)));
     const reading = readAll(readTradeBill(bytesOf(await download())));
     await expect(reading).rejects.toThrow('the packed file is cut or damaged');
   });
 
-  test('that is cancelled ends the connection', async () => {
+  test('a download that is cancelled ends the connection', async () => {
     const controller = new AbortController();
     let closed = false;
     const ended = new Promise<void>((resolve) => {
@@ -260,7 +260,7 @@ describe('the download of a bill', () => {
     expect(closed).toBe(true);
   });
 
-  test('that nobody reads to its end ends the connection', async () => {
+  test('a download that nobody reads to its end ends the connection', async () => {
     const ended = new Promise<void>((resolve) => {
       plan({
         raw: (response) => {

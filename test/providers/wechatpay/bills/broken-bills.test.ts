@@ -95,18 +95,21 @@ describe('a line that can’t be read', () => {
       changed({ 商户订单号: 'x'.repeat(129) }),
       '商户订单号 is too long',
     ],
-  ])('that %s is reported with why, and the lines beside it are read', async (_name, bad, why) => {
-    const { lines, end } = await read(billOf([GOOD, bad, GOOD]), 1_000);
-    expect(lines).toMatchObject([
-      { kind: 'payment', line: 2, orderFen: 1234 },
-      { kind: 'unreadable', line: 3, why },
-      { kind: 'payment', line: 4, orderFen: 1234 },
-    ]);
-    expect(end).toMatchObject({ lines: 3, unreadable: 1, totals: { count: 3, orderFen: 2468 } });
-    expect(end.differences).toEqual([]);
-  });
+  ])(
+    'a line that %s is reported with why, the others are read',
+    async (_name, bad, why) => {
+      const { lines, end } = await read(billOf([GOOD, bad, GOOD]), 1_000);
+      expect(lines).toMatchObject([
+        { kind: 'payment', line: 2, orderFen: 1234 },
+        { kind: 'unreadable', line: 3, why },
+        { kind: 'payment', line: 4, orderFen: 1234 },
+      ]);
+      expect(end).toMatchObject({ lines: 3, unreadable: 1, totals: { count: 3, orderFen: 2468 } });
+      expect(end.differences).toEqual([]);
+    },
+  );
 
-  test('that is a refund in a layout without refunds is never an amount of 0', async () => {
+  test('a refund in a layout without refunds is never an amount of 0', async () => {
     const summary = { header: '总交易单数', values: ['1'] };
     const rows = [{ ...PAYMENT, 交易状态: 'REFUND' }];
     const { lines } = await read(writeBill({ columns: LAYOUTS.SUCCESS, rows, summary }));
@@ -114,7 +117,7 @@ describe('a line that can’t be read', () => {
     expect(lines).toEqual([{ kind: 'unreadable', line: 2, why }]);
   });
 
-  test('leaves the count of the summary to be compared', async () => {
+  test('the count is compared beside a line that can’t be read', async () => {
     const bytes = Buffer.from(billOf([GOOD, 'broken']).toString().replace('\r\n`2,', '\r\n`3,'));
     const { end } = await read(bytes);
     expect(end.differences).toEqual([{ column: 'count', summary: 3, lines: 2 }]);
@@ -129,7 +132,7 @@ test('a line as long as the bound, and an empty one, are taken as they are', asy
 });
 
 describe('the summary', () => {
-  test('that says other sums than the lines is reported column by column', async () => {
+  test('a summary of other sums is reported column by column', async () => {
     const values = ['12.35', '0.00', '0.00', '0.07405', '12.34', '1.00'];
     const { end } = await read(billOf([GOOD], values));
     expect(end.differences).toEqual([
@@ -140,7 +143,7 @@ describe('the summary', () => {
     expect(end.summary).toMatchObject({ count: 1, settlementFen: 1235, orderFen: 1234 });
   });
 
-  test('that is missing is a difference, as at a file that was cut at a line’s end', async () => {
+  test('a missing summary is a difference: the file may be cut', async () => {
     const { end } = await read(Buffer.from(`${HEADER}\r\n${GOOD}\r\n`));
     expect(end).toMatchObject({ summary: null, totals: { count: 1, orderFen: 1234 } });
     expect(end.differences).toEqual([{ column: 'count', summary: null, lines: 1 }]);
@@ -150,13 +153,13 @@ describe('the summary', () => {
     ['a value that is no amount', lineOf(['1', ...SUMS.slice(0, -1), 'x']), ['refundAskedFen']],
     ['a count that is none', lineOf(['one', ...SUMS]), ['count']],
     ['no line of values', '', ['count']],
-  ])('with %s is a difference', async (_name, values, columns) => {
+  ])('a summary with %s is a difference', async (_name, values, columns) => {
     const text = [HEADER, GOOD, TRADE_SUMMARY, values].join('\n');
     const { end } = await read(Buffer.from(text));
     expect(end.differences).toMatchObject(columns.map((column) => ({ column, summary: null })));
   });
 
-  test('with fewer or older columns is compared where both have them', async () => {
+  test('a summary is compared with the lines in the columns that both have', async () => {
     const seven = ['1', '12.34', '99.00', '99.00', '0.07404', '12.34', '99.00'];
     const summary = { header: TRADE_SUMMARY, values: seven };
     const success = writeBill({ columns: LAYOUTS.SUCCESS, rows: [PAYMENT], summary });
@@ -177,11 +180,11 @@ describe('a file that is no trade bill', () => {
     ],
     ['names a column twice', `${HEADER},订单金额`, 'the header names a column twice'],
     ['is one endless line', 'x'.repeat(3 * MAX_LINE_BYTES), 'the first line is no header'],
-  ])('that %s is refused as a whole', async (_name, text, why) => {
+  ])('a file that %s is refused as a whole', async (_name, text, why) => {
     await expect(read(Buffer.from(text))).rejects.toThrow(new UnreadableBill(why));
   });
 
-  test('that is in GBK is refused as a whole', async () => {
+  test('a file in GBK is refused as a whole', async () => {
     const gbk = Buffer.from([0xbd, 0xbb, 0xd2, 0xd7, 0xca, 0xb1, 0xbc, 0xe4]);
     await expect(read(gbk)).rejects.toThrow(new UnreadableBill('the first line is no header'));
   });
