@@ -12,6 +12,7 @@ const {
 const ROOMS = [
   'activities/orders',
   'activities/outbound',
+  'activities/reconciliation',
   'activities/refunds',
   'activities/sharing',
   'activities/wechat',

@@ -9,7 +9,7 @@ import { currentOrder } from '../core/scope';
 import { refused, type Outcome, type ResolutionScope } from './resolution-scope';
 import * as orders from './order-actions';
 import * as payments from './payment-actions';
-import { reconcileAgain } from './reconciliation-actions';
+import { dismissDifferences, reconcileAgain } from './reconciliation-actions';
 import * as refunds from './refund-actions';
 import * as sharings from './sharing-actions';
 
@@ -62,7 +62,7 @@ const CARRY_OUT: Table = {
   invariant: { retry: orders.endOnly, dismiss: orders.endOnly },
   reconciliation: {
     retry: reconcileAgain,
-    dismiss: orders.endOnly,
+    dismiss: dismissDifferences,
     refund: payments.refundDisputedPayment,
   },
 };
