@@ -126,7 +126,7 @@ function schema(production: boolean) {
     ONCEPAY_QUERY_SCHEDULE: field.durations.default([30_000, 60_000, 120_000, 300_000, 600_000]),
     ONCEPAY_REFUND_SPACING: field.refundSpacing.default(60_000),
     ONCEPAY_PATROL_INTERVAL: field.patrolInterval.default(5 * 60_000),
-    ONCEPAY_RECONCILE_AT: field.reconcileAt.default(null),
+    ONCEPAY_RECONCILE_AT: field.reconcileAt.default({ hour: 10, minute: 30 }),
     ONCEPAY_SHARING_RATIO: field.percent.default(DEFAULT_SHARING.ratioPercent),
     ONCEPAY_SHARING_DELAY: field.sharingDelay.default(DEFAULT_SHARING.delayMs),
     ONCEPAY_UNFREEZE_AFTER: field.unfreezeAfter.default(DEFAULT_SHARING.unfreezeAfterMs),

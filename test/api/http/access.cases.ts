@@ -108,6 +108,7 @@ test('every documented operation is in the table of roles', async () => {
       .replace('/interventions/nothing', '/interventions/{id}')
       .replace('/receivers/nothing', '/receivers/{id}')
       .replace('/proposals/nothing', '/proposals/{id}')
+      .replace('/reconciliations/nothing', '/reconciliations/{bill_date}')
       .replace('/nothing', '/{sku}')
       .replace('/nobody', '/{user_id}')
       .replace('/wechat.prepay', '/{operation}')
