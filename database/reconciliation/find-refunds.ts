@@ -6,7 +6,8 @@ import { side, type Finder } from './found-differences';
 const AGREEING = AGREEING_REFUNDS.map(({ theirs, ours }) => `('${theirs}', '${ours}')`).join(', ');
 
 /**
- * A refund is found by its number. A failed one that was made elsewhere has moved no money. A status that WeChat's bill does not have today is compared by a query.
+ * A refund is found by its number. A failed one that was made elsewhere has moved no money. Where
+ * the statuses differ, a query says what the status is now.
  */
 const LINES: Finder = {
   types: ['refund_missing_here', 'refund_amount', 'refund_status'],
