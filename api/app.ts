@@ -137,14 +137,15 @@ function bodyOf(request: Request, operation: Operation): Promise<unknown> {
   return operation.bodyOptional === true && empty ? Promise.resolve({}) : readJsonBody(request);
 }
 
-function send(response: Response, { status, body }: Reply): void {
+function send(response: Response, { status, body, csv }: Reply): void {
   if (status === 204) {
     response.writeHead(status, { 'cache-control': 'no-store' }).end();
     return;
   }
-  const text = JSON.stringify(body);
+  const text = csv ?? JSON.stringify(body);
+  const type = csv === undefined ? 'application/json' : 'text/csv';
   response.writeHead(status, {
-    'content-type': 'application/json; charset=utf-8',
+    'content-type': `${type}; charset=utf-8`,
     'content-length': Buffer.byteLength(text),
   });
   response.end(text);

@@ -39,6 +39,8 @@ import { productOperations } from './products/routes';
 import { proposalOperations } from './proposals/routes';
 import { receiverApproval, receiverOperations } from './sharing/receiver-routes';
 import { sharingApproval, sharingOperations } from './sharing/routes';
+import { createReconciliationMetrics } from './reconciliations/metrics';
+import { reconciliationOperations } from './reconciliations/routes';
 import { refundApproval, refundOperations } from './refunds/routes';
 import { retryPolicyApproval, retryPolicyOperations } from './retries/routes';
 import { settingApproval, settingOperations } from './settings/routes';
@@ -147,7 +149,7 @@ function hourlyAlerts({ alertMarks: marks }: Database, logger: Logger, now: () =
   return createHourlyAlerts({ marks, alerts: createLoggedAlerts(logger), now });
 }
 
-/** Makes the patrol's metric and the watch over its schedule. */
+/** Makes the metrics of patrol and reconciliation, and the watch over the patrol's schedule. */
 function composePatrol(deps: {
   settings: Settings;
   database: Database;
@@ -160,6 +162,8 @@ function composePatrol(deps: {
   const { settings, database, temporal, temporalIsUp, registry, logger, now } = deps;
   const { patrol } = database;
   createPatrolMetrics({ registry, lastFinishedAt: () => patrol.lastFinishedAt(), now });
+  const { openByType } = database.reconciliations;
+  createReconciliationMetrics({ registry, openByType });
   const overrides = createSettingsProvider(database.settings, now);
   return createPatrolWatch({
     patrol,
@@ -215,6 +219,7 @@ function composeOperations(deps: {
       now,
     }),
     ...patrolOperations(database),
+    ...reconciliationOperations(movements),
     ...callbackDeliveryOperations(database),
   ];
 }
@@ -232,7 +237,7 @@ function composeAfterReply(deps: {
 }) {
   const { roles, database, temporal, runs, logger, now } = deps;
   const alerts = createLoggedAlerts(logger);
-  const { dependencies, overdue } = database;
+  const { dependencies, overdue, reconciliations } = database;
   const outages = createOutages({ alerts, dependencies, logger, now });
   const breaker = createBreaker({
     now,
@@ -252,7 +257,8 @@ function composeAfterReply(deps: {
     now,
   });
   const marks = database.alertMarks;
-  const sweep = createSweep({ overdue, runs, breaker, outages, marks, ping, logger, now });
+  const rows = { overdue, reconciliations, marks };
+  const sweep = createSweep({ ...rows, runs, breaker, outages, ping, logger, now });
   const follower = createBacklogFollower({ overdue, breaker, ping, logger, now });
   const backlog = roles.has('ops') ? sweep : follower;
   return {

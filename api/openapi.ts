@@ -124,7 +124,7 @@ function responses(operation: Operation): object {
   const good = Object.entries(operation.replies).map(([status, description]) => [
     status,
     Number(status) < 300
-      ? { description, ...contentOf(Number(status) === 204 ? undefined : operation.reply) }
+      ? { description, ...contentOf(operation, Number(status)) }
       : { description, content: problemContent() },
   ]);
   const bad = Object.entries(PROBLEMS).map(([status, description]) => [
@@ -137,8 +137,11 @@ function responses(operation: Operation): object {
 const headersOf = (status: number) =>
   status === 429 ? { headers: { 'Retry-After': { schema: { type: 'integer' } } } } : {};
 
-const contentOf = (reply: z.ZodType | undefined) =>
-  reply && { content: { 'application/json': { schema: toSchema(reply, 'output') } } };
+function contentOf({ reply, csv }: Operation, status: number): object | undefined {
+  if (reply === undefined || status === 204) return undefined;
+  const table = csv === true ? { 'text/csv': { schema: { type: 'string' } } } : {};
+  return { content: { 'application/json': { schema: toSchema(reply, 'output') }, ...table } };
+}
 
 const problemContent = () => ({
   'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },

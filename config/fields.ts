@@ -25,6 +25,12 @@ export interface EncryptionKey {
   readonly key: Buffer;
 }
 
+/** A time of day on a clock of 24 hours. */
+export interface TimeOfDay {
+  readonly hour: number;
+  readonly minute: number;
+}
+
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 export const port = z
@@ -224,6 +230,33 @@ export const durations = z.string().transform((value, context): number[] => {
   const list = value.split(',').map((part) => parseDurationMs(part) ?? 0);
   if (list.length <= 100 && list.every((ms) => ms > 0 && ms <= MAX_DURATION_MS)) return list;
   context.addIssue({ code: 'custom', message: 'must be times like 30s,1m,2m, each up to 7d' });
+  return z.NEVER;
+});
+
+/** The beginnings of order numbers; WeChat's numbers have letters, digits and `_-|*`. */
+export const numberPrefixes = z.string().transform((value, context): string[] => {
+  const prefixes = value.split(',').map((part) => part.trim());
+  if (prefixes.length <= 20 && prefixes.every((one) => /^[\w\-|*]{1,32}$/.test(one)))
+    return prefixes;
+  context.addIssue({
+    code: 'custom',
+    message: 'must be up to 20 beginnings of order numbers, like POS,ERP-',
+  });
+  return z.NEVER;
+});
+
+/**
+ * A time of day in Beijing, from which on WeChat has the bill of the day before; null for `off`.
+ */
+export const reconcileAt = z.string().transform((value, context): TimeOfDay | null => {
+  if (value === 'off') return null;
+  const [, hours, minutes] = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(value) ?? [];
+  const at = { hour: Number(hours), minute: Number(minutes) };
+  if (at.hour >= 10) return at;
+  context.addIssue({
+    code: 'custom',
+    message: 'must be a time of day in Beijing from 10:00 on, like 10:30, or off',
+  });
   return z.NEVER;
 });
 

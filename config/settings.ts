@@ -13,7 +13,7 @@ import { TASK_QUEUE_NAMES, type TaskQueue } from '../domain/temporal/task-queues
 import { checkNames } from './check-names';
 import { findUnsafe, findWeak } from './check-safety';
 import * as field from './fields';
-import type { ApiKey, ApiRole, EncryptionKey } from './fields';
+import type { ApiKey, ApiRole, EncryptionKey, TimeOfDay } from './fields';
 import { readValues, type Environment } from './read-values';
 
 export type Profile = 'development' | 'test' | 'production';
@@ -39,6 +39,8 @@ export interface Settings {
   /** Least time between the sending of two refunds of one payment (WeChat's transaction). */
   readonly refundSpacingMs: number;
   readonly patrolIntervalMs: number;
+  /** When the day before is reconciled, in Beijing; null: only by hand. */
+  readonly reconcileAt: TimeOfDay | null;
   readonly sharing: {
     /** The largest part of a payment that may be shared, in percent. */
     readonly ratioPercent: number;
@@ -124,6 +126,7 @@ function schema(production: boolean) {
     ONCEPAY_QUERY_SCHEDULE: field.durations.default([30_000, 60_000, 120_000, 300_000, 600_000]),
     ONCEPAY_REFUND_SPACING: field.refundSpacing.default(60_000),
     ONCEPAY_PATROL_INTERVAL: field.patrolInterval.default(5 * 60_000),
+    ONCEPAY_RECONCILE_AT: field.reconcileAt.default({ hour: 10, minute: 30 }),
     ONCEPAY_SHARING_RATIO: field.percent.default(DEFAULT_SHARING.ratioPercent),
     ONCEPAY_SHARING_DELAY: field.sharingDelay.default(DEFAULT_SHARING.delayMs),
     ONCEPAY_UNFREEZE_AFTER: field.unfreezeAfter.default(DEFAULT_SHARING.unfreezeAfterMs),
@@ -292,6 +295,7 @@ function toSettings(
     paymentWindowMs: env.ONCEPAY_PAYMENT_WINDOW,
     refundSpacingMs: env.ONCEPAY_REFUND_SPACING,
     patrolIntervalMs: env.ONCEPAY_PATROL_INTERVAL,
+    reconcileAt: env.ONCEPAY_RECONCILE_AT,
     sharing: {
       ratioPercent: env.ONCEPAY_SHARING_RATIO,
       delayMs: env.ONCEPAY_SHARING_DELAY,

@@ -32,6 +32,7 @@ import { createAlertMarks } from './interventions/hourly-alerts';
 import { createNoticeQueries } from './orders/record-notice-queries';
 import { createProposals } from './proposals/list-proposals';
 import { createQueries } from './orders/record-payment-queries';
+import { createReconciliations } from './reconciliation/reconciliations';
 import { createRefundRequests } from './refunds/request-refund';
 import { createRefunds } from './refunds/run-refund';
 import { createRetryBudgets } from './retries/spend-retry-budgets';
@@ -82,9 +83,30 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 /** A transaction waits this long for a connection, and may run this long. */
 const TRANSACTION_WAIT_MS = 4_000;
 const TRANSACTION_TIMEOUT_MS = 8_000;
+/**
+ * A bill of a million lines is copied while it is downloaded, and compared in one statement. Two
+ * days may be reconciled at once.
+ */
+const LONG = { connections: 2, statementMs: 20 * 60_000 } as const;
 const DEFAULT_CONNECTIONS = 16;
 /** Work on one order or product takes at most this part of the pool. */
 const PART_OF_ONE_ROW = 1 / 4;
+
+/** Opens the pool of the few statements that need minutes. */
+const openLongPool = ({ url, onIdleError }: DatabaseOptions) =>
+  openPool({
+    url,
+    applicationName: 'oncepay-reconciliation',
+    maxConnections: LONG.connections,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    queryTimeoutMs: LONG.statementMs,
+    settings: {
+      statement_timeout: String(LONG.statementMs),
+      idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+    },
+    onIdleError,
+  });
+
 /** All functions of the database, by room. */
 export type Database = ReturnType<typeof openDatabase>;
 
@@ -109,6 +131,7 @@ export function openDatabase(options: DatabaseOptions) {
     },
     onIdleError: options.onIdleError,
   });
+  const longPool = openLongPool(options);
   const prisma = new PrismaClient({
     adapter: modelAdapter(pool, options.url),
     transactionOptions: { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_TIMEOUT_MS },
@@ -138,6 +161,7 @@ export function openDatabase(options: DatabaseOptions) {
     proposals: createProposals(context),
     refundRequests: createRefundRequests(context),
     shareReturns: createShareReturns(context),
+    reconciliations: createReconciliations(context, longPool),
     sharings: { ...createSharings(context), ...createSharingRequests(context) },
     receivers: createKnownReceivers(context),
     policies: createRetryPolicies(context),
@@ -152,7 +176,7 @@ export function openDatabase(options: DatabaseOptions) {
     async end(): Promise<void> {
       await unreadable.settled();
       await prisma.$disconnect();
-      if (!pool.ended) await pool.end();
+      for (const one of [pool, longPool]) if (!one.ended) await one.end();
     },
   };
 }

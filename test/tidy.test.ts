@@ -10,8 +10,13 @@ import { packageRoot } from '../config/paths';
 const MAX_COLUMNS = 100;
 /** Rule L4: a folder with more files than this has a room hidden in it. */
 const MAX_FILES_IN_A_FOLDER = 14;
-/** Folders that are lists by nature: one file for each decision, reason or recorded run. */
-const LISTS = [/^docs\/decisions$/, /^docs\/operate\/reasons$/, /^test\/replay\/histories\//];
+/** Folders that are lists by nature: a file for each decision, reason, recorded run or duty. */
+const LISTS = [
+  /^docs\/decisions$/,
+  /^docs\/operate$/,
+  /^docs\/operate\/reasons$/,
+  /^test\/replay\/histories\//,
+];
 
 const root = packageRoot();
 const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {

@@ -75,7 +75,7 @@ async function announce(
       kind: 'interventions',
       reason,
       count: group.length,
-      numbers: group.slice(0, SHOWN_NUMBERS).map(({ outTradeNo }) => outTradeNo),
+      numbers: group.slice(0, SHOWN_NUMBERS).map((one) => one.outTradeNo ?? one.subject),
       text: `${group.length} new: ${reason}. GET /v1/interventions lists them, with their actions.`,
     });
     metrics.opened.inc({ reason }, group.length);

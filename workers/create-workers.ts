@@ -15,6 +15,12 @@ import { createQueryActivities } from '../activities/orders/query-payment';
 import { createMoneyActivities } from '../activities/refunds/activities';
 import { describeRun } from '../activities/patrol/run-descriptions';
 import { runs } from '../activities/runs/wake-runs';
+import {
+  createBillActivities,
+  createReconciliationActivities,
+} from '../activities/reconciliation/activities';
+import { createResultDelivery } from '../activities/reconciliation/deliver-result';
+import type { RetryControl } from '../activities/retries/control';
 import { createSharingActivities } from '../activities/sharing/activities';
 import type { RetryDecider } from '../activities/retries/decide-retry';
 import type { QueryGaps } from '../activities/wechat/deps';
@@ -39,13 +45,17 @@ export interface TimesInForce {
 }
 
 export interface WorkerDeps {
-  readonly settings: Pick<Settings, 'temporal' | 'taskQueues' | 'webhook' | 'buildId'>;
+  readonly settings: Pick<
+    Settings,
+    'temporal' | 'taskQueues' | 'webhook' | 'buildId' | 'wechatpay' | 'reconcileAt'
+  >;
   readonly connection: NativeConnection;
   readonly database: Database;
   readonly wechatpay: WechatPayClient;
   readonly times: Pick<TimesInForce, 'queryGapsMs' | 'refundSpacingMs'>;
   /** Decides what follows a failed attempt. */
   readonly decideRetry: RetryDecider;
+  readonly retryPolicy: RetryControl['policy'];
   readonly outages: Outages;
   readonly logger: Logger;
   readonly now: () => number;
@@ -89,10 +99,12 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
 }
 
 function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<WorkerOptions>>> {
-  const { settings, database, wechatpay, outages, logger, now } = deps;
+  const { settings, database, wechatpay, outages, now } = deps;
   const { queryGapsMs, refundSpacingMs } = deps.times;
-  const { webhook } = settings;
   const autoscaling = { type: 'autoscaling' } as const;
+  const { merchantId } = settings.wechatpay;
+  const billPolicy = () => deps.retryPolicy('wechat.bill');
+  const random = Math.random;
   return {
     [TASK_QUEUES.orders]: {
       ...workflowSource(),
@@ -103,8 +115,10 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
           runs,
           describeRun,
           outage: (...outage) => outages.report(...outage),
+          isReconciling: settings.reconcileAt !== null,
           now,
         }),
+        ...createReconciliationActivities({ database, runs, merchantId, now }),
       },
       maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
       maxConcurrentLocalActivityExecutions: 32,
@@ -118,20 +132,17 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
       activityTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.wechatpayQuery]: {
-      activities: createQueryActivities({ database, wechatpay, queryGapsMs, now }),
+      activities: {
+        ...createQueryActivities({ database, wechatpay, queryGapsMs, now }),
+        ...createBillActivities({ database, wechatpay, runs, merchantId, billPolicy, random, now }),
+      },
       maxConcurrentActivityTaskExecutions: 32,
       maxTaskQueueActivitiesPerSecond: ATTEMPTS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.wechatpayMoney]: {
       activities: {
-        ...createMoneyActivities({
-          database,
-          wechatpay,
-          refundSpacingMs,
-          now,
-          random: Math.random,
-        }),
+        ...createMoneyActivities({ database, wechatpay, refundSpacingMs, now, random }),
         ...createSharingActivities({ database, wechatpay, now }),
       },
       maxConcurrentActivityTaskExecutions: 32,
@@ -139,20 +150,23 @@ function optionsByQueue(deps: WorkerDeps): Partial<Record<TaskQueue, Partial<Wor
       activityTaskPollerBehavior: autoscaling,
     },
     [TASK_QUEUES.outbound]: {
-      activities: createOutboundActivities({
-        database,
-        now,
-        ports: {
-          webhook: webhook
-            ? createWebhookPort({ ...webhook, dispatcher: new Agent(), now })
-            : noReceiver,
-          message: createLoggedMessages((event, ids) => logger.info(ids, event)),
-        },
-      }),
+      activities: outboundActivities(deps),
       maxConcurrentActivityTaskExecutions: 64,
       maxTaskQueueActivitiesPerSecond: ATTEMPTS_PER_SECOND,
       activityTaskPollerBehavior: autoscaling,
     },
+  };
+}
+
+/** The webhooks about orders and reconciliations have one receiver. */
+function outboundActivities({ settings, database, logger, now }: WorkerDeps) {
+  const webhook = settings.webhook
+    ? createWebhookPort({ ...settings.webhook, dispatcher: new Agent(), now })
+    : noReceiver;
+  const message = createLoggedMessages((event, ids) => logger.info(ids, event));
+  return {
+    ...createOutboundActivities({ database, now, ports: { webhook, message } }),
+    ...createResultDelivery({ database, webhook, now }),
   };
 }
 

@@ -14,6 +14,7 @@ import { onStopSignals } from '../config/stop-signals';
 import type { Cached } from '../database/core/cache-value';
 import { createSettingsProvider } from '../database/settings/runtime-settings';
 import { createLoggedAlerts } from '../domain/interventions/alert';
+import type { RetryOperation } from '../domain/retries/retry-policy';
 import type { RuntimeOverrides } from '../domain/settings/runtime-settings';
 import { createWechatPayClient } from '../providers/wechatpay/client';
 import { createAnnouncer } from './announcer';
@@ -23,6 +24,7 @@ import { startHealthServer } from './health-server';
 import { createWorkerMetrics } from './metrics';
 import { ensureNamespace } from './namespace';
 import { keepPatrolSchedule } from './patrol-schedule';
+import { keepReconciliationSchedule } from './reconciliation-schedule';
 import { ensureSearchAttributes } from './search-attributes';
 import { createTemporalLogger } from './temporal-logger';
 
@@ -82,7 +84,9 @@ function compose(settings: Settings, logger: Logger) {
     logger,
     now,
   });
-  return { database, wechatpay, times, decideRetry, announcer, outages, metrics, now };
+  const retryPolicy = (operation: RetryOperation) => control.policy(operation);
+  const shared = { database, wechatpay, times, outages, metrics, now };
+  return { ...shared, decideRetry, retryPolicy, announcer };
 }
 
 async function main(): Promise<void> {
@@ -173,7 +177,10 @@ async function serve(options: {
     await ensure();
     const workers = await create(connection);
     const schedule = { connection, namespace, intervalMs: patrolIntervalMs, logger };
-    const leaveSchedule = keepPatrolSchedule(schedule);
+    const leaveSchedules = [
+      keepPatrolSchedule(schedule),
+      keepReconciliationSchedule({ connection, namespace, at: settings.reconcileAt, logger }),
+    ];
     const check = setInterval(() => {
       ensure().catch((error: unknown) => logger.warn({ err: error }, 'search_attributes.unknown'));
     }, SEARCH_ATTRIBUTE_CHECK_MS);
@@ -191,7 +198,7 @@ async function serve(options: {
     logger.info({ namespace }, 'worker.running');
     const results = await Promise.allSettled(runs);
     clearInterval(check);
-    leaveSchedule();
+    for (const leave of leaveSchedules) leave();
     stopping.removeEventListener('abort', stop);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;

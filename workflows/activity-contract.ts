@@ -1,5 +1,6 @@
 // The activities that the workflows of orders, refunds and profit sharings need; types only (S3).
 // Sandbox: deterministic only.
+import type { BillDate } from '../domain/reconciliation/bill-days';
 import type { CloseCause, QueryFinding, RunView } from '../domain/orders/run-view';
 
 /**
@@ -81,4 +82,47 @@ export interface QueryActivities {
 export interface OutboundActivities {
   /** Sends the deliveries as they become due; ends when none is left. */
   deliver(outTradeNo: string): Promise<RunView | null>;
+}
+
+/** Database steps of a day. */
+export interface ReconciliationActivities {
+  /** Writes the rows of the days without one, and starts the runs of all that are open. */
+  startReconciliations(): Promise<void>;
+  /** Compares the staged bill with our rows. @returns false when the day has ended meanwhile */
+  compareBill(billDate: BillDate): Promise<boolean>;
+  /** Waits until the runs have applied the reports that the repair stored, for some minutes. */
+  awaitRepairs(billDate: BillDate): Promise<void>;
+  /** Opens and ends the interventions about the differences. */
+  settleDifferences(billDate: BillDate): Promise<void>;
+  /** Finishes the day, and writes its webhook. */
+  finishReconciliation(billDate: BillDate): Promise<void>;
+}
+
+/**
+ * - `staged`: the lines of the bill are there, or the day had no trades;
+ * - `failed`: no bill can be had, and an intervention is open;
+ * - `gone`: the day has nothing left to do.
+ */
+export type FetchedBill = 'staged' | 'failed' | 'gone';
+
+/** The next differences to repair. */
+export interface RepairedBatch {
+  /** Id of the last difference of the batch; null when no more are left. */
+  readonly last: string | null;
+  /** Reports that were stored for their runs. */
+  readonly stored: number;
+}
+
+/** Steps that call WeChat. */
+export interface BillActivities {
+  fetchTradeBill(billDate: BillDate): Promise<FetchedBill>;
+  /** Keeps the sums of the fund-flow bill, where WeChat has one now. */
+  fetchFundFlowBill(billDate: BillDate): Promise<void>;
+  /** @param after id of the last difference of the batch before; null for the first */
+  repairDifferences(billDate: BillDate, after: string | null): Promise<RepairedBatch>;
+}
+
+/** Sends the webhooks with the results of the days. */
+export interface ReconciliationOutboundActivities {
+  deliverReconciliations(): Promise<void>;
 }

@@ -4,3 +4,4 @@ export { orderWorkflow } from './order-workflow';
 export { refundWorkflow } from './refund-workflow';
 export { profitSharingWorkflow } from './profit-sharing-workflow';
 export { patrolWorkflow } from './patrol-workflow';
+export { reconciliationStarter, reconciliationWorkflow } from './reconciliation-workflow';

@@ -15,16 +15,18 @@ interface FoundPaymentDeps {
 
 /**
  * Stores a payment that a query found and no callback has reported.
+ * @param source a line of a bill, where it made Oncepay query
  * @returns true when the payment waits for its verdict
  */
 export async function storeFoundPayment(
   deps: FoundPaymentDeps,
   { notice, raw }: { readonly notice: PaymentNotice; readonly raw: string },
   merchantId: string,
+  source: 'query' | 'bill' = 'query',
 ): Promise<boolean> {
   const { database, now } = deps;
   const refunds = notice.tradeState === 'REFUND' ? await ownRefunds(deps, notice) : [];
-  return database.queries.keepFound({ notice, raw, merchantId, refunds }, now());
+  return database.queries.keepFound({ notice, raw, merchantId, refunds, source }, now());
 }
 
 /**

@@ -19,6 +19,8 @@ export interface PatrolActivityDeps {
   readonly describeRun: (workflowId: string) => Promise<RunDescription>;
   /** Records that a dependency is down or back; raises an alert when that has changed. */
   readonly outage: (name: DependencyName, state: DependencyState, facts: object) => Promise<void>;
+  /** False when days are only reconciled by hand: then none is missing. */
+  readonly isReconciling: boolean;
   readonly now: () => number;
 }
 
@@ -85,6 +87,7 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
         const opened = mayOpen ? await openStuck(deps, deadlineMs, kind, stuck) : 0;
         findings.push(finding(kind, keys, { healed: woken.length, opened }));
       }
+      findings.push(await findMissingReconciliations(deps));
       return found(...findings);
     },
 
@@ -97,6 +100,17 @@ export function createPatrolActivities(deps: PatrolActivityDeps) {
 
     patrolPurge: () => purge(deps),
   } satisfies PatrolActivities & PatrolReportActivities;
+}
+
+/** Days that should be reconciled by now, each with its intervention. */
+async function findMissingReconciliations({
+  database,
+  isReconciling,
+  now,
+}: PatrolActivityDeps): Promise<PatrolFinding> {
+  const none = { days: [], opened: [] };
+  const missing = isReconciling ? await database.patrol.reconciliations.find(now()) : none;
+  return finding('reconciliation_missing', missing.days, { opened: missing.opened.length });
 }
 
 /** The findings that a report lists. */

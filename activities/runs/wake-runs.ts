@@ -1,9 +1,15 @@
 // Wakes runs from within activities, by a signal that also starts a missing run.
 import { getClient } from '@temporalio/activity';
-import { orderRunStart, refundRunStart, sharingRunStart } from '../../domain/temporal/run-start';
+import {
+  orderRunStart,
+  reconciliationRunStart,
+  refundRunStart,
+  sharingRunStart,
+} from '../../domain/temporal/run-start';
 import {
   NOTICE_SIGNAL,
   ORDER_WORKFLOW_TYPE,
+  RECONCILIATION_WORKFLOW_TYPE,
   REFUND_WORKFLOW_TYPE,
   SHARING_WORKFLOW_TYPE,
 } from '../../domain/temporal/workflow-ids';
@@ -54,6 +60,17 @@ export const runs = {
         ...sharingRunStart(outOrderNo),
         signal: NOTICE_SIGNAL,
         signalArgs: [outOrderNo],
+      }),
+    );
+  },
+
+  /** Starts the run that reconciles a day; one that is there goes on. */
+  async startReconciliation(billDate: string): Promise<void> {
+    const client = getClient();
+    await client.connection.withDeadline(Date.now() + WAKE_TIMEOUT_MS, () =>
+      client.workflow.start(RECONCILIATION_WORKFLOW_TYPE, {
+        ...reconciliationRunStart(billDate),
+        workflowIdConflictPolicy: 'USE_EXISTING',
       }),
     );
   },

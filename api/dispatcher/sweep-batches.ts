@@ -17,12 +17,14 @@ const MAX_ESCALATED = 50;
 /** The dependencies of the sweep. */
 export interface SweepDeps {
   readonly overdue: Database['overdue'];
+  readonly reconciliations: Pick<Database['reconciliations'], 'lease' | 'returnLeased'>;
   readonly runs: Pick<
     OrderRuns,
     | 'wakeForNotice'
     | 'ensureOrderRun'
     | 'ensureRefundRun'
     | 'ensureSharingRun'
+    | 'ensureReconciliationRun'
     | 'wakeForResolution'
   >;
   readonly breaker: Breaker;
@@ -113,7 +115,10 @@ function createEscalation(deps: SweepDeps): SweepBatches['escalateNotices'] {
 type RunKind = <T>(kind: Kind<T>, rows: readonly T[]) => Promise<Batch>;
 
 /** The kinds of rows whose order does not matter. */
-function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBatches['others'] {
+function createOthers(
+  { overdue, reconciliations, runs, now }: SweepDeps,
+  run: RunKind,
+): SweepBatches['others'] {
   return [
     async (limit) =>
       run(
@@ -145,6 +150,15 @@ function createOthers({ overdue, runs, now }: SweepDeps, run: RunKind): SweepBat
           returnRows: (rows) => overdue.returnSharings(rows),
         },
         await overdue.leaseSharings(limit, now()),
+      ),
+    async (limit) =>
+      run(
+        {
+          name: 'reconciliations',
+          wake: ({ billDate }) => runs.ensureReconciliationRun(billDate),
+          returnRows: (rows) => reconciliations.returnLeased(rows),
+        },
+        await reconciliations.lease(limit, now()),
       ),
     async (limit) =>
       run(

@@ -35,6 +35,8 @@ export interface Reply {
   readonly status: number;
   /** A reply with the status 204 has none. */
   readonly body?: unknown;
+  /** A table in place of the body, for a caller that accepts `text/csv`. */
+  readonly csv?: string;
 }
 
 interface Description {
@@ -51,6 +53,8 @@ interface Description {
   readonly replies: Readonly<Record<number, string>>;
   /** The body of a success; an operation that only replies 204 has none. */
   readonly reply?: z.ZodType;
+  /** True when a caller may also get the reply as a table. */
+  readonly csv?: boolean;
 }
 
 /** One call of the API, as the app registers it and `/openapi.json` describes it. */

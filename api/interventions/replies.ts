@@ -11,7 +11,10 @@ const resolutionStatus = z.enum(['proposed', 'approved', 'done', 'refused', 'wit
 /** An intervention. */
 export const interventionReply = z.object({
   id: z.string(),
-  out_trade_no: z.string(),
+  out_trade_no: z
+    .string()
+    .nullable()
+    .describe('null for an intervention about a bill, which `subject` names'),
   reason: z.string(),
   subject: z.string(),
   status: z.enum(['open', 'resolved']),

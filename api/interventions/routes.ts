@@ -58,11 +58,11 @@ const resolvedReply = z.union([
   z.object({ ...orderReply.shape, resolution: resolutionReply }),
   z
     .object({
-      out_trade_no: z.string(),
+      out_trade_no: z.string().nullable(),
       intervention: interventionReply,
       resolution: resolutionReply,
     })
-    .describe('the reply when the number is not an order of Oncepay'),
+    .describe('the reply when the number is not an order of Oncepay, or there is none'),
 ]);
 
 const RESOLUTION_REPLIES = {
@@ -202,7 +202,8 @@ async function resolve(
   );
   const { resolutionId, intervention } = acceptedOf(submitted, to);
   const { outTradeNo } = intervention;
-  if (submitted.kind === 'approved') {
+  // One about a bill was carried out with its approval; the sweep starts the day's run.
+  if (submitted.kind === 'approved' && outTradeNo !== null) {
     await deps.besideDatabase(
       deps.runs.resolve(outTradeNo, resolutionId, intervention, RESOLVE_WAIT_MS),
     );
@@ -242,12 +243,13 @@ function acceptedOf(submitted: SubmittedResolution, to: ResolutionRequest['to'])
   }
 }
 
-/** The order as it is now; the intervention for a number that is not an order of Oncepay. */
+/** The order as it is now; the intervention where there is no order of Oncepay. */
 async function subjectOf(
   { database }: InterventionRouteDeps,
   { outTradeNo, interventionId }: Accepted['intervention'],
 ): Promise<object> {
-  const order = await inTime(database.orders.findOrder(outTradeNo, false));
+  const order =
+    outTradeNo === null ? null : await inTime(database.orders.findOrder(outTradeNo, false));
   if (order) return renderOrder(order, 'operator');
   const view = await inTime(database.interventions.find(interventionId));
   return { out_trade_no: outTradeNo, intervention: view && renderIntervention(view) };

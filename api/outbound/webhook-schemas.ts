@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { CHANNEL_NAMES } from '../../domain/orders/channels';
 import type { RefundEventName, WebhookEventName } from '../../domain/outbound/webhook-events';
 import type { OrderStatus } from '../../domain/orders/order-state';
+import { DIFFERENCE_TYPE_NAMES } from '../../domain/reconciliation/differences';
 import { RECEIVER_RESULTS, RECEIVER_TYPES } from '../../domain/sharing/profit-sharing';
 import { fen, json } from '../http/fields';
 import { amount, status as orderStatus, time } from '../http/reply-fields';
@@ -99,6 +100,16 @@ export const WEBHOOK_EVENTS = {
         }),
       ),
       status,
+    }),
+  },
+  'reconciliation.done': {
+    summary: "A day's bill of WeChat Pay was compared with the orders",
+    payload: envelope('reconciliation.done', {
+      bill_date: z.string().describe('the day in Beijing, like `2026-11-30`'),
+      status: z.literal('done'),
+      differences: z
+        .partialRecord(z.enum(DIFFERENCE_TYPE_NAMES), z.int())
+        .describe('how many differences of each type were found, the repaired ones included'),
     }),
   },
 } as const satisfies Readonly<Record<WebhookEventName, WebhookEvent>>;

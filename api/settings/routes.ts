@@ -66,6 +66,7 @@ const VALUES = {
   two_person_day_fen: field.fenLimit,
   merchant_refund_max_fen: field.fenLimit,
   merchant_refund_day_fen: field.fenLimit,
+  reconcile_foreign_prefixes: field.numberPrefixes,
 } as const satisfies Record<RuntimeSettingName, z.ZodType>;
 
 const settingPath = z.object({ name: z.string() });
@@ -210,6 +211,7 @@ function inherited(settings: EnvironmentSettings): InheritedSettings {
     sharing_receivers: DEFAULT_SHARING_RECEIVERS,
     late_payment: DEFAULT_LATE_PAYMENT,
     two_person_fen: settings.twoPersonFen,
+    reconcile_foreign_prefixes: [],
     ...DEFAULT_KEPT_MS,
   };
 }
@@ -223,5 +225,5 @@ function toText(
   if (name === 'sharing_ratio') return `${String(value)}%`;
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return formatDuration(value);
-  return value.map(formatDuration).join(',');
+  return value.map((one) => (typeof one === 'number' ? formatDuration(one) : one)).join(',');
 }

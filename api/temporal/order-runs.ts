@@ -1,14 +1,20 @@
-// Starts, wakes and updates the runs of orders, refunds and profit sharings.
+// Starts, wakes and updates the runs of orders, refunds, profit sharings and reconciliations.
 import { parseSubject } from '../../domain/interventions/subjects';
 import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { InterventionReason } from '../../domain/interventions/reasons';
 import type { PrepayReply } from '../../domain/orders/run-view';
-import { orderRunStart, refundRunStart, sharingRunStart } from '../../domain/temporal/run-start';
+import {
+  orderRunStart,
+  reconciliationRunStart,
+  refundRunStart,
+  sharingRunStart,
+} from '../../domain/temporal/run-start';
 import {
   closeUpdateId,
   ORDER_WORKFLOW_TYPE,
   orderWorkflowId,
   prepayUpdateId,
+  RECONCILIATION_WORKFLOW_TYPE,
   refundWorkflowId,
   REFUND_WORKFLOW_TYPE,
   resolutionUpdateId,
@@ -62,6 +68,8 @@ export interface OrderRuns {
   ensureRefundRun(outRefundNo: string): Promise<void>;
   /** The same for the run of a profit sharing. @throws when Temporal does not accept it in time */
   ensureSharingRun(outOrderNo: string): Promise<void>;
+  /** The same for the run of a day's bill. @throws when Temporal does not accept it in time */
+  ensureReconciliationRun(billDate: string): Promise<void>;
   /**
    * Wakes the run of a profit sharing to query WeChat now. Without a run it does nothing: the row
    * is due in any case. @throws when Temporal does not accept it in time
@@ -175,6 +183,7 @@ function createMessages(
   | 'ensureOrderRun'
   | 'ensureRefundRun'
   | 'ensureSharingRun'
+  | 'ensureReconciliationRun'
   | 'wakeSharing'
   | 'wakeForResolution'
 > {
@@ -212,6 +221,13 @@ function createMessages(
       accepted(() =>
         client.workflow.start(SHARING_WORKFLOW_TYPE, {
           ...sharingRunStart(outOrderNo),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+        }),
+      ),
+    ensureReconciliationRun: (billDate) =>
+      accepted(() =>
+        client.workflow.start(RECONCILIATION_WORKFLOW_TYPE, {
+          ...reconciliationRunStart(billDate),
           workflowIdConflictPolicy: 'USE_EXISTING',
         }),
       ),

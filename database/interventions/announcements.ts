@@ -4,7 +4,8 @@ import type { DatabaseContext } from '../core/context';
 /** An intervention that was not announced yet; without its evidence, which stays in its row. */
 export interface UnannouncedIntervention {
   readonly id: string;
-  readonly outTradeNo: string;
+  /** null where it is about a bill. */
+  readonly outTradeNo: string | null;
   readonly reason: string;
   readonly subject: string;
 }

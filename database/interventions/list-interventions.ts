@@ -5,7 +5,8 @@ import type { DatabaseContext } from '../core/context';
 
 export interface InterventionView {
   readonly id: string;
-  readonly outTradeNo: string;
+  /** null where it is about a bill, which its subject names. */
+  readonly outTradeNo: string | null;
   readonly reason: string;
   readonly subject: string;
   readonly status: string;

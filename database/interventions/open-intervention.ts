@@ -1,10 +1,12 @@
 // Opens interventions, and ends them when nobody has to decide any more.
 import { v7 as uuidv7 } from 'uuid';
 import type { InterventionReason } from '../../domain/interventions/reasons';
+import { Prisma } from '../../generated/prisma/client';
 import type { Tx } from '../core/context';
 
 export interface NewIntervention {
-  readonly outTradeNo: string;
+  /** null where it is about a bill, which its subject names. */
+  readonly outTradeNo: string | null;
   /** False when the number is not one of our orders. */
   readonly ours: boolean;
   readonly reason: InterventionReason;
@@ -24,15 +26,19 @@ export interface NewIntervention {
  */
 export async function openIntervention(tx: Tx, entry: NewIntervention): Promise<boolean> {
   const { outTradeNo, reason, subject } = entry;
+  const ofNumber =
+    outTradeNo === null
+      ? Prisma.sql`out_trade_no IS NULL`
+      : Prisma.sql`out_trade_no = ${outTradeNo}`;
   const opened = await tx.$executeRaw`
     INSERT INTO interventions (id, out_trade_no, order_no, reason, subject, evidence, amount_fen,
       since, previous_id)
     VALUES (${uuidv7()}::uuid, ${outTradeNo}, ${entry.ours ? outTradeNo : null}, ${reason},
       ${subject}, ${JSON.stringify(entry.evidence)}::jsonb, ${entry.amountFen ?? null},
       ${entry.now},
-      (SELECT id FROM interventions WHERE out_trade_no = ${outTradeNo}
+      (SELECT id FROM interventions WHERE ${ofNumber}
         AND reason = ${reason} AND subject = ${subject} ORDER BY since DESC LIMIT 1))
-    ON CONFLICT (out_trade_no, reason, subject) WHERE status = 'open' DO NOTHING`;
+    ON CONFLICT DO NOTHING`;
   return opened === 1;
 }
 
@@ -49,8 +55,8 @@ export async function openUnlessDismissed(tx: Tx, entry: NewIntervention): Promi
   const quietSince = new Date(now.getTime() - DISMISSED_FOR_MS);
   const [known] = await tx.$queryRaw<{ id: string }[]>`
     SELECT id::text FROM interventions
-    WHERE out_trade_no = ${outTradeNo} AND reason = ${reason} AND subject = ${subject}
-      AND (status = 'open' OR (resolution = 'dismiss' AND resolved_at > ${quietSince}
+    WHERE out_trade_no IS NOT DISTINCT FROM ${outTradeNo} AND reason = ${reason}
+      AND subject = ${subject} AND (status = 'open' OR (resolution = 'dismiss' AND resolved_at > ${quietSince}
         AND evidence = ${JSON.stringify(evidence)}::jsonb)) LIMIT 1`;
   return known ? false : openIntervention(tx, entry);
 }
@@ -62,7 +68,8 @@ export async function openUnlessDismissed(tx: Tx, entry: NewIntervention): Promi
 export async function endInterventions(
   tx: Tx,
   ended: {
-    readonly outTradeNo: string;
+    /** null for those about a bill. */
+    readonly outTradeNo: string | null;
     readonly reasons: readonly InterventionReason[];
     /** All subjects when left out. */
     readonly subjects?: readonly string[];

@@ -33,6 +33,18 @@ export interface FoundPayment {
   readonly merchantId: string;
   /** Our own refunds of the payment that WeChat has carried out. */
   readonly refunds: readonly FoundRefund[];
+  /** The cause of the query: the order's schedule, or a line of a bill; `query` when left out. */
+  readonly source?: FoundSource;
+}
+
+type FoundSource = 'query' | 'bill';
+
+/** A refund that a query for a line of a bill has found. */
+export interface BillRefund {
+  readonly outTradeNo: string;
+  readonly transactionId: string;
+  readonly merchantId: string;
+  readonly refund: FoundRefund;
 }
 
 /** A refund that a query has found. */
@@ -90,6 +102,9 @@ export function createQueries(context: DatabaseContext) {
      * @returns true when it waits for a verdict
      */
     keepFound: (found: FoundPayment, nowMs: number) => keepFound(context, found, nowMs),
+
+    /** The same of a refund that a bill named. @returns true when it waits for a verdict */
+    keepBillRefund: (found: BillRefund, nowMs: number) => keepBillRefund(context, found, nowMs),
   };
 }
 
@@ -158,7 +173,7 @@ async function isDismissed(
 
 async function keepFound(
   context: DatabaseContext,
-  { notice, raw, merchantId, refunds }: FoundPayment,
+  { notice, raw, merchantId, refunds, source = 'query' }: FoundPayment,
   nowMs: number,
 ): Promise<boolean> {
   const { prisma, hash } = context;
@@ -172,20 +187,51 @@ async function keepFound(
     where: { outTradeNo, reason: 'amount_mismatch', resolution: 'retry' },
   });
   const parts = [transactionId ?? 'none', contentHash.slice(0, 16), ...(retries ? [retries] : [])];
-  const of = { merchantId, outTradeNo, nowMs };
-  const payment = { kind: 'payment', contentHash, raw, id: `query:${parts.join(':')}` } as const;
+  const of = { merchantId, outTradeNo, source, nowMs };
+  const payment = {
+    kind: 'payment',
+    contentHash,
+    raw,
+    id: `${source}:${parts.join(':')}`,
+  } as const;
   const rows = [foundRow(context, of, payment)];
-  for (const { outRefundNo, status, raw: refundRaw } of refunds) {
-    rows.push(
-      foundRow(context, of, {
-        kind: 'refund',
-        contentHash: hash.hex('notice', JSON.stringify([outRefundNo, status, transactionId])),
-        raw: refundRaw,
-        id: `query:${outRefundNo}:${status}`,
-      }),
-    );
+  for (const refund of refunds) {
+    rows.push(foundRow(context, of, refundReport(context, of, transactionId, refund)));
   }
-  await prisma.inboxNotification.createMany({ data: rows, skipDuplicates: true });
+  return storeFound({ prisma }, merchantId, rows);
+}
+
+function keepBillRefund(
+  context: DatabaseContext,
+  { outTradeNo, transactionId, merchantId, refund }: BillRefund,
+  nowMs: number,
+): Promise<boolean> {
+  const of = { merchantId, outTradeNo, source: 'bill', nowMs } as const;
+  const row = foundRow(context, of, refundReport(context, of, transactionId, refund));
+  return storeFound(context, merchantId, [row]);
+}
+
+function refundReport(
+  { hash }: DatabaseContext,
+  { source }: FoundOf,
+  transactionId: string | null,
+  { outRefundNo, status, raw }: FoundRefund,
+) {
+  return {
+    kind: 'refund',
+    contentHash: hash.hex('notice', JSON.stringify([outRefundNo, status, transactionId])),
+    raw,
+    id: `${source}:${outRefundNo}:${status}`,
+  } as const;
+}
+
+/** @returns true when one of the rows waits for its verdict */
+async function storeFound(
+  { prisma }: Pick<DatabaseContext, 'prisma'>,
+  merchantId: string,
+  rows: readonly ReturnType<typeof foundRow>[],
+): Promise<boolean> {
+  await prisma.inboxNotification.createMany({ data: [...rows], skipDuplicates: true });
   const open = await prisma.inboxNotification.count({
     where: {
       merchantId,
@@ -196,9 +242,16 @@ async function keepFound(
   return open > 0;
 }
 
+interface FoundOf {
+  readonly merchantId: string;
+  readonly outTradeNo: string;
+  readonly source: FoundSource;
+  readonly nowMs: number;
+}
+
 function foundRow(
   { cipher }: DatabaseContext,
-  of: { readonly merchantId: string; readonly outTradeNo: string; readonly nowMs: number },
+  of: FoundOf,
   report: {
     readonly kind: 'payment' | 'refund';
     readonly contentHash: string;
@@ -212,7 +265,7 @@ function foundRow(
     id,
     merchantId: of.merchantId,
     notificationId: report.id,
-    source: 'query',
+    source: of.source,
     kind: report.kind,
     outTradeNo: of.outTradeNo,
     contentHash: report.contentHash,

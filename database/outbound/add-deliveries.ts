@@ -132,12 +132,35 @@ export async function addSharingDelivery(
   await insert(tx, { id, kinds: ['webhook'], outTradeNo, event, payload, now });
 }
 
+/** Adds the webhook with the result of a day's reconciliation; each run of the day has its own. */
+export async function addReconciliationDelivery(
+  { webhooks }: Pick<DatabaseContext, 'webhooks'>,
+  tx: Tx,
+  reconciliation: {
+    readonly billDate: string;
+    readonly run: number;
+    readonly differences: Readonly<Record<string, number>>;
+    readonly now: Date;
+  },
+): Promise<void> {
+  if (!webhooks) return;
+  const event = 'reconciliation.done';
+  const { billDate, run, differences, now } = reconciliation;
+  const payload = {
+    type: event,
+    timestamp: now.toISOString(),
+    data: { bill_date: billDate, status: 'done', differences },
+  };
+  const id = deliveryId(billDate, event, String(run));
+  await insert(tx, { id, kinds: ['webhook'], outTradeNo: null, event, payload, now });
+}
+
 async function insert(
   tx: Tx,
   delivery: {
     id: string;
     kinds: readonly DeliveryKind[];
-    outTradeNo: string;
+    outTradeNo: string | null;
     event: WebhookEventName;
     payload: object;
     now: Date;

@@ -34,6 +34,9 @@ export function createDeliveries(context: DatabaseContext) {
     /** Lists the deliveries that an order still has to send, oldest first; a handful at most. */
     pending: (outTradeNo: string) => pendingDeliveries(context, outTradeNo),
 
+    /** Lists the deliveries that belong to no order, oldest first: those about reconciliations. */
+    pendingOfNoOrder: () => pendingDeliveries(context, null),
+
     /** Records that the receiver accepted them. */
     done: (sent: readonly SentDelivery[], nowMs: number) => recordDelivered(context, sent, nowMs),
 
@@ -61,7 +64,7 @@ export function createDeliveries(context: DatabaseContext) {
 
 async function pendingDeliveries(
   { prisma }: DatabaseContext,
-  outTradeNo: string,
+  outTradeNo: string | null,
 ): Promise<DueDelivery[]> {
   const rows = await prisma.delivery.findMany({
     where: { outTradeNo, status: 'pending' },

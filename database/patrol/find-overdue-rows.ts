@@ -73,7 +73,7 @@ function view(kind: OverdueKind, nowMs: number): Prisma.Sql {
         next_attempt_at AS due_at,
         CASE WHEN woken_at >= next_attempt_at THEN woken_at END AS woken_at,
         ${subjectPrefix('delivery')} || id AS subject
-        FROM deliveries WHERE status = 'pending'
+        FROM deliveries WHERE status = 'pending' AND out_trade_no IS NOT NULL
           AND next_attempt_at <= ${new Date(nowMs - LATE_DELIVERY_MS)})`;
   }
 }

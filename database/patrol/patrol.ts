@@ -3,6 +3,7 @@ import type { DatabaseContext } from '../core/context';
 import { createInvariants } from './check-invariants';
 import { createOverdueRows } from './find-overdue-rows';
 import { createPatrolRuns } from './record-patrol-runs';
+import { createMissingReconciliations } from './find-missing-reconciliations';
 import { createPurge } from './purge-rows';
 import { createStaleNotices } from './find-stale-notices';
 
@@ -13,6 +14,7 @@ export function createPatrol(context: DatabaseContext) {
     notices: createStaleNotices(context),
     overdue: createOverdueRows(context),
     invariants: createInvariants(context),
+    reconciliations: createMissingReconciliations(context),
     purge: createPurge(context),
   };
 }

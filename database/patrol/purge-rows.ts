@@ -1,5 +1,6 @@
 // Purges rows that are older than they are kept.
 import type { PurgeKind } from '../../domain/patrol/findings';
+import { billDateAt } from '../../domain/reconciliation/bill-days';
 import { DEFAULT_KEPT_MS, type RuntimeOverrides } from '../../domain/settings/runtime-settings';
 import { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext } from '../core/context';
@@ -20,6 +21,7 @@ function keptMs(settings: RuntimeOverrides): Readonly<Record<PurgeKind, number>>
     delivery_log_purged: kept.keep_delivery_logs,
     retry_budget_purged: 30 * DAY_MS,
     patrol_report_purged: 90 * DAY_MS,
+    bill_line_purged: 90 * DAY_MS,
   };
 }
 
@@ -72,6 +74,12 @@ function statement(kind: PurgeKind, before: Date): Prisma.Sql {
         DELETE FROM retry_budgets WHERE (number, operation, subject) IN (
           SELECT number, operation, subject FROM retry_budgets WHERE updated_at < ${before}
           ORDER BY updated_at LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED)`;
+    case 'bill_line_purged':
+      return Prisma.sql`
+        DELETE FROM reconciliation_lines WHERE (bill_date, line) IN (
+          SELECT bill_date, line FROM reconciliation_lines
+          WHERE bill_date < ${billDateAt(before.getTime())}
+          ORDER BY bill_date, line LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED)`;
     case 'patrol_report_purged':
       // The newest finished report stays, however old: it says where the patrol stopped.
       return Prisma.sql`

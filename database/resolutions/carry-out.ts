@@ -11,7 +11,7 @@ import { UnreadableValueError } from '../encryption/unreadable-value';
 import { refused, type Outcome, type ResolutionScope } from './resolution-scope';
 import * as orders from './order-actions';
 import * as payments from './payment-actions';
-import { reconcileAgain } from './reconciliation-actions';
+import { dismissDifferences, reconcileAgain } from './reconciliation-actions';
 import * as refunds from './refund-actions';
 import * as sharings from './sharing-actions';
 
@@ -64,7 +64,7 @@ const CARRY_OUT: Table = {
   invariant: { retry: orders.endOnly, dismiss: orders.endOnly },
   reconciliation: {
     retry: reconcileAgain,
-    dismiss: orders.endOnly,
+    dismiss: dismissDifferences,
     refund: payments.refundDisputedPayment,
   },
 };

@@ -1,6 +1,9 @@
-// The action `retry` of a reconciliation: checks again what did not fit.
+// The actions of a reconciliation: `retry` checks again what did not fit, `dismiss` explains it.
 import { canBePaid } from '../../domain/orders/order-state';
 import { openIntervention } from '../interventions/open-intervention';
+import { parseSubject } from '../../domain/interventions/subjects';
+import { isBillDate } from '../../domain/reconciliation/bill-days';
+import { requestReconciliation } from '../reconciliation/days';
 import { queryAgain } from './payment-actions';
 import { DONE, type ResolutionScope, type Outcome } from './resolution-scope';
 
@@ -11,6 +14,8 @@ import { DONE, type ResolutionScope, type Outcome } from './resolution-scope';
 export async function reconcileAgain(resolution: ResolutionScope): Promise<Outcome> {
   const { scope, intervention } = resolution;
   const { tx, outTradeNo, now, order } = scope;
+  await reconcileDayAgain(resolution);
+  if (parseSubject(intervention.subject).kind === 'bill') return DONE;
   // WeChat may have a payment of this order that Oncepay has not seen.
   if (order && canBePaid(order.status)) await queryAgain(resolution);
   if (await decideNoticeAgain(resolution)) return DONE;
@@ -28,7 +33,42 @@ export async function reconcileAgain(resolution: ResolutionScope): Promise<Outco
     amountFen: intervention.amountFen,
     now,
   });
+  await followIntervention(resolution);
   return DONE;
+}
+
+/** `dismiss` of a reconciliation: a person has explained its differences. */
+export async function dismissDifferences({
+  scope,
+  intervention,
+}: ResolutionScope): Promise<Outcome> {
+  await scope.tx.reconciliationDifference.updateMany({
+    where: { interventionId: intervention.id, status: { in: ['open', 'waiting'] } },
+    data: { status: 'dismissed', settledAt: scope.now },
+  });
+  return DONE;
+}
+
+/** The day's bill is requested and compared again; the sweep starts its run. */
+async function reconcileDayAgain({ scope, intervention }: ResolutionScope): Promise<void> {
+  const { bill_date: date } = evidenceIn(intervention.evidence);
+  if (typeof date !== 'string' || !isBillDate(date)) return;
+  await requestReconciliation(scope.tx, date, scope.now);
+}
+
+/** The differences of the intervention belong to the one that was opened in its place. */
+async function followIntervention({ scope, intervention }: ResolutionScope): Promise<void> {
+  const { tx, outTradeNo } = scope;
+  const { reason, subject } = intervention;
+  const open = await tx.intervention.findFirst({
+    where: { outTradeNo, reason, subject, status: 'open' },
+    select: { id: true },
+  });
+  if (!open) return;
+  await tx.reconciliationDifference.updateMany({
+    where: { interventionId: intervention.id },
+    data: { interventionId: open.id },
+  });
 }
 
 /** WeChat is queried for the notice once more, in whatever status the order is. */
@@ -44,6 +84,7 @@ async function queryAgainForNotice({ scope, intervention }: ResolutionScope): Pr
 }
 
 interface Evidence {
+  readonly bill_date?: unknown;
   readonly out_refund_no?: unknown;
   readonly notification_id?: unknown;
 }

@@ -4,6 +4,7 @@ import { PROPOSAL_LIFE_MS } from '../../domain/proposals/limits';
 import { personOf } from '../../domain/proposals/person';
 import type { InterventionAction } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
+import { FIRST_SWEEP_MS } from '../core/due-times';
 import type { Withdrawal } from '../proposals/list-proposals';
 import type { Params } from './resolution-scope';
 
@@ -12,6 +13,13 @@ export function hashOf(hash: DatabaseContext['hash'], params: Params): string {
   const sorted = Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1));
   return hash.hex('body', JSON.stringify(sorted));
 }
+
+/** The columns of a resolution that is approved now; the sweep wakes its run if nobody else did. */
+export const approval = (actor: Actor, now: Date) => ({
+  approvedBy: actor.name,
+  approvedAt: now,
+  nextAttemptAt: new Date(now.getTime() + FIRST_SWEEP_MS),
+});
 
 /** Writes into the audit log who proposed, approved or withdrew a resolution, and why. */
 export function auditResolution(
@@ -24,7 +32,8 @@ export function auditResolution(
     readonly note: string;
     readonly intervention: {
       readonly id: string;
-      readonly outTradeNo: string;
+      /** null where it is about a bill. */
+      readonly outTradeNo: string | null;
       readonly reason: string;
       readonly subject: string;
     };
@@ -33,7 +42,7 @@ export function auditResolution(
   const { intervention } = resolution;
   return audit(tx, actor, {
     action: `intervention.${what}`,
-    subject: intervention.outTradeNo,
+    subject: intervention.outTradeNo ?? intervention.subject,
     details: {
       intervention_id: intervention.id,
       resolution_id: resolution.id,

@@ -49,7 +49,8 @@ export async function resolveMany(
     const open = await tx.$queryRaw<
       { interventionId: string; outTradeNo: string; subject: string }[]
     >`
-      SELECT i.id::text AS "interventionId", i.out_trade_no AS "outTradeNo", i.subject
+      SELECT i.id::text AS "interventionId", coalesce(i.out_trade_no, i.subject) AS "outTradeNo",
+        i.subject
       FROM interventions i
       WHERE i.status = 'open' AND i.reason = ${reason} AND i.since >= ${since}
         AND NOT EXISTS (SELECT 1 FROM intervention_resolutions r WHERE r.intervention_id = i.id

@@ -6,11 +6,11 @@ import { actionsFor, type InterventionAction } from '../../domain/interventions/
 import { PROPOSAL_LIFE_MS } from '../../domain/proposals/limits';
 import { personOf } from '../../domain/proposals/person';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
-import { FIRST_SWEEP_MS } from '../core/due-times';
 import { openScope, type Scope } from '../core/scope';
 import type { Submission } from '../proposals/proposal-row';
 import type { OpenIntervention, Params } from './resolution-scope';
-import { auditResolution, hashOf } from './resolution-records';
+import { carryOutApproved } from './carry-out-approved';
+import { approval, auditResolution, hashOf } from './resolution-records';
 import { mayResolveAlone, measuredFen, tryOut } from './dry-run';
 
 export interface ResolutionInput {
@@ -54,13 +54,14 @@ export type SubmittedResolution =
 
 export interface ResolvedIntervention {
   readonly interventionId: string;
-  readonly outTradeNo: string;
+  /** null where it is about a bill: it is carried out with its approval, and no run does it. */
+  readonly outTradeNo: string | null;
   readonly reason: string;
   readonly subject: string;
 }
 
 interface InterventionRow extends OpenIntervention {
-  readonly outTradeNo: string;
+  readonly outTradeNo: string | null;
   readonly status: string;
 }
 
@@ -69,11 +70,11 @@ export async function submitResolution(
   context: DatabaseContext,
   request: ResolutionRequest,
 ): Promise<SubmittedResolution> {
-  const outTradeNo = await numberOf(context.prisma, request.to);
-  if (outTradeNo === null) return { kind: 'not_found' };
+  const key = await keyOf(context.prisma, request.to);
+  if (key === null) return { kind: 'not_found' };
   const submit = async (tx: Tx): Promise<SubmittedResolution> => {
     const now = new Date(request.nowMs);
-    const scope = await openScope(tx, outTradeNo, now);
+    const scope = await openScope(tx, key, now);
     const found = await lockIntervention(tx, request.to);
     if (request.approves !== null && ('kind' in found || found.status !== 'open')) {
       return refusal('PROPOSAL_ENDED', ENDED);
@@ -84,21 +85,26 @@ export async function submitResolution(
       return repeated || found;
     }
     if (found.status !== 'open') return resolvedBefore(context, tx, found, request);
-    return resolveOpen(context, scope, found, request);
+    const submitted = await resolveOpen(context, scope, found, request);
+    if (found.outTradeNo === null && submitted.kind === 'approved') {
+      await carryOutApproved(context, scope);
+    }
+    return submitted;
   };
-  return context.limitRows([`order:${outTradeNo}`], () => context.prisma.$transaction(submit));
+  return context.limitRows([`order:${key}`], () => context.prisma.$transaction(submit));
 }
 
-async function numberOf(
+/** The number whose run carries the resolution out; the subject of an intervention about a bill. */
+async function keyOf(
   tx: Pick<Tx, 'intervention' | 'order'>,
   to: ResolutionRequest['to'],
 ): Promise<string | null> {
   if ('interventionId' in to) {
     const row = await tx.intervention.findUnique({
       where: { id: to.interventionId },
-      select: { outTradeNo: true },
+      select: { outTradeNo: true, subject: true },
     });
-    return row?.outTradeNo ?? null;
+    return row?.outTradeNo ?? row?.subject ?? null;
   }
   const { outTradeNo } = to;
   return (await tx.order.count({ where: { outTradeNo } })) === 1 ? outTradeNo : null;
@@ -313,18 +319,19 @@ async function insertResolution(
 ): Promise<SubmittedResolution> {
   const { action, note, params, actor } = request;
   const { cipher, hash } = context;
-  const { tx, now } = scope;
+  const { tx, now, outTradeNo } = scope;
   const id = uuidv7();
   const place = { table: 'intervention_resolutions', column: 'params', row: id };
   const given = Object.keys(params).length > 0;
-  const isAlone = await mayResolveAlone(context, scope, { ...intervention, id, action, actor });
+  const resolution = { ...intervention, outTradeNo, id, action, actor };
+  const isAlone = await mayResolveAlone(context, scope, resolution);
   const kind = isAlone ? 'approved' : 'proposed';
   await tx.interventionResolution.createMany({
     data: [
       {
         id,
         interventionId: intervention.id,
-        outTradeNo: intervention.outTradeNo,
+        outTradeNo,
         action,
         paramsEncrypted: given ? cipher.encrypt(place, JSON.stringify(params)) : null,
         paramsHash: hashOf(hash, params),
@@ -346,12 +353,6 @@ const proposalOf = (actor: Actor, { measuredFen: fen }: MeasuredIntervention, no
   proposedPerson: personOf(actor),
   proposedAt: now,
   proposedFen: fen,
-});
-
-const approval = (actor: Actor, now: Date) => ({
-  approvedBy: actor.name,
-  approvedAt: now,
-  nextAttemptAt: new Date(now.getTime() + FIRST_SWEEP_MS),
 });
 
 /** The proposed resolution again: another person approves it; the same one changes nothing. */
@@ -376,7 +377,13 @@ async function secondResolution(
   // A proposal from Temporal's Web UI has no person yet: this one proposes where two are needed.
   const isFirstKey =
     proposer === null &&
-    !(await mayResolveAlone(context, scope, { ...intervention, id: resolutionId, action, actor }));
+    !(await mayResolveAlone(context, scope, {
+      ...intervention,
+      outTradeNo: scope.outTradeNo,
+      id: resolutionId,
+      action,
+      actor,
+    }));
   await tx.interventionResolution.updateMany({
     where: { id: resolutionId, status: 'proposed' },
     data: isFirstKey

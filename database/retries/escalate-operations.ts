@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { InterventionReason } from '../../domain/interventions/reasons';
 import { formatSubject, parseSubject } from '../../domain/interventions/subjects';
+import { isBillDate } from '../../domain/reconciliation/bill-days';
 import { isSharingSettled } from '../../domain/sharing/profit-sharing';
 import { canBePaid } from '../../domain/orders/order-state';
 import { isSettled } from '../../domain/refunds/refund-state';
@@ -32,7 +33,8 @@ export interface Escalation {
 export type EscalationResult = 'opened' | 'open' | 'moot';
 
 interface NewIntervention {
-  readonly outTradeNo: string;
+  /** null where it is about a bill. */
+  readonly outTradeNo: string | null;
   readonly ours: boolean;
   readonly reason: InterventionReason;
   readonly subject: string;
@@ -74,7 +76,8 @@ async function openFor(
     evidence: { operation, code, attempts, last_at: now.toISOString(), ...evidence },
     now,
   });
-  return { result: isNews ? 'opened' : 'open', outTradeNo: intervention.outTradeNo };
+  const outTradeNo = intervention.outTradeNo ?? escalation.number;
+  return { result: isNews ? 'opened' : 'open', outTradeNo };
 }
 
 /** Locks the order and says which intervention to open; null when none is needed any more. */
@@ -94,6 +97,8 @@ function interventionFor(
     case 'wechat.sharing':
     case 'wechat.sharing_query':
       return interventionForSharing(tx, escalation);
+    case 'wechat.bill':
+      return interventionForBill(tx, escalation);
     case 'wechat.return':
       return interventionForShareReturn(tx, escalation, nowMs);
     case 'inventory.stock':
@@ -119,6 +124,17 @@ async function interventionForOrder(
   const order = await lockOrder(tx, outTradeNo);
   if (!order || !canBePaid(order.status)) return null;
   return { outTradeNo, ours: true, reason: 'wechat_failed', subject, amountFen: null };
+}
+
+/** A day that ended meanwhile needs no intervention. */
+async function interventionForBill(
+  tx: Tx,
+  { number: billDate }: Escalation,
+): Promise<NewIntervention | null> {
+  const open = await tx.reconciliation.count({ where: { billDate, dueAt: { not: null } } });
+  if (open === 0) return null;
+  const subject = formatSubject('bill', billDate);
+  return { outTradeNo: null, ours: false, reason: 'reconciliation', subject, amountFen: null };
 }
 
 async function interventionForRefund(
@@ -229,7 +245,11 @@ function subjectOf(escalation: Escalation, isRefund: boolean, isSharing: boolean
 }
 
 /** A stuck step of a refund or a sharing opens an intervention at its order. */
-async function interventionForStep(tx: Tx, escalation: Escalation): Promise<NewIntervention> {
+async function interventionForStep(
+  tx: Tx,
+  escalation: Escalation,
+): Promise<NewIntervention | null> {
+  if (isBillDate(escalation.number)) return interventionForBill(tx, escalation);
   const refund = await tx.refund.findUnique({
     where: { outRefundNo: escalation.number },
     select: { outTradeNo: true },

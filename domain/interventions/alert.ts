@@ -17,7 +17,7 @@ export interface Alert {
   readonly reason?: string;
   /** How many interventions, or 1. */
   readonly count: number;
-  /** Some of the order numbers concerned, to start with. */
+  /** Some of the order numbers concerned, to start with; the subject where there is none. */
   readonly numbers: readonly string[];
   /** One line for people. */
   readonly text: string;

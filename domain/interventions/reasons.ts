@@ -1,6 +1,7 @@
 // Reasons of interventions and the actions that resolve each: the one table of both.
 // Sandbox: deterministic only.
 import { isCompensation } from '../fulfilment/effects';
+import { parseSubject } from './subjects';
 
 /**
  * The reasons why an intervention is opened, each with the actions that can resolve it (S5). The
@@ -86,5 +87,7 @@ export function actionsFor(reason: string, subject = ''): readonly InterventionA
   const actions: readonly InterventionAction[] = INTERVENTIONS[reason];
   // A compensation belongs to a refund already: another refund would not help.
   const isOfRefund = EFFECT_REASONS.includes(reason) && isCompensation(subject);
-  return isOfRefund ? actions.filter((action) => action !== 'refund') : actions;
+  // A bill is no payment.
+  const isOfBill = parseSubject(subject).kind === 'bill';
+  return isOfRefund || isOfBill ? actions.filter((action) => action !== 'refund') : actions;
 }

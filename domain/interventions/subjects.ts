@@ -18,6 +18,8 @@ export const SUBJECT_KINDS = [
   /** Run of a refund or of a sharing (`stuck`). */
   'refund',
   'sharing',
+  /** Bill of a day (`reconciliation`): such an intervention has no order. */
+  'bill',
 ] as const;
 export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 

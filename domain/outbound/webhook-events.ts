@@ -19,6 +19,7 @@ export const WEBHOOK_EVENT_NAMES = [
   ...ORDER_EVENT_NAMES,
   ...REFUND_EVENT_NAMES,
   'profit_sharing.finished',
+  'reconciliation.done',
 ] as const;
 export type WebhookEventName = (typeof WEBHOOK_EVENT_NAMES)[number];
 

@@ -18,6 +18,8 @@ export const PATROL_KINDS = {
   order_created_unattended: 'overdue',
   /** A run with an open `stuck` goes on by itself: the patrol ends the intervention. */
   stuck_moved_on: 'overdue',
+  /** A day's bill was ready 24 hours ago and is not reconciled: an intervention is opened. */
+  reconciliation_missing: 'overdue',
   /** The held or refunded amounts of a transaction differ from those of its refunds. */
   transaction_overdrawn: 'invariants',
   /** The order's status or refunded amount differs from its transaction and refunds. */
@@ -39,6 +41,7 @@ export const PATROL_KINDS = {
   delivery_log_purged: 'purge',
   retry_budget_purged: 'purge',
   patrol_report_purged: 'purge',
+  bill_line_purged: 'purge',
 } as const satisfies Record<string, PatrolSection>;
 
 /** The sections in their order. A section that fails doesn't stop the next. */

@@ -35,7 +35,7 @@ export interface PaymentFacts {
   readonly notice: PaymentNotice;
   /** The number that the notice was stored under. */
   readonly outTradeNo: string;
-  /** How the notice came: a `callback`, or a `query` of ours. */
+  /** How the notice came: a `callback`, a `query` of ours, or a query for a line of a `bill`. */
   readonly source: string;
   readonly match: PaymentMatch;
   /** null when this notice is the first of its transaction, and when it names none. */
@@ -52,6 +52,9 @@ export interface PaymentIntervention {
   readonly mismatches: readonly Mismatch[];
 }
 
+/** How Oncepay learnt of a payment, for the history of its order. */
+type PaymentCause = 'payment_notice' | 'payment_found_by_query' | 'payment_found_in_bill';
+
 /** All that is written for a payment, besides the row of a transaction that is new. */
 export type PaymentPlan =
   /** Nothing: the notice carries no money, or nothing new. */
@@ -65,7 +68,7 @@ export type PaymentPlan =
       /** `reopened`: its row was rejected before, and counts as the order's payment from now on. */
       readonly transaction: 'new' | 'reopened';
       readonly to: 'paid' | 'paid_late';
-      readonly cause: 'payment_notice' | 'payment_found_by_query';
+      readonly cause: PaymentCause;
       readonly next: NextStep;
     }
   /** The order stays as it is; the next step says what becomes of the money. */
@@ -118,12 +121,18 @@ function decideUnclear({ source, queried }: PaymentFacts, { lacks }: UnclearPaym
   return contradicts('reconciliation', []);
 }
 
+/** The cause in the order's history, where no callback reported the payment. */
+const CAUSES: Readonly<Record<string, PaymentCause>> = {
+  query: 'payment_found_by_query',
+  bill: 'payment_found_in_bill',
+};
+
 function payOrder(
   { source, latePayment }: PaymentFacts,
   { to, attention }: FittingPayment,
   transaction: 'new' | 'reopened',
 ): PaymentPlan {
-  const cause = source === 'query' ? 'payment_found_by_query' : 'payment_notice';
+  const cause = CAUSES[source] ?? 'payment_notice';
   const next = nextAfterPayment(attention, latePayment);
   return { kind: 'pay_order', verdict: 'applied', transaction, to, cause, next };
 }

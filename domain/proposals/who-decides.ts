@@ -6,7 +6,7 @@ import {
   type InterventionReason,
   type INTERVENTIONS,
 } from '../interventions/reasons';
-import type { UNREADABLE_VALUE } from '../interventions/subjects';
+import { parseSubject, type UNREADABLE_VALUE } from '../interventions/subjects';
 import type { InvariantKind } from '../patrol/findings';
 import type { RetryOperation } from '../retries/retry-policy';
 import type { RuntimeSettingName } from '../settings/runtime-settings';
@@ -42,6 +42,8 @@ export const OPERATIONS: Readonly<Record<string, WhoDecides>> = {
   putSetting: 'two persons',
   approveProposal: 'two persons',
   withdrawProposal: 'one person',
+  // It compares, and books only what WeChat reports of payments and refunds that took place.
+  reconcile: 'one person',
 };
 
 /**
@@ -94,8 +96,12 @@ const INVARIANTS: Readonly<Record<InvariantKind | typeof UNREADABLE_VALUE, 'mone
   unreadable_value: 'other',
 };
 
-/** True for an intervention about money; the subject of an `invariant` begins with its kind. */
+/**
+ * True for an intervention about money. The subject of an `invariant` begins with its kind; a bill
+ * that could not be had, or is wrong itself, moved nothing.
+ */
 export function isAboutMoney(reason: string, subject: string): boolean {
+  if (parseSubject(subject).kind === 'bill') return false;
   if (reason !== 'invariant') return true;
   const kinds: Readonly<Record<string, 'money' | 'other'>> = INVARIANTS;
   return kinds[subject.slice(0, subject.indexOf(':'))] !== 'other';
@@ -138,6 +144,7 @@ export const SETTINGS: Readonly<Record<RuntimeSettingName, ChangeRule>> = {
   two_person_day_fen: 'widening',
   merchant_refund_max_fen: 'widening',
   merchant_refund_day_fen: 'widening',
+  reconcile_foreign_prefixes: 'widening',
 };
 
 /** Each retry policy. */
@@ -150,6 +157,7 @@ export const RETRY_POLICIES: Readonly<Record<RetryOperation, Exclude<ChangeRule,
   'wechat.sharing': 'any change',
   'wechat.sharing_query': 'any change',
   'wechat.return': 'free',
+  'wechat.bill': 'free',
   'inventory.stock': 'free',
   'fulfilment.points': 'free',
   'fulfilment.sales': 'free',

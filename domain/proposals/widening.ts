@@ -19,6 +19,11 @@ const isLess: Compare<number> = (before, after) => after < before;
 const isLooserLimit: Compare<number> = (before, after) =>
   before !== 0 && (after === 0 || after > before);
 
+/** True when a number becomes foreign that no prefix named before. */
+function hidesMore(before: readonly string[], after: readonly string[]): boolean {
+  return after.some((prefix) => !before.some((one) => prefix.startsWith(one)));
+}
+
 /** When a setting that {@link SETTINGS} calls `widening` allows more than before. */
 const WIDENS: Widens = {
   query_schedule: (before, after) =>
@@ -33,6 +38,7 @@ const WIDENS: Widens = {
   two_person_day_fen: isMore,
   merchant_refund_max_fen: isLooserLimit,
   merchant_refund_day_fen: isLooserLimit,
+  reconcile_foreign_prefixes: hidesMore,
 };
 
 /**

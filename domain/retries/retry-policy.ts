@@ -27,6 +27,7 @@ export const RETRY_OPERATIONS = [
   'wechat.sharing',
   'wechat.sharing_query',
   'wechat.return',
+  'wechat.bill',
   'database.read',
   'database.write',
   'inventory.stock',
@@ -176,6 +177,13 @@ export const DEFAULT_POLICIES: Readonly<Record<RetryOperation, RetryPolicy>> = {
     { baseDelayMs: 2 * SECOND, maxDelayMs: 5 * MINUTE, maxAttempts: 30 },
     ['RULE_LIMIT'],
     ['WECHAT_REFUSED', 'OUT_TRADE_NO_USED'],
+  ),
+  // WeChat makes a bill within minutes or hours: an attempt that it is not ready for waits the
+  // longest delay, and spends no budget. Downloads that broke off take up to seven hours.
+  'wechat.bill': wechat(
+    { baseDelayMs: 30 * SECOND, maxDelayMs: 30 * MINUTE, maxAttempts: 20 },
+    ['RULE_LIMIT', 'NOT_ENOUGH'],
+    ['WECHAT_REFUSED'],
   ),
   'database.read': DATABASE,
   'database.write': DATABASE,

@@ -24,6 +24,8 @@ export interface RuntimeOverrides {
   readonly merchant_refund_max_fen?: number;
   /** The most that a client refunds with merchant keys in 24 hours, in fen; 0 is no limit. */
   readonly merchant_refund_day_fen?: number;
+  /** Order numbers of a bill that begin so belong to other systems. */
+  readonly reconcile_foreign_prefixes?: readonly string[];
 }
 
 export type RuntimeSettingName = keyof RuntimeOverrides;
@@ -44,6 +46,7 @@ export const RUNTIME_SETTING_NAMES = [
   'two_person_day_fen',
   'merchant_refund_max_fen',
   'merchant_refund_day_fen',
+  'reconcile_foreign_prefixes',
 ] as const satisfies readonly RuntimeSettingName[];
 
 /** A payment that comes after the close is refunded automatically, or a person decides (`ask`). */

@@ -2,7 +2,12 @@
 // Sandbox: deterministic only.
 import { parseOrderNumber } from '../orders/order-number';
 import { TASK_QUEUES } from './task-queues';
-import { orderWorkflowId, refundWorkflowId, sharingWorkflowId } from './workflow-ids';
+import {
+  orderWorkflowId,
+  reconciliationWorkflowId,
+  refundWorkflowId,
+  sharingWorkflowId,
+} from './workflow-ids';
 
 /**
  * The start options of an order's run. Any number of starts make one run (P5); its only argument is
@@ -37,6 +42,17 @@ export function sharingRunStart(outOrderNo: string) {
     args: [outOrderNo] as [string],
     workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
     staticSummary: `Profit sharing ${outOrderNo}`,
+  };
+}
+
+/** The start options of the run that reconciles a day. */
+export function reconciliationRunStart(billDate: string) {
+  return {
+    workflowId: reconciliationWorkflowId(billDate),
+    taskQueue: TASK_QUEUES.orders,
+    args: [billDate] as [string],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
+    staticSummary: `Reconciliation of ${billDate}`,
   };
 }
 

@@ -6,6 +6,8 @@ export const ORDER_WORKFLOW_TYPE = 'orderWorkflow';
 export const REFUND_WORKFLOW_TYPE = 'refundWorkflow';
 export const SHARING_WORKFLOW_TYPE = 'profitSharingWorkflow';
 export const PATROL_WORKFLOW_TYPE = 'patrolWorkflow';
+export const RECONCILIATION_WORKFLOW_TYPE = 'reconciliationWorkflow';
+export const RECONCILIATION_STARTER_TYPE = 'reconciliationStarter';
 
 /** Temporal's name of the signal that wakes a run, which then reads its rows. */
 export const NOTICE_SIGNAL = 'notice';
@@ -23,6 +25,11 @@ export function refundWorkflowId(outRefundNo: string): string {
 /** The id of the run of one profit sharing, or of one unfreeze. */
 export function sharingWorkflowId(outOrderNo: string): string {
   return `sharing/${outOrderNo}`;
+}
+
+/** The id of the run that reconciles a day. */
+export function reconciliationWorkflowId(billDate: string): string {
+  return `reconciliation/${billDate}`;
 }
 
 /** The id of the update that names a resolution to a run, so that a double click is one update. */
@@ -53,8 +60,9 @@ function afterEnded(id: string, ended: number): string {
 
 /**
  * The id of an outbound delivery, the same at every attempt, so that the receiver can drop repeats.
- * @param number the number of the refund or sharing, for their events
+ * @param subject the order number, or the day of a reconciliation
+ * @param number the number of the refund or sharing, or of the day's run, for their events
  */
-export function deliveryId(outTradeNo: string, event: string, number?: string): string {
-  return [outTradeNo, event, ...(number === undefined ? [] : [number])].join(':');
+export function deliveryId(subject: string, event: string, number?: string): string {
+  return [subject, event, ...(number === undefined ? [] : [number])].join(':');
 }

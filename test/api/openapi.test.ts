@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { WEBHOOK_EVENT_NAMES } from '../../domain/outbound/webhook-events';
 import { ERRORS } from '../../domain/error-catalogue';
+import { addDays, billDateAt } from '../../domain/reconciliation/bill-days';
 import { REFUND_ORIGINS } from '../../domain/refunds/refund-state';
 import { receiver, SHARING_ENV, untilSharing } from '../e2e/support/sharing';
 import { orderBody, someUser, startTestOncepay, type TestOncepay } from '../support/oncepay';
@@ -242,6 +243,17 @@ test('replies for settings, policies, patrol and log have the documented fields'
   await expectReply(200, 'GET', '/v1/proposals');
   await expectReply(200, 'GET', '/v1/patrol/runs?limit=1');
   await expectReply(200, 'GET', '/v1/callback-deliveries?limit=1');
+});
+
+test('replies for reconciliations have the documented fields', async () => {
+  const day = addDays(billDateAt(Date.now()), -2);
+  await expectReply(202, 'POST', '/v1/reconciliations', { bill_date: day });
+  await until('the day is reconciled', async () => {
+    const view = await expectReply(200, 'GET', `/v1/reconciliations/${day}`);
+    return (view as { status: string }).status === 'done' || null;
+  });
+  await expectReply(200, 'GET', '/v1/reconciliations');
+  await expectReply(200, 'GET', `/v1/reconciliations/${day}/differences`);
 });
 
 test.each([

@@ -10,6 +10,7 @@ shareOncepay(
     settings: () => jest.requireActual('./settings/routes.cases'),
     'retry policies': () => jest.requireActual('./retries/routes.cases'),
     receivers: () => jest.requireActual('./sharing/receivers.cases'),
+    reconciliations: () => jest.requireActual('./reconciliations/routes.cases'),
     proposals: () => jest.requireActual('./proposals/routes.cases'),
     products: () => jest.requireActual('./products/routes.cases'),
     points: () => jest.requireActual('./products/points.cases'),

@@ -8,5 +8,7 @@ shareOncepay(
     'resolutions that runs carry out': () =>
       jest.requireActual('./interventions/carry-out-resolutions.cases'),
     'refunds that WeChat works on': () => jest.requireActual('./refunds/refund-waiting.cases'),
+    // The bill has the trades of all cases, so these come last.
+    reconciliation: () => jest.requireActual('./reconciliation/reconciliation.cases'),
   },
 );

@@ -1,5 +1,6 @@
 // Scenarios for the recordings: interventions, refunds and the patrol on bad days.
-import { refundWorkflowId } from '../../domain/temporal/workflow-ids';
+import { addDays, billDateAt } from '../../domain/reconciliation/bill-days';
+import { reconciliationWorkflowId, refundWorkflowId } from '../../domain/temporal/workflow-ids';
 import { resolve, lateOrder, orderOf, setPolicy, untilOpened } from '../e2e/support/interventions';
 import { requestRefund, paidOrder } from '../e2e/support/refunds';
 import type { TestOncepay } from '../support/oncepay';
@@ -154,4 +155,15 @@ export async function patrolled(oncepay: TestOncepay): Promise<PlayedRun> {
     workflowId: started.workflowId,
     runId: started.firstExecutionRunId,
   });
+}
+
+/** A day without trades; its bill is ready at any time of today. */
+export async function reconciled(oncepay: TestOncepay): Promise<PlayedRun> {
+  const day = addDays(billDateAt(Date.now()), -2);
+  await oncepay.call('POST', '/v1/reconciliations', { body: { bill_date: day } });
+  await until('the day is reconciled', async () => {
+    const { body } = await oncepay.call('GET', `/v1/reconciliations/${day}`);
+    return (body as { status: string }).status === 'done' || null;
+  });
+  return ended(oncepay, await latestRun(oncepay, reconciliationWorkflowId(day)));
 }

@@ -4,6 +4,7 @@ import { sleep } from '@temporalio/workflow';
 import { orderWorkflow as realOrder } from '../../workflows/order-workflow';
 import { patrolWorkflow as realPatrol } from '../../workflows/patrol-workflow';
 import { profitSharingWorkflow as realSharing } from '../../workflows/profit-sharing-workflow';
+import * as reconciliation from '../../workflows/reconciliation-workflow';
 import { refundWorkflow as realRefund } from '../../workflows/refund-workflow';
 
 /** A careless change of a released workflow; the replay check must refuse it. */
@@ -18,3 +19,4 @@ export const orderWorkflow = changed(realOrder);
 export const refundWorkflow = changed(realRefund);
 export const patrolWorkflow = changed(realPatrol);
 export const profitSharingWorkflow = changed(realSharing);
+export const reconciliationWorkflow = changed(reconciliation.reconciliationWorkflow);

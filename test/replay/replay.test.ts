@@ -40,7 +40,7 @@ test.each(recordings)(
   ({ text }) => {
     // The id of a patrol (our name and a time) looks like an openid.
     const clear = clearText(text).replaceAll(/oncepay-patrol-[\dT-]+/g, 'oncepay-patrol');
-    expect(clear).toMatch(/(order|refund|profitSharing|patrol)Workflow/);
+    expect(clear).toMatch(/(order|refund|profitSharing|patrol|reconciliation)Workflow/);
     expect(clear).not.toMatch(/openid|user_?id|client_?ip|payer/i);
     // A WeChat openid: `o` and 27 characters.
     expect(clear).not.toMatch(/\bo[\w-]{27}\b/);

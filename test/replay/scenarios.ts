@@ -80,6 +80,7 @@ export const SCENARIOS: readonly Scenario[] = [
   scenario('sharing-given-up', moneyShared.sharingGivenUp),
   scenario('rest-unfrozen', moneyShared.restUnfrozen),
   scenario('shared-refunded', moneyShared.sharedRefunded, true),
+  scenario('reconciled', badDays.reconciled),
 ];
 
 async function endedLatest(oncepay: TestOncepay, outTradeNo: string): Promise<PlayedRun> {

@@ -45,6 +45,7 @@ function start(take: (id: string) => Promise<void>) {
     ensureOrderRun: nothing,
     ensureRefundRun: nothing,
     ensureSharingRun: nothing,
+    ensureReconciliationRun: nothing,
     wakeSharing: nothing,
     wakeForResolution: nothing,
   };
@@ -69,6 +70,7 @@ function start(take: (id: string) => Promise<void>) {
   });
   const sweep = createSweep({
     overdue: database.overdue,
+    reconciliations: database.reconciliations,
     runs,
     breaker,
     outages,

@@ -47,6 +47,15 @@ const OPERATIONS: [string, string, RoleName[], number][] = [
   ['POST', '/v1/receivers', ['admin'], 400],
   ['GET', '/v1/receivers', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['DELETE', '/v1/receivers/nothing', ['admin'], 400],
+  ['POST', '/v1/reconciliations', ['operator', 'admin'], 400],
+  ['GET', '/v1/reconciliations', ['merchant', 'operator', 'admin', 'viewer'], 200],
+  ['GET', '/v1/reconciliations/nothing', ['merchant', 'operator', 'admin', 'viewer'], 400],
+  [
+    'GET',
+    '/v1/reconciliations/nothing/differences',
+    ['merchant', 'operator', 'admin', 'viewer'],
+    400,
+  ],
   ['GET', '/v1/patrol/runs', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/retry-policies', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/retry-policies/wechat.prepay', ['merchant', 'operator', 'admin', 'viewer'], 200],
@@ -99,6 +108,7 @@ test('every documented operation is in the table of roles', async () => {
       .replace('/interventions/nothing', '/interventions/{id}')
       .replace('/receivers/nothing', '/receivers/{id}')
       .replace('/proposals/nothing', '/proposals/{id}')
+      .replace('/reconciliations/nothing', '/reconciliations/{bill_date}')
       .replace('/nothing', '/{sku}')
       .replace('/nobody', '/{user_id}')
       .replace('/wechat.prepay', '/{operation}')

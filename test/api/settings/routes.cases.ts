@@ -33,6 +33,7 @@ test('a setting without an override has the value of the environment or the defa
       { name: 'two_person_day_fen', value: '1000000', source: 'default', ...nobody },
       { name: 'merchant_refund_max_fen', value: '0', source: 'default', ...nobody },
       { name: 'merchant_refund_day_fen', value: '0', source: 'default', ...nobody },
+      { name: 'reconcile_foreign_prefixes', value: '', source: 'default', ...nobody },
     ],
   });
 });

@@ -51,6 +51,11 @@ test('old rows are purged; younger ones, money, orders and the audit log stay', 
       FROM unnest(ARRAY[29, 31]) days`,
   );
   await patrol.sql.query(
+    `INSERT INTO reconciliation_lines (bill_date, line, kind, is_foreign)
+     SELECT to_char(now() - days * interval '1 day', 'YYYY-MM-DD'), 1, 'payment', false
+      FROM unnest(ARRAY[89, 92]) days`,
+  );
+  await patrol.sql.query(
     `INSERT INTO patrol_runs (id, started_at, finished_at, findings)
      SELECT gen_random_uuid(), now() - days * interval '1 day', now(), '{}'
       FROM unnest(ARRAY[95, 92, 91]) days`,
@@ -63,6 +68,7 @@ test('old rows are purged; younger ones, money, orders and the audit log stay', 
     retry_budget_purged: 1,
     // The last report says where the patrol stopped, however old it is.
     patrol_report_purged: 2,
+    bill_line_purged: 1,
   });
   expect(
     await rowsOf(

@@ -59,6 +59,7 @@ export async function startTestPatrol(): Promise<TestPatrol> {
       const isNews = await database.dependencies.mark(name, state, facts, now());
       if (isNews) outages.push(`${name} ${state}`);
     },
+    isReconciling: true,
     now,
   });
   const patrol: TestPatrol = {

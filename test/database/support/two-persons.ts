@@ -23,6 +23,7 @@ export const INHERITED: InheritedSettings = {
   late_payment: DEFAULT_LATE_PAYMENT,
   ...DEFAULT_KEPT_MS,
   two_person_fen: 100_000,
+  reconcile_foreign_prefixes: [],
 };
 
 export const admin = (name: string) => ({ name, role: 'admin' });

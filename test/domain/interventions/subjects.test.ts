@@ -20,6 +20,7 @@ const STORED: readonly (readonly [SubjectKind, string, string])[] = [
   ['delivery', 'evt-1', 'delivery:evt-1'],
   ['refund', 'op_4200', 'refund:op_4200'],
   ['sharing', 'P-1', 'sharing:P-1'],
+  ['bill', '2026-11-30', 'bill:2026-11-30'],
 ];
 
 test.each(STORED)('a %s with the id %s is stored as %s', (kind, id, text) => {

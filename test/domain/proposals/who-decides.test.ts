@@ -74,6 +74,7 @@ test('what the design lists needs two persons, and nothing else does', () => {
     'two_person_day_fen',
     'merchant_refund_max_fen',
     'merchant_refund_day_fen',
+    'reconcile_foreign_prefixes',
   ]);
   expect(two(RETRY_POLICIES, 'free')).toEqual([
     'wechat.refund',

@@ -21,6 +21,7 @@ const INHERITED: InheritedSettings = {
   late_payment: 'refund',
   ...DEFAULT_KEPT_MS,
   two_person_fen: 100_000,
+  reconcile_foreign_prefixes: [],
 };
 
 const widened = (before: RuntimeOverrides, after: RuntimeOverrides) =>
@@ -49,6 +50,14 @@ test.each<[RuntimeSettingName, RuntimeOverrides, RuntimeOverrides, boolean]>([
   ['merchant_refund_max_fen', { merchant_refund_max_fen: 5 }, { merchant_refund_max_fen: 0 }, true],
   ['merchant_refund_max_fen', { merchant_refund_max_fen: 5 }, {}, true],
   ['merchant_refund_day_fen', { merchant_refund_day_fen: 5 }, {}, true],
+  ['reconcile_foreign_prefixes', {}, { reconcile_foreign_prefixes: ['POS'] }, true],
+  [
+    'reconcile_foreign_prefixes',
+    { reconcile_foreign_prefixes: ['POS'] },
+    { reconcile_foreign_prefixes: ['POS-1'] },
+    false,
+  ],
+  ['reconcile_foreign_prefixes', { reconcile_foreign_prefixes: ['POS'] }, {}, false],
   ['keep_idempotency_keys', {}, { keep_idempotency_keys: DAY_MS }, true],
   ['keep_callback_bodies', {}, { keep_callback_bodies: 89 * DAY_MS }, true],
   ['keep_delivery_logs', {}, { keep_delivery_logs: 31 * DAY_MS }, false],
