@@ -55,8 +55,8 @@ export async function openUnlessDismissed(tx: Tx, entry: NewIntervention): Promi
   const quietSince = new Date(now.getTime() - DISMISSED_FOR_MS);
   const [known] = await tx.$queryRaw<{ id: string }[]>`
     SELECT id::text FROM interventions
-    WHERE out_trade_no IS NOT DISTINCT FROM ${outTradeNo} AND reason = ${reason}
-      AND subject = ${subject} AND (status = 'open' OR (resolution = 'dismiss' AND resolved_at > ${quietSince}
+    WHERE out_trade_no = ${outTradeNo} AND reason = ${reason} AND subject = ${subject}
+      AND (status = 'open' OR (resolution = 'dismiss' AND resolved_at > ${quietSince}
         AND evidence = ${JSON.stringify(evidence)}::jsonb)) LIMIT 1`;
   return known ? false : openIntervention(tx, entry);
 }
