@@ -26,6 +26,7 @@ const ROOMS = [
   'config',
   'database/connections/describe-failure',
   'database/connections/limit-row-waits',
+  'database/encryption/decrypting-places',
   'database/encryption/field-encryption',
   'database/encryption/keyed-hash',
   'docker-compose',

@@ -2,8 +2,12 @@
 import express, { type Express, type Request, type Response } from 'express';
 import type { Logger } from '../config/logger';
 import { isRowHeld, isUnavailable } from '../database/core/classify-errors';
+import {
+  UnreadableValueError,
+  type UnreadableValues,
+} from '../database/encryption/unreadable-value';
 import { CALLBACK_PATH } from './admission/admission';
-import { holdPlace } from './admission/places';
+import { awaitBody, holdPlace } from './admission/places';
 import type { createAuthentication } from './http/auth';
 import { requireRole } from './http/auth';
 import { readJsonBody } from './body/json-body';
@@ -23,6 +27,8 @@ export interface AppDeps {
   /** The checks of `/readyz`; ready means that callbacks can be accepted. */
   readonly readiness: () => Promise<{ readonly ready: boolean; readonly checks: object }>;
   readonly metrics: Metrics;
+  /** Takes notice of a value that no encryption key decrypts. */
+  readonly unreadable: Pick<UnreadableValues, 'report'>;
   readonly logger: Logger;
 }
 
@@ -114,7 +120,7 @@ function register(app: Express, deps: AppDeps, operation: Operation): void {
       caller,
       params: request.params,
       query: request.query,
-      readBody: () => bodyOf(request, operation),
+      readBody: () => awaitBody(bodyOf(request, operation)),
       header: (name) => request.get(name),
     });
     send(response, reply);
@@ -166,6 +172,14 @@ function toApiError(deps: AppDeps, error: unknown, request: Request): ApiError {
     return new ApiError(
       'VALIDATION_ERROR',
       'The path or query of the request is not well-formed; check its percent-encoding',
+    );
+  }
+  if (error instanceof UnreadableValueError) {
+    deps.unreadable.report(error);
+    return new ApiError(
+      'TEMPORARY_FAILURE',
+      'Oncepay lacks the key of a stored value that this request needs, and nothing was done; an ' +
+        'intervention names the key. Send the same request again once the operator has added it',
     );
   }
   if (isRowHeld(error)) {

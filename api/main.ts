@@ -45,9 +45,9 @@ import { refundApproval, refundOperations } from './refunds/routes';
 import { retryPolicyApproval, retryPolicyOperations } from './retries/routes';
 import { settingApproval, settingOperations } from './settings/routes';
 import { ApiError } from './http/problem';
-import { listen, stopListening } from './http/server';
+import { listen } from './http/server';
 import { connectTemporal } from './temporal/connection';
-import { openConfigured } from './open-database';
+import { loggedEvents, openConfigured } from './open-database';
 import { createOrderRuns, type OrderRuns } from './temporal/order-runs';
 import { createPatrolSchedule } from './temporal/patrol-schedule';
 import { createWakeOrLeaveToSweep } from './temporal/wake-later';
@@ -58,13 +58,13 @@ const CERTIFICATE_REFRESH_MS = 12 * 3_600_000;
 /** Makes the parts of the api; `end` stops them. */
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
-  const onIdleError = (error: Error) => logger.warn({ err: error }, 'database.connection_lost');
-  const database = openConfigured(settings, { onIdleError, lockTimeoutMs: LOCK_TIMEOUT_MS });
+  const events = loggedEvents(logger);
+  const database = openConfigured(settings, { ...events, lockTimeoutMs: LOCK_TIMEOUT_MS });
   const inbox = createInboxWriter({
     url: settings.databaseUrl,
     encryptionKeys: settings.encryptionKeys,
     hashKey: settings.hashKey,
-    onIdleError,
+    onIdleError: events.onIdleError,
   });
   const wechatpay = createWechatPayClient({
     ...settings.wechatpay,
@@ -104,6 +104,7 @@ function compose(settings: Settings, logger: Logger) {
       : null,
     readiness: composeReadiness({ settings, database, temporal, now }),
     metrics,
+    unreadable: database.unreadable,
     logger,
   });
   const stopFindings = logFindings(settings, database, logger);
@@ -296,8 +297,7 @@ async function main(): Promise<void> {
   const { app, wechatpay } = parts;
   const authenticate = createAuthentication(settings.apiKeys);
   const admission = createAdmission((request) => nameOfKey(authenticate, request));
-  const server = await listen(admission.wrap(app), settings);
-  admission.takeOver(server);
+  const listening = await listen(app, settings, admission);
   logger.info({ port: settings.port, roles: [...settings.apiRoles] }, 'api.listening');
   void wechatpay.warmUp();
   const refresh = setInterval(() => void wechatpay.refreshCertificates(), CERTIFICATE_REFRESH_MS);
@@ -306,7 +306,7 @@ async function main(): Promise<void> {
   const stop = async () => {
     logger.info('api.stopping');
     clearInterval(refresh);
-    await stopListening(server);
+    await listening.stop();
     await parts.end();
     logger.info('api.stopped');
   };

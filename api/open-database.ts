@@ -1,4 +1,5 @@
 // Opens the database as the settings say, for the api and for the worker.
+import type { Logger } from '../config/logger';
 import type { Settings } from '../config/settings';
 import { openDatabase, type Database, type DatabaseOptions } from '../database/database';
 
@@ -8,7 +9,7 @@ import { openDatabase, type Database, type DatabaseOptions } from '../database/d
  */
 export function openConfigured(
   settings: Settings,
-  own: Pick<DatabaseOptions, 'onIdleError' | 'lockTimeoutMs'> = {},
+  own: Pick<DatabaseOptions, 'onIdleError' | 'logUnreadable' | 'lockTimeoutMs' | 'onHeldRow'> = {},
 ): Database {
   return openDatabase({
     url: settings.databaseUrl,
@@ -20,3 +21,10 @@ export function openConfigured(
     ...own,
   });
 }
+
+/** Writes into the log what happens to the connections and to unreadable values. */
+export const loggedEvents = (logger: Pick<Logger, 'warn' | 'error'>) =>
+  ({
+    onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
+    logUnreadable: (ids, event) => logger.error(ids, event),
+  }) satisfies Partial<DatabaseOptions>;

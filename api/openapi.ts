@@ -24,6 +24,7 @@ const PROBLEMS: Readonly<Record<number, string>> = {
   400: 'The request is not valid: `errors` names the fields',
   401: 'The API key is missing or unknown',
   403: 'The role of the API key does not allow this call',
+  429: 'Too many requests of this caller are under way: send it again after `Retry-After` seconds',
   503: 'Temporarily unavailable: send the same request again',
 };
 
@@ -128,7 +129,7 @@ function responses(operation: Operation): object {
   ]);
   const bad = Object.entries(PROBLEMS).map(([status, description]) => [
     status,
-    { description, content: problemContent() },
+    { description, ...headersOf(Number(status)), content: problemContent() },
   ]);
   return Object.fromEntries([...bad, ...good]) as object;
 }
@@ -138,6 +139,9 @@ function contentOf({ reply, csv }: Operation, status: number): object | undefine
   const table = csv === true ? { 'text/csv': { schema: { type: 'string' } } } : {};
   return { content: { 'application/json': { schema: toSchema(reply, 'output') }, ...table } };
 }
+
+const headersOf = (status: number) =>
+  status === 429 ? { headers: { 'Retry-After': { schema: { type: 'integer' } } } } : {};
 
 const problemContent = () => ({
   'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },

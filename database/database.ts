@@ -1,13 +1,14 @@
 // Opens the database and wires the functions of all its rooms.
 import { DEFAULT_SHARING, DEFAULT_TWO_PERSON_FEN } from '../domain/settings/runtime-settings';
 import { PrismaClient } from '../generated/prisma/client';
-import { createRowLimit } from './connections/limit-row-waits';
+import { createRowLimit, type RowLimitOptions } from './connections/limit-row-waits';
 import { modelAdapter } from './connections/model-adapter';
 import { openPool } from './connections/open-connections';
 import { createResolutions } from './resolutions/resolutions';
 import { createCallbackDeliveries } from './inbox/callback-log';
 import { createAnnouncements } from './interventions/announcements';
 import { createClosing } from './orders/close-order';
+import { isRowHeld } from './core/classify-errors';
 import type { DatabaseContext, SharingRules } from './core/context';
 import { createDeliveries } from './outbound/record-delivery-results';
 import { createDependencies } from './retries/mark-dependencies';
@@ -17,6 +18,7 @@ import { findMissingKeys } from './encryption/find-missing-keys';
 import { createEscalations } from './retries/escalate-operations';
 import { createHealth } from './migrations/check-health';
 import { createInbox } from './inbox/inbox-lag';
+import { createUnreadableReports, type LogUnreadable } from './interventions/report-unreadable';
 import { createInterventionList } from './interventions/list-interventions';
 import { createKeyedHash } from './encryption/keyed-hash';
 import { createNoticeApplication } from './inbox/apply-notices';
@@ -55,6 +57,8 @@ export interface DatabaseOptions {
    * until its own time limit.
    */
   readonly lockTimeoutMs?: number;
+  /** How work ends that finds no room on a row that others hold; `wait` when left out. */
+  readonly onHeldRow?: RowLimitOptions['onHeldRow'];
   /** True when a webhook of the shop is configured: only then webhook deliveries are written. */
   readonly webhooks: boolean;
   /** WeChat calls this URL about refunds of payments that belong to no order of ours. */
@@ -65,6 +69,8 @@ export interface DatabaseOptions {
   readonly twoPersonFen?: number;
   /** Called when an idle connection is lost; the pool replaces it. */
   readonly onIdleError?: (error: Error) => void;
+  /** Called once for each kind of value that no encryption key decrypts. */
+  readonly logUnreadable?: LogUnreadable;
 }
 
 /** Shorter than the 5 s after which the api replies that the database hangs. */
@@ -130,16 +136,9 @@ export function openDatabase(options: DatabaseOptions) {
     adapter: modelAdapter(pool, options.url),
     transactionOptions: { maxWait: TRANSACTION_WAIT_MS, timeout: TRANSACTION_TIMEOUT_MS },
   });
-  const context: DatabaseContext = {
-    prisma,
-    limitRows: createRowLimit(Math.max(1, Math.floor(maxConnections * PART_OF_ONE_ROW))),
-    cipher: createFieldCipher(options.encryptionKeys),
-    hash: createKeyedHash(options.hashKey),
-    webhooks: options.webhooks,
-    notifyUrl: options.notifyUrl,
-    sharing: options.sharing ?? DEFAULT_SHARING,
-    twoPersonFen: options.twoPersonFen ?? DEFAULT_TWO_PERSON_FEN,
-  };
+  const logError = options.logUnreadable ?? (() => undefined);
+  const unreadable = createUnreadableReports({ prisma, logError, now: Date.now });
+  const context = createContext(options, { prisma, unreadable, maxConnections });
   return {
     orders: { ...createOrderCreation(context), ...createOrderReading(context) },
     runs: createRunViews(context),
@@ -173,9 +172,34 @@ export function openDatabase(options: DatabaseOptions) {
     announcements: createAnnouncements(context),
     health: createHealth(pool),
     missingKeys: () => findMissingKeys(pool, options.encryptionKeys),
+    unreadable,
     async end(): Promise<void> {
+      await unreadable.settled();
       await prisma.$disconnect();
       for (const one of [pool, longPool]) if (!one.ended) await one.end();
     },
+  };
+}
+
+/** Makes the context that all rooms share. */
+function createContext(
+  options: DatabaseOptions,
+  parts: Pick<DatabaseContext, 'prisma' | 'unreadable'> & { readonly maxConnections: number },
+): DatabaseContext {
+  const { prisma, unreadable, maxConnections } = parts;
+  return {
+    prisma,
+    limitRows: createRowLimit({
+      most: Math.max(1, Math.floor(maxConnections * PART_OF_ONE_ROW)),
+      isRowHeld,
+      onHeldRow: options.onHeldRow ?? 'wait',
+    }),
+    cipher: createFieldCipher(options.encryptionKeys, unreadable.report),
+    unreadable,
+    hash: createKeyedHash(options.hashKey),
+    webhooks: options.webhooks,
+    notifyUrl: options.notifyUrl,
+    sharing: options.sharing ?? DEFAULT_SHARING,
+    twoPersonFen: options.twoPersonFen ?? DEFAULT_TWO_PERSON_FEN,
   };
 }

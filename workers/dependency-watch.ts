@@ -6,8 +6,8 @@ import { HEALTHY, looksDown, noteCall, signOf } from '../domain/retries/wechat-h
 import type { CallSubject } from '../providers/wechatpay/calls/calls';
 import type { WechatPayEvent } from '../providers/wechatpay/client';
 
-/** After so many failures in a row the database counts as down. */
-const DATABASE_DOWN_AFTER = 5;
+/** After so many failures the database is tried on a connection of its own. */
+const DATABASE_TRIED_AFTER = 5;
 
 /**
  * Watches every call to WeChat of this process. All processes share a row with WeChat's state; the
@@ -56,24 +56,48 @@ function numberOf(call: CallSubject): string {
   return 'outRefundNo' in call ? call.outRefundNo : call.outOrderNo;
 }
 
-/** Watches the database for this process alone: an outage of the database can't be stored in it. */
-export function createDatabaseWatch(deps: OutageDeps) {
+/**
+ * Watches the database for this process alone: an outage of the database can't be stored in it.
+ * Much work at once makes the waits for a free connection time out. That is no outage, so the
+ * database counts as down only when it can't be reached on a connection of its own either.
+ */
+export function createDatabaseWatch(
+  deps: OutageDeps & {
+    /** Tries a connection of its own. Never rejects. */
+    readonly isReachable: () => Promise<boolean>;
+  },
+) {
   let failures = 0;
+  let isDown = false;
+  let isTrying = false;
   const report = (state: DependencyState) => {
     reportOutage(deps, 'database', state, {}).catch((error: unknown) =>
       deps.logger.warn({ err: error }, 'alert.failed'),
     );
   };
+
+  async function tryDatabase(): Promise<void> {
+    const isReachable = await deps.isReachable();
+    if (isReachable) deps.logger.warn({ failures }, 'database.busy');
+    isTrying = false;
+    failures = 0;
+    isDown = !isReachable;
+    if (isDown) report('down');
+  }
+
   return {
     failed(): void {
       failures += 1;
-      if (failures === DATABASE_DOWN_AFTER) report('down');
+      if (isDown || isTrying || failures < DATABASE_TRIED_AFTER) return;
+      isTrying = true;
+      void tryDatabase();
     },
     succeeded(): void {
-      if (this.isDown()) report('up');
+      if (isDown) report('up');
+      isDown = false;
       failures = 0;
     },
-    isDown: (): boolean => failures >= DATABASE_DOWN_AFTER,
+    isDown: (): boolean => isDown,
   };
 }
 

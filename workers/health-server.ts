@@ -1,7 +1,6 @@
 // Serves a worker's health and metrics over HTTP.
-import type { Server } from 'node:http';
 import type { Registry } from 'prom-client';
-import { listen, type Address } from '../api/http/server';
+import { listen, type Address, type Listening } from '../api/http/server';
 
 /**
  * Starts the server. `/healthz`: the process lives. `/readyz`: it takes work. `/metrics`: its
@@ -12,7 +11,7 @@ export function startHealthServer(
   address: Address,
   ready: () => object | null,
   registry?: Registry,
-): Promise<Server> {
+): Promise<Listening> {
   return listen((request, response) => {
     const [path] = (request.url ?? '').split('?');
     if (registry && path === '/metrics') {

@@ -2,10 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { checkStart, isCheck, logFindings } from '../api/health/start-findings';
-import { stopListening } from '../api/http/server';
-import { openConfigured } from '../api/open-database';
+import { loggedEvents, openConfigured } from '../api/open-database';
 import { createRetryControl } from '../activities/retries/control';
 import { createRetryDecider } from '../activities/retries/decide-retry';
+import { WORKER_LOCK_TIMEOUT_MS } from '../database/connections/limit-row-waits';
+import { canReachDatabase } from '../database/connections/reach-database';
 import { createOutages } from '../database/retries/report-outages';
 import { createLogger, type Logger } from '../config/logger';
 import { loadSettings, ConfigurationError, type Settings } from '../config/settings';
@@ -36,14 +37,17 @@ const SEARCH_ATTRIBUTE_CHECK_MS = 10_000;
 function compose(settings: Settings, logger: Logger) {
   const now = Date.now;
   const database = openConfigured(settings, {
-    onIdleError: (error) => logger.warn({ err: error }, 'database.connection_lost'),
+    ...loggedEvents(logger),
+    lockTimeoutMs: WORKER_LOCK_TIMEOUT_MS,
+    onHeldRow: 'fail',
   });
   const alerts = createLoggedAlerts(logger);
   const watched = { alerts, logger, now };
   const { announcements, dependencies, proposals } = database;
   const outages = createOutages({ ...watched, dependencies });
   const control = createRetryControl({ database, now });
-  const databaseWatch = createDatabaseWatch(watched);
+  const isReachable = () => canReachDatabase(settings.databaseUrl);
+  const databaseWatch = createDatabaseWatch({ ...watched, isReachable });
   const metrics = createWorkerMetrics({
     wechatpay: () => control.wechatIsDown(),
     database: () => Promise.resolve(databaseWatch.isDown()),
@@ -131,7 +135,7 @@ async function main(): Promise<void> {
     await sleep(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => 'stopped');
   }
   stopFindings();
-  await stopListening(health);
+  await health.stop();
   await announcing;
   await Promise.all([wechatpay.end(), database.end()]);
   logger.info('worker.stopped');

@@ -1,6 +1,8 @@
 // Closes an order at WeChat.
 import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import type { CloseCause, RunView } from '../../domain/orders/run-view';
+import { isForeignPayment } from '../../domain/payments/match-payment';
+import type { PaymentNotice } from '../../domain/payments/notices';
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import { storeFoundPayment } from './store-found-payment';
 import { OperationFailure, retryIn } from '../retries/failures';
@@ -35,8 +37,8 @@ export async function closeAtWechat(
   const start = await database.closing.begin(outTradeNo, cause, now());
   if (start.kind === 'decided') return database.runs.load(outTradeNo);
   if (start.kind === 'paused') throw retryIn(PAUSED_RETRY_MS, 'NOT_YET', 'wechat.close');
-  const { merchantId, absentMeansClosedAtMs } = start;
-  const order = { outTradeNo, merchantId, absentMeansClosedAtMs };
+  const { merchantId, appId, absentMeansClosedAtMs } = start;
+  const order = { outTradeNo, merchantId, appId, absentMeansClosedAtMs };
   const before = await queryState(deps, order);
   if (before.kind === 'paid') return database.runs.load(outTradeNo);
   if (before.kind === 'closed') return database.closing.finish(outTradeNo, cause, now());
@@ -67,6 +69,7 @@ function waitMs(leftMs: number): number {
 interface Order {
   readonly outTradeNo: string;
   readonly merchantId: string;
+  readonly appId: string;
   readonly absentMeansClosedAtMs: number;
 }
 
@@ -82,10 +85,7 @@ async function queryState(deps: WechatActivityDeps, order: Order): Promise<State
   switch (notice.tradeState) {
     case 'SUCCESS':
     case 'REFUND':
-      // It is safe to close here: money of ours that still comes is late, and goes back.
-      if (await deps.database.queries.isDismissed(order.outTradeNo, notice.transactionId)) {
-        return { kind: 'closed' };
-      }
+      if (await isDismissedForeign(deps, order, notice)) return { kind: 'closed' };
       if (await storeFoundPayment(deps, { notice, raw }, order.merchantId)) return { kind: 'paid' };
       // The payment has a verdict already and did not pay this order. The retry budget bounds the
       // wait: when it is spent, an intervention is opened.
@@ -109,6 +109,20 @@ async function queryState(deps: WechatActivityDeps, order: Order): Promise<State
     case null:
       return { kind: 'unknown', reported: notice.reportedState };
   }
+}
+
+/**
+ * True for foreign money that a person dismissed. It is safe to close then: money of ours that
+ * still comes is late, and goes back. The same transaction with our appid is this order's payment.
+ */
+async function isDismissedForeign(
+  { database }: WechatActivityDeps,
+  order: Order,
+  notice: PaymentNotice,
+): Promise<boolean> {
+  const { outTradeNo } = order;
+  if (!isForeignPayment(order, notice)) return false;
+  return database.queries.isDismissed(outTradeNo, notice.transactionId);
 }
 
 /**

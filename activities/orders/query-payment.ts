@@ -3,6 +3,7 @@ import { WECHAT_SUBJECTS } from '../../domain/interventions/subjects';
 import { ERRORS } from '../../domain/error-catalogue';
 import type { WechatOutcome } from '../../providers/wechatpay/calls/outcome';
 import type { QueryActivities } from '../../workflows/activity-contract';
+import { isForeignPayment } from '../../domain/payments/match-payment';
 import { carriesMoney, type PaymentNotice } from '../../domain/payments/notices';
 import { queryForNotices, type NoticeQueryDeps } from './query-for-notices';
 import { storeFoundPayment } from './store-found-payment';
@@ -33,7 +34,7 @@ export function createQueryActivities(deps: QueryActivityDeps) {
       if (turn.kind === 'gone' || turn.kind === 'expired') return turn.kind;
       if (turn.kind === 'wait') throw retryIn(turn.delayMs, 'NOT_YET', 'wechat.query');
       const again = retryIn(turn.nextDelayMs, 'NOT_YET', 'wechat.query');
-      const { merchantId } = turn;
+      const { merchantId, appId } = turn;
       const outcome = await wechatpay.query({ outTradeNo, merchantId });
       if (outcome.kind !== 'ok') {
         throw failureOf(outcome, {
@@ -48,6 +49,11 @@ export function createQueryActivities(deps: QueryActivityDeps) {
         throw unknownState(notice, { outTradeNo, withinMs: turn.nextDelayMs });
       }
       if (!carriesMoney(notice.tradeState)) throw again;
+      // Foreign money that a person dismissed is no news; with our appid it is this order's.
+      const isForeign = isForeignPayment({ appId, merchantId }, notice);
+      if (isForeign && (await database.queries.isDismissed(outTradeNo, notice.transactionId))) {
+        throw again;
+      }
       if (await storeFoundPayment(deps, { notice, raw }, merchantId)) return 'found';
       throw again;
     },

@@ -152,7 +152,8 @@ function wake({ runs }: PatrolActivityDeps, kind: OverdueKind, row: OverdueRow):
 
 /**
  * False while a dependency is down, and when more rows are stuck than people can look at: the alert
- * of the outage takes the place of the interventions.
+ * of the outage takes the place of the interventions. After such an outage the first patrol opens
+ * none either: the last of the waiting runs go on within its interval.
  */
 async function mayOpenInterventions(
   { database, outage, now }: PatrolActivityDeps,
@@ -160,11 +161,12 @@ async function mayOpenInterventions(
 ): Promise<boolean> {
   const total = counts.reduce((sum, { stuck }) => sum + stuck, 0);
   if (await database.patrol.overdue.dependencyDown(now())) return false;
+  const wereTooMany = await database.patrol.overdue.wereTooMany();
   const tooMany = total > MAX_STUCK;
   // Each count ends one above the limit.
   const facts = Object.fromEntries(counts.map(({ kind, stuck }) => [kind, stuck]));
   await outage('workers_overdue', tooMany ? 'down' : 'up', facts);
-  return !tooMany;
+  return !tooMany && !wereTooMany;
 }
 
 /** Deletes the rows that are past the time their setting keeps them, some batches of each kind. */

@@ -1,7 +1,7 @@
 // Decides how a failed attempt of an activity ends: with another attempt, or with an intervention.
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { Database } from '../../database/database';
-import { isUnavailable } from '../../database/core/classify-errors';
+import { isRowHeld, isUnavailable } from '../../database/core/classify-errors';
 import {
   BUDGET_SPENT,
   delayAfterFailure,
@@ -39,21 +39,25 @@ export type RetryDecider = ReturnType<typeof createRetryDecider>;
  * next one on, also for an operation that has been retried for hours.
  */
 export function createRetryDecider(deps: RetryDeciderDeps) {
-  const away = (activity: string) => {
-    const isKnown = deps.onDatabaseAway();
+  const later = (activity: string, isKnown: boolean) => {
     const delayMs = DATABASE_RETRY_MS.base + DATABASE_RETRY_MS.spread * deps.random();
     return again(`${activity}: TEMPORARY_FAILURE`, 'TEMPORARY_FAILURE', { delayMs, isKnown });
+  };
+  const unavailable = (error: unknown, { activity, number }: Attempt) => {
+    if (!isRowHeld(error)) return later(activity, deps.onDatabaseAway());
+    deps.log('retry.row_held', { activity, number });
+    return later(activity, true);
   };
 
   /** @returns the error that the attempt has to end with */
   return async (error: unknown, attempt: Attempt): Promise<unknown> => {
     const classified = classify(error, attempt);
     if (classified.kind === 'as_it_is') return error;
-    if (classified.kind === 'database_away') return away(attempt.activity);
+    if (classified.kind === 'unavailable') return unavailable(error, attempt);
     try {
       return await decideAll(deps, classified.failures, attempt);
     } catch (fault) {
-      if (isUnavailable(fault)) return away(attempt.activity);
+      if (isUnavailable(fault)) return unavailable(fault, attempt);
       // Temporal's static policy sets the delay; the decider decides about the next attempt again.
       deps.log('retry.undecided', { activity: attempt.activity, number: attempt.number });
       return fault;
@@ -90,7 +94,7 @@ async function decideOne(
   failure: FailedOperation,
   { attempt }: Attempt,
 ): Promise<RetryDecision> {
-  const { operation, number, subject, code, evidence, afterSpent } = failure;
+  const { operation, number, subject, code, evidence, unreadable, afterSpent } = failure;
   const { control, database, now, random } = deps;
   const policy = await control.policy(operation);
   if (operation.startsWith('wechat.') && isOutageCode(code) && (await control.wechatIsDown())) {
@@ -107,7 +111,8 @@ async function decideOne(
     deps.log('retry.given_up', { operation, number, subject, code, attempts });
     return { kind: 'spent', hasOpened: true, attempts };
   }
-  const result = await database.escalations.escalate({ ...key, code, attempts, evidence }, now());
+  const escalation = { ...key, code, attempts, evidence, unreadable };
+  const result = await database.escalations.escalate(escalation, now());
   deps.log('retry.spent', { operation, number, subject, code, attempts, result });
   if (result === 'open' && afterSpent) {
     return { kind: 'again', delayMs: afterSpent.delayMs, attempts };

@@ -1,6 +1,7 @@
 // The errors by which activities report failed operations.
 import { ApplicationFailure } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
+import type { UnreadableValueError } from '../../database/encryption/unreadable-value';
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
 
@@ -37,6 +38,8 @@ export interface FailedOperation {
   readonly subject: string;
   readonly code: ErrorCode;
   readonly evidence: FailureEvidence;
+  /** The value that can't be decrypted, where that is why it failed. */
+  readonly unreadable?: UnreadableValueError;
   /** Failed attempts, this one included, where a row counts them; else the decider counts them. */
   readonly attempts?: number;
   /** Called with the decision before the attempt ends, to store its time in a row. */

@@ -1,6 +1,7 @@
 // Admits requests: callbacks at once, all others in line, and ends connections that may not stay.
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { ApiError, sendProblem } from '../http/problem';
+import type { Gate } from '../http/server';
 import { createKeptConnections } from './kept-connections';
 import { createLines, KEY_LIMITS } from './lines';
 import { createLoopLoad } from './loop-load';
@@ -16,21 +17,13 @@ const RETRY_AFTER_SECONDS = 1;
 /** The body of a request that will be refused is dropped up to these limits before the reply. */
 const MAX_DROPPED = { bytes: 64 * 1024, ms: 1_000 };
 
-/** Admits the requests of a server. */
-export interface Admission {
-  /** Wraps what serves the requests. */
-  readonly wrap: (listener: RequestListener) => RequestListener;
-  /** Takes over the connections of a server. Call it before the first connection. */
-  readonly takeOver: (server: Server) => void;
-}
-
 /**
  * Makes the admission. Callbacks go on at once: their handler refuses those without a good
  * signature. All other requests wait in the line of their API key, or in the one line of those
  * without a valid key, and get 429 when it is full.
  * @param keyOf the name of the API key that a request was sent with; null without a valid one
  */
-export function createAdmission(keyOf: (request: IncomingMessage) => string | null): Admission {
+export function createAdmission(keyOf: (request: IncomingMessage) => string | null): Gate {
   const oneAtATime = createOneAtATime();
   const connections = createKeptConnections();
   const lines = createLines(() => load.maxAtWork());

@@ -1,6 +1,7 @@
 // Serves one request of a connection at a time: pipelined ones wait in the socket.
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Gate } from '../http/server';
 
 /**
  * Bytes that Node's parser gets at once. A chunk of 64 KiB holds thousands of small requests, which
@@ -17,20 +18,12 @@ interface Connection {
   pausing: boolean;
 }
 
-/** Serves one request of each connection at a time. */
-export interface OneAtATime {
-  /** Wraps what serves the requests. */
-  readonly wrap: (listener: RequestListener) => RequestListener;
-  /** Takes over the data of a server's connections. Call it before the first connection. */
-  readonly takeOver: (server: Server) => void;
-}
-
 /**
  * Makes both halves. Node itself serves pipelined requests all at once: it parses what has arrived
  * and calls the listener for each. Here the parser gets the bytes of a request when the one before
  * it has its reply; the rest goes back into the socket, which is paused, so that the sender waits.
  */
-export function createOneAtATime(): OneAtATime {
+export function createOneAtATime(): Gate {
   const connections = new WeakMap<Socket, Connection>();
 
   return {
@@ -81,19 +74,24 @@ function beginService(
   });
 }
 
-/** Hands the data of a socket to Node's parser in slices, while no complete request is served. */
+/**
+ * Hands the data of a socket to Node's parser in slices, while no complete request is served.
+ * Node's own listener for `data` does that; on a Node that reads otherwise the tests of the
+ * admission fail.
+ * The socket is also paused while the reader of a body, or of a reply, is behind.
+ */
 function sliceData(socket: Socket, connection: Connection): void {
   const [parse] = socket.listeners('data') as ((data: Buffer) => void)[];
   if (!parse) return;
   socket.removeListener('data', parse);
   socket.on('data', (data: Buffer) => {
     let rest = data;
-    while (rest.length > 0 && !isServed(connection) && !isHeld(socket) && socket.writable) {
+    while (rest.length > 0 && !isServed(connection) && !socket.isPaused() && socket.writable) {
       parse(rest.subarray(0, SLICE_BYTES));
       rest = rest.subarray(SLICE_BYTES);
     }
     // A connection that ends gets no more replies, so the rest is dropped.
-    if (!socket.writable || (!isServed(connection) && !isHeld(socket))) return;
+    if (!socket.writable || (!isServed(connection) && !socket.isPaused())) return;
     socket.pause();
     if (rest.length > 0) socket.unshift(rest);
   });
@@ -104,12 +102,8 @@ function isServed({ current, waiting, pausing }: Connection): boolean {
   return pausing || waiting.length > 0 || current?.complete === true;
 }
 
-/** True while Node itself or the reader of a body holds the socket. */
-function isHeld(socket: Socket): boolean {
-  return socket.isPaused() || ('_paused' in socket && socket._paused === true);
-}
-
-/** Node resumes a socket that it holds itself, when the sender has read enough. */
+/** Goes on once the sender has read the reply; Node's parser takes nothing before that. */
 function resume(socket: Socket): void {
-  if (!('_paused' in socket && socket._paused === true)) socket.resume();
+  if (socket.writableNeedDrain) socket.once('drain', () => socket.resume());
+  else socket.resume();
 }

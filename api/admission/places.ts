@@ -43,3 +43,21 @@ export async function holdPlace<T>(work: () => Promise<T>): Promise<T> {
 export function outsidePlace<T>(work: Promise<T>): Promise<T> {
   return places.getStore()?.outside(work) ?? work;
 }
+
+/** A body of a good sender arrives in this time; a longer wait is not for this process. */
+const BODY_PATIENCE_MS = 100;
+
+/**
+ * Waits for the body of the request that is being handled. A sender who takes long gives the place
+ * to others meanwhile: a hundred slow ones with two keys would hold all places of the process.
+ */
+export async function awaitBody<T>(body: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const isLate = new Promise<true>((resolve) => {
+    timer = setTimeout(resolve, BODY_PATIENCE_MS, true);
+  });
+  const first = await Promise.race([body.then(() => false), isLate]).finally(() => {
+    clearTimeout(timer);
+  });
+  return first ? outsidePlace(body) : body;
+}

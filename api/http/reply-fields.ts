@@ -13,6 +13,19 @@ export const amount = z.object({
   refunded: fen.describe('in 分; how much of the payment that paid the order is refunded'),
 });
 
+/** Says of a field when it is null. */
+export const NULL_IF_UNREADABLE = 'null when no encryption key decrypts it';
+
+/** Stands beside a field that is null because no encryption key decrypts it. */
+export const unreadable = z
+  .literal(true)
+  .optional()
+  .describe('no encryption key decrypts the value; an intervention says which key is missing');
+
+/** Marks a field that is null because no encryption key decrypts it. */
+export const markUnreadable = (value: string | null) =>
+  value === null ? { unreadable: true as const } : {};
+
 /** The status of an order. */
 export const status = z.enum(ORDER_STATUSES);
 

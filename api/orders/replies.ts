@@ -8,7 +8,16 @@ import type { ClientPayParameters } from '../../providers/wechatpay/calls/pay-pa
 import type { Role } from '../../config/fields';
 import { fen, json } from '../http/fields';
 import { SHOP_ROLES } from '../http/operations';
-import { amount, amountOf, iso, status, time } from '../http/reply-fields';
+import {
+  amount,
+  amountOf,
+  iso,
+  markUnreadable,
+  NULL_IF_UNREADABLE,
+  status,
+  time,
+  unreadable,
+} from '../http/reply-fields';
 import { refundReply, renderRefund } from '../refunds/replies';
 import { renderSharing, sharingReply } from '../sharing/replies';
 
@@ -110,7 +119,8 @@ export const orderReply = z.object({
     .array(
       z.object({
         sku: z.string(),
-        code: z.string(),
+        code: z.string().nullable().describe(NULL_IF_UNREADABLE),
+        unreadable,
         delivered_at: time.nullable(),
         used_at: time.nullable(),
         revoked_at: time.nullable(),
@@ -204,6 +214,7 @@ export function renderOrder(order: OrderDetails, role: Role) {
       codes: order.codes.map(({ sku, code, deliveredAt, usedAt, revokedAt }) => ({
         sku,
         code,
+        ...markUnreadable(code),
         delivered_at: iso(deliveredAt),
         used_at: iso(usedAt),
         revoked_at: iso(revokedAt),

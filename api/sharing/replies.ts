@@ -12,7 +12,7 @@ import {
   shownAccount,
 } from '../../domain/sharing/profit-sharing';
 import { fen } from '../http/fields';
-import { iso, time } from '../http/reply-fields';
+import { iso, markUnreadable, NULL_IF_UNREADABLE, time, unreadable } from '../http/reply-fields';
 
 /** A profit sharing with the result of each receiver. */
 export const sharingReply = z.object({
@@ -37,7 +37,11 @@ export const sharingReply = z.object({
       type: z.enum(RECEIVER_TYPES),
       account: z
         .string()
-        .describe('an openid is shown in full only to the roles merchant and admin'),
+        .nullable()
+        .describe(
+          `an openid is shown in full only to the roles merchant and admin; ${NULL_IF_UNREADABLE}`,
+        ),
+      unreadable,
       amount: fen,
       description: z.string(),
       result: z.enum(RECEIVER_RESULTS),
@@ -53,7 +57,11 @@ export const sharingReply = z.object({
 export const receiverReply = z.object({
   id: z.string(),
   type: z.enum(RECEIVER_TYPES),
-  account: z.string().describe('masked: its first and its last characters'),
+  account: z
+    .string()
+    .nullable()
+    .describe(`masked: its first and its last characters; ${NULL_IF_UNREADABLE}`),
+  unreadable,
   created_at: time,
 });
 
@@ -79,7 +87,8 @@ export function renderSharing(sharing: SharingView, withOpenids: boolean) {
     receivers: sharing.receivers.map(({ amountFen, failReason, returnedFen, ...one }) => ({
       line: one.line,
       type: one.type,
-      account: withOpenids ? one.account : shownAccount(one),
+      account: accountOf(one, withOpenids),
+      ...markUnreadable(one.account),
       amount: amountFen,
       description: one.description,
       result: one.result,
@@ -91,7 +100,20 @@ export function renderSharing(sharing: SharingView, withOpenids: boolean) {
   };
 }
 
+function accountOf(
+  { type, account }: Pick<SharingView['receivers'][number], 'type' | 'account'>,
+  withOpenids: boolean,
+): string | null {
+  return account === null || withOpenids ? account : shownAccount({ type, account });
+}
+
 /** Renders a known receiver; no role sees its whole account. */
 export function renderReceiver({ id, type, account, createdAt }: KnownReceiver) {
-  return { id, type, account: maskAccount(account), created_at: createdAt.toISOString() };
+  return {
+    id,
+    type,
+    account: account && maskAccount(account),
+    ...markUnreadable(account),
+    created_at: createdAt.toISOString(),
+  };
 }

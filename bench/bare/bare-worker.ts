@@ -53,7 +53,7 @@ async function main(): Promise<void> {
     for (const worker of workers) worker.shutdown();
   });
   await Promise.all(runs);
-  health.close();
+  await health.stop();
   await connection.close();
 }
 

@@ -12,9 +12,9 @@ import type { Tally } from '../ground/stub-control';
 import { createLoadMeter, type Load } from './load-meter';
 import { judge, type Must } from './musts';
 import {
-  countInterventions,
   logMib,
   readAlerts,
+  readInterventions,
   readProgress,
   readSpentAttempts,
   type SpentAttempts,
@@ -179,14 +179,19 @@ export async function measureOutage(
   const processes = await startProcesses(ground, minutes);
   const { api, worker, sql, memory } = processes;
   log(`outage: ${orders} orders are made …`);
-  const opened = await makeOrders(processes, orders, log);
-  const paid = opened.numbers.filter((_, index) => index % PAID_EVERY === 0);
+  const made = await makeOrders(processes, orders, log);
+  const paid = made.numbers.filter((_, index) => index % PAID_EVERY === 0);
   log(`outage: WeChat is away for ${minutes} min …`);
   const outage = await sitOutOutage(ground, processes, paid, minutes);
   log('outage: WeChat is back …');
   const back = await watchReturn(ground, processes, { orders, paid: paid.length });
-  const alerts = [...(await readAlerts(api.logFile)), ...(await readAlerts(worker.logFile))];
-  const interventions = await countInterventions(sql);
+  const logged = [...(await readAlerts(api.logFile)), ...(await readAlerts(worker.logFile))];
+  const opened = await readInterventions(sql);
+  // One pair of alerts is the outage's; a reader who sees more wants to know why.
+  for (const { line } of logged) log(`alert: ${line}`);
+  for (const line of opened) log(`intervention: ${line}`);
+  const alerts = logged.map(({ kind }) => kind);
+  const interventions = opened.length;
   const bookProblems = await checkOrders(sql, orders, paid);
   const { spent, tally: away, markedAfterMs } = outage;
   const { queriedAfterMs, caughtUpAfterMs } = back;
@@ -197,7 +202,7 @@ export async function measureOutage(
     orders,
     minutes,
     paid: paid.length,
-    perSecond: opened.perSecond,
+    perSecond: made.perSecond,
     markedAfterMs,
     spent,
     away,
@@ -205,7 +210,7 @@ export async function measureOutage(
     interventions,
     queriedAfterMs,
     caughtUpAfterMs,
-    loads: { open: opened.load, away: outage.load, back: back.load },
+    loads: { open: made.load, away: outage.load, back: back.load },
     memory: { api: await memory.api(), worker: await memory.worker() },
     workerLogMib: await logMib(worker.logFile),
     musts: judge({ ...seen, bookProblems }),

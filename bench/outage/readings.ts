@@ -37,11 +37,13 @@ export async function readProgress(sql: Pool): Promise<Progress> {
   return rows[0] ?? { open: Number.NaN, fulfilled: Number.NaN, undelivered: Number.NaN };
 }
 
-export async function countInterventions(sql: Pool): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>(
-    'SELECT count(*)::int AS count FROM interventions',
+/** Each intervention with its reason, subject and evidence, as text. */
+export async function readInterventions(sql: Pool): Promise<string[]> {
+  const { rows } = await sql.query<{ line: string }>(
+    `SELECT concat_ws(' ', since, reason, subject, evidence) AS line FROM interventions
+     ORDER BY since`,
   );
-  return rows[0]?.count ?? Number.NaN;
+  return rows.map(({ line }) => line);
 }
 
 /** Read it while WeChat is away: the row of the outage says only since when the state is so. */
@@ -61,16 +63,30 @@ export async function readSpentAttempts(sql: Pool): Promise<SpentAttempts> {
   return { all, orders, most, markedAtMs, lastAfterMarkMs: (last?.getTime() ?? NaN) - markedAtMs };
 }
 
-const alertLine = z.object({ msg: z.literal('alert'), kind: z.string() });
+/** An alert in a process's log. */
+export interface LoggedAlert {
+  readonly kind: string;
+  /** When, and the alert's text. */
+  readonly line: string;
+}
 
-/** The alerts in a process's log, by kind. Reads line by line: an outage's log is large. */
-export async function readAlerts(logFile: string): Promise<string[]> {
-  const kinds: string[] = [];
+const alertLine = z.object({
+  msg: z.literal('alert'),
+  time: z.union([z.string(), z.number()]),
+  kind: z.string(),
+  text: z.string(),
+});
+
+/** The alerts in a process's log. Reads line by line: an outage's log is large. */
+export async function readAlerts(logFile: string): Promise<LoggedAlert[]> {
+  const alerts: LoggedAlert[] = [];
   const lines = createInterface({ input: createReadStream(logFile), crlfDelay: Infinity });
   for await (const line of lines) {
-    if (line.includes('"msg":"alert"')) kinds.push(alertLine.parse(JSON.parse(line)).kind);
+    if (!line.includes('"msg":"alert"')) continue;
+    const { time, kind, text } = alertLine.parse(JSON.parse(line));
+    alerts.push({ kind, line: `${time} ${text}` });
   }
-  return kinds;
+  return alerts;
 }
 
 /** The size of a process's log so far, in MiB. */

@@ -4,6 +4,7 @@ import type { KeyOwner } from '../../domain/proposals/person';
 import type { RowLimit } from '../connections/limit-row-waits';
 import type { FieldCipher } from '../encryption/field-encryption';
 import type { KeyedHash } from '../encryption/keyed-hash';
+import type { UnreadableValues } from '../encryption/unreadable-value';
 
 /** The functions of database/ share this; it never leaves database/ (S16). */
 export interface DatabaseContext {
@@ -11,6 +12,7 @@ export interface DatabaseContext {
   /** Limits how many connections work on one row at once; for what locks an order or products. */
   readonly limitRows: RowLimit;
   readonly cipher: FieldCipher;
+  readonly unreadable: UnreadableValues;
   readonly hash: KeyedHash;
   /** True when a webhook of the shop is configured: only then webhook deliveries are written. */
   readonly webhooks: boolean;

@@ -1,5 +1,6 @@
 // The scope of one application of notices and resolutions: what it has read and changed.
 import type { RefundNotice } from '../../domain/payments/notices';
+import type { UnreadableValueError } from '../encryption/unreadable-value';
 import type { Tx } from './context';
 import { lockOrder, type LockedOrder } from './lock-order';
 
@@ -51,6 +52,8 @@ export interface Scope {
   readonly toQuery: Set<string>;
   /** By row id: side fields that were replaced or left out. */
   readonly unreadable: Map<string, readonly string[]>;
+  /** Notices that can't be decrypted; each has its intervention. */
+  readonly undecrypted: UnreadableValueError[];
   /** Numbers of the refunds whose runs have something to do. */
   readonly refunds: Set<string>;
   /** Numbers of the profit sharings whose runs have something to do. */
@@ -70,6 +73,7 @@ export async function openScope(tx: Tx, outTradeNo: string, now: Date): Promise<
     unbooked: new Set<string>(),
     toQuery: new Set<string>(),
     unreadable: new Map<string, readonly string[]>(),
+    undecrypted: [],
   };
   return { tx, outTradeNo, now, order, changed: false, ...notices, ...work };
 }

@@ -1,20 +1,22 @@
 // Encrypts columns that hold personal data.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-
-/** The place of an encrypted value. A value that is moved to another place can't be decrypted. */
-export interface FieldPlace {
-  readonly table: string;
-  readonly column: string;
-  /** The row's id; the application makes it before the insert. */
-  readonly row: string;
-}
+import type { FieldPlace } from './field-place';
+import { UnreadableValueError } from './unreadable-value';
 
 /** Encrypts and decrypts the text of one column of one row. */
 export interface FieldCipher {
   /** `v1.<key id>.<base64url of nonce, ciphertext and tag>` */
   encrypt(place: FieldPlace, text: string): string;
-  /** @throws Error when the key is unknown, or the value was changed or moved. */
+  /**
+   * Decrypts a value that something is done with.
+   * @throws UnreadableValueError when the key is missing, or the value was changed or moved
+   */
   decrypt(place: FieldPlace, value: string): string;
+  /**
+   * Decrypts a value that is only shown.
+   * @returns null when it can't be decrypted, which is reported
+   */
+  show(place: FieldPlace, value: string): string | null;
 }
 
 const VERSION = 'v1';
@@ -28,13 +30,27 @@ function associatedData(place: FieldPlace): Buffer {
 /**
  * AES-256-GCM for columns with personal data. The first key encrypts; all keys decrypt. The value
  * holds the key's id, and its associated data are table, column and row (NIST SP 800-38D).
+ * @param onUnreadable called with each shown value that can't be decrypted
  */
 export function createFieldCipher(
   keys: readonly { readonly id: string; readonly key: Buffer }[],
+  onUnreadable: (error: UnreadableValueError) => void = () => undefined,
 ): FieldCipher {
   const [writing] = keys;
   if (!writing) throw new Error('At least one encryption key must be configured');
   const byId = new Map(keys.map(({ id, key }) => [id, key]));
+
+  function decrypt(place: FieldPlace, value: string): string {
+    const [version, id = '', encoded = ''] = value.split('.');
+    const key = byId.get(id);
+    if (version !== VERSION || !key) throw new UnreadableValueError(place, 'no_key', id);
+    try {
+      return unseal(place, key, Buffer.from(encoded, 'base64url'));
+    } catch {
+      throw new UnreadableValueError(place, 'damaged', id);
+    }
+  }
+
   return {
     encrypt(place, text) {
       const nonce = randomBytes(NONCE_BYTES);
@@ -48,21 +64,27 @@ export function createFieldCipher(
       ]);
       return `${VERSION}.${writing.id}.${sealed.toString('base64url')}`;
     },
-    decrypt(place, value) {
-      const [version, id = '', encoded = ''] = value.split('.');
-      const key = byId.get(id);
-      if (version !== VERSION || !key)
-        throw new Error(`No configured key decrypts this value of ${place.table}`);
-      const sealed = Buffer.from(encoded, 'base64url');
-      if (sealed.length < NONCE_BYTES + TAG_BYTES)
-        throw new Error(`A value of ${place.table} was cut off`);
-      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES), {
-        authTagLength: TAG_BYTES,
-      });
-      decipher.setAAD(associatedData(place));
-      decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
-      const text = decipher.update(sealed.subarray(NONCE_BYTES, sealed.length - TAG_BYTES));
-      return Buffer.concat([text, decipher.final()]).toString('utf8');
+    decrypt,
+    show(place, value) {
+      try {
+        return decrypt(place, value);
+      } catch (error) {
+        if (!(error instanceof UnreadableValueError)) throw error;
+        onUnreadable(error);
+        return null;
+      }
     },
   };
+}
+
+/** @throws Error when the value was cut off, changed or moved */
+function unseal(place: FieldPlace, key: Buffer, sealed: Buffer): string {
+  if (sealed.length < NONCE_BYTES + TAG_BYTES) throw new Error('The value was cut off');
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES), {
+    authTagLength: TAG_BYTES,
+  });
+  decipher.setAAD(associatedData(place));
+  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+  const text = decipher.update(sealed.subarray(NONCE_BYTES, sealed.length - TAG_BYTES));
+  return Buffer.concat([text, decipher.final()]).toString('utf8');
 }

@@ -8,6 +8,7 @@ import { SETTLE_GRACE_MS } from '../core/due-times';
 import { compensate } from './compensate-effects';
 import type { DatabaseContext, Tx } from '../core/context';
 import { addDeliveries } from '../outbound/add-deliveries';
+import { withProducts } from './limit-products';
 import { handOutCodes } from './hand-out-codes';
 import { NO_FAILURE } from './cancel-effects';
 import { errorChain, isUnavailable, sqlStateOf } from '../core/classify-errors';
@@ -58,7 +59,7 @@ export function createEffects(context: DatabaseContext) {
      */
     run(outTradeNo: string, nowMs: number): Promise<EffectsRun> {
       const now = new Date(nowMs);
-      return prisma.$transaction(async (tx) => {
+      return withProducts(context, outTradeNo, async (tx) => {
         const order = await lockOrder(tx, outTradeNo);
         const failed = order ? await runLocked(context, tx, order, now) : [];
         return { view: await readRunView(tx, outTradeNo), failed };

@@ -7,6 +7,8 @@ import { carryOutApproved } from '../resolutions/carry-out-approved';
 import { SETTLE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
 import { lockNumbers } from '../core/lock-order';
+import { UnreadableValueError } from '../encryption/unreadable-value';
+import { withProductsToResolve } from '../fulfilment/limit-products';
 import { endInterventions } from '../interventions/open-intervention';
 import type { InboxRow, Scope, ReportedRefund, Verdict } from '../core/scope';
 import { applyIsolated, isOfOneRow } from './apply-isolated';
@@ -77,12 +79,23 @@ async function applyAllOrEach(
   }
 }
 
+/** Applies what waits, and logs the notices that can't be decrypted once that is committed. */
 async function applyNotices(
+  context: DatabaseContext,
+  input: ApplicationInput,
+  applyOne: typeof applyIsolated,
+): Promise<Application> {
+  const { undecrypted, ...application } = await applyInOne(context, input, applyOne);
+  for (const error of undecrypted) context.unreadable.log(error, input.outTradeNo);
+  return application;
+}
+
+async function applyInOne(
   context: DatabaseContext,
   { outTradeNo, parse, nowMs }: ApplicationInput,
   applyOne: typeof applyIsolated,
-): Promise<Application> {
-  return context.prisma.$transaction(async (tx) => {
+): Promise<Application & Pick<Scope, 'undecrypted'>> {
+  return withProductsToResolve(context, outTradeNo, async (tx) => {
     const scope = await openScope(tx, outTradeNo, new Date(nowMs));
     const waiting = await tx.inboxNotification.findMany({
       where: {
@@ -134,6 +147,7 @@ async function applyNotices(
       more: rows.length === BATCH || moreResolutions || scope.decideAgain,
       refunds: [...scope.refunds],
       sharings: [...scope.sharings],
+      undecrypted: scope.undecrypted,
     };
   });
 }
@@ -178,7 +192,8 @@ function readReportedRefunds(
 ): ReportedRefund[] {
   return rows.flatMap((row) => {
     const notice = row.kind === 'refund' ? read(context, row, parse) : null;
-    return notice?.kind === 'refund' ? [{ row, notice }] : [];
+    const isRead = notice !== null && !(notice instanceof UnreadableValueError);
+    return isRead && notice.kind === 'refund' ? [{ row, notice }] : [];
   });
 }
 
@@ -233,6 +248,10 @@ async function applyRow(
   parse: (resource: string) => Notice,
 ): Promise<Verdict | null> {
   const notice = read(context, row, parse);
+  if (notice instanceof UnreadableValueError) {
+    scope.undecrypted.push(notice);
+    return setNoticeAside(scope, row, { ...notice.evidence, why: 'unreadable' });
+  }
   if (!notice) return setNoticeAside(scope, row, { why: 'unreadable' });
   noteUnreadable(scope, row, notice);
   if (notice.kind === 'payment') return applyPayment(context, scope, notice, row);
@@ -246,17 +265,20 @@ function noteUnreadable(scope: Scope, row: InboxRow, notice: Notice): void {
   if (notice.unreadable.length > 0) scope.unreadable.set(row.id, notice.unreadable);
 }
 
-/** @returns null when it can't be read: its key is gone, or the stored value was changed */
+/**
+ * @returns null when its text can't be read; UnreadableValueError when it can't be decrypted: its
+ * key is gone, or the stored value was changed
+ */
 function read(
   { cipher }: DatabaseContext,
   row: InboxRow,
   parse: (resource: string) => Notice,
-): Notice | null {
+): Notice | UnreadableValueError | null {
   if (row.resourceEncrypted === null) return null;
   const place = { table: 'notification_inbox', column: 'resource', row: row.id };
   try {
     return parse(cipher.decrypt(place, row.resourceEncrypted));
-  } catch {
-    return null;
+  } catch (error) {
+    return error instanceof UnreadableValueError ? error : null;
   }
 }

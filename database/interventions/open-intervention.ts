@@ -42,6 +42,25 @@ export async function openIntervention(tx: Tx, entry: NewIntervention): Promise<
   return opened === 1;
 }
 
+/** A dismissed contradiction comes back after this time while it is true: nobody forgets it. */
+const DISMISSED_FOR_MS = 30 * 24 * 3_600_000;
+
+/**
+ * Opens an intervention, unless it is open, or a person has dismissed one with the same evidence in
+ * the last 30 days. One statement reads both, so a dismissal at the same moment counts.
+ * @returns true when this call opened it
+ */
+export async function openUnlessDismissed(tx: Tx, entry: NewIntervention): Promise<boolean> {
+  const { outTradeNo, reason, subject, evidence, now } = entry;
+  const quietSince = new Date(now.getTime() - DISMISSED_FOR_MS);
+  const [known] = await tx.$queryRaw<{ id: string }[]>`
+    SELECT id::text FROM interventions
+    WHERE out_trade_no = ${outTradeNo} AND reason = ${reason} AND subject = ${subject}
+      AND (status = 'open' OR (resolution = 'dismiss' AND resolved_at > ${quietSince}
+        AND evidence = ${JSON.stringify(evidence)}::jsonb)) LIMIT 1`;
+  return known ? false : openIntervention(tx, entry);
+}
+
 /**
  * Ends the open interventions of a number that an event has settled, so that nobody has to decide
  * them. A resolution that was approved meanwhile is refused with `MOOT` when its run comes to it.

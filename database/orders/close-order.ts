@@ -6,6 +6,7 @@ import { mayExistAtWechat, settleAttempt, type AttemptResult } from './record-at
 import { DUE_GRACE_MS } from '../core/due-times';
 import { PAUSING_REASONS } from '../../domain/interventions/reasons';
 import type { Actor, DatabaseContext, Tx } from '../core/context';
+import { withProducts } from '../fulfilment/limit-products';
 import { closeLocked } from './close-locked-order';
 import { readRunView } from '../core/read-run-view';
 import { lockOrder } from '../core/lock-order';
@@ -20,6 +21,7 @@ export type CloseStart =
   | {
       readonly kind: 'query_wechat';
       readonly merchantId: string;
+      readonly appId: string;
       /**
        * From this time (Unix ms) on, an order that is unknown to WeChat can't appear there any
        * more.
@@ -94,7 +96,7 @@ function beginClose(
   nowMs: number,
 ): Promise<CloseStart> {
   const now = new Date(nowMs);
-  return context.prisma.$transaction(async (tx): Promise<CloseStart> => {
+  return withProducts(context, outTradeNo, async (tx): Promise<CloseStart> => {
     const order = await lockOrder(tx, outTradeNo);
     if (!order || !canBePaid(order.status)) return { kind: 'decided' };
     const isReported = cause === 'closed_at_wechat';
@@ -118,6 +120,7 @@ function beginClose(
     return {
       kind: 'query_wechat',
       merchantId: order.merchantId,
+      appId: order.appId,
       absentMeansClosedAtMs: Math.max(
         Date.parse(order.timeExpire),
         _max.deadlineAt?.getTime() ?? 0,
@@ -160,7 +163,7 @@ function finishClose(
   cause: CloseCause,
   nowMs: number,
 ): Promise<RunView | null> {
-  return context.prisma.$transaction(async (tx) => {
+  return withProducts(context, outTradeNo, async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
     if (order && canBePaid(order.status)) {
       await closeLocked(context, tx, order, { cause, now: new Date(nowMs) });

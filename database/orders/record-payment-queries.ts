@@ -19,7 +19,12 @@ export type QueryTurn =
   | { readonly kind: 'gone' }
   | { readonly kind: 'expired' }
   | { readonly kind: 'wait'; readonly delayMs: number }
-  | { readonly kind: 'query'; readonly merchantId: string; readonly nextDelayMs: number };
+  | {
+      readonly kind: 'query';
+      readonly merchantId: string;
+      readonly appId: string;
+      readonly nextDelayMs: number;
+    };
 
 /** A payment that a query has found. */
 export interface FoundPayment {
@@ -56,6 +61,7 @@ interface TurnRow {
   firstPrepaidAt: Date | null;
   nextQueryAt: Date | null;
   merchantId: string;
+  appId: string;
   paused: boolean;
   /**
    * WeChat refuses to close the order until a person acts, so it can still be paid after its end.
@@ -86,7 +92,7 @@ export function createQueries(context: DatabaseContext) {
       });
     },
 
-    /** True when the money that WeChat reports is not this order's, and a person dismissed it. */
+    /** True when a person dismissed the payment because it named another appid or merchant. */
     isDismissed: (outTradeNo: string, transactionId: string | null) =>
       isDismissed(context, outTradeNo, transactionId),
 
@@ -110,7 +116,7 @@ async function takeTurn(
 ): Promise<QueryTurn> {
   const [row] = await prisma.$queryRaw<TurnRow[]>`
     SELECT status, expires_at AS "expiresAt", first_prepaid_at AS "firstPrepaidAt",
-      next_query_at AS "nextQueryAt", merchant_id AS "merchantId",
+      next_query_at AS "nextQueryAt", merchant_id AS "merchantId", app_id AS "appId",
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
         AND i.status = 'open' AND i.reason = ANY(${[...PAUSING_REASONS]})) AS paused,
       EXISTS (SELECT 1 FROM interventions i WHERE i.order_no = orders.out_trade_no
@@ -147,7 +153,8 @@ async function takeTurn(
     dueAt: new Date(wakeAt + DUE_GRACE_MS),
     nextQueryAt: new Date(next),
   });
-  return { kind: 'query', merchantId: row.merchantId, nextDelayMs: wakeAt - nowMs };
+  const { merchantId, appId } = row;
+  return { kind: 'query', merchantId, appId, nextDelayMs: wakeAt - nowMs };
 }
 
 async function isDismissed(

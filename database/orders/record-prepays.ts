@@ -13,6 +13,7 @@ import type { RunView } from '../../domain/orders/run-view';
 import { mayExistAtWechat, settleAttempt, type Refusal } from './record-attempts';
 import { DUE_GRACE_MS } from '../core/due-times';
 import type { DatabaseContext } from '../core/context';
+import { withProducts } from '../fulfilment/limit-products';
 import { closeLocked } from './close-locked-order';
 import { readRunView } from '../core/read-run-view';
 import { changeStatus } from '../core/change-order-status';
@@ -73,6 +74,7 @@ export function createPrepays(context: DatabaseContext) {
      * Records the next attempt of a prepay round, if it may still be sent: the order can be paid,
      * no close is requested, and the round is open. The attempt counts as unknown until it is
      * settled.
+     * @throws UnreadableValueError when the request can't be decrypted; the attempt is settled then
      */
     start: (outTradeNo: string, round: number, timeoutMs: number, nowMs: number) =>
       startPrepay(context, outTradeNo, { round, timeoutMs, nowMs }),
@@ -126,18 +128,27 @@ async function startPrepay(
     FROM o`;
   if (!row || row.attemptId === null) return { kind: 'settled' };
   const { attemptId, channel, openidEncrypted, clientIpEncrypted, ...request } = row;
-  return {
-    kind: 'send',
-    attemptId,
-    request: {
-      ...request,
-      api: CHANNELS[channel].api,
-      outTradeNo,
-      openid: decrypt('openid', openidEncrypted),
-      clientIp: decrypt('client_ip', clientIpEncrypted),
-    },
-  };
+  try {
+    return {
+      kind: 'send',
+      attemptId,
+      request: {
+        ...request,
+        api: CHANNELS[channel].api,
+        outTradeNo,
+        openid: decrypt('openid', openidEncrypted),
+        clientIp: decrypt('client_ip', clientIpEncrypted),
+      },
+    };
+  } catch (error) {
+    // Nothing was sent, so WeChat can't have the order.
+    await settleAttempt(prisma, attemptId, UNSENT, now);
+    throw error;
+  }
 }
+
+/** The end of an attempt whose request could not be read. */
+const UNSENT = { outcome: 'refused', code: 'CONFIGURATION_ERROR', requestId: null } as const;
 
 function acceptPrepay(
   { prisma }: DatabaseContext,
@@ -178,7 +189,7 @@ function refusePrepay(
 ): Promise<RunView | null> {
   const { attemptId, refusal, ofSettings } = result;
   const now = new Date(result.nowMs);
-  return context.prisma.$transaction(async (tx) => {
+  return withProducts(context, outTradeNo, async (tx) => {
     const order = await lockOrder(tx, outTradeNo);
     // The refusal "already paid" shows that WeChat has the order.
     const outcome = refusal.code === 'ORDER_PAID' ? 'unknown' : 'refused';

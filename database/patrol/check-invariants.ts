@@ -9,7 +9,7 @@ import {
 } from '../../domain/patrol/findings';
 import type { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext, Tx } from '../core/context';
-import { openIntervention } from '../interventions/open-intervention';
+import { openUnlessDismissed } from '../interventions/open-intervention';
 import { releaseStock } from '../fulfilment/reserve-stock';
 import { lockOrder, type LockedOrder } from '../core/lock-order';
 import { checkSales } from './check-sales';
@@ -234,15 +234,7 @@ async function hasKeptGoods(tx: Tx, { outTradeNo, status }: LockedOrder): Promis
   }
 }
 
-/** A dismissed contradiction comes back after this time while it is true: nobody forgets it. */
-const DISMISSED_FOR_MS = 30 * 24 * 3_600_000;
-
-/**
- * Opens an intervention, unless it is open, or a person has dismissed one with the same evidence in
- * the last 30 days.
- * One statement reads both, so a dismissal at the same moment counts.
- * @returns true when a new intervention was opened
- */
+/** Opens an intervention, unless it is open or was dismissed. @returns true when it was opened */
 function openViolation(
   { prisma }: DatabaseContext,
   violation: Violation,
@@ -251,14 +243,7 @@ function openViolation(
   const { outTradeNo, ours, expected, seen } = violation;
   const subject = subjectOf(violation);
   const evidence = { expected, seen };
-  const quietSince = new Date(now.getTime() - DISMISSED_FOR_MS);
-  return prisma.$transaction(async (tx) => {
-    const [known] = await tx.$queryRaw<{ id: string }[]>`
-      SELECT id::text FROM interventions
-      WHERE out_trade_no = ${outTradeNo} AND reason = 'invariant' AND subject = ${subject}
-        AND (status = 'open' OR (resolution = 'dismiss' AND resolved_at > ${quietSince}
-          AND evidence = ${JSON.stringify(evidence)}::jsonb)) LIMIT 1`;
-    if (known) return false;
-    return openIntervention(tx, { outTradeNo, ours, reason: 'invariant', subject, evidence, now });
-  });
+  return prisma.$transaction((tx) =>
+    openUnlessDismissed(tx, { outTradeNo, ours, reason: 'invariant', subject, evidence, now }),
+  );
 }

@@ -120,6 +120,12 @@ export function createOverdueRows(context: DatabaseContext) {
       return down > 0;
     },
 
+    /** True when the patrol before this one found too many stuck runs for interventions. */
+    async wereTooMany(): Promise<boolean> {
+      const where = { name: 'workers_overdue', state: 'down' };
+      return (await prisma.dependency.count({ where })) > 0;
+    },
+
     /**
      * Makes open orders due that have no due time, so that the sweep starts their runs. Leaves out
      * paid orders that have nothing to do or wait for a person.

@@ -1,7 +1,7 @@
 // Gives the run of a refund its steps on share returns: record attempts, and what WeChat reported.
 import { isSettled } from '../../domain/refunds/refund-state';
 import type { ShareReturnStatus } from '../../domain/sharing/profit-sharing';
-import type { DatabaseContext } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import type { TxScope } from '../core/tx-scope';
 import {
   acceptAttempt,
@@ -36,7 +36,10 @@ const STATUS_OF = {
  * The steps of a refund's run on its share returns. Every attempt is recorded before it is sent
  * (P8).
  */
-export function createShareReturns({ prisma }: DatabaseContext) {
+export function createShareReturns({ prisma, limitRows }: DatabaseContext) {
+  /** The refunds of an order lock its row. */
+  const limited = <T>({ outTradeNo }: StoredShareReturn, work: (tx: Tx) => Promise<T>) =>
+    limitRows([`order:${outTradeNo}`], () => prisma.$transaction(work));
   return {
     /**
      * WeChat doesn't know the number: starts another attempt, which sends the same number again.
@@ -47,7 +50,7 @@ export function createShareReturns({ prisma }: DatabaseContext) {
       attemptLifeMs: number,
       nowMs: number,
     ): Promise<string | null> =>
-      prisma.$transaction(async (tx) => {
+      limited(shareReturn, async (tx) => {
         const { outReturnNo, outRefundNo } = shareReturn;
         const refund = await lockRefund(tx, outRefundNo);
         const open = { outReturnNo, status: 'pending' };
@@ -78,7 +81,7 @@ export function createShareReturns({ prisma }: DatabaseContext) {
       attempt: AcceptedAttempt | null,
       nowMs: number,
     ): Promise<void> =>
-      prisma.$transaction(async (tx) => {
+      limited(shareReturn, async (tx) => {
         const scope = { tx, now: new Date(nowMs) };
         const refund = await lockRefund(tx, shareReturn.outRefundNo);
         if (attempt) await acceptAttempt(scope, 'profit_sharing_attempts', attempt);

@@ -45,14 +45,15 @@ export function createRefunds(context: DatabaseContext) {
 
     /** The next step of the run, read from the row at the start of each attempt. */
     turn: (outRefundNo: string, limits: RefundLimits, nowMs: () => number): Promise<RefundTurn> =>
-      takeRefundTurn(context, outRefundNo, limits, nowMs),
+      limited(context, outRefundNo, () => takeRefundTurn(context, outRefundNo, limits, nowMs)),
 
     /** WeChat doesn't know the number: it is sent again, the same, when the limits allow it. */
     startAfterAbsence: (
       outRefundNo: string,
       limits: RefundLimits,
       nowMs: () => number,
-    ): Promise<StartedAgain> => startRefundAgain(context, outRefundNo, limits, nowMs),
+    ): Promise<StartedAgain> =>
+      limited(context, outRefundNo, () => startRefundAgain(context, outRefundNo, limits, nowMs)),
 
     /**
      * WeChat reports the refund as abnormal still: records another attempt to redirect it.
@@ -62,7 +63,7 @@ export function createRefunds(context: DatabaseContext) {
       outRefundNo: string,
       limits: Pick<RefundLimits, 'attemptLifeMs' | 'busyMs'>,
       nowMs: number,
-    ) => redirectAgain(context, outRefundNo, limits, nowMs),
+    ) => limited(context, outRefundNo, () => redirectAgain(context, outRefundNo, limits, nowMs)),
 
     /** Records how an attempt ended that WeChat did not accept. */
     endAttempt: (attempt: EndedAttempt, nowMs: number): Promise<void> =>
@@ -85,10 +86,12 @@ export function createRefunds(context: DatabaseContext) {
       attempt: AcceptedRefundAttempt | null,
       nowMs: number,
     ): Promise<RefundStatus | 'unknown_refund'> =>
-      prisma.$transaction((tx) => {
-        const scope = { tx, now: new Date(nowMs) };
-        return recordRefundReport(context, scope, outRefundNo, { ...report, attempt });
-      }),
+      limited(context, outRefundNo, () =>
+        prisma.$transaction((tx) => {
+          const scope = { tx, now: new Date(nowMs) };
+          return recordRefundReport(context, scope, outRefundNo, { ...report, attempt });
+        }),
+      ),
 
     /** Writes when the run comes round again at the latest (P12). */
     async dueAgain(outRefundNo: string, atMs: number): Promise<void> {
@@ -104,6 +107,17 @@ export function createRefunds(context: DatabaseContext) {
       });
     },
   };
+}
+
+/** Runs a step once few enough others work on the order: all its refunds lock its row. */
+async function limited<T>(
+  { prisma, limitRows }: DatabaseContext,
+  outRefundNo: string,
+  step: () => Promise<T>,
+): Promise<T> {
+  const where = { outRefundNo };
+  const row = await prisma.refund.findUnique({ where, select: { outTradeNo: true } });
+  return limitRows(row ? [`order:${row.outTradeNo}`] : [], step);
 }
 
 async function recordRefundReport(

@@ -5,6 +5,7 @@ import type { DatabaseContext } from '../core/context';
 import type { Scope } from '../core/scope';
 import { forgetMovement } from '../proposals/movements';
 import type { Outcome, Params } from './resolution-scope';
+import { refuseUnreadable } from './carry-out';
 import { carryOutUpTo } from './dry-run';
 
 /** Resolutions that one transaction carries out; the run calls again while some are left. */
@@ -58,11 +59,11 @@ async function carryOutRow(
   await tx.$executeRaw`SAVEPOINT resolution`;
   const trial: Scope = { ...scope, refunds: new Set(), sharings: new Set() };
   const intervention = { id: interventionId, reason, subject, amountFen, evidence };
-  const params = paramsOf(context, row);
-  const outcome = await carryOutUpTo(
-    { context, scope: trial, intervention, action, params },
-    row.approvedFen,
-  );
+  const outcome = await refuseUnreadable(context, () => {
+    const params = paramsOf(context, row);
+    const resolution = { context, scope: trial, intervention, action, params };
+    return carryOutUpTo(resolution, row.approvedFen);
+  });
   if (outcome.kind === 'refused') {
     await tx.$executeRaw`ROLLBACK TO SAVEPOINT resolution`;
   } else {
@@ -78,6 +79,7 @@ async function carryOutRow(
   await finish(scope, row.id, outcome);
 }
 
+/** @throws UnreadableValueError when they can't be decrypted */
 function paramsOf({ cipher }: DatabaseContext, row: ApprovedRow): Params {
   if (row.paramsEncrypted === null) return {};
   const place = { table: 'intervention_resolutions', column: 'params', row: row.id };

@@ -5,7 +5,9 @@ import {
   type InterventionReason,
   type INTERVENTIONS,
 } from '../../domain/interventions/reasons';
+import type { DatabaseContext } from '../core/context';
 import { currentOrder } from '../core/scope';
+import { UnreadableValueError } from '../encryption/unreadable-value';
 import { refused, type Outcome, type ResolutionScope } from './resolution-scope';
 import * as orders from './order-actions';
 import * as payments from './payment-actions';
@@ -68,7 +70,29 @@ const CARRY_OUT: Table = {
 };
 
 /** Carries out one resolution under the order's lock, or refuses it with the reason. */
-export async function carryOut(resolution: ResolutionScope): Promise<Outcome> {
+export function carryOut(resolution: ResolutionScope): Promise<Outcome> {
+  return refuseUnreadable(resolution.context, () => carryOutReadable(resolution));
+}
+
+/**
+ * Refuses a resolution that needs a value which can't be decrypted: the intervention stays open,
+ * and nothing else of the number waits for the key.
+ */
+export async function refuseUnreadable(
+  { unreadable }: DatabaseContext,
+  work: () => Promise<Outcome>,
+): Promise<Outcome> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof UnreadableValueError)) throw error;
+    unreadable.report(error);
+    const detail = `${error.message}. Add the key, then resolve this again`;
+    return refused('TEMPORARY_FAILURE', detail);
+  }
+}
+
+async function carryOutReadable(resolution: ResolutionScope): Promise<Outcome> {
   const { scope, intervention, action } = resolution;
   const { reason, subject } = intervention;
   if (!actionsFor(reason, subject).includes(action)) {

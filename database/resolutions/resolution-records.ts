@@ -61,7 +61,10 @@ export interface ProposedResolution {
   readonly params: Params;
 }
 
-/** @returns null when there is none with this id */
+/**
+ * @returns null when there is none with this id
+ * @throws UnreadableValueError when its params can't be decrypted
+ */
 export async function findProposed(
   { prisma, cipher }: DatabaseContext,
   id: string,

@@ -1,7 +1,7 @@
 // Resolves all open interventions of a reason at once.
 import { v7 as uuidv7 } from 'uuid';
 import type { InterventionAction, InterventionReason } from '../../domain/interventions/reasons';
-import type { Actor, DatabaseContext } from '../core/context';
+import type { Actor, DatabaseContext, Tx } from '../core/context';
 
 export interface ManyRequest {
   readonly reason: InterventionReason;
@@ -31,13 +31,13 @@ const MAX_AT_ONCE = 1_000;
  * api allows no action that moves money. The sweep wakes the runs, so not a thousand wake at once.
  */
 export async function resolveMany(
-  { prisma, hash }: DatabaseContext,
+  { prisma, hash, limitRows }: DatabaseContext,
   request: ManyRequest,
 ): Promise<ManyResolved> {
   const { reason, action, note, dryRun, actor, nowMs } = request;
   const now = new Date(nowMs);
   const since = request.since ?? new Date(0);
-  return prisma.$transaction(async (tx) => {
+  const resolve = async (tx: Tx): Promise<ManyResolved> => {
     const [counted] = await tx.$queryRaw<{ count: number; pending: number }[]>`
       SELECT count(*)::int AS count, (count(*) FILTER (WHERE EXISTS (
           SELECT 1 FROM intervention_resolutions r WHERE r.intervention_id = i.id
@@ -97,5 +97,7 @@ export async function resolveMany(
       })),
     });
     return { count, resolved: added.length, pending };
-  });
+  };
+  // Two of them at once would wait for each other's rows.
+  return limitRows([`reason:${reason}`], () => prisma.$transaction(resolve));
 }

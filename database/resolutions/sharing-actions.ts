@@ -127,7 +127,7 @@ export async function abandonSharing(resolution: ResolutionScope): Promise<Outco
   if (!row) return DONE;
   if (row.status === 'pending' || row.status === 'processing') {
     if (await mayBeTaken(tx, sharingAttempts(row.outOrderNo, row.kind))) return MAY_BE_THERE;
-    await closeSharing(resolution, row);
+    await closeSharing(scope, row);
   }
   const rest =
     row.kind === 'share' && row.unfreezeRest
@@ -138,14 +138,12 @@ export async function abandonSharing(resolution: ResolutionScope): Promise<Outco
 }
 
 /** Closes a sharing and frees what its receivers would have got. */
-async function closeSharing(
-  { scope, context }: ResolutionScope,
-  row: LockedSharing,
-): Promise<void> {
-  const { tx, now } = scope;
+async function closeSharing({ tx, now }: Scope, row: LockedSharing): Promise<void> {
   const { outOrderNo } = row;
-  const receivers = await readReceivers(context, tx, outOrderNo);
-  const held = receivers.filter(({ result }) => result === 'PENDING');
+  const { _sum } = await tx.profitSharingReceiver.aggregate({
+    where: { outOrderNo, result: 'PENDING' },
+    _sum: { amountFen: true },
+  });
   await tx.profitSharing.updateMany({
     where: { outOrderNo },
     data: { status: 'closed', closedAt: now, dueAt: null, nextQueryAt: null },
@@ -154,11 +152,7 @@ async function closeSharing(
     where: { outOrderNo, result: 'PENDING' },
     data: { result: 'CLOSED', failReason: 'DISMISSED' },
   });
-  await freeSharedAmount(
-    tx,
-    row.transactionKey,
-    held.reduce((sum, { amountFen }) => sum + amountFen, 0),
-  );
+  await freeSharedAmount(tx, row.transactionKey, _sum.amountFen ?? 0);
 }
 
 /**

@@ -8,6 +8,7 @@ import { canBePaid } from '../../domain/orders/order-state';
 import { isSettled } from '../../domain/refunds/refund-state';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
 import type { DatabaseContext, Tx } from '../core/context';
+import type { UnreadableValueError } from '../encryption/unreadable-value';
 import { openIntervention } from '../interventions/open-intervention';
 import { lockRefund } from '../refunds/lock-refund';
 import { abandonShareReturns, mayBeTakenBack } from '../sharing/lock-share-returns';
@@ -24,6 +25,8 @@ export interface Escalation {
   readonly attempts: number;
   /** The facts that a person needs to decide; no personal data. */
   readonly evidence: Readonly<Record<string, unknown>>;
+  /** The value that can't be decrypted, where that is why the operation failed. */
+  readonly unreadable?: UnreadableValueError | undefined;
 }
 
 /** `opened`: a new intervention; `open`: it was open before; `moot`: none is needed any more. */
@@ -44,23 +47,37 @@ const EFFECT_REASONS: Partial<Record<ErrorCode, InterventionReason>> = {
 };
 
 /** Marks the row and opens the intervention in one transaction. */
-export function createEscalations({ prisma }: DatabaseContext) {
+export function createEscalations({ prisma, unreadable }: DatabaseContext) {
   return {
     /** Escalates an operation, unless the order, refund or sharing does not need it any more. */
-    escalate: (escalation: Escalation, nowMs: number): Promise<EscalationResult> =>
-      prisma.$transaction(async (tx): Promise<EscalationResult> => {
-        const intervention = await interventionFor(tx, escalation, nowMs);
-        if (intervention === null) return 'moot';
-        const { operation, code, attempts, evidence } = escalation;
-        const now = new Date(nowMs);
-        const isNews = await openIntervention(tx, {
-          ...intervention,
-          evidence: { operation, code, attempts, last_at: now.toISOString(), ...evidence },
-          now,
-        });
-        return isNews ? 'opened' : 'open';
-      }),
+    async escalate(escalation: Escalation, nowMs: number): Promise<EscalationResult> {
+      const { result, outTradeNo } = await prisma.$transaction((tx) =>
+        openFor(tx, escalation, nowMs),
+      );
+      const isNews = result === 'opened';
+      if (isNews && escalation.unreadable) unreadable.log(escalation.unreadable, outTradeNo);
+      return result;
+    },
   };
+}
+
+/** @returns `outTradeNo` of the intervention, or the escalation's number where none is needed */
+async function openFor(
+  tx: Tx,
+  escalation: Escalation,
+  nowMs: number,
+): Promise<{ readonly result: EscalationResult; readonly outTradeNo: string }> {
+  const intervention = await interventionFor(tx, escalation, nowMs);
+  if (intervention === null) return { result: 'moot', outTradeNo: escalation.number };
+  const { operation, code, attempts, evidence } = escalation;
+  const now = new Date(nowMs);
+  const isNews = await openIntervention(tx, {
+    ...intervention,
+    evidence: { operation, code, attempts, last_at: now.toISOString(), ...evidence },
+    now,
+  });
+  const outTradeNo = intervention.outTradeNo ?? escalation.number;
+  return { result: isNews ? 'opened' : 'open', outTradeNo };
 }
 
 /** Locks the order and says which intervention to open; null when none is needed any more. */

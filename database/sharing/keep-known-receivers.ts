@@ -15,7 +15,7 @@ import {
 import {
   KNOWN_RECEIVER,
   knownPlace,
-  openKnownReceiver,
+  viewKnownReceiver,
   type KnownReceiver,
 } from './find-known-receivers';
 
@@ -80,7 +80,7 @@ export function createKnownReceivers(context: DatabaseContext) {
         orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
         take: limit,
       });
-      return rows.map((row) => openKnownReceiver(context, row));
+      return rows.map((row) => viewKnownReceiver(context, row));
     },
 
     /**
@@ -167,7 +167,7 @@ async function addReceiver(
     });
   }
   const row = await tx.knownReceiver.findUniqueOrThrow({ where: { id }, select: KNOWN_RECEIVER });
-  return { kind: isNew ? 'created' : 'known', receiver: openKnownReceiver(context, row) };
+  return { kind: isNew ? 'created' : 'known', receiver: viewKnownReceiver(context, row) };
 }
 
 async function removeReceiver(
@@ -183,8 +183,8 @@ async function removeReceiver(
   const row = await tx.knownReceiver.findUnique({ where: { id }, select: KNOWN_RECEIVER });
   if (!row) return false;
   if (removed > 0) {
-    const { type, account } = openKnownReceiver(context, row);
-    const details = { type, account: maskAccount(account) };
+    const { type, account } = viewKnownReceiver(context, row);
+    const details = { type, account: account && maskAccount(account) };
     await audit(tx, actor, { action: 'receiver.remove', subject: id, details });
   }
   return true;

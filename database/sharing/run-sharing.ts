@@ -1,5 +1,5 @@
 // Gives the run of a sharing its steps in the database: take a turn, record attempts and reports.
-import type { DatabaseContext } from '../core/context';
+import type { DatabaseContext, Tx } from '../core/context';
 import { DUE_GRACE_MS } from '../core/due-times';
 import {
   acceptAttempt,
@@ -24,11 +24,17 @@ import {
 
 /** The steps of a sharing's run on its row. Every attempt is recorded before it is sent (P8). */
 export function createSharings(context: DatabaseContext) {
-  const { prisma } = context;
+  const { prisma, limitRows } = context;
+  /** All sharings of an order lock its row. */
+  const limited = async <T>(outOrderNo: string, work: (tx: Tx) => Promise<T>): Promise<T> => {
+    const where = { outOrderNo };
+    const row = await prisma.profitSharing.findUnique({ where, select: { outTradeNo: true } });
+    return limitRows(row ? [`order:${row.outTradeNo}`] : [], () => prisma.$transaction(work));
+  };
   return {
     /** The next step of the run, read from the row at the start of each attempt. */
     turn: (outOrderNo: string, attemptLifeMs: number, nowMs: number): Promise<SharingTurn> =>
-      prisma.$transaction((tx) =>
+      limited(outOrderNo, (tx) =>
         takeSharingTurn(context, { tx, now: new Date(nowMs), attemptLifeMs }, outOrderNo),
       ),
 
@@ -41,7 +47,7 @@ export function createSharings(context: DatabaseContext) {
       attemptLifeMs: number,
       nowMs: number,
     ): Promise<string | null> =>
-      prisma.$transaction(async (tx) => {
+      limited(outOrderNo, async (tx) => {
         const sharing = await lockSharing(tx, outOrderNo);
         if (sharing?.status !== 'pending') return null;
         const scope = { tx, now: new Date(nowMs), attemptLifeMs };
@@ -52,7 +58,7 @@ export function createSharings(context: DatabaseContext) {
 
     /** The request that WeChat works on now, for a query at once; else how the sharing stands. */
     underWay: (outOrderNo: string): Promise<SharingUnderWay> =>
-      prisma.$transaction((tx) => readUnderWay(context, tx, outOrderNo)),
+      limited(outOrderNo, (tx) => readUnderWay(context, tx, outOrderNo)),
 
     /** Records that WeChat knows this receiver now. */
     async registered(receiverId: string, attempt: AcceptedAttempt, nowMs: number): Promise<void> {
@@ -78,7 +84,7 @@ export function createSharings(context: DatabaseContext) {
       attempt: AcceptedAttempt | null,
       nowMs: number,
     ): Promise<RecordedSharing> =>
-      prisma.$transaction((tx) => {
+      limited(outOrderNo, (tx) => {
         const scope = { tx, now: new Date(nowMs) };
         return recordSharingReport(context, scope, outOrderNo, { ...report, attempt });
       }),

@@ -24,7 +24,8 @@ export interface SharingView {
   readonly receivers: readonly {
     readonly line: number;
     readonly type: ReceiverType;
-    readonly account: string;
+    /** null when it can't be decrypted. */
+    readonly account: string | null;
     readonly amountFen: Fen;
     readonly description: string;
     readonly result: ReceiverResult;
@@ -88,7 +89,7 @@ export function viewSharing(
       returnedFen: one.returnedFen as Fen,
       type: one.type as ReceiverType,
       result: one.result as ReceiverResult,
-      account: cipher.decrypt(receiverPlace('account', id), accountEncrypted),
+      account: cipher.show(receiverPlace('account', id), accountEncrypted),
     })),
   };
 }

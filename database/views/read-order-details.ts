@@ -103,7 +103,7 @@ const DETAILS = {
 
 /**
  * Reads the order with everything that belongs to it; null when there is none.
- * @param withCodes decrypts its codes
+ * @param withCodes decrypts its codes; null in the place of one that can't be decrypted
  */
 export async function findOrder(context: DatabaseContext, outTradeNo: string, withCodes: boolean) {
   const { prisma, cipher } = context;
@@ -151,7 +151,7 @@ export async function findOrder(context: DatabaseContext, outTradeNo: string, wi
     codes: withCodes
       ? codes.map(({ id, codeEncrypted, ...code }) => ({
           ...code,
-          code: cipher.decrypt({ table: 'product_codes', column: 'code', row: id }, codeEncrypted),
+          code: cipher.show({ table: 'product_codes', column: 'code', row: id }, codeEncrypted),
         }))
       : null,
   };

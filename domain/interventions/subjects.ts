@@ -64,9 +64,12 @@ export function paymentSubject(
   return notice.source === 'query' ? WECHAT_SUBJECTS.query : notice.notificationId;
 }
 
+/** A value can't be decrypted (`invariant`); the key is its column. No patrol finds it. */
+export const UNREADABLE_VALUE = 'unreadable_value';
+
 /**
  * The subject of a broken invariant (`invariant`).
- * @param invariant kind of the patrol's finding
+ * @param invariant kind of the patrol's finding, or {@link UNREADABLE_VALUE}
  * @param key the row that it was found in
  */
 export function invariantSubject(invariant: string, key: string): string {

@@ -73,8 +73,7 @@ export function matchPayment(order: ExpectedPayment | null, notice: PaymentNotic
   if (notice.tradeState === null) return { kind: 'unclear', lacks: 'state' };
   if (notice.transactionId === null) return { kind: 'unclear', lacks: 'transaction' };
   const mismatches = findMismatches(order, notice);
-  const ofIdentity = mismatches.some((m) => m.field === 'app_id' || m.field === 'merchant_id');
-  if (ofIdentity) return rejected('identity_mismatch', mismatches);
+  if (isForeignPayment(order, notice)) return rejected('identity_mismatch', mismatches);
   const { appliedTransactionId } = order;
   if (appliedTransactionId !== null && appliedTransactionId !== notice.transactionId) {
     return {
@@ -87,6 +86,14 @@ export function matchPayment(order: ExpectedPayment | null, notice: PaymentNotic
   if (mismatches.length > 0) return rejected('amount_mismatch', mismatches);
   if (appliedTransactionId !== null) return { kind: 'already_applied' };
   return matchStatus(order.status, notice);
+}
+
+/** True when the report names another appid or merchant number than the order, or none. */
+export function isForeignPayment(
+  order: Pick<ExpectedPayment, 'appId' | 'merchantId'>,
+  notice: Pick<PaymentNotice, 'appId' | 'merchantId'>,
+): boolean {
+  return order.appId !== notice.appId || order.merchantId !== notice.merchantId;
 }
 
 /** The money is right, and no other transaction has paid: the order's status decides. */

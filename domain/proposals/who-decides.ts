@@ -6,7 +6,7 @@ import {
   type InterventionReason,
   type INTERVENTIONS,
 } from '../interventions/reasons';
-import { parseSubject } from '../interventions/subjects';
+import { parseSubject, type UNREADABLE_VALUE } from '../interventions/subjects';
 import type { InvariantKind } from '../patrol/findings';
 import type { RetryOperation } from '../retries/retry-policy';
 import type { RuntimeSettingName } from '../settings/runtime-settings';
@@ -85,7 +85,7 @@ export const RESOLUTIONS: ResolutionTable = {
 };
 
 /** Whether an invariant is about money that left or came in, or about what it brought about. */
-const INVARIANTS: Readonly<Record<InvariantKind, 'money' | 'other'>> = {
+const INVARIANTS: Readonly<Record<InvariantKind | typeof UNREADABLE_VALUE, 'money' | 'other'>> = {
   transaction_overdrawn: 'money',
   status_without_transaction: 'money',
   effects_disagree: 'other',
@@ -93,6 +93,7 @@ const INVARIANTS: Readonly<Record<InvariantKind, 'money' | 'other'>> = {
   stock_disagrees: 'other',
   sales_disagree: 'other',
   reservation_leaked: 'other',
+  unreadable_value: 'other',
 };
 
 /**

@@ -25,6 +25,8 @@ export interface TemporalOptions {
   readonly persistent?: boolean;
   /** Additional namespaces besides `default`. */
   readonly namespaces?: readonly string[];
+  /** Collects garbage rarely: less CPU for more memory. Default false. */
+  readonly rareCollections?: boolean;
   /** Serves Temporal's Web UI. Default false. */
   readonly ui?: boolean;
   /** The frontend's port if it is free; else any free one. */
@@ -95,7 +97,7 @@ async function launch(plan: Plan, ports: Ports): Promise<OwnedChild> {
   const child = await plan.guardian.spawn('temporal', {
     command: plan.cli,
     args: serverArguments(plan, ports),
-    env: systemEnvironment({}),
+    env: systemEnvironment(plan.options.rareCollections === true ? { GOGC: '400' } : {}),
     logFile: join(plan.dataDir, 'temporal.log'),
     stage: 'server',
     stopSignal: 'SIGTERM',

@@ -86,6 +86,26 @@ test('the problem schema names every code of the catalogue', () => {
   expect(properties.code.enum.sort()).toEqual(Object.keys(ERRORS).sort());
 });
 
+test('a full line gives each operation the documented 429, with its header', async () => {
+  const many = () =>
+    Promise.all(Array.from({ length: 200 }, () => fetch(`${oncepay.apiUrl}/v1/orders`)));
+  const full = await until('a line is full', async () => {
+    const replies = await many();
+    const refused = replies.find(({ status }) => status === 429);
+    await Promise.all(replies.filter((one) => one !== refused).map((one) => one.arrayBuffer()));
+    return refused;
+  });
+  const body: unknown = await full.json();
+  for (const { path, responses } of operations().filter(({ path }) => path.startsWith('/v1/'))) {
+    const { headers = {}, content } = responses['429'] ?? {};
+    expect([path, Object.keys(headers)]).toEqual([path, ['Retry-After']]);
+    const schema = content?.['application/problem+json']?.schema;
+    expect([path, problemsWith(document, schema, body)]).toEqual([path, undefined]);
+  }
+  expect(full.headers.get('retry-after')).toMatch(/^\d+$/);
+  expect(full.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+});
+
 /** Operations whose replies were compared with their schemas. */
 const compared = new Set<string>();
 

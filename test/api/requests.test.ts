@@ -17,7 +17,8 @@ shareOncepay(
     'findings at the start': () => jest.requireActual('./health/start-findings.cases'),
     'held rows': () => jest.requireActual('./products/held-rows.cases'),
     'bodies and raw requests': () => jest.requireActual('./http/requests.cases'),
-    // Its callbacks leave errors in the log.
+    // These leave errors in the log.
+    'unreadable values': () => jest.requireActual('./orders/unreadable-values.cases'),
     floods: () => jest.requireActual('./callbacks/floods.cases'),
   },
 );

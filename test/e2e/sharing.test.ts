@@ -8,6 +8,7 @@ shareOncepay(
     'profit sharing': () => jest.requireActual('./sharing/profit-sharing.cases'),
     'every action': () => jest.requireActual('./interventions/every-action.cases'),
     'refunds of shared payments': () => jest.requireActual('./refunds/refund-of-shared.cases'),
+    'a worker dies': () => jest.requireActual('./outages/worker-dies.cases'),
     'odd responses': () => jest.requireActual('./refunds/odd-responses.cases'),
   },
   async (oncepay) => {

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { Pool } from 'pg';
 import type { Alert } from '../../domain/interventions/alert';
 import { createLogger } from '../../config/logger';
+import { canReachDatabase } from '../../database/connections/reach-database';
 import type { Database } from '../../database/database';
 import { createAnnouncer } from '../../workers/announcer';
 import { createDatabaseWatch } from '../../workers/dependency-watch';
@@ -57,7 +58,8 @@ function startWorker(options: { url?: string; refuse?: () => boolean } = {}) {
       return Promise.resolve();
     },
   };
-  const databaseWatch = createDatabaseWatch({ alerts: port, logger, now: Date.now });
+  const isReachable = () => canReachDatabase(options.url ?? stored.url);
+  const databaseWatch = createDatabaseWatch({ alerts: port, logger, now: Date.now, isReachable });
   const metrics = createWorkerMetrics({
     database: () => Promise.resolve(databaseWatch.isDown()),
   });
@@ -150,3 +152,13 @@ test('an outage of the database is one alert of this process, and its end anothe
   expect(down()).toMatchObject([{ level: 'error', dependency: 'database' }]);
   expect(worker.alerts.map(({ kind }) => kind)).toEqual(['dependency_down', 'dependency_up']);
 }, 60_000);
+
+test('waits for a free connection time out while the database is there: no outage', async () => {
+  const worker = startWorker();
+  const busy = () => worker.lines.filter(({ msg }) => msg === 'database.busy');
+  for (let failure = 0; failure < 20; failure += 1) worker.databaseWatch.failed();
+  await until('the database was tried', () => Promise.resolve(busy()[0]));
+  expect(worker.databaseWatch.isDown()).toBe(false);
+  await worker.stop();
+  expect(worker.alerts).toEqual([]);
+});

@@ -7,9 +7,6 @@ export type Names = readonly string[];
 /** The names of a summary's values. `count` is the number of all data lines. */
 export type SumOf<Summary> = (keyof Summary & string) | 'count';
 
-/** The parts of one line in the sums of a summary. */
-export type Amounts<Summary> = Readonly<Partial<Record<SumOf<Summary>, number>>>;
-
 /** A kind of bill. */
 export interface BillLayout<Line, Summary> {
   /** A bill has a column of each of these, or it is no such bill. */
@@ -30,9 +27,13 @@ export interface BillLayout<Line, Summary> {
 export interface LineReader<Line, Summary> {
   /** The sums to which its lines contribute, without `count`. */
   readonly sums: readonly SumOf<Summary>[];
-  /** @throws UnreadableCell */
+  /**
+   * A line with its part of each of the `sums`, in their order.
+   *
+   * @throws UnreadableCell
+   */
   readonly read: (
     cells: readonly string[],
     line: number,
-  ) => { readonly line: Line; readonly amounts: Amounts<Summary> };
+  ) => { readonly line: Line; readonly amounts: readonly number[] };
 }

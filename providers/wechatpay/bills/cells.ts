@@ -9,14 +9,13 @@ export class UnreadableCell extends Error {
   }
 }
 
-const YUAN = /^(-?)(\d{1,12})\.(\d\d)$/;
-const FEE = /^(-?)(\d{1,9})(?:\.(\d{1,5}))?$/;
+const YUAN = /^-?\d{1,12}\.\d\d$/;
+const FEE = /^-?\d{1,9}(\.\d{1,5})?$/;
 const COUNT = /^\d{1,12}$/;
 const TIME = /^(\d{4}-\d\d-\d\d) ((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)$/;
 
-const FEN_PER_YUAN = 100;
-const E5_PER_YUAN = 100_000;
-const FEE_DIGITS = 5;
+const YUAN_DECIMALS = 2;
+const FEE_DECIMALS = 5;
 
 /** As long as the longest number that a merchant or WeChat gives, with a margin. */
 const MAX_WORD_LENGTH = 128;
@@ -66,7 +65,8 @@ export function splitCells(line: string): string[] | null {
  * @throws UnreadableCell for another shape.
  */
 export function readYuan(text: string, column: string): number {
-  return readDecimal(YUAN.exec(text), column, FEN_PER_YUAN);
+  if (!YUAN.test(text)) throw new UnreadableCell(`${column} is no amount`);
+  return digitsOf(text, YUAN_DECIMALS);
 }
 
 /**
@@ -86,7 +86,8 @@ export function readAmount(text: string, column: string): number {
  * @throws UnreadableCell for another shape.
  */
 export function readFee(text: string, column: string): number {
-  return readDecimal(FEE.exec(text), column, E5_PER_YUAN, FEE_DIGITS);
+  if (!FEE.test(text)) throw new UnreadableCell(`${column} is no amount`);
+  return digitsOf(text, FEE_DECIMALS);
 }
 
 /** @throws UnreadableCell for another shape. */
@@ -118,20 +119,16 @@ export function readWord(text: string, column: string): string | null {
   return text;
 }
 
-function readDecimal(
-  match: RegExpExecArray | null,
-  column: string,
-  unit: number,
-  digits = 2,
-): number {
-  if (match === null) throw new UnreadableCell(`${column} is no amount`);
-  const [, sign, whole, decimals = ''] = match;
-  const value = Number(whole) * unit + Number(decimals.padEnd(digits, '0'));
-  return sign === '-' && value !== 0 ? -value : value;
+/** All digits as one integer, with zeros for missing decimals: no fraction is ever computed. */
+function digitsOf(text: string, decimals: number): number {
+  const point = text.indexOf('.');
+  const whole = point === -1 ? text : text.slice(0, point);
+  const rest = point === -1 ? '' : text.slice(point + 1);
+  const value = Number(whole + rest.padEnd(decimals, '0'));
+  return value === 0 ? 0 : value;
 }
 
 /** False for the 30th of February: JavaScript takes it for a day in March. */
 function isDay(day: string): boolean {
-  const atMs = Date.parse(`${day}T00:00:00Z`);
-  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(day);
+  return new Date(`${day}T00:00:00Z`).getUTCDate() === Number(day.slice(-2));
 }

@@ -9,7 +9,6 @@ import {
   readYuan,
   UnreadableCell,
   type Columns,
-  type Read,
 } from './cells';
 
 const TIME = '记账时间';
@@ -38,13 +37,10 @@ export const FUND_FLOW_BILL: BillLayout<FundLine, FundSummary> = {
     const movementOf = movementReader(columns);
     return {
       sums: ['inCount', 'inFen', 'outCount', 'outFen'],
-      read: (cells, line) => {
-        const movement = movementOf(cells);
-        const amounts =
-          movement.direction === 'in'
-            ? { inCount: 1, inFen: movement.amountFen }
-            : { outCount: 1, outFen: movement.amountFen };
-        return { line: { ...movement, line }, amounts };
+      read: (cells, at) => {
+        const line = movementOf(cells, at);
+        const { direction, amountFen } = line;
+        return { line, amounts: direction === 'in' ? [1, amountFen, 0, 0] : [0, 0, 1, amountFen] };
       },
     };
   },
@@ -60,19 +56,20 @@ export const FUND_FLOW_BILL: BillLayout<FundLine, FundSummary> = {
   },
 };
 
-function movementReader(columns: Columns): Read<Omit<FundLine, 'line'>> {
+function movementReader(columns: Columns): (cells: readonly string[], line: number) => FundLine {
   const time = columns.text([TIME]);
   const type = columns.text([TYPE]);
   const directionText = columns.text([DIRECTION]);
   const amount = columns.text(AMOUNT);
   const balance = columns.text(BALANCE);
   const voucher = columns.text([VOUCHER]);
-  return (cells) => {
+  return (cells, line) => {
     const direction = DIRECTIONS.get(directionText(cells));
     if (direction === undefined)
       throw new UnreadableCell(`${DIRECTION} is none that Oncepay knows`);
     return {
       kind: 'fund',
+      line,
       bookedAt: readTime(time(cells), TIME),
       businessType: readWord(type(cells), TYPE) ?? '',
       direction,

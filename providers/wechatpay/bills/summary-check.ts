@@ -1,6 +1,6 @@
 // Adds up the lines of a bill, and compares the sums with its summary.
 import type { SummaryDifference } from '../../../domain/reconciliation/bill-lines';
-import type { Amounts, BillLayout, SumOf } from './bill-layout';
+import type { BillLayout, SumOf } from './bill-layout';
 import { splitCells, splitNames, UnreadableCell } from './cells';
 
 export interface CheckedSummary<Summary> {
@@ -19,8 +19,8 @@ export interface CheckedSummary<Summary> {
 }
 
 export interface SummaryCheck<Summary> {
-  /** Adds a data line; null for one that can't be read. */
-  readonly add: (amounts: Amounts<Summary> | null) => void;
+  /** Adds a data line: its part of each sum. Null for a line that can't be read. */
+  readonly add: (amounts: readonly number[] | null) => void;
   /** True for the two lines of the summary, which it keeps. */
   readonly takes: (line: string) => boolean;
   readonly end: () => CheckedSummary<Summary>;
@@ -31,7 +31,7 @@ export function createSummaryCheck<Line, Summary>(
   layout: BillLayout<Line, Summary>,
   sums: readonly SumOf<Summary>[],
 ): SummaryCheck<Summary> {
-  const totals = new Map<SumOf<Summary>, number>(sums.map((sum) => [sum, 0]));
+  const added = sums.map(() => 0);
   const starts = layout.summary.count.names.flatMap((name) => [name, `\`${name}`]);
   let lines = 0;
   let unreadable = 0;
@@ -41,7 +41,7 @@ export function createSummaryCheck<Line, Summary>(
     add: (amounts) => {
       lines += 1;
       if (amounts === null) unreadable += 1;
-      else for (const sum of sums) totals.set(sum, (totals.get(sum) ?? 0) + (amounts[sum] ?? 0));
+      else amounts.forEach((amount, index) => (added[index] = (added[index] ?? 0) + amount));
     },
     takes: (line) => {
       if (header === null) {
@@ -54,7 +54,8 @@ export function createSummaryCheck<Line, Summary>(
       return true;
     },
     end: () => {
-      totals.set('count', lines);
+      const totals = new Map<SumOf<Summary>, number>([['count', lines]]);
+      sums.forEach((sum, index) => totals.set(sum, added[index] ?? 0));
       const totalled = layout.summaryOf(totals);
       if (totalled === null) throw new Error('the layout adds up less than its summary has');
       const stated = readSummary(layout, header ?? [], values ?? []);

@@ -1,6 +1,6 @@
 // The columns of a trade bill in all its layouts: ALL, SUCCESS, REFUND and the older ones.
 import type { TradeLine, TradeSummary } from '../../../domain/reconciliation/bill-lines';
-import type { Amounts, BillLayout, Names } from './bill-layout';
+import type { BillLayout, Names } from './bill-layout';
 import {
   readAmount,
   readCount,
@@ -72,14 +72,14 @@ export const TRADE_BILL: BillLayout<TradeLine, TradeSummary> = {
     refundAskedFen: { names: ['申请退款总金额'], read: readYuan },
   },
   open: (columns) => {
-    const describe = describer(columns);
     const sums = SUM_COLUMNS.filter((sum) => columns.has(AMOUNTS[sum].names));
     const amountsOf = amountReader(columns, sums);
+    const lineOf = lineReader(columns, sums);
     return {
       sums,
       read: (cells, line) => {
         const amounts = amountsOf(cells);
-        return { line: { ...describe(cells), line, ...amountsToCompare(amounts) }, amounts };
+        return { line: lineOf(cells, line, amounts), amounts };
       },
     };
   },
@@ -99,42 +99,37 @@ export const TRADE_BILL: BillLayout<TradeLine, TradeSummary> = {
   },
 };
 
-/**
- * The amounts by which a line is compared with our books. The settled ones are smaller by free
- * coupons: they stand for them only in the layout that has no others.
- */
-function amountsToCompare(
-  amounts: Amounts<TradeSummary>,
-): Pick<TradeLine, 'orderFen' | 'refundFen' | 'feeE5'> {
-  return {
-    orderFen: amounts.orderFen ?? amounts.settlementFen ?? 0,
-    refundFen: amounts.refundAskedFen ?? amounts.refundFen ?? 0,
-    feeE5: amounts.feeE5 ?? 0,
-  };
-}
-
-function amountReader(columns: Columns, sums: readonly SumColumn[]): Read<Amounts<TradeSummary>> {
+/** Reads the amounts of all columns that this layout has. */
+function amountReader(columns: Columns, sums: readonly SumColumn[]): Read<readonly number[]> {
   const cellsToRead = sums.map((sum) => {
     const { names, read } = AMOUNTS[sum];
-    return { sum, read, text: columns.text(names), name: names[0] ?? '' };
+    return { read, text: columns.text(names), name: names[0] ?? '' };
   });
-  return (cells) => {
-    const amounts: Partial<Record<SumColumn, number>> = {};
-    for (const { sum, read, text, name } of cellsToRead) amounts[sum] = read(text(cells), name);
-    return amounts;
-  };
+  return (cells) => cellsToRead.map(({ read, text, name }) => read(text(cells), name));
 }
 
-type Description = Omit<TradeLine, 'line' | 'orderFen' | 'refundFen' | 'feeE5'>;
+/**
+ * Picks the amount by which a line is compared with our books, 0 without one. The settled amounts
+ * are smaller by free coupons: they stand for it only in the layout that has no other.
+ */
+function comparedAmount(
+  sums: readonly SumColumn[],
+  ...wanted: readonly SumColumn[]
+): (amounts: readonly number[]) => number {
+  const [index = -1] = wanted.map((sum) => sums.indexOf(sum)).filter((at) => at !== -1);
+  return (amounts) => amounts[index] ?? 0;
+}
 
-/** Reads all of a line but its amounts. Openids, titles and attachments are not read at all. */
-function describer(columns: Columns): Read<Description> {
+/** Reads a line. Openids, titles and attachments are not read at all. */
+function lineReader(
+  columns: Columns,
+  sums: readonly SumColumn[],
+): (cells: readonly string[], line: number, amounts: readonly number[]) => TradeLine {
   const word = (name: string): Read<string | null> => {
     const text = columns.text([name]);
     return (cells) => readWord(text(cells), name);
   };
   const tradedAt = columns.text([TIME]);
-  const state = columns.text([STATE]);
   const currency = word(CURRENCY);
   const appid = word('公众账号ID');
   const mchid = word('商户号');
@@ -144,6 +139,32 @@ function describer(columns: Columns): Read<Description> {
   const outRefundNo = word(OUT_REFUND_NO);
   const tradeType = word('交易类型');
   const refundStatus = word('退款状态');
+  const kindOf = kindReader(columns);
+  const orderFen = comparedAmount(sums, 'orderFen', 'settlementFen');
+  const refundFen = comparedAmount(sums, 'refundAskedFen', 'refundFen');
+  const feeE5 = comparedAmount(sums, 'feeE5');
+  return (cells, line, amounts) => ({
+    kind: kindOf(cells),
+    line,
+    tradedAt: readTime(tradedAt(cells), TIME),
+    appid: appid(cells),
+    mchid: mchid(cells),
+    transactionId: transactionId(cells),
+    outTradeNo: outTradeNo(cells),
+    refundId: unlessZero(refundId(cells)),
+    outRefundNo: unlessZero(outRefundNo(cells)),
+    tradeType: tradeType(cells),
+    currency: filled(currency(cells), CURRENCY),
+    orderFen: orderFen(amounts),
+    refundFen: refundFen(amounts),
+    refundStatus: refundStatus(cells),
+    feeE5: feeE5(amounts),
+  });
+}
+
+/** @returns a function that throws UnreadableCell */
+function kindReader(columns: Columns): Read<TradeLine['kind']> {
+  const state = columns.text([STATE]);
   const hasRefunds = columns.has([OUT_REFUND_NO]);
   return (cells) => {
     const kind = KINDS.get(state(cells));
@@ -151,19 +172,7 @@ function describer(columns: Columns): Read<Description> {
     if (kind === 'refund' && !hasRefunds) {
       throw new UnreadableCell(`a refund in a bill without ${OUT_REFUND_NO}`);
     }
-    return {
-      kind,
-      tradedAt: readTime(tradedAt(cells), TIME),
-      appid: appid(cells),
-      mchid: mchid(cells),
-      transactionId: transactionId(cells),
-      outTradeNo: outTradeNo(cells),
-      refundId: unlessZero(refundId(cells)),
-      outRefundNo: unlessZero(outRefundNo(cells)),
-      tradeType: tradeType(cells),
-      currency: filled(currency(cells), CURRENCY),
-      refundStatus: refundStatus(cells),
-    };
+    return kind;
   };
 }
 

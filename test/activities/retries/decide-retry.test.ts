@@ -323,6 +323,19 @@ test('a delayed retry and a cancellation pass through the decider unchanged', as
   expect(rows).toEqual([]);
 });
 
+test('a row that others hold is tried again in seconds, and is no outage', async () => {
+  const held = Object.assign(new Error('lock timeout'), { code: '55P03' });
+  const before = awayCount;
+  for (let n = 0; n < 30; n += 1) {
+    expect(await newJudge()(held, at('x', 'runEffects'))).toMatchObject({
+      type: 'TEMPORARY_FAILURE',
+      nextRetryDelay: 5_000,
+      category: BENIGN,
+    });
+  }
+  expect(awayCount).toBe(before);
+});
+
 test('an attempt without the database spends no budget and is repeated in seconds', async () => {
   const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
   const before = awayCount;

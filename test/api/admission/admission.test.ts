@@ -4,7 +4,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createAdmission } from '../../../api/admission/admission';
-import { KEYLESS_LIMITS } from '../../../api/admission/lines';
+import { KEY_LIMITS, KEYLESS_LIMITS } from '../../../api/admission/lines';
+import { awaitBody, holdPlace } from '../../../api/admission/places';
 import { listen } from '../../../api/http/server';
 
 interface Held {
@@ -22,11 +23,8 @@ beforeEach(async () => {
   held = [];
   serve = (_request, response) => response.end('ok');
   const admission = createAdmission(({ headers }) => headers.authorization ?? null);
-  server = await listen(
-    admission.wrap((request, response) => serve(request, response)),
-    { port: 0, host: '127.0.0.1' },
-  );
-  admission.takeOver(server);
+  const address = { port: 0, host: '127.0.0.1' };
+  ({ server } = await listen((...both) => serve(...both), address, admission));
   ({ port } = server.address() as AddressInfo);
 });
 afterEach(async () => {
@@ -85,6 +83,37 @@ test.each([
   },
 );
 
+test.each([
+  ['without a Host', 'GET /v1/orders HTTP/1.1\r\n'],
+  ['with a bad Expect', 'GET /v1/orders HTTP/1.1\r\nhost: x\r\nexpect: x\r\n'],
+])(
+  'a request %s passes the admission: 400, and without a key the connection ends',
+  async (...row) => {
+    const [, head] = row;
+    const keyless = await open();
+    keyless.send(`${head}\r\n`.repeat(20));
+    await until(() => keyless.isClosed());
+    expect(keyless.replies()).toEqual([400]);
+    const withKey = await open();
+    withKey.send(`${head}authorization: shop\r\n\r\n`.repeat(20));
+    await until(() => withKey.replies().length === 20);
+    expect(new Set(withKey.replies())).toEqual(new Set([400]));
+    expect(withKey.isClosed()).toBe(false);
+  },
+);
+
+test('a full line refuses a request with a bad Expect like any other', async () => {
+  serve = hold;
+  const places = KEYLESS_LIMITS.atWork + KEYLESS_LIMITS.waiting;
+  const all = await Promise.all(Array.from({ length: places + 1 }, open));
+  for (const connection of all) connection.send(get('/v1/orders'));
+  await until(() => all.some(({ replies }) => replies()[0] === 429));
+  const next = await open();
+  next.send('GET /v1/orders HTTP/1.1\r\nhost: x\r\nexpect: x\r\n\r\n');
+  await until(() => next.isClosed());
+  expect(next.replies()).toEqual([429]);
+});
+
 test('pipelined requests are served one after the other, in their order', async () => {
   serve = hold;
   const count = 500;
@@ -119,6 +148,25 @@ test('bodies of pipelined requests arrive whole, also large ones', async () => {
   expect(seen).toEqual(bodies);
 });
 
+test('a large reply before the body has ended, read late, holds the next request', async () => {
+  const large = 'x'.repeat(8_000_000);
+  serve = (request, response) => {
+    request.resume();
+    response.end(request.url === '/v1/early' ? large : 'ok');
+  };
+  const connection = await open();
+  const [socket] = sockets.slice(-1);
+  socket?.pause();
+  const head = 'POST /v1/early HTTP/1.1\r\nhost: x\r\nauthorization: shop\r\n';
+  connection.send(`${head}content-length: 5\r\n\r\nab`);
+  for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+  connection.send(`cde${get('/v1/next', 'shop').repeat(3)}`);
+  for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+  socket?.resume();
+  await until(() => connection.replies().length === 4);
+  expect(connection.replies()).toEqual([200, 200, 200, 200]);
+});
+
 test('a full line gives 429 with Retry-After, but not to callbacks and health checks', async () => {
   serve = (request, response) => {
     if (request.url === '/v1/orders') hold(request, response);
@@ -148,6 +196,31 @@ test('a full line gives 429 with Retry-After, but not to callbacks and health ch
   for (const { response } of held) response.end('ok');
   const others = all.filter((connection) => !isRefused(connection));
   await until(() => others.every(({ replies }) => replies()[0] === 200));
+});
+
+test('bodies of two keys that never end leave places to the requests of a third', async () => {
+  let begun = 0;
+  serve = (request, response) => {
+    void holdPlace(async () => {
+      begun += 1;
+      if (request.method === 'POST') await awaitBody(once(request.resume(), 'end'));
+      response.end('ok');
+    }).catch(() => response.destroy());
+  };
+  const slow = await Promise.all(
+    Array.from({ length: 2 * KEY_LIMITS.atWork }, async (_, n) => {
+      const connection = await open();
+      const headers = `host: x\r\nauthorization: key${n % 2}\r\ncontent-length: 2\r\n`;
+      connection.send(`POST /v1/orders HTTP/1.1\r\n${headers}\r\n{`);
+      return connection;
+    }),
+  );
+  await until(() => begun === slow.length);
+  const connection = await open();
+  connection.send(get('/v1/x', 'shop'));
+  await until(() => connection.text().endsWith('ok'));
+  for (const one of slow) one.send('}');
+  await until(() => slow.every((one) => one.text().endsWith('ok')));
 });
 
 test('of one address 256 connections are kept, and one more is served and closed', async () => {

@@ -21,10 +21,12 @@ interface Proposal {
 }
 
 /** An order of 20,000 元 that was paid. @returns its number */
-async function paidOrder(): Promise<string> {
+async function paidOrder(change: object = {}): Promise<string> {
   const items = [{ sku: 'sofa', quantity: 1, unit_price: TWENTY_THOUSAND_YUAN }];
   const amount = { total: TWENTY_THOUSAND_YUAN, currency: 'CNY' };
-  const { body } = await oncepay.call('POST', '/v1/orders', { body: orderBody({ items, amount }) });
+  const { body } = await oncepay.call('POST', '/v1/orders', {
+    body: orderBody({ items, amount, ...change }),
+  });
   const { out_trade_no: no } = body as { out_trade_no: string };
   await oncepay.sql.query(
     `INSERT INTO payment_transactions (id, merchant_id, transaction_id, out_trade_no, order_no,
@@ -109,6 +111,44 @@ test('a refund of 20,000 元 by one person is a proposal; a second one carries i
     approved_by: 'admin',
     proposed_by: 'operator',
   });
+});
+
+test('a sharing of 1,500 元 by one person is a proposal; a second one carries it out', async () => {
+  const receiver = { type: 'MERCHANT_ID', account: '1900000555' };
+  for (const as of ['admin', 'deputy'] as const) {
+    await oncepay.call('POST', '/v1/receivers', { as, body: receiver });
+  }
+  const no = await paidOrder({ profit_sharing: true });
+  const body = { receivers: [{ ...receiver, amount: 150_000, description: 'commission' }] };
+  const share = (as: Who) =>
+    oncepay.call('POST', `/v1/orders/${no}/profit-sharing`, {
+      as,
+      body,
+      headers: { 'idempotency-key': `${as}-${no}` },
+    });
+  const sharings = async () => {
+    const { body: order } = await oncepay.call('GET', `/v1/orders/${no}`);
+    return (order as unknown as { profit_sharings: unknown[] }).profit_sharings;
+  };
+  const proposal = proposalOf(await share('admin'));
+  expect(proposal).toMatchObject({
+    action: 'profit_sharing',
+    subject: no,
+    amount: 150_000,
+    proposed_by: 'admin',
+  });
+  expect(proposalOf(await share('admin'))).toEqual(proposal);
+  expect(await sharings()).toEqual([]);
+  const shown = (await list('open')).find(({ id }) => id === proposal.id);
+  const { out_order_no: number } = shown?.['request'] as { out_order_no: string };
+  expectProblem(await approve(proposal.id, 'operator'), 403);
+  expect((await approve(proposal.id, 'admin')).body).toMatchObject({ code: 'SAME_PERSON' });
+
+  // Carried out under the number of the proposer, which both keys name from now on.
+  for (const as of ['deputy', 'admin', 'deputy'] as const) {
+    expect(await share(as)).toMatchObject({ status: 202, body: { out_order_no: number } });
+  }
+  expect(await sharings()).toMatchObject([{ out_order_no: number }]);
 });
 
 test('the shop’s key refunds until bounds are set, and the reply says what is left', async () => {

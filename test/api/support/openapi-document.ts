@@ -23,7 +23,11 @@ const operation = z.strictObject({
   responses: z
     .record(
       z.string().regex(/^([1-5]\d\d|[1-5]XX|default)$/),
-      z.strictObject({ description: z.string().min(1), content: content.optional() }),
+      z.strictObject({
+        description: z.string().min(1),
+        headers: z.record(z.string(), z.strictObject({ schema })).optional(),
+        content: content.optional(),
+      }),
     )
     .refine((responses) => Object.keys(responses).length > 0),
 });

@@ -108,8 +108,11 @@ describe('a receiver that WeChat has paid a share', () => {
     await sharing.sql.query(`DELETE FROM known_receivers WHERE id = $1`, [id]);
     await sharing.sql.query(`UPDATE profit_sharing_receivers SET result = 'PENDING'`);
     await sharing.sql.query(`UPDATE profit_sharing_receivers SET result = 'SUCCESS'`);
-    const known = (await list()).find(({ account }) => account === 'o-paid');
-    expect(known).toMatchObject({ name: '李四', relationType: 'PARTNER' });
+    const plain = { ...receiver(10, 'o-paid'), relationType: null };
+    const outOrderNo = await sharing.shared(await sharing.paidOrder(), [plain]);
+    expect(await sharing.turn(outOrderNo)).toMatchObject({
+      receiver: { name: '李四', relationType: 'PARTNER' },
+    });
   });
 
   test('is known after the upgrade, also when it was paid before', async () => {

@@ -1,4 +1,6 @@
 // Gives tests the built modules that need Prisma.
+import type * as retryControl from '../../../activities/retries/control';
+import type * as retryDecider from '../../../activities/retries/decide-retry';
 import type * as patrolActivities from '../../../activities/patrol/activities';
 import type * as orderNumbers from '../../../database/orders/take-order-numbers';
 import type * as refundHolds from '../../../database/refunds/hold-refund';
@@ -25,6 +27,12 @@ export const { openDatabase } = built('dist/database/database.js') as typeof dat
 export const { createPatrolActivities } = built(
   'dist/activities/patrol/activities.js',
 ) as typeof patrolActivities;
+export const { createRetryControl } = built(
+  'dist/activities/retries/control.js',
+) as typeof retryControl;
+export const { createRetryDecider } = built(
+  'dist/activities/retries/decide-retry.js',
+) as typeof retryDecider;
 export const { createOrderNumbers } = built(
   'dist/database/orders/take-order-numbers.js',
 ) as typeof orderNumbers;

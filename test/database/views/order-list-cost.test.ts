@@ -4,7 +4,6 @@ import { DEFAULT_SHARING } from '../../../domain/settings/runtime-settings';
 import { Pool } from 'pg';
 import { z } from 'zod';
 import type { OrderFilter } from '../../../database/views/read-orders';
-import { createRowLimit } from '../../../database/connections/limit-row-waits';
 import { createFieldCipher } from '../../../database/encryption/field-encryption';
 import { createKeyedHash } from '../../../database/encryption/keyed-hash';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database';
@@ -84,8 +83,9 @@ async function planOf(filter: OrderFilter): Promise<{ nodes: Plan[]; found: numb
   prisma.$on('query', (event) => sent.push(event));
   const reading = createOrderReading({
     prisma,
-    limitRows: createRowLimit(1),
+    limitRows: (_rows, work) => work(),
     cipher: createFieldCipher(secrets.encryptionKeys),
+    unreadable: { report: () => undefined, log: () => undefined },
     hash: createKeyedHash(secrets.hashKey),
     webhooks: false,
     notifyUrl: secrets.notifyUrl,

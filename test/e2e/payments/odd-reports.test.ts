@@ -222,3 +222,14 @@ test.each([
     expect(operations).not.toContain('close');
   },
 );
+
+test('a payment dismissed as foreign that the close finds as ours pays the order', async () => {
+  const no = await oncepay.newOrder();
+  const { transactionId } = await oncepay.simulator.pay({ outTradeNo: no, callbacks: 0 });
+  await report(no, { appid: 'wx0000000000000000' });
+  const { id } = await untilOpened(oncepay, no, 'identity_mismatch');
+  expect((await resolve(oncepay, id, 'dismiss')).status).toBe(200);
+  await oncepay.call('POST', `/v1/orders/${no}/close`);
+  const order = await oncepay.untilStatus(no, 'fulfilled');
+  expect(order).toMatchObject({ transaction_id: transactionId, attention: null, refunds: [] });
+});

@@ -9,6 +9,9 @@ import { SUBMISSION } from './world';
 
 /** Merchants that receive shares, which can be taken back. */
 export const RECEIVERS = ['1900000109', '1900000110'] as const;
+const HOUR_MS = 3_600_000;
+/** Sent, then queried once or twice. */
+const MOST_TURNS = 5;
 const QUIET = new DefaultLogger('ERROR');
 
 /** A sharing that is not over; the unfreezing at the payment's deadline is due in weeks. */
@@ -78,6 +81,18 @@ export function createSharingDriver(driver: OrderDriver) {
         }
       }
       return settled;
+    },
+    /** A sharing goes its whole way, so that a large refund has to take shares back. */
+    async shareAndSettle(label: number, parts: readonly number[]): Promise<void> {
+      await this.share(label, parts, false);
+      for (let turn = 0; turn < MOST_TURNS; turn += 1) {
+        const [first] = await this.open();
+        if (first === undefined) return;
+        await this.attempt(first.number);
+        await this.settle('SUCCESS');
+        world.pass(HOUR_MS);
+      }
+      throw new Error(`The sharing of ${no} does not end`);
     },
     /** The next take-back of the order fails, as when the receiver's account is empty. */
     failNextReturn(): void {

@@ -33,7 +33,7 @@ export default async function globalSetup(): Promise<void> {
   const stack = await startStack({
     durable: false,
     databaseTimeZone: DATABASE_TIME_ZONE,
-    temporal: { namespaces: NAMESPACES },
+    temporal: { namespaces: NAMESPACES, rareCollections: true },
     log: (line) => process.stderr.write(`${line}\n`),
   });
   globalThis.oncepayTestStack = stack;
