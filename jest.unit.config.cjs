@@ -38,7 +38,7 @@ const ROOMS = [
 ];
 
 /** Tests in those rooms that start a server, so only `npm test` runs them. */
-const ON_SERVERS = ['docs/pages-at-work', '.*-at-simulator'];
+const ON_SERVERS = ['api/body/evil-bodies', 'docs/pages-at-work', '.*-at-simulator'];
 
 /** @type {import('jest').Config} */
 module.exports = {

@@ -134,14 +134,14 @@ function responses(operation: Operation): object {
   return Object.fromEntries([...bad, ...good]) as object;
 }
 
+const headersOf = (status: number) =>
+  status === 429 ? { headers: { 'Retry-After': { schema: { type: 'integer' } } } } : {};
+
 function contentOf({ reply, csv }: Operation, status: number): object | undefined {
   if (reply === undefined || status === 204) return undefined;
   const table = csv === true ? { 'text/csv': { schema: { type: 'string' } } } : {};
   return { content: { 'application/json': { schema: toSchema(reply, 'output') }, ...table } };
 }
-
-const headersOf = (status: number) =>
-  status === 429 ? { headers: { 'Retry-After': { schema: { type: 'integer' } } } } : {};
 
 const problemContent = () => ({
   'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },

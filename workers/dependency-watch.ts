@@ -8,6 +8,8 @@ import type { WechatPayEvent } from '../providers/wechatpay/client';
 
 /** After so many failures the database is tried on a connection of its own. */
 const DATABASE_TRIED_AFTER = 5;
+/** Much work at once lasts for minutes; its line in the log comes this often. */
+const BUSY_LOG_MS = 60_000;
 
 /**
  * Watches every call to WeChat of this process. All processes share a row with WeChat's state; the
@@ -70,6 +72,7 @@ export function createDatabaseWatch(
   let failures = 0;
   let isDown = false;
   let isTrying = false;
+  let busyLoggedMs = -Infinity;
   const report = (state: DependencyState) => {
     reportOutage(deps, 'database', state, {}).catch((error: unknown) =>
       deps.logger.warn({ err: error }, 'alert.failed'),
@@ -78,7 +81,10 @@ export function createDatabaseWatch(
 
   async function tryDatabase(): Promise<void> {
     const isReachable = await deps.isReachable();
-    if (isReachable) deps.logger.warn({ failures }, 'database.busy');
+    if (isReachable && deps.now() - busyLoggedMs >= BUSY_LOG_MS) {
+      busyLoggedMs = deps.now();
+      deps.logger.warn({}, 'database.busy');
+    }
     isTrying = false;
     failures = 0;
     isDown = !isReachable;
