@@ -22,6 +22,20 @@ export async function lockProduct(databaseUrl: string, sku: string): Promise<() 
   };
 }
 
+/** Moves the time at which WeChat accepted a refund: a demo can't wait for a day to be over. */
+export async function acceptRefundAt(
+  databaseUrl: string,
+  outRefundNo: string,
+  at: string,
+): Promise<void> {
+  const client = await connect(databaseUrl);
+  await client.query('UPDATE refunds SET accepted_at = $2 WHERE out_refund_no = $1', [
+    outRefundNo,
+    at,
+  ]);
+  await client.end();
+}
+
 /**
  * Makes the database refuse the points of one order, and of no other, as a broken table would.
  * @returns a function that repairs it

@@ -3,17 +3,21 @@ import type { InterventionAction, InterventionReason } from '../domain/intervent
 import type { RetryOperation } from '../domain/retries/retry-policy';
 import type { Oncepay } from '../stack/oncepay';
 import {
+  differenceList,
   patrolList,
   policyReply,
   receiverReply,
   interventionList,
   resolutionReply,
+  reconciliationReply,
+  type DifferenceReply,
+  type ReconciliationReply,
   type PatrolReply,
   type PolicyReply,
   type Intervention,
 } from './replies';
 import { createCall, expectSuccess } from './call-api';
-import { SOON_MS, waitUntil } from './wait-until';
+import { RECOVERY_MS, SOON_MS, waitUntil } from './wait-until';
 
 /** The calls that an operator and an admin make. */
 export interface OperatorDesk {
@@ -40,6 +44,10 @@ export interface OperatorDesk {
   addReceiver(merchantId: string): Promise<void>;
   /** The patrol's runs, the newest first. */
   patrols(): Promise<PatrolReply[]>;
+  /** Compares WeChat's bill of a day with the books. @returns the result of the finished run */
+  reconcile(billDate: string): Promise<ReconciliationReply>;
+  /** The differences that were found on a day. */
+  differences(billDate: string): Promise<DifferenceReply[]>;
 }
 
 /** Creates the desk. @throws from its calls: an error that names the call, except for `resolve` */
@@ -81,6 +89,20 @@ export function createOperatorDesk(oncepay: Pick<Oncepay, 'call'>): OperatorDesk
       // A new receiver is a proposal until the second admin requests the same.
       if (first.status === 202) await call(receiverReply, 'POST', path, { as: 'deputy', body });
       else expectSuccess(first, `POST ${path}`);
+    },
+    async reconcile(billDate) {
+      const path = '/v1/reconciliations';
+      const body = { bill_date: billDate };
+      const { status } = await oncepay.call('POST', path, { as: 'operator', body });
+      if (status !== 202) throw new Error(`POST ${path} got the reply ${status}`);
+      return waitUntil(`the reconciliation of ${billDate}`, RECOVERY_MS, async () => {
+        const day = await call(reconciliationReply, 'GET', `${path}/${billDate}`);
+        return day.status === 'done' || day.status === 'failed' ? day : undefined;
+      });
+    },
+    differences: async (billDate) => {
+      const path = `/v1/reconciliations/${billDate}/differences?limit=200`;
+      return (await call(differenceList, 'GET', path)).data;
     },
     patrols: async () => (await call(patrolList, 'GET', '/v1/patrol/runs?limit=200')).data,
   };

@@ -97,7 +97,20 @@ export const patrolList = z.object({
 });
 export type PatrolReply = z.infer<typeof patrolList>['data'][number];
 
+export const reconciliationReply = z.object({
+  status: z.string(),
+  bill: z.object({ lines: z.int() }).nullable(),
+  differences: z.record(z.string(), z.int()),
+});
+export type ReconciliationReply = z.infer<typeof reconciliationReply>;
+
+export const differenceList = z.object({
+  data: z.array(z.object({ type: z.string(), status: z.string() })),
+});
+export type DifferenceReply = z.infer<typeof differenceList>['data'][number];
+
+/** A webhook about a day's reconciliation names no order. */
 export const webhookPayload = z.object({
   type: z.string(),
-  data: z.object({ out_trade_no: z.string() }),
+  data: z.object({ out_trade_no: z.string().optional() }),
 });

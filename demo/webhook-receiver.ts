@@ -14,7 +14,8 @@ const SECRET_BYTES = 32;
 export interface ReceivedWebhook {
   readonly id: string;
   readonly event: string;
-  readonly outTradeNo: string;
+  /** null for one that is about no order. */
+  readonly outTradeNo: string | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly rawBody: string;
 }
@@ -62,7 +63,7 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
     }
     const { type, data } = webhookPayload.parse(JSON.parse(rawBody));
     const id = headers['webhook-id'] ?? '';
-    received.push({ id, event: type, outTradeNo: data.out_trade_no, headers, rawBody });
+    received.push({ id, event: type, outTradeNo: data.out_trade_no ?? null, headers, rawBody });
     if (received.length > MAX_KEPT) received.shift();
     return 204;
   };

@@ -7,11 +7,15 @@ import { orderScenarios } from './orders';
 import { outageScenarios } from './outages';
 import { patrolScenarios } from './patrol';
 import { interventionScenarios } from './interventions';
+import { reconciliationScenarios } from './reconciliation';
 import { refundScenarios } from './refunds';
 import { sharingScenarios } from './sharing';
 import { webhookScenarios } from './webhooks';
 
-/** The outages come last, because they would disturb the others. */
+/**
+ * The outages come late, because they would disturb the others. The reconciliation comes last: it
+ * compares the trades of all.
+ */
 export const allScenarios: readonly Scenario[] = [
   ...channelScenarios,
   ...webhookScenarios,
@@ -23,4 +27,5 @@ export const allScenarios: readonly Scenario[] = [
   ...orderScenarios,
   ...patrolScenarios,
   ...outageScenarios,
+  ...reconciliationScenarios,
 ];

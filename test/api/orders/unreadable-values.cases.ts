@@ -22,7 +22,8 @@ const openOf = (no: string) =>
   });
 
 test('an order shows a code without its key as null, and opens one intervention', async () => {
-  const { body } = await oncepay.call('POST', '/v1/orders', { body: orderBody({}) });
+  const { status, body } = await oncepay.call('POST', '/v1/orders', { body: orderBody({}) });
+  expect([status, body]).toMatchObject([201, {}]);
   const { out_trade_no: no } = body as { out_trade_no: string };
   await oncepay.sql.query(
     `WITH p AS (INSERT INTO products (sku, name, kind) VALUES ('lost', 'x', 'virtual'))

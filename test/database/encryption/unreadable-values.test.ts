@@ -1,6 +1,7 @@
 /** @jest-environment <rootDir>/test/database/support/with-built-code.cjs */
 // Values that no encryption key decrypts: they are shown as such, and nothing is done with them.
 import { randomBytes } from 'node:crypto';
+import { types } from 'node:util';
 import type { Database } from '../../../database/database';
 import { createFieldCipher } from '../../../database/encryption/field-encryption';
 import type { FieldPlace } from '../../../database/encryption/field-place';
@@ -84,7 +85,7 @@ async function expectStopped(
   expect(end).toMatchObject({ nonRetryable: true, type: BUDGET_SPENT });
   // A run that comes again waits for the person, or fails in the same way.
   const again = await failed();
-  if (again instanceof Error) await endAttempt(again, what.activity, what.number);
+  if (types.isNativeError(again)) await endAttempt(again, what.activity, what.number);
   else expect(again).toMatchObject({ kind: 'over' });
   const open = await world.openInterventions(no);
   expect(open).toEqual([
