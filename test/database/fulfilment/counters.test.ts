@@ -105,8 +105,12 @@ const BOUNDED: Readonly<Record<string, readonly string[]>> = {
     'RetryBudget.attempts',
     'OrderSequence.nextValue',
     'CallbackDelivery.httpStatus',
+    // A bill has at most 4 GiB, and three wrong hashes end its day.
+    'ReconciliationLine.line',
+    'Reconciliation.wrongHashes',
   ],
   'the callbacks that one hour can bring': ['CallbackDelivery.repeats'],
+  'how often people or a day’s schedule started the same thing': ['Reconciliation.run'],
   'settings within a range, and how often people changed them': [
     'RetryPolicy.baseDelayMs',
     'RetryPolicy.maxDelayMs',
