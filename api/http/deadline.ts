@@ -2,8 +2,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ApiError } from './problem';
 
-/** A caller gets 503 within 5 s while the database is away or hangs. */
-const DATABASE_DEADLINE_MS = 4_500;
+/**
+ * A caller gets 503 within 5 s while the database is away or hangs. The rest is for the request's
+ * wait in line and its way there and back.
+ */
+const DATABASE_DEADLINE_MS = 4_250;
 
 /** The time for the database that a request has left. */
 interface DatabaseTime {
