@@ -14,7 +14,13 @@ const TOTAL_FEN = 300;
 /** Orders that are played at once: with more of them a busy database makes the api reply 503. */
 const AT_ONCE = 6;
 
-export const BOOKS_ENV = { ONCEPAY_QUERY_SCHEDULE: '1s', ONCEPAY_REFUND_SPACING: '0s' };
+/** A long run pays its last orders minutes after their prepay; their queries must still come. */
+const QUERY_GAPS = ['1s', '2s', '4s', '8s', '16s', ...Array.from({ length: 90 }, () => '30s')];
+
+export const BOOKS_ENV = {
+  ONCEPAY_QUERY_SCHEDULE: QUERY_GAPS.join(','),
+  ONCEPAY_REFUND_SPACING: '0s',
+};
 
 interface OrderPlan {
   /** The order is closed before it is paid. */
