@@ -5,7 +5,7 @@ import type { DifferenceReply } from '../replies';
 import { SOON_MS, waitUntil } from '../wait-until';
 import type { Scenario, Seen, World } from '../world';
 
-/** Nobody gets a bill of today: the simulator puts today's trades into the bill of yesterday. */
+/** WeChat gives no bill of today, so the simulator puts today's trades into yesterday's. */
 const YESTERDAY = addDays(billDateAt(Date.now()), -1);
 /** Less than 24 hours ago, and far enough from midnight that no other bill can have it. */
 const LATE_YESTERDAY = new Date(billDayStart(YESTERDAY) + 23.5 * 3_600_000).toISOString();
