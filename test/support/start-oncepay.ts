@@ -116,6 +116,9 @@ const SHORT_LIVED = [
   '--no-opt',
 ];
 
+/** Of the log of each process, when a test waits in vain. */
+const LINES_SHOWN = 12;
+
 let users = 0;
 
 /** A user nobody else has: orders of different tests never look the same. */
@@ -174,7 +177,9 @@ export async function startTestOncepay(options: TestOptions = {}): Promise<TestO
         timeoutMs,
       );
     } catch (error) {
-      throw new Error(`${String(error)}\n${JSON.stringify(last)}`, { cause: error });
+      const said = await Promise.all([...apis, ...workers].map(describeProcess));
+      const lines = [String(error), JSON.stringify(last), ...said];
+      throw new Error(lines.join('\n'), { cause: error });
     }
   };
 
@@ -214,6 +219,17 @@ export async function startTestOncepay(options: TestOptions = {}): Promise<TestO
       await database.drop();
     },
   };
+}
+
+/** Says how a process ended, if it did, and its last warnings and errors. */
+async function describeProcess({ name, exited, output }: Managed): Promise<string> {
+  const code = await Promise.race([exited, Promise.resolve('runs' as const)]);
+  const state = code === 'runs' ? code : `ended with ${code === null ? 'a signal' : code}`;
+  const text = await output().catch(() => '');
+  const worth = text
+    .split('\n')
+    .filter((line) => line !== '' && !/^\{"level":"?(10|20|30|trace|debug|info)\b/.test(line));
+  return [`${name} ${state}`, ...worth.slice(-LINES_SHOWN)].join('\n');
 }
 
 async function startAll<T>(count: number, start: () => Promise<T>): Promise<T[]> {
