@@ -48,6 +48,7 @@ module.exports = {
     files: [],
     rungs: [['crypto'], ['fields'], ['transport'], ['keys'], ['notices'], ['calls'], ['bills']],
   },
+  'providers/feishu': { files: [], rungs: [['crypto']] },
   activities: {
     files: [],
     rungs: [
