@@ -94,6 +94,10 @@ module.exports = {
       ['control'],
     ],
   },
+  'simulator/feishu': {
+    files: ['options'],
+    rungs: [['time'], ['http'], ['tenant'], ['events'], ['bitable', 'chat'], ['control']],
+  },
   stack: { files: [], rungs: [['processes'], ['postgres', 'temporal']] },
   bench: {
     files: ['statistics'],

@@ -53,6 +53,10 @@ const TECHNICAL = [
   'bare',
   'ground',
   'floods',
+  'tenant',
+  'events',
+  'bitable',
+  'chat',
 ];
 
 test('each term has a Chinese word and at most three sentences', () => {
