@@ -71,9 +71,9 @@ function send(deps: MessageEndpointsDeps, call: Call): Reply {
   if (chatId !== settings.chatId) return refuse(230002);
   const first = uuid === undefined ? null : messages.findByUuid(uuid);
   if (first !== null) return succeed(viewOf(first, settings));
-  if (deps.rates.count(`chat ${chatId}`, IN_A_CHAT) > 0) return refuse(230020);
   const read = parseContent(content);
   if ('status' in read) return read;
+  if (deps.rates.count(`chat ${chatId}`, IN_A_CHAT) > 0) return refuse(230020);
   const sent = messages.send(chatId, 'app', read.card);
   if (uuid !== undefined) messages.keepUuid(uuid, sent.messageId);
   return succeed(viewOf(sent, settings));
@@ -86,9 +86,9 @@ function update(deps: MessageEndpointsDeps, call: Call): Reply {
   const message = messages.find(call.params['message'] ?? '');
   if (message?.by !== 'app') return refuse(230001, { detail: 'invalid message_id' });
   if (message.sentAtMs + UPDATE_MS < now()) return refuse(230031);
-  if (rates.count(`message ${message.messageId}`, IN_A_CHAT) > 0) return refuse(230020);
   const read = parseContent(parsed.data.content);
   if ('status' in read) return read;
+  if (rates.count(`message ${message.messageId}`, IN_A_CHAT) > 0) return refuse(230020);
   messages.update(message.messageId, read.card);
   return succeed();
 }

@@ -80,10 +80,17 @@ function createTries(poster: EventPoster) {
   let underWay = 0;
   let whenIdle: (() => void)[] = [];
   return {
-    run: async (url: string, envelope: Envelope, number: number, forgery: Forgery | null) => {
+    /** Tries once. `onEnd` runs before anybody learns that no try is under way. */
+    run: async (
+      url: string,
+      envelope: Envelope,
+      as: { readonly number: number; readonly forgery: Forgery | null },
+      onEnd: (delivery: EventDelivery) => void = () => undefined,
+    ): Promise<EventDelivery> => {
       underWay++;
-      const delivery = await poster.post(url, envelope, number, forgery);
+      const delivery = await poster.post(url, envelope, as.number, as.forgery);
       ended.push(delivery);
+      onEnd(delivery);
       underWay--;
       if (underWay === 0) {
         for (const done of whenIdle) done();
@@ -127,19 +134,19 @@ export function createEvents(deps: EventsDeps): Events {
   let url = deps.callbackUrl;
   let behaviour: EventBehaviour = {};
 
-  const attempt = (to: string, envelope: Envelope, number: number): Promise<EventDelivery> =>
-    tries.run(to, envelope, number, behaviour.forged ?? null);
-  const deliver = async (to: string, envelope: Envelope, number: number) => {
-    const delivery = await attempt(to, envelope, number);
-    const waitMs = retryMs[number - 1];
-    if (delivery.status === 200 || waitMs === undefined) return delivery;
-    const cancel = clock.after(waitMs, () => {
-      waiting.delete(envelope.eventId);
-      if (url !== null) void deliver(url, envelope, number + 1);
+  const forgery = (): Forgery | null => behaviour.forged ?? null;
+  const attempt = (to: string, envelope: Envelope): Promise<EventDelivery> =>
+    tries.run(to, envelope, { number: 1, forgery: forgery() });
+  const deliver = (to: string, envelope: Envelope, number: number): Promise<EventDelivery> =>
+    tries.run(to, envelope, { number, forgery: forgery() }, ({ status }) => {
+      const waitMs = retryMs[number - 1];
+      if (status === 200 || waitMs === undefined) return;
+      const cancel = clock.after(waitMs, () => {
+        waiting.delete(envelope.eventId);
+        if (url !== null) void deliver(url, envelope, number + 1);
+      });
+      waiting.set(envelope.eventId, cancel);
     });
-    waiting.set(envelope.eventId, cancel);
-    return delivery;
-  };
   const seal = (eventType: string, event: object): Envelope =>
     sent.keep(sealEvent(deps, eventType, event, behaviour.forged === 'token'));
   const needUrl = (): string => {
@@ -152,14 +159,14 @@ export function createEvents(deps: EventsDeps): Events {
       const to = url;
       const envelope = seal(eventType, event);
       const copies = Math.max(1, behaviour.duplicates ?? 1) - 1;
-      const others = Array.from({ length: copies }, () => attempt(to, envelope, 1));
+      const others = Array.from({ length: copies }, () => attempt(to, envelope));
       const [first] = await Promise.all([deliver(to, envelope, 1), ...others]);
       return first;
     },
     callBack: (eventType, event) =>
-      url === null ? Promise.resolve(null) : attempt(url, seal(eventType, event), 1),
-    verifyUrl: () => attempt(needUrl(), sealChallenge(deps), 1),
-    resend: (eventId) => attempt(needUrl(), sent.get(eventId), 1),
+      url === null ? Promise.resolve(null) : attempt(url, seal(eventType, event)),
+    verifyUrl: () => attempt(needUrl(), sealChallenge(deps)),
+    resend: (eventId) => attempt(needUrl(), sent.get(eventId)),
     setUrl: (next) => {
       url = next;
     },
