@@ -137,7 +137,7 @@ describe('a batch of the simulator', () => {
     expect(app.feishu.rows(tableId)[0]?.fields['文本']).toEqual([{ text: 'a', type: 'text' }]);
   });
 
-  it('with the same client_token and content gives the same rows, other content 1255006', async () => {
+  it('with the same client_token gives the same rows; with other content 1255006', async () => {
     const query = `?client_token=${randomUUID()}`;
     const first = await create([{ 文本: 'a' }], query);
     const again = await create([{ 文本: 'a' }], query);
