@@ -15,6 +15,7 @@ import { createRateWindow } from './http/rate-window';
 import { createRequestRecords } from './http/records';
 import { refuse } from './http/reply';
 import { DEFAULT_PEOPLE, settingsFrom, type FeishuSimulatorOptions } from './options';
+import { createPageRoutes } from './page/page-routes';
 import { createRoutes } from './routes';
 import { createPeople } from './tenant/people';
 import { createQuota } from './tenant/quota';
@@ -74,7 +75,8 @@ function createParts(options: FeishuSimulatorOptions) {
     turn: createWriteTurn(clock, options.writeMs ?? WRITE_MS),
     messages: createMessages(now),
   };
-  return { ...parts, press: createPress(parts), routes: createRoutes(parts) };
+  const acts = createDocumentActs(parts.document, now);
+  return { ...parts, acts, press: createPress(parts), routes: createRoutes(parts) };
 }
 
 type Parts = ReturnType<typeof createParts>;
@@ -107,7 +109,7 @@ function createSimulator(parts: Parts, server: Server, url: string, port: number
     tables: () => document.tables.all().map(viewOfTable),
     rows: (tableId) => viewOfRows(document, tableId),
     cards: parts.messages.all,
-    ...createDocumentActs(document, clock.now),
+    ...parts.acts,
     press: parts.press,
     verifyUrl: events.verifyUrl,
     setFault: faults.add,
@@ -151,6 +153,9 @@ export async function startFeishuSimulator(
   app.disable('etag');
   app.use('/open-apis', parts.routes);
   app.use('/open-apis', onBodyError);
+  const { document, acts, messages, press, people } = parts;
+  const page = { document, acts, messages: messages.all, press, people: people.all };
+  app.use(createPageRoutes(page));
   const server = createServer(app);
   const host = options.host ?? DEFAULT_HOST;
   const port = await listen(server, options.port ?? 0, host);

@@ -57,6 +57,7 @@ const TECHNICAL = [
   'events',
   'bitable',
   'chat',
+  'page',
 ];
 
 test('each term has a Chinese word and at most three sentences', () => {

@@ -88,7 +88,10 @@ export function createDocument(deps: DocumentDeps): Document {
   return document;
 }
 
-/** The acts of people at Feishu's own page. */
+/**
+ * The acts of people at Feishu's own page. Each refuses with a ControlRefusal what isn't there or
+ * doesn't fit its column.
+ */
 export interface DocumentActs {
   edit: (
     tableId: string,
@@ -120,7 +123,7 @@ export function createDocumentActs(document: Document, now: () => number): Docum
     return { people, by: byOpenId, nowMs: now(), notFoundMs: 0 };
   };
   return {
-    edit: (tableId, recordId, fields, byOpenId) => {
+    edit: async (tableId, recordId, fields, byOpenId) => {
       const table = tables.get(tableId);
       const written = editRows(table, [{ recordId, fields }], writer(byOpenId));
       return document.commit(table, changesOf(written), byOpenId);
@@ -131,7 +134,7 @@ export function createDocumentActs(document: Document, now: () => number): Docum
       const recordId = changes[0]?.after?.recordId ?? '';
       return { recordId, delivery: await document.commit(table, changes, byOpenId) };
     },
-    deleteRow: (tableId, recordId, byOpenId) => {
+    deleteRow: async (tableId, recordId, byOpenId) => {
       const table = tables.get(tableId);
       const changes = changesOf(deleteRows(table, [recordId], writer(byOpenId)));
       return document.commit(table, changes, byOpenId);
