@@ -39,7 +39,7 @@ const act = async (path: string, body: object, type = 'application/json') => {
     headers: { 'Content-Type': type },
     body: JSON.stringify({ by: person(), ...body }),
   });
-  return { status: response.status, json: (await response.json()) };
+  return { status: response.status, json: await response.json() };
 };
 const addRow = async (fields: object): Promise<string> => {
   await app.rows(tableId, 'batch_create', { records: [{ fields }] });

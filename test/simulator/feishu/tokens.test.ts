@@ -1,4 +1,5 @@
 // Tokens, rights, quota and limits: everything that Feishu checks before it does a call's work.
+import { feishuEnvironment } from '../../../simulator/feishu/control/environment';
 import { post, startApp, tokenOf, type App } from './support/app';
 
 let app: App;
@@ -114,4 +115,13 @@ describe('a call of the simulator', () => {
     app.feishu.advanceClock(1_000);
     expect((await search()).code).toBe(0);
   });
+});
+
+it('the simulator names the environment with which Oncepay can call it', () => {
+  const environment = feishuEnvironment(app.feishu);
+  const { appId, chatId } = app.feishu.settings;
+  expect(environment).toMatchObject({ FEISHU_BASE_URL: app.feishu.url, FEISHU_APP_ID: appId });
+  expect(environment['FEISHU_BOT_WEBHOOK']).toBe(app.feishu.botUrl);
+  expect(environment['FEISHU_CHAT_ID']).toBe(chatId);
+  for (const value of Object.values(environment)) expect(value).toMatch(/^\S+$/);
 });
