@@ -98,7 +98,7 @@ module.exports = {
   },
   'simulator/feishu': {
     files: ['options'],
-    rungs: [['time'], ['http'], ['tenant'], ['events'], ['bitable', 'chat'], ['control']],
+    rungs: [['time'], ['http'], ['tenant'], ['events'], ['bitable', 'chat'], ['control', 'page']],
   },
   stack: { files: [], rungs: [['processes'], ['postgres', 'temporal']] },
   bench: {
