@@ -93,17 +93,18 @@ describe('a call of the simulator', () => {
     expect((await app.rows(tableId, 'batch_create', body)).code).toBe(1254302);
   });
 
-  it('beyond the quota of the month gets 99991403 until the next month in Beijing', async () => {
-    const calls = app.feishu.callsThisMonth();
-    app.feishu.setQuota(calls + 1);
-    expect((await search()).code).toBe(0);
-    expect((await search()).code).toBe(99991403);
-    expect(app.feishu.callsThisMonth()).toBe(calls + 1);
-    expect((await app.call('GET', 'bot/v3/info')).code).toBe(0);
-    app.feishu.advanceClock(31 * 24 * 60 * 60_000);
-    await app.renew();
-    expect((await search()).code).toBe(0);
-    expect(app.feishu.callsThisMonth()).toBe(1);
+  it('beyond the quota of the month gets 99991403 until the month ends in Beijing', async () => {
+    const lastMinute = Date.UTC(2026, 10, 30, 15, 59);
+    const other = await startApp({ monthlyCalls: 2, now: () => lastMinute });
+    const table = await other.makeTable([{ field_name: '投递编号', type: 1 }]);
+    const find = async () => (await other.rows(table, 'search', {})).code;
+    expect([await find(), await find()]).toEqual([0, 99991403]);
+    expect(other.feishu.callsThisMonth()).toBe(2);
+    expect((await other.call('GET', 'bot/v3/info')).code).toBe(0);
+    other.feishu.advanceClock(60_000);
+    expect(other.feishu.callsThisMonth()).toBe(0);
+    expect(await find()).toBe(0);
+    await other.feishu.close();
   });
 
   it('faster than the limit of its API gets 429 with the seconds to wait', async () => {
