@@ -8,7 +8,7 @@ import type { Repeats, WriteTurn } from './bitable/write-turns';
 import { botHook } from './chat/bot-hook';
 import { createMessageEndpoints } from './chat/message-endpoints';
 import type { Messages } from './chat/messages';
-import { handler, type Call, type Endpoint, type EndpointDeps } from './http/endpoint';
+import { handler, LOG_ID, type Call, type Endpoint, type EndpointDeps } from './http/endpoint';
 import { createLogId } from './http/identifiers';
 import type { RateLimit } from './http/rate-window';
 import type { Operation } from './http/records';
@@ -129,14 +129,17 @@ function addTheRest(router: Router, deps: RoutesDeps): void {
 /** Feishu's API on the raw bytes of the requests; a wrong path or method is a plain 404. */
 export function createRoutes(deps: RoutesDeps): Router {
   const router = express.Router();
+  router.use((_req, res, next) => {
+    res.set(LOG_ID, createLogId(deps.clock.now()));
+    next();
+  });
   router.use(express.raw({ type: () => true, limit: BODY_LIMIT }));
   addTables(router, deps);
   addTheRest(router, deps);
   router.use((req: Request, res: Response) => {
     const { method, originalUrl: path } = req;
     const atMs = deps.clock.now();
-    const logId = createLogId(atMs);
-    const reply = { status: 404, code: null, logId, fault: null };
+    const reply = { status: 404, code: null, logId: res.get(LOG_ID) ?? '', fault: null };
     deps.records.add({
       atMs,
       operation: 'unknown',
@@ -146,7 +149,7 @@ export function createRoutes(deps: RoutesDeps): Router {
       body: null,
       ...reply,
     });
-    res.set('X-Tt-Logid', logId).status(404).type('text/plain').end('404 page not found');
+    res.status(404).type('text/plain').end('404 page not found');
   });
   return router;
 }

@@ -23,6 +23,7 @@ export function createWriteTurn(clock: Clock, writeMs: number): WriteTurn {
   };
 }
 
+const KEPT_TOKENS = 10_000;
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 export interface Repeats {
@@ -42,7 +43,10 @@ export function createRepeats(): Repeats {
       const first = replies.get(token);
       if (first !== undefined) return first.hash === hash ? first.reply : refuse(1255006);
       const reply = write();
-      if (reply.code === 0) replies.set(token, { hash, reply });
+      if (reply.code !== 0) return reply;
+      replies.set(token, { hash, reply });
+      const oldest = replies.keys().next().value;
+      if (replies.size > KEPT_TOKENS && oldest !== undefined) replies.delete(oldest);
       return reply;
     },
     clear: () => replies.clear(),

@@ -30,6 +30,12 @@ export interface Messages {
 
 const UUID_MS = 60 * 60_000;
 const HISTORY_LIMIT = 50;
+const KEPT = 10_000;
+
+function dropOldest(kept: Map<string, unknown>): void {
+  const oldest = kept.keys().next().value;
+  if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
+}
 
 export function createMessages(now: () => number): Messages {
   const messages = new Map<string, MessageView>();
@@ -40,6 +46,7 @@ export function createMessages(now: () => number): Messages {
       const messageId = createHexId('om_');
       const sent = { messageId, chatId, by, sentAtMs: now(), updates: 0, card, history: [card] };
       messages.set(messageId, sent);
+      dropOldest(messages);
       return sent;
     },
     find,
@@ -55,6 +62,7 @@ export function createMessages(now: () => number): Messages {
     },
     keepUuid: (uuid, messageId) => {
       uuids.set(uuid, { messageId, untilMs: now() + UUID_MS });
+      dropOldest(uuids);
     },
     all: () => [...messages.values()],
     clear: () => {

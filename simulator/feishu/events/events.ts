@@ -42,6 +42,7 @@ export interface EventsDeps {
   readonly callbackUrl: string | null;
 }
 
+/** How many events and how many tries are kept. */
 const KEPT = 5_000;
 
 /** An event with its header; a forged one has another verification token. */
@@ -90,6 +91,7 @@ function createTries(poster: EventPoster) {
       underWay++;
       const delivery = await poster.post(url, envelope, as.number, as.forgery);
       ended.push(delivery);
+      if (ended.length > KEPT) ended.shift();
       onEnd(delivery);
       underWay--;
       if (underWay === 0) {

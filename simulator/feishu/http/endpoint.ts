@@ -2,7 +2,6 @@
 import type { Request, Response } from 'express';
 import type { Clock } from '../time/clock';
 import type { Fault, Faults } from './faults';
-import { createLogId } from './identifiers';
 import { refuse, refuseForRate, type Reply } from './reply';
 import type { Operation, RequestRecords } from './records';
 import type { RateLimit, RateWindow } from './rate-window';
@@ -35,6 +34,9 @@ export interface EndpointDeps {
   readonly records: RequestRecords;
   readonly rates: RateWindow;
 }
+
+/** Feishu names each reply by it; the routes set it. */
+export const LOG_ID = 'X-Tt-Logid';
 
 const PROXY_PAGE = '<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>';
 const NO_BODY = Buffer.alloc(0);
@@ -99,7 +101,7 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
   return async (req: Request, res: Response): Promise<void> => {
     const call = readCall(req);
     const atMs = deps.clock.now();
-    const logId = createLogId(atMs);
+    const logId = res.get(LOG_ID) ?? '';
     const tableId = call.params['table'] ?? null;
     const fault = deps.faults.take(operation, tableId);
     const record = (status: number | null, code: number | null): void => {
@@ -109,7 +111,6 @@ export function handler(deps: EndpointDeps, endpoint: Endpoint) {
       const reply = { status, code, logId, fault: kind };
       deps.records.add({ atMs, operation, method, path, tableId, body, ...reply });
     };
-    res.set('X-Tt-Logid', logId);
     if (fault?.delayMs !== undefined) await deps.clock.wait(fault.delayMs);
     if (fault?.kind === 'hang' || fault?.kind === 'cut') {
       record(null, null);
