@@ -19,6 +19,7 @@ module.exports = {
         'temporal',
         'outbound',
         'reconciliation',
+        'statistics',
       ],
       ['proposals'],
     ],
@@ -41,7 +42,7 @@ module.exports = {
       ['retries'],
       ['resolutions'],
       ['inbox'],
-      ['patrol', 'sweep'],
+      ['patrol', 'sweep', 'statistics'],
     ],
   },
   'providers/wechatpay': {
@@ -77,6 +78,7 @@ module.exports = {
         'settings',
         'callbacks',
         'outbound',
+        'statistics',
       ],
       ['dispatcher'],
     ],
@@ -94,6 +96,10 @@ module.exports = {
       ['bills'],
       ['control'],
     ],
+  },
+  'simulator/feishu': {
+    files: ['options'],
+    rungs: [['time'], ['http'], ['tenant'], ['events'], ['bitable', 'chat'], ['control', 'page']],
   },
   stack: { files: [], rungs: [['processes'], ['postgres', 'temporal']] },
   bench: {

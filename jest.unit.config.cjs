@@ -35,6 +35,7 @@ const ROOMS = [
   'providers',
   'tidy',
   'upgrade',
+  'workers/run-workers',
 ];
 
 /** Tests in those rooms that start a server, so only `npm test` runs them. */

@@ -44,6 +44,8 @@ import { reconciliationOperations } from './reconciliations/routes';
 import { refundApproval, refundOperations } from './refunds/routes';
 import { retryPolicyApproval, retryPolicyOperations } from './retries/routes';
 import { settingApproval, settingOperations } from './settings/routes';
+import { createStatisticsKeeper } from './statistics/keep-rolled-up';
+import { statisticsOperations } from './statistics/routes';
 import { ApiError } from './http/problem';
 import { listen } from './http/server';
 import { connectTemporal } from './temporal/connection';
@@ -83,7 +85,7 @@ function compose(settings: Settings, logger: Logger) {
   const { metrics, sweep, dispatcher, deliveries, temporalIsUp } = afterReply;
   const { registry } = metrics;
   const watched = { settings, database, temporal, temporalIsUp, registry, logger, now };
-  const patrolWatch = composePatrol(watched);
+  const watches = composeWatches(watched);
   const app = createApp({
     operations: roles.has('api')
       ? composeOperations({ settings, database, runs, wechatpay, metrics, now })
@@ -115,12 +117,12 @@ function compose(settings: Settings, logger: Logger) {
     start(): void {
       if (!roles.has('ops')) return;
       sweep.start();
-      patrolWatch.start();
+      watches.start();
     },
     async end(): Promise<void> {
       stopFindings();
       afterReply.follower.stop();
-      await Promise.all([sweep.stop(), patrolWatch.stop(), dispatcher.stop(), deliveries.stop()]);
+      await Promise.all([sweep, watches, dispatcher, deliveries].map((part) => part.stop()));
       await Promise.all([inbox.end(), wechatpay.end(), temporal.close(), database.end()]);
     },
   };
@@ -149,8 +151,11 @@ function hourlyAlerts({ alertMarks: marks }: Database, logger: Logger, now: () =
   return createHourlyAlerts({ marks, alerts: createLoggedAlerts(logger), now });
 }
 
-/** Makes the metrics of patrol and reconciliation, and the watch over the patrol's schedule. */
-function composePatrol(deps: {
+/**
+ * Makes the metrics of patrol and reconciliation, the watch over the patrol's schedule, and what
+ * keeps the statistics up to date.
+ */
+function composeWatches(deps: {
   settings: Settings;
   database: Database;
   temporal: ReturnType<typeof connectTemporal>;
@@ -165,7 +170,8 @@ function composePatrol(deps: {
   const { openByType } = database.reconciliations;
   createReconciliationMetrics({ registry, openByType });
   const overrides = createSettingsProvider(database.settings, now);
-  return createPatrolWatch({
+  const statistics = createStatisticsKeeper({ statistics: database.statistics, logger, now });
+  const patrolWatch = createPatrolWatch({
     patrol,
     marks: database.alertMarks,
     schedule: createPatrolSchedule(temporal.client.schedule),
@@ -176,6 +182,11 @@ function composePatrol(deps: {
     logger,
     now,
   });
+  const parts = [patrolWatch, statistics];
+  return {
+    start: () => parts.forEach((part) => part.start()),
+    stop: () => Promise.all(parts.map((part) => part.stop())),
+  };
 }
 
 /** Makes the operations under `/v1`. */
@@ -221,6 +232,7 @@ function composeOperations(deps: {
     ...patrolOperations(database),
     ...reconciliationOperations(movements),
     ...callbackDeliveryOperations(database),
+    ...statisticsOperations({ database, now }),
   ];
 }
 

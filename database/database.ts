@@ -44,6 +44,8 @@ import { createShareReturns } from './refunds/record-share-return';
 import { createKnownReceivers } from './sharing/keep-known-receivers';
 import { createSharingRequests } from './sharing/request-sharing';
 import { createSharings } from './sharing/run-sharing';
+import { createStatisticsReading } from './statistics/read-statistics';
+import { createStatisticsRollUp } from './statistics/roll-up';
 
 /** How the database is opened. */
 export interface DatabaseOptions {
@@ -165,6 +167,7 @@ export function openDatabase(options: DatabaseOptions) {
     sharings: { ...createSharings(context), ...createSharingRequests(context) },
     receivers: createKnownReceivers(context),
     policies: createRetryPolicies(context),
+    statistics: { ...createStatisticsRollUp(context), ...createStatisticsReading(context) },
     settings: { ...createRuntimeSettings(context), ...createSettingChanges(context) },
     budgets: createRetryBudgets(context),
     escalations: createEscalations(context),

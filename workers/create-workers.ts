@@ -64,7 +64,7 @@ export interface WorkerDeps {
 /** Time for activities under way when a worker has to stop; a call to WeChat takes 8 s at most. */
 export const SHUTDOWN_GRACE_MS = 10_000;
 /** After this the worker abandons its activities; another worker makes their next attempts. */
-const SHUTDOWN_FORCE_MS = 15_000;
+export const SHUTDOWN_FORCE_MS = 15_000;
 /** Runs kept in memory; a waiting run is rebuilt from its history when it wakes. */
 const MAX_CACHED_WORKFLOWS = 400;
 /**

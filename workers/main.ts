@@ -25,6 +25,7 @@ import { createWorkerMetrics } from './metrics';
 import { ensureNamespace } from './namespace';
 import { keepPatrolSchedule } from './patrol-schedule';
 import { keepReconciliationSchedule } from './reconciliation-schedule';
+import { runWorkers } from './run-workers';
 import { ensureSearchAttributes } from './search-attributes';
 import { createTemporalLogger } from './temporal-logger';
 
@@ -184,26 +185,18 @@ async function serve(options: {
     const check = setInterval(() => {
       ensure().catch((error: unknown) => logger.warn({ err: error }, 'search_attributes.unknown'));
     }, SEARCH_ATTRIBUTE_CHECK_MS);
-    const stop = () => {
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-    };
-    stopping.addEventListener('abort', stop, { once: true });
-    const runs = workers.map((worker) =>
-      worker.run().catch((error: unknown) => {
-        stop();
-        throw error;
-      }),
-    );
-    if (stopping.aborted) stop();
     logger.info({ namespace }, 'worker.running');
-    const results = await Promise.allSettled(runs);
-    clearInterval(check);
-    for (const leave of leaveSchedules) leave();
-    stopping.removeEventListener('abort', stop);
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+    try {
+      await runWorkers(workers, stopping);
+    } finally {
+      clearInterval(check);
+      for (const leave of leaveSchedules) leave();
+    }
   } finally {
-    await connection.close();
+    // A worker that doesn't end holds the connection: then both are left behind.
+    await connection.close().catch((error: unknown) => {
+      logger.warn({ err: error }, 'temporal.connection_left');
+    });
   }
 }
 

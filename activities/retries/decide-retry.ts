@@ -103,6 +103,7 @@ async function decideOne(
   }
   const series = { code, seriesEndsAfterMs: seriesEndsAfterMs(policy) };
   const key = { operation, number, subject };
+  if (failure.attempts !== undefined) await database.budgets.count(operation, code, now());
   const attempts = failure.attempts ?? (await database.budgets.spend(key, series, now()));
   const delayMs = delayAfterFailure(policy, { attempts, code }, random());
   if (delayMs !== null) return { kind: 'again', delayMs, attempts };

@@ -10,8 +10,8 @@ const FLUSH_MS = 500;
 /** The callbacks of about ten seconds of a burst, 2 MB. */
 const MAX_WAITING = 10_000;
 /**
- * Logged rows of each kind of refusal, so that invalid requests can't fill the table. All are
- * counted.
+ * So many refusals of a kind have a row each, so that invalid requests can't fill the table. The
+ * others are counted in the last row of their kind.
  */
 const REFUSALS_PER_SECOND = 20;
 
@@ -28,9 +28,10 @@ export interface DeliveryLog {
 
 /**
  * Makes the callback log. Rows wait in memory and are written in batches, so that the hot path does
- * not wait for them. All accepted callbacks are logged, of the duplicates of one notification the
- * first ones in an hour, and of the refused ones a sample. The log can lose rows: those of the last
- * second when the process is killed, and a batch that the database refuses, which is counted.
+ * not wait for them. All accepted callbacks have a row, of the duplicates of one notification the
+ * first ones in an hour, and of the refused ones a sample; the others are counted in these rows.
+ * The log can lose rows: those of the last second when the process is killed, and a batch that the
+ * database refuses, which is counted.
  */
 export function createDeliveryLog(deps: {
   /** Returns the number of rows that were added; the rest are counted in rows that exist. */
@@ -77,9 +78,9 @@ export function createDeliveryLog(deps: {
 
   return {
     record(delivery) {
-      if (delivery.httpStatus !== 204 && !isSample(delivery.outcome)) count('sampled_out');
-      else if (waiting.count(delivery)) return;
-      else if (waiting.length() >= MAX_WAITING) count('overflowed');
+      const isBeyond = delivery.httpStatus !== 204 && !isSample(delivery.outcome);
+      if (waiting.count(delivery, isBeyond)) return;
+      if (waiting.length() >= MAX_WAITING) count('overflowed');
       else {
         waiting.push(delivery);
         if (waiting.length() >= MAX_BATCH) flush();
@@ -107,16 +108,23 @@ function createWaitingRows() {
   const waiting: Waiting[] = [];
   /** By notification: the duplicates that wait. */
   const duplicates = new Map<string, { readonly rows: number; readonly last: Waiting }>();
+  /** By kind: the last refusal that waits. */
+  const refusals = new Map<string, Waiting>();
   const idOf = ({ outcome, notificationId }: Replied) =>
     outcome === 'duplicate' ? notificationId : null;
   return {
     length: () => waiting.length,
 
-    /** Counts a duplicate in a row that waits. @returns false when it needs a row of its own */
-    count(delivery: Replied): boolean {
+    /**
+     * Counts a duplicate, or a refusal beyond the sample, in a row that waits.
+     * @returns false when it needs a row of its own
+     */
+    count(delivery: Replied, isBeyond: boolean): boolean {
       const known = duplicates.get(idOf(delivery) ?? '');
-      if (known === undefined || known.rows < LOGGED_DUPLICATES) return false;
-      known.last.repeats += 1;
+      const isFull = known !== undefined && known.rows >= LOGGED_DUPLICATES;
+      const row = isBeyond ? refusals.get(delivery.outcome) : isFull ? known.last : undefined;
+      if (row === undefined) return false;
+      row.repeats += 1;
       return true;
     },
 
@@ -124,6 +132,7 @@ function createWaitingRows() {
       const row = { ...delivery, repeats: 0 };
       waiting.push(row);
       const id = idOf(row);
+      if (row.httpStatus !== 204) refusals.set(row.outcome, row);
       if (id !== null) {
         duplicates.set(id, { rows: (duplicates.get(id)?.rows ?? 0) + 1, last: row });
       }
@@ -132,6 +141,7 @@ function createWaitingRows() {
     /** Takes the oldest rows, at most `most`. */
     take(most: number): CallbackDelivery[] {
       duplicates.clear();
+      refusals.clear();
       return waiting.splice(0, most);
     },
   };

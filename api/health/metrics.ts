@@ -36,7 +36,7 @@ export function createMetrics(sources: MetricSources) {
     }),
     deliveryLog: new Counter({
       name: 'oncepay_callback_log_total',
-      help: 'Callbacks in the log: written, repeated, dropped, overflowed, sampled_out',
+      help: 'Callbacks in the log: written, repeated (counted in a row), dropped, overflowed',
       labelNames: ['outcome'],
       registers,
     }),

@@ -22,6 +22,7 @@ function keptMs(settings: RuntimeOverrides): Readonly<Record<PurgeKind, number>>
     retry_budget_purged: 30 * DAY_MS,
     patrol_report_purged: 90 * DAY_MS,
     bill_line_purged: 90 * DAY_MS,
+    statistics_purged: 400 * DAY_MS,
   };
 }
 
@@ -80,6 +81,14 @@ function statement(kind: PurgeKind, before: Date): Prisma.Sql {
           SELECT bill_date, line FROM reconciliation_lines
           WHERE bill_date < ${billDateAt(before.getTime())}
           ORDER BY bill_date, line LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED)`;
+    case 'statistics_purged':
+      return Prisma.sql`
+        WITH failures AS (DELETE FROM retry_failures WHERE (at, operation, code) IN (
+          SELECT at, operation, code FROM retry_failures WHERE at < ${before}
+          ORDER BY at LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED))
+        DELETE FROM statistics WHERE at IN (
+          SELECT at FROM statistics WHERE at < ${before}
+          ORDER BY at LIMIT ${PURGE_BATCH} FOR UPDATE SKIP LOCKED)`;
     case 'patrol_report_purged':
       // The newest finished report stays, however old: it says where the patrol stopped.
       return Prisma.sql`

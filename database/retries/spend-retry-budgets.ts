@@ -1,6 +1,8 @@
 // Counts the failed attempts of an operation, and resets the count.
 import type { ErrorCode } from '../../domain/error-catalogue';
 import type { RetryOperation } from '../../domain/retries/retry-policy';
+import { SLOT_MS } from '../../domain/statistics/steps';
+import { Prisma } from '../../generated/prisma/client';
 import type { DatabaseContext, Tx } from '../core/context';
 
 /** Attempts are counted for each of these keys. */
@@ -15,8 +17,8 @@ export interface BudgetKey {
 export function createRetryBudgets({ prisma }: DatabaseContext) {
   return {
     /**
-     * Counts a failed attempt in one statement. A failure long after the last one starts a new
-     * series.
+     * Counts a failed attempt, here and for the statistics, in one statement. A failure long after
+     * the last one starts a new series.
      * @returns the failed attempts of this series, this one included
      */
     async spend(
@@ -26,6 +28,7 @@ export function createRetryBudgets({ prisma }: DatabaseContext) {
     ): Promise<number> {
       const { number, operation, subject } = key;
       const [row] = await prisma.$queryRaw<{ attempts: number }[]>`
+        WITH failed AS (${countFailure(operation, failure.code, nowMs)})
         INSERT INTO retry_budgets AS b (number, operation, subject, attempts, last_code, updated_at)
         VALUES (${number}, ${operation}, ${subject}, 1, ${failure.code}, ${new Date(nowMs)})
         ON CONFLICT (number, operation, subject) DO UPDATE SET
@@ -35,7 +38,21 @@ export function createRetryBudgets({ prisma }: DatabaseContext) {
         RETURNING attempts`;
       return row?.attempts ?? 1;
     },
+
+    /** Counts a failed attempt for the statistics alone, where its own row counts the attempts. */
+    async count(operation: RetryOperation, code: ErrorCode, nowMs: number): Promise<void> {
+      await prisma.$executeRaw(countFailure(operation, code, nowMs));
+    },
   };
+}
+
+/** Adds a failure to those of its operation and code in the same five minutes. */
+function countFailure(operation: RetryOperation, code: ErrorCode, nowMs: number): Prisma.Sql {
+  const at = new Date(Math.floor(nowMs / SLOT_MS) * SLOT_MS);
+  return Prisma.sql`
+    INSERT INTO retry_failures AS f (at, operation, code, failures)
+    VALUES (${at}, ${operation}, ${code}, 1)
+    ON CONFLICT (at, operation, code) DO UPDATE SET failures = f.failures + 1`;
 }
 
 /**

@@ -42,6 +42,7 @@ export const PATROL_KINDS = {
   retry_budget_purged: 'purge',
   patrol_report_purged: 'purge',
   bill_line_purged: 'purge',
+  statistics_purged: 'purge',
 } as const satisfies Record<string, PatrolSection>;
 
 /** The sections in their order. A section that fails doesn't stop the next. */

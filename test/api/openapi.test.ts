@@ -243,6 +243,7 @@ test('replies for settings, policies, patrol and log have the documented fields'
   await expectReply(200, 'GET', '/v1/proposals');
   await expectReply(200, 'GET', '/v1/patrol/runs?limit=1');
   await expectReply(200, 'GET', '/v1/callback-deliveries?limit=1');
+  await expectReply(200, 'GET', '/v1/statistics');
 });
 
 test('replies for reconciliations have the documented fields', async () => {

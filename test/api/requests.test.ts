@@ -20,5 +20,6 @@ shareOncepay(
     // These leave errors in the log.
     'unreadable values': () => jest.requireActual('./orders/unreadable-values.cases'),
     floods: () => jest.requireActual('./callbacks/floods.cases'),
+    statistics: () => jest.requireActual('./statistics/routes.cases'),
   },
 );

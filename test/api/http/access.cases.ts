@@ -57,6 +57,7 @@ const OPERATIONS: [string, string, RoleName[], number][] = [
     400,
   ],
   ['GET', '/v1/patrol/runs', ['merchant', 'operator', 'admin', 'viewer'], 200],
+  ['GET', '/v1/statistics', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/retry-policies', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['GET', '/v1/retry-policies/wechat.prepay', ['merchant', 'operator', 'admin', 'viewer'], 200],
   ['PUT', '/v1/retry-policies/wechat.prepay', ['admin'], 400],

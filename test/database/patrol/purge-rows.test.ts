@@ -56,6 +56,14 @@ test('old rows are purged; younger ones, money, orders and the audit log stay', 
       FROM unnest(ARRAY[89, 92]) days`,
   );
   await patrol.sql.query(
+    `INSERT INTO retry_failures (at, operation, code, failures)
+     SELECT now() - days * interval '1 day', 'o', 'c', 1 FROM unnest(ARRAY[399, 401]) days`,
+  );
+  await patrol.sql.query(
+    `INSERT INTO statistics SELECT now() - days * interval '1 day', now(), true, 0, 0, 0, 0, 0, 0,
+       0, 0, 0, 0, 0, '{}', 0, '{}', '{}', 0, 0 FROM unnest(ARRAY[399, 401]) days`,
+  );
+  await patrol.sql.query(
     `INSERT INTO patrol_runs (id, started_at, finished_at, findings)
      SELECT gen_random_uuid(), now() - days * interval '1 day', now(), '{}'
       FROM unnest(ARRAY[95, 92, 91]) days`,
@@ -69,6 +77,7 @@ test('old rows are purged; younger ones, money, orders and the audit log stay', 
     // The last report says where the patrol stopped, however old it is.
     patrol_report_purged: 2,
     bill_line_purged: 1,
+    statistics_purged: 1,
   });
   expect(
     await rowsOf(
