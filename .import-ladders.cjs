@@ -49,7 +49,7 @@ module.exports = {
     files: [],
     rungs: [['crypto'], ['fields'], ['transport'], ['keys'], ['notices'], ['calls'], ['bills']],
   },
-  'providers/feishu': { files: [], rungs: [['crypto']] },
+  'providers/feishu': { files: [], rungs: [['crypto'], ['transport'], ['calls']] },
   activities: {
     files: [],
     rungs: [
