@@ -40,6 +40,6 @@ test.each([
   ['without a signature', { ...fresh, signature: '' }, 'forged'],
   ['with half a signature', { ...fresh, signature: fresh.signature.slice(0, 32) }, 'forged'],
   ['with zeros for a signature', { ...fresh, signature: '0'.repeat(64) }, 'forged'],
-] as const)('an event %s is %s', (_, event, expected) => {
+] as const)('an event %s is judged by its signature, then by its age', (_, event, expected) => {
   expect(verify(event)).toBe(expected);
 });
