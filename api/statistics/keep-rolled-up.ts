@@ -10,7 +10,7 @@ export interface StatisticsKeeper {
   stop(): Promise<void>;
 }
 
-/** Makes the keeper. After an absence it counts what is missing, one short transaction at a time. */
+/** Makes the keeper. After an absence it counts what is missing, in short transactions. */
 export function createStatisticsKeeper(deps: {
   readonly statistics: Pick<Database['statistics'], 'rollUp'>;
   readonly logger: Logger;

@@ -1,4 +1,5 @@
 // Times as a histogram: many of them are merged, and a percentile is read with a known error.
+// Sandbox: deterministic only.
 
 /** The shortest time that has a bucket of its own, in ms. */
 export const FIRST_BOUND_MS = 0.1;

@@ -1,4 +1,5 @@
 // The steps of the statistics: how long they are, and where they begin.
+// Sandbox: deterministic only.
 
 /** Facts are rolled up in rows of this length. */
 export const SLOT_MS = 300_000;

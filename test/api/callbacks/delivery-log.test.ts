@@ -100,7 +100,7 @@ test('a single row is written soon', async () => {
   await log.stop();
 });
 
-test('refused callbacks have 20 rows a kind and second, and the others are counted in them', async () => {
+test('of refused callbacks 20 of a kind and second have rows; these count the others', async () => {
   let now = 5_000;
   const log = start(() => now);
   for (let index = 0; index < 100; index += 1) {
