@@ -110,7 +110,7 @@ function unknownNumber(day: BillDate): string {
   });
 }
 
-test('a worker that dies at any step is replaced, and each day ends as if it had lived', async () => {
+test('a worker that dies at any step is replaced, and each day ends as if it lived', async () => {
   const { simulator, sql } = oncepay;
   const { compares, settles } = STEPS;
   for (const { day } of [compares, settles]) {
