@@ -49,6 +49,7 @@ module.exports = {
     files: [],
     rungs: [['crypto'], ['fields'], ['transport'], ['keys'], ['notices'], ['calls'], ['bills']],
   },
+  'providers/feishu': { files: [], rungs: [['crypto'], ['transport'], ['calls']] },
   activities: {
     files: [],
     rungs: [
@@ -95,6 +96,10 @@ module.exports = {
       ['bills'],
       ['control'],
     ],
+  },
+  'simulator/feishu': {
+    files: ['options'],
+    rungs: [['time'], ['http'], ['tenant'], ['events'], ['bitable', 'chat'], ['control', 'page']],
   },
   stack: { files: [], rungs: [['processes'], ['postgres', 'temporal']] },
   bench: {

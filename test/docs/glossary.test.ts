@@ -53,6 +53,11 @@ const TECHNICAL = [
   'bare',
   'ground',
   'floods',
+  'tenant',
+  'events',
+  'bitable',
+  'chat',
+  'page',
 ];
 
 test('each term has a Chinese word and at most three sentences', () => {
