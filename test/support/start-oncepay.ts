@@ -222,10 +222,11 @@ export async function startTestOncepay(options: TestOptions = {}): Promise<TestO
 }
 
 /** Says how a process ended, if it did, and its last warnings and errors. */
-async function describeProcess({ name, exited, output }: Managed): Promise<string> {
+async function describeProcess(managed: Managed): Promise<string> {
+  const { name, exited } = managed;
   const code = await Promise.race([exited, Promise.resolve('runs' as const)]);
   const state = code === 'runs' ? code : `ended with ${code === null ? 'a signal' : code}`;
-  const text = await output().catch(() => '');
+  const text = await managed.output().catch(() => '');
   const worth = text
     .split('\n')
     .filter((line) => line !== '' && !/^\{"level":"?(10|20|30|trace|debug|info)\b/.test(line));
