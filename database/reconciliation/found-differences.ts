@@ -30,14 +30,18 @@ export const side = (amountFen: string, status: string, at: string): string =>
   `jsonb_build_object('amount_fen', ${amountFen}, 'status', ${status}, 'at',
     to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`;
 
-/** True of a row that a person or a repair has settled, while both sides are as they were. */
-const STAYS = `(d.status = 'dismissed' OR d.status = 'repaired'
-  AND d.ours IS NOT DISTINCT FROM excluded.ours AND d.theirs IS NOT DISTINCT FROM excluded.theirs)`;
+/**
+ * True of a row that a person or a repair has settled, while both sides are as they were. What was
+ * booked and is missing here again is not repaired: our books have lost it.
+ */
+const STAYS = `(d.ours IS NOT DISTINCT FROM excluded.ours
+  AND d.theirs IS NOT DISTINCT FROM excluded.theirs AND (d.status = 'dismissed'
+    OR d.status = 'repaired' AND d.type NOT IN ('payment_missing_here', 'refund_missing_here')))`;
 
 /**
- * Writes the found differences. A difference that an earlier run
- * found keeps its row, its id and its time; a settled one stays so; an open one that is not found
- * any more is repaired.
+ * Writes the found differences. A difference that an earlier run found keeps its row, its id and
+ * its time. A settled one stays so while both sides are as they were: a person who dismissed one
+ * yuan has not dismissed ten thousand. An open one that is not found any more is repaired.
  */
 export async function mergeFound(comparison: Comparison, { types, sql }: Finder): Promise<void> {
   const { client, date, merchantId, from, to, now } = comparison;

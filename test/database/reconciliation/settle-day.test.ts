@@ -64,16 +64,31 @@ test('a payment that came later repairs its difference, and the intervention end
   expect(await world.openInterventions()).toEqual([]);
 });
 
-test('a dismissed difference stays dismissed, whatever a rerun finds', async () => {
+test('a dismissed difference stays dismissed until one of its sides changes', async () => {
   const no = await world.paid();
   await world.reconcile([paymentLine(no, { orderFen: 301 })]);
   const [open] = await world.openInterventions();
   expect(await resolve(open?.id ?? '', 'dismiss')).toBe('approved');
   await apply(no);
   expect(await world.found()).toEqual(['payment_amount dismissed']);
-  await world.reconcile([paymentLine(no, { orderFen: 302 })]);
+  await world.reconcile([paymentLine(no, { orderFen: 301 })]);
   expect(await world.found()).toEqual(['payment_amount dismissed']);
   expect(await world.openInterventions()).toEqual([]);
+  await world.reconcile([paymentLine(no, { orderFen: 1_000_000 })]);
+  expect(await world.differences()).toMatchObject([{ status: 'open', open: true }]);
+  const [again] = await world.openInterventions();
+  expect(again?.id).not.toBe(open?.id);
+});
+
+test('a payment that was booked and is missing here again is open again', async () => {
+  const no = await world.order();
+  await world.reconcile([paymentLine(no)]);
+  await world.pay(no);
+  await world.reconcile([paymentLine(no)]);
+  expect(await world.found()).toEqual(['payment_missing_here repaired']);
+  await world.sql.query(`DELETE FROM payment_transactions`);
+  await world.reconcile([paymentLine(no)]);
+  expect(await world.differences()).toMatchObject([{ status: 'open', open: true }]);
 });
 
 test('a difference that was repaired opens again when a side of it changes', async () => {
