@@ -18,7 +18,7 @@ import type { Runs } from '../runs/wake-runs';
 
 export interface RepairDeps {
   readonly database: Pick<Database, 'reconciliations' | 'queries' | 'noticeQueries'>;
-  readonly wechatpay: Pick<WechatPayClient, 'query' | 'queryRefund'>;
+  readonly wechatpay: Pick<WechatPayClient, 'queryTransaction' | 'queryRefund'>;
   readonly runs: Pick<Runs, 'wakeOrder'>;
   readonly merchantId: string;
   /** The policy of `wechat.bill` as it is now. */
@@ -82,7 +82,7 @@ async function repairPayment(
 ): Promise<Repair> {
   const { wechatpay, merchantId, runs } = deps;
   if (outTradeNo === null || transactionId === null) return 'left';
-  const outcome = await wechatpay.query({ outTradeNo, merchantId });
+  const outcome = await wechatpay.queryTransaction({ outTradeNo, transactionId, merchantId });
   if (outcome.kind === 'unknown') return outcome.code;
   if (outcome.kind === 'refused') return 'left';
   const { notice, raw } = outcome.value;

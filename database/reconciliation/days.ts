@@ -7,6 +7,8 @@ import { openIntervention } from '../interventions/open-intervention';
 
 /** A sweep that started a run looks again after this, in case the run is gone. */
 const LEASE_MS = 5 * 60_000;
+/** So many days before today are reconciled by themselves. */
+const LAST_DAYS = 7;
 
 /** A day whose run has something to do. */
 export interface OpenDay {
@@ -28,8 +30,9 @@ export function createReconciliationDays(context: DatabaseContext) {
   const { prisma } = context;
   return {
     /**
-     * Writes the rows of the last seven days that have none. Days before the first order have
-     * nothing to compare.
+     * Writes the rows of the last seven days that have none, and requests those again that have a
+     * refund on which WeChat was still working. Days before the first order have nothing to
+     * compare.
      * @returns every day whose run has something to do, the oldest first
      */
     plan: (nowMs: number): Promise<BillDate[]> => planDays(context, nowMs),
@@ -86,23 +89,42 @@ export function createReconciliationDays(context: DatabaseContext) {
   };
 }
 
-async function planDays({ prisma }: DatabaseContext, nowMs: number): Promise<BillDate[]> {
+async function planDays(context: DatabaseContext, nowMs: number): Promise<BillDate[]> {
+  const { prisma } = context;
   const { _min } = await prisma.order.aggregate({ _min: { createdAt: true } });
   const first = _min.createdAt === null ? null : billDateAt(_min.createdAt.getTime());
   const days = daysToReconcile(nowMs, first);
   if (days.length === 0) return [];
   const now = new Date(nowMs);
+  const oldest = addDays(billDateAt(nowMs), -LAST_DAYS);
+  for (const { billDate } of await daysWithRefundsUnderWay(context, oldest)) {
+    await prisma.$transaction((tx) => requestReconciliation(tx, billDate, now));
+  }
   await prisma.reconciliation.createMany({
     data: days.map((billDate) => ({ billDate, dueAt: now, createdAt: now })),
     skipDuplicates: true,
   });
   const open = await prisma.reconciliation.findMany({
-    where: { dueAt: { not: null }, billDate: { gte: addDays(billDateAt(nowMs), -7) } },
+    where: { dueAt: { not: null }, billDate: { gte: oldest } },
     select: { billDate: true },
     orderBy: { billDate: 'asc' },
   });
   return open.map(({ billDate }) => billDate as BillDate);
 }
+
+/**
+ * The days with an open difference about a refund that WeChat was carrying out when it made the
+ * bill. No notice of it may ever come, so a rerun queries it (docs/decisions/0044).
+ */
+const daysWithRefundsUnderWay = (
+  { prisma }: DatabaseContext,
+  oldest: BillDate,
+): Promise<{ readonly billDate: BillDate }[]> =>
+  prisma.$queryRaw`
+    SELECT DISTINCT bill_date AS "billDate" FROM reconciliation_differences
+    WHERE bill_date >= ${oldest} AND type IN ('refund_missing_here', 'refund_status')
+      AND status = 'open' AND theirs->>'status' = 'PROCESSING'
+    ORDER BY bill_date`;
 
 /**
  * Requests the reconciliation of a day in a transaction of the caller. Its row is due at once, so

@@ -31,8 +31,8 @@ export const side = (amountFen: string, status: string, at: string): string =>
     to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`;
 
 /**
- * True of a row that a person or a repair has settled, while both sides are as they were. What was
- * booked and is missing here again is not repaired: our books have lost it.
+ * True of a row that a person or a repair has settled, while both sides are as they were. A payment
+ * that was booked and is missing here again is not repaired: our books have lost it.
  */
 const STAYS = `(d.ours IS NOT DISTINCT FROM excluded.ours
   AND d.theirs IS NOT DISTINCT FROM excluded.theirs AND (d.status = 'dismissed'

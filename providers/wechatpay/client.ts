@@ -82,6 +82,12 @@ export interface WechatPayClient extends RefundCalls, ProfitSharingCalls, BillCa
   query(
     order: OrderReference,
   ): Promise<WechatOutcome<{ readonly notice: PaymentNotice; readonly raw: string }>>;
+  /**
+   * The same about one transaction of the order: the query by its number names one of them alone.
+   */
+  queryTransaction(
+    transaction: OrderReference & { readonly transactionId: string },
+  ): Promise<WechatOutcome<{ readonly notice: PaymentNotice; readonly raw: string }>>;
   close(order: OrderReference): Promise<WechatOutcome<null>>;
   /** Verifies, decrypts and parses a callback. Never throws. */
   openCallback(input: CallbackInput): Promise<OpenedCallback | RejectedCallback>;
@@ -138,6 +144,13 @@ export function createWechatPayClient(deps: WechatPayDeps): WechatPayClient {
         subject: { operation: 'query', outTradeNo },
         signal,
         make: (send) => calls.query(outTradeNo, merchantId, send),
+        read: (status, text) => readPayment(outTradeNo, status, text),
+      }),
+    queryTransaction: ({ outTradeNo, transactionId, merchantId, signal }) =>
+      perform({
+        subject: { operation: 'query', outTradeNo },
+        signal,
+        make: (send) => calls.queryTransaction(transactionId, merchantId, send),
         read: (status, text) => readPayment(outTradeNo, status, text),
       }),
     close: ({ outTradeNo, merchantId, signal }) =>

@@ -118,6 +118,11 @@ export interface SignedCalls {
     send: Send,
   ): Promise<TransportResponse>;
   query(outTradeNo: string, merchantId: string, send: Send): Promise<TransportResponse>;
+  queryTransaction(
+    transactionId: string,
+    merchantId: string,
+    send: Send,
+  ): Promise<TransportResponse>;
   close(outTradeNo: string, merchantId: string, send: Send): Promise<TransportResponse>;
   refund(body: RefundBody, merchantId: string, send: Send): Promise<TransportResponse>;
   queryRefund(outRefundNo: string, merchantId: string, send: Send): Promise<TransportResponse>;
@@ -176,6 +181,10 @@ export function createSignedCalls(signer: Signer): SignedCalls {
     query: (outTradeNo, merchantId, send) =>
       run(merchantId, send, (library) =>
         library.query({ out_trade_no: encodeURIComponent(outTradeNo) }),
+      ),
+    queryTransaction: (transactionId, merchantId, send) =>
+      run(merchantId, send, (library) =>
+        library.query({ transaction_id: encodeURIComponent(transactionId) }),
       ),
     close: (outTradeNo, merchantId, send) =>
       run(merchantId, send, (library) => library.close(encodeURIComponent(outTradeNo))),

@@ -87,7 +87,7 @@ async function repair(difference: OpenDifference, outcome: object, attempt = 1) 
       noticeQueries: { openRefunds: () => Promise.resolve([]) },
     },
     wechatpay: {
-      query: () => Promise.resolve(outcome),
+      queryTransaction: () => Promise.resolve(outcome),
       queryRefund: () => Promise.resolve(outcome),
     },
     runs: { wakeOrder: note('woken') },

@@ -56,14 +56,14 @@ test('a flood of one callback and an order are counted exactly', async () => {
   const sum = (of: (one: Reply['data'][number]) => number) =>
     data.reduce((total, one) => total + of(one), 0);
   const { rows } = await oncepay.sql.query<Counts>(
-    `SELECT (SELECT count(*)::int FROM orders WHERE created_at < $1) AS orders,
+    `SELECT (SELECT count(*)::int FROM orders WHERE created_at < $1 AND created_at >= $3) AS orders,
        sum(1 + repeats) FILTER (WHERE outcome = 'duplicate')::int AS duplicate,
        sum(1 + repeats) FILTER (WHERE outcome = 'added')::int AS added,
        coalesce(sum(1 + repeats) FILTER (
          WHERE outcome NOT IN ('duplicate', 'added', 'conflicting')), 0)::int AS refused,
        sum(1 + repeats) FILTER (WHERE notification_id = $2)::int AS flood
      FROM callback_deliveries WHERE received_at < $1`,
-    [asOf, sent.id],
+    [asOf, sent.id, data[0]?.at],
   );
   expect(rows[0]?.flood).toBe(repeats + 1);
   expect({

@@ -218,3 +218,22 @@ test('the days of the last week without a row get one, and each is planned once'
   expect(await reconciliations.request(DAY, NOW_MS)).toBe(true);
   expect(await reconciliations.request(DAY, NOW_MS)).toBe(false);
 });
+
+test('a day with a refund under way at WeChat is requested again each morning', async () => {
+  const no = await world.paid();
+  const under = (refundStatus: string) => [
+    paymentLine(no),
+    refundLine(no, 'platform-1', { refundStatus }),
+  ];
+  await world.sql.query(`UPDATE orders SET created_at = '2026-11-29T12:00:00+08:00'`);
+  const { reconciliations } = world.database;
+  await world.reconcile(under('SUCCESS'));
+  expect(await reconciliations.plan(NOW_MS)).toEqual(['2026-11-30']);
+  await world.reconcile(under('PROCESSING'));
+  expect(await world.found()).toEqual(['refund_missing_here open']);
+  expect(await reconciliations.plan(NOW_MS)).toEqual([DAY, '2026-11-30']);
+  expect(await reconciliations.find(DAY)).toMatchObject({ status: 'waiting' });
+  const later = NOW_MS + 8 * 24 * 3_600_000;
+  await world.reconcile(under('PROCESSING'));
+  expect(await reconciliations.plan(later)).not.toContain(DAY);
+});

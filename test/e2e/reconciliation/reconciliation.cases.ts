@@ -102,6 +102,25 @@ test('a payment and a refund that nobody reported are booked from the bill', asy
   ]);
 });
 
+test('a second payment of an order that only the bill has goes back once', async () => {
+  const no = await oncepay.newOrder();
+  await oncepay.simulator.pay({ outTradeNo: no });
+  await oncepay.untilStatus(no, 'fulfilled');
+  await oncepay.simulator.pay({ outTradeNo: no, force: true, callbacks: 0 });
+  expect(await reconcile()).toMatchObject({ status: 'done', error: null });
+  const { status, refunds, attention } = await oncepay.untilOrder(
+    no,
+    'the second payment is back',
+    ({ refunds: [refund] }) => refund?.status === 'succeeded',
+  );
+  expect([status, attention]).toEqual(['fulfilled', null]);
+  expect(refunds).toMatchObject([{ origin: 'surplus_payment', amount: 300 }]);
+  expect(oncepay.simulator.refundsOf(no)).toHaveLength(1);
+  expect(await differencesOf(no)).toMatchObject([
+    { type: 'payment_missing_here', status: 'repaired', intervention_id: null },
+  ]);
+});
+
 test.each([
   ['that WeChat is still making', { kind: 'creating', times: 2 }],
   ['with another hash, twice', { kind: 'wrong_hash', times: 2 }],
