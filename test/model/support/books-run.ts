@@ -85,7 +85,10 @@ export interface BooksReport {
 /** Plays a run, brings it to rest, and expects our books to equal WeChat's. */
 export async function playBooks(oncepay: TestOncepay, run: BooksRun): Promise<BooksReport> {
   await setPolicy(oncepay, 'wechat.refund', { base_delay_ms: 50, max_delay_ms: 1_000 });
-  const plans = fc.sample(orderPlan, { numRuns: run.orders, seed: run.seed });
+  const [first, ...others] = fc.sample(orderPlan, { numRuns: run.orders, seed: run.seed });
+  // Whatever the others' chances are, the refund of the first one at the platform always fits.
+  const fitting = { requests: [], external: [100], late: false, second: false, closes: false };
+  const plans = [...(first ? [{ ...first, ...fitting }] : []), ...others];
   const counts = { external: 0, killed: 0, dismissed: 0 };
   // A prepay of a dead worker would take a minute.
   const numbers: string[] = [];
