@@ -13,8 +13,6 @@ const WATERMARK_MS = 30_000;
 const SETTLED_AFTER_MS = 70 * 60_000;
 /** A new table begins with the facts of this time. */
 const BACK_MS = 31 * 24 * 3_600_000;
-/** Rows of one transaction, so that each stays short also on the busiest day. */
-const SLOTS = 3;
 
 /** Locks the work for one process at a time; the lock ends with the transaction. */
 const LOCK = Prisma.sql`pg_try_advisory_xact_lock(hashtext('statistics'), 0)`;
@@ -23,8 +21,8 @@ const LOCK = Prisma.sql`pg_try_advisory_xact_lock(hashtext('statistics'), 0)`;
 interface Progress {
   /** Everything before it is committed. */
   readonly watermark: Date;
-  /** The newest row. */
-  readonly newest: Date | null;
+  /** Facts before it are in the rows; null before the first row. */
+  readonly countedUntil: Date | null;
   /** The oldest fact. */
   readonly oldest: Date | null;
   /** The oldest row that has to be counted once more by now. */
@@ -35,9 +33,10 @@ interface Progress {
 export function createStatisticsRollUp({ prisma }: DatabaseContext) {
   return {
     /**
-     * Counts the next few rows: first the newest, up to 30 s before now, then those that have to be
-     * counted once more. Each row is made from the facts themselves, so counting it again can't
-     * count a fact twice. One process at a time does it; a second one does nothing.
+     * Counts the next row: the newest first, up to 30 s before now, then those that have to be
+     * counted once more. A row is a statement of its own, which stays short on the busiest day. It
+     * is made from the facts themselves, so counting it again can't count a fact twice. One process
+     * at a time does it; a second one does nothing.
      * @returns true when more rows wait
      */
     rollUp: (nowMs: number): Promise<boolean> =>
@@ -52,13 +51,13 @@ async function rollUpNext(tx: Tx, nowMs: number): Promise<boolean> {
   const progress = await readProgress(tx, nowMs);
   const watermarkMs = progress.watermark.getTime();
   const oldestMs = Math.max(progress.oldest?.getTime() ?? watermarkMs, nowMs - BACK_MS);
-  const nextMs = progress.newest?.getTime() ?? slotStart(Math.min(oldestMs, watermarkMs));
-  const endMs = Math.min(nextMs + SLOTS * SLOT_MS, slotStart(watermarkMs) + SLOT_MS);
+  const nextMs = slotStart(progress.countedUntil?.getTime() ?? Math.min(oldestMs, watermarkMs));
+  const endMs = Math.min(nextMs + SLOT_MS, slotStart(watermarkMs) + SLOT_MS);
   await countRows(tx, { fromMs: nextMs, toMs: endMs, watermarkMs });
   if (endMs <= watermarkMs) return true;
   if (progress.unsettled === null) return false;
   const fromMs = progress.unsettled.getTime();
-  await countRows(tx, { fromMs, toMs: fromMs + SLOTS * SLOT_MS, watermarkMs });
+  await countRows(tx, { fromMs, toMs: fromMs + SLOT_MS, watermarkMs });
   return true;
 }
 
@@ -76,7 +75,8 @@ async function readProgress(tx: Tx, nowMs: number): Promise<Progress> {
         WHERE datname = current_database() AND usename = current_user
           AND backend_xid IS NOT NULL AND pid <> pg_backend_pid())) AS watermark
     )
-    SELECT watermark, (SELECT max(at) FROM statistics) AS newest,
+    SELECT watermark,
+      (SELECT counted_until FROM statistics ORDER BY at DESC LIMIT 1) AS "countedUntil",
       (SELECT min(created_at) FROM orders) AS oldest,
       (SELECT min(at) FROM statistics WHERE NOT settled
         AND at < watermark - ${interval(SETTLED_AFTER_MS + SLOT_MS)}) AS unsettled
