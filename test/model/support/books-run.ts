@@ -86,7 +86,7 @@ export interface BooksReport {
 export async function playBooks(oncepay: TestOncepay, run: BooksRun): Promise<BooksReport> {
   await setPolicy(oncepay, 'wechat.refund', { base_delay_ms: 50, max_delay_ms: 1_000 });
   const [first, ...others] = fc.sample(orderPlan, { numRuns: run.orders, seed: run.seed });
-  // Whatever the others' chances are, the refund of the first one at the platform always fits.
+  // Chance decides about the others; the refund of the first one at the platform always fits.
   const fitting = { requests: [], external: [100], late: false, second: false, closes: false };
   const plans = [...(first ? [{ ...first, ...fitting }] : []), ...others];
   const counts = { external: 0, killed: 0, dismissed: 0 };
