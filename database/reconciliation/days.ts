@@ -113,18 +113,20 @@ async function planDays(context: DatabaseContext, nowMs: number): Promise<BillDa
 }
 
 /**
- * The days with an open difference about a refund that WeChat was carrying out when it made the
- * bill. No notice of it may ever come, so a rerun queries it (docs/decisions/0044).
+ * The days that are done, with an open difference about a refund that WeChat was carrying out when
+ * it made the bill. No notice of it may ever come, so a rerun queries it (docs/decisions/0044). A
+ * day that failed has its own intervention, so it is left to a person.
  */
 const daysWithRefundsUnderWay = (
   { prisma }: DatabaseContext,
   oldest: BillDate,
 ): Promise<{ readonly billDate: BillDate }[]> =>
   prisma.$queryRaw`
-    SELECT DISTINCT bill_date AS "billDate" FROM reconciliation_differences
-    WHERE bill_date >= ${oldest} AND type IN ('refund_missing_here', 'refund_status')
-      AND status = 'open' AND theirs->>'status' = 'PROCESSING'
-    ORDER BY bill_date`;
+    SELECT DISTINCT d.bill_date AS "billDate" FROM reconciliation_differences d
+    JOIN reconciliations r ON r.bill_date = d.bill_date AND r.status = 'done'
+    WHERE d.bill_date >= ${oldest} AND d.type IN ('refund_missing_here', 'refund_status')
+      AND d.status = 'open' AND d.theirs->>'status' = 'PROCESSING'
+    ORDER BY d.bill_date`;
 
 /**
  * Requests the reconciliation of a day in a transaction of the caller. Its row is due at once, so

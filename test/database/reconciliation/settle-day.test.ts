@@ -233,6 +233,8 @@ test('a day with a refund under way at WeChat is requested again each morning', 
   expect(await world.found()).toEqual(['refund_missing_here open']);
   expect(await reconciliations.plan(NOW_MS)).toEqual([DAY, '2026-11-30']);
   expect(await reconciliations.find(DAY)).toMatchObject({ status: 'waiting' });
+  await reconciliations.fail(DAY, { error: 'x', evidence: {} }, NOW_MS);
+  expect(await reconciliations.plan(NOW_MS)).toEqual(['2026-11-30']);
   const later = NOW_MS + 8 * 24 * 3_600_000;
   await world.reconcile(under('PROCESSING'));
   expect(await reconciliations.plan(later)).not.toContain(DAY);
